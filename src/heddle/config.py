@@ -1,0 +1,209 @@
+"""The settings, typed: the only place that reads the settings file and the environment.
+
+A setting has one name everywhere: `port` of the section `server` is `[server] port = 9696` in the TOML
+file, `HEDDLE_SERVER_PORT=9696` in the environment, and `--set server.port=9696` on the command line.
+The later one wins, in this order: default, file, environment, command line.  The file is the one named
+by `--config` or `HEDDLE_CONFIG`, else `/etc/heddle/heddle.toml` if it is there.  An unknown name or a
+value of the wrong type stops the program with the name, the value and what was expected.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from heddle.errors import ConfigError
+
+DEFAULT_FILE = Path("/etc/heddle/heddle.toml")
+
+
+class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The base of the sections."""
+
+
+class Paths(Section, frozen=True):
+    """Folders: `state` holds the database, keys and the lock (0700); `run` sockets and pid files; `log` the logs."""
+
+    state: str = "/var/lib/heddle"
+    run: str = "/run/heddle"
+    log: str = "/var/log/heddle"
+
+
+class Server(Section, frozen=True):
+    """The API server.  `public_url` is what the catalog shows; empty: made from listen and port.
+
+    `max_body` in bytes; `max_limit` is the largest page of a list, 0 for no limit.
+    """
+
+    listen: str = "127.0.0.1"
+    port: int = 9696
+    public_url: str = ""
+    threads: int = 8
+    max_body: int = 16 * 1024 * 1024
+    max_limit: int = 0
+    user: str = "heddle"
+
+
+class Database(Section, frozen=True):
+    """`url` as SQLAlchemy writes it; empty: SQLite in the state folder."""
+
+    url: str = ""
+    pool: int = 10
+
+
+class BusSettings(Section, frozen=True):
+    """`url`: empty for the Unix socket in the run folder."""
+
+    url: str = ""
+    call_timeout: float = 30.0
+
+
+class Identity(Section, frozen=True):
+    """`auth`: "embedded", or "keystone" for a Keystone that exists.  `token_hours`: a token's life."""
+
+    auth: str = "embedded"
+    token_hours: float = 12.0
+    key_rotation_hours: float = 168.0
+    region: str = "RegionOne"
+    policy_file: str = ""
+
+
+class Network(Section, frozen=True):
+    """Types and ranges of networks.
+
+    `tenant_types` in the order in which they are tried; `vxlan_ranges` and the like as "first:last";
+    `vlan_ranges` as "physnet:first:last" or "physnet" (only by the administrator); `flat_physnets` names
+    physical networks, "*" for any; `physical_mtu` and `path_mtu` in bytes.
+    """
+
+    tenant_types: list[str] = ["vxlan"]
+    vxlan_ranges: list[str] = ["1:65536"]
+    vlan_ranges: list[str] = ["physnet1"]
+    flat_physnets: list[str] = ["*"]
+    physical_mtu: int = 1500
+    path_mtu: int = 0
+    base_mac: str = "fa:16:3e:00:00:00"
+    dns_domain: str = "openstacklocal"
+    dhcp_lease_seconds: int = 86400
+    max_routes: int = 30
+    max_fixed_ips_per_port: int = 5
+    max_host_routes: int = 20
+    max_dns_nameservers: int = 5
+    max_allowed_address_pairs: int = 10
+
+
+class Quota(Section, frozen=True):
+    """Default quotas per project, -1 for no limit."""
+
+    network: int = 100
+    subnet: int = 100
+    subnetpool: int = -1
+    port: int = 500
+    router: int = 10
+    floatingip: int = 50
+    security_group: int = 10
+    security_group_rule: int = 100
+    rbac_policy: int = 10
+
+
+class Agent(Section, frozen=True):
+    """This host's agent.
+
+    `bridge_mappings`: physical network -> bridge, as "public:br-ex"; `datapath`: "auto", "system" (the
+    kernel's) or "netdev" (userspace); `tunnel_ip`: empty for a host without tunnels.
+    """
+
+    host: str = ""
+    roles: list[str] = ["switch", "router", "dhcp"]
+    bridge_mappings: list[str] = ["public:br-ex"]
+    datapath: str = "auto"
+    tunnel_ip: str = ""
+    ovsdb: str = "unix:/run/openvswitch/db.sock"
+    report_seconds: float = 15.0
+    resync_seconds: float = 30.0
+    audit_seconds: float = 5.0
+
+
+class Settings(Section, frozen=True):
+    paths: Paths = Paths()
+    server: Server = Server()
+    database: Database = Database()
+    bus: BusSettings = BusSettings()
+    identity: Identity = Identity()
+    network: Network = Network()
+    quota: Quota = Quota()
+    agent: Agent = Agent()
+
+    @property
+    def host(self) -> str:
+        return self.agent.host or socket.gethostname()
+
+    @property
+    def database_url(self) -> str:
+        return self.database.url or f"sqlite:///{self.paths.state}/heddle.db"
+
+    @property
+    def bus_socket(self) -> Path:
+        return Path(self.paths.run) / "bus.sock"
+
+    @property
+    def public_url(self) -> str:
+        host = f"[{self.server.listen}]" if ":" in self.server.listen else self.server.listen
+        return (self.server.public_url or f"http://{host}:{self.server.port}").rstrip("/")
+
+
+def load(
+    file: str | None = None, overrides: Sequence[str] = (), environ: Mapping[str, str] | None = None
+) -> Settings:
+    """Read the settings.  `overrides` are "section.name=value".  Raises `ConfigError`."""
+    environ = os.environ if environ is None else environ
+    tree = _read_file(file or environ.get("HEDDLE_CONFIG"))
+    for name, text in environ.items():
+        if name.startswith("HEDDLE_") and name != "HEDDLE_CONFIG":
+            section, _, key = name.removeprefix("HEDDLE_").lower().partition("_")
+            _put(tree, section, key, text, f"environment variable {name}")
+    for item in overrides:
+        dotted, equals, text = item.partition("=")
+        section, dot, key = dotted.partition(".")
+        if not equals or not dot:
+            raise ConfigError(f"--set {item}: expected section.name=value, for example server.port=9696")
+        _put(tree, section, key, text, f"--set {dotted}")
+    try:
+        return msgspec.convert(tree, Settings)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"settings: {error}") from error
+
+
+def _read_file(named: str | None) -> dict[str, Any]:
+    path = Path(named) if named else DEFAULT_FILE
+    if not named and not path.exists():
+        return {}
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"settings file {path}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"settings file {path}: not valid TOML: {error}") from error
+
+
+def _put(tree: dict[str, Any], section: str, key: str, text: str, where: str) -> None:
+    """Set one value from text, converted to the type that its setting has."""
+    if section not in Settings.__struct_fields__:
+        raise ConfigError(f"{where}: no section {section!r}; there are: {', '.join(Settings.__struct_fields__)}")
+    declared = {field.name: field for field in msgspec.structs.fields(type(getattr(Settings(), section)))}
+    if key not in declared:
+        raise ConfigError(f"{where}: no setting {key!r} in section {section!r}; there are: {', '.join(declared)}")
+    value: Any = text
+    if declared[key].type == list[str]:
+        value = [part.strip() for part in text.split(",") if part.strip()]
+    try:
+        value = msgspec.convert(value, declared[key].type, strict=False)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{where}={text!r}: {error}") from error
+    tree.setdefault(section, {})[key] = value

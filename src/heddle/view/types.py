@@ -1,0 +1,318 @@
+"""What travels between the server and the agents: the views of objects, and the sync protocol.
+
+An agent imports nothing else of the server.  Every type here is a message: it is encoded as
+MessagePack, carries no behaviour, and may only grow by fields that have a default, so that an
+older reader skips what it does not know and a newer one fills in what is missing.
+
+**Scopes.**  A scope says who is concerned by an object.  It is a string:
+
+    cloud               every host: `HostView`
+    host:<host>         one host: `PortView` of the ports bound to it, `AssignmentView` of the
+                        routers and DHCP networks it serves
+    network:<id>        hosts that have a port of the network: `NetworkView`, `SubnetView`, and a
+                        `NeighbourView` for each port (for DHCP and forwarding entries)
+    group:<id>          hosts that have a port in the security group, or in one that names it as
+                        its remote group: `GroupView` with the rules, a `MemberView` for each port
+    router:<id>         the host of the router: `RouterView`, `FloatingIpView`
+
+**Sync.**  The agent keeps a copy of its scopes and asks `fetch` with the scopes it has and the
+revision up to which it has them.  The answer names a revision and, by scope, the news: a scope
+that is new to the host comes whole; a kept one as changed objects and the references that left
+it; a scope the host no longer needs is dropped by name.  A revision older than what the server
+still remembers, or zero, brings everything whole.  Wake-ups are hints: they carry scopes and the
+id of the request that caused them, never data, and a lost, doubled or late one changes nothing.
+
+**Report.**  The agent tells what it observed: `report` with the state of its roles (also the
+heartbeat) and a status per object at the revision that it has realised.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+PROTOCOL = 1
+
+CLOUD = "cloud"
+
+
+def host_scope(host: str) -> str:
+    return f"host:{host}"
+
+
+def network_scope(network_id: str) -> str:
+    return f"network:{network_id}"
+
+
+def group_scope(group_id: str) -> str:
+    return f"group:{group_id}"
+
+
+def router_scope(router_id: str) -> str:
+    return f"router:{router_id}"
+
+
+class Message(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The base of everything that travels."""
+
+
+class Object(Message, frozen=True, tag_field="kind", kw_only=True):
+    """An object in a scope.  `id` is unique in its kind; `revision` is the change that made it so."""
+
+    id: str
+    revision: int = 0
+
+
+class HostView(Object, frozen=True, tag="host"):
+    """A host of the cloud; `id` is its name.  `tunnel_ip` is empty where it has no tunnels."""
+
+    tunnel_ip: str = ""
+
+
+class AssignmentView(Object, frozen=True, tag="assignment"):
+    """The host serves an object: `role` is "router" or "dhcp"; `id` is "<role>/<object id>"."""
+
+    role: str
+    object_id: str
+
+
+class Segment(Message, frozen=True):
+    """Where a network lives: a network type, its physical network (or "") and its segmentation ID (or 0)."""
+
+    network_type: str
+    physical_network: str = ""
+    segmentation_id: int = 0
+
+
+class NetworkView(Object, frozen=True, tag="network"):
+    mtu: int
+    segments: list[Segment]
+    admin_state_up: bool = True
+    external: bool = False
+    dns_domain: str = ""
+
+
+class HostRoute(Message, frozen=True):
+    destination: str
+    nexthop: str
+
+
+class SubnetView(Object, frozen=True, tag="subnet"):
+    """`gateway_ip` is "" without a gateway; the IPv6 modes are "" where they are not set."""
+
+    network_id: str
+    cidr: str
+    ip_version: int
+    gateway_ip: str = ""
+    enable_dhcp: bool = True
+    dns_nameservers: list[str] = []
+    host_routes: list[HostRoute] = []
+    ipv6_address_mode: str = ""
+    ipv6_ra_mode: str = ""
+
+
+class FixedIp(Message, frozen=True):
+    subnet_id: str
+    ip_address: str
+
+
+class AddressPair(Message, frozen=True):
+    """An address or CIDR that a port may use besides its own; `mac_address` is never empty."""
+
+    ip_address: str
+    mac_address: str
+
+
+class DhcpOption(Message, frozen=True):
+    """An extra DHCP option of a port: `name` as dnsmasq knows it, or a number; `ip_version` 4 or 6."""
+
+    name: str
+    value: str
+    ip_version: int = 4
+
+
+class PortView(Object, frozen=True, tag="port"):
+    """A port bound to this host.
+
+    `device_owner` starts with "network:" for the cloud's own ports (router interfaces and gateways,
+    DHCP), which are trusted.  With `port_security` off nothing is filtered and `security_groups` is empty.
+    """
+
+    network_id: str
+    mac_address: str
+    fixed_ips: list[FixedIp] = []
+    allowed_address_pairs: list[AddressPair] = []
+    security_groups: list[str] = []
+    port_security: bool = True
+    admin_state_up: bool = True
+    device_owner: str = ""
+    device_id: str = ""
+    name: str = ""
+
+
+class NeighbourView(Object, frozen=True, tag="neighbour"):
+    """A port of a network as the others on it need to know it; `id` is the port's."""
+
+    network_id: str
+    mac_address: str
+    fixed_ips: list[FixedIp] = []
+    host: str = ""
+    device_owner: str = ""
+    hostname: str = ""
+    dhcp_options: list[DhcpOption] = []
+
+
+class RuleView(Message, frozen=True):
+    """A security-group rule.
+
+    `direction` "ingress" or "egress"; `ethertype` 4 or 6; `protocol` an IP protocol number or -1 for any;
+    `port_min`/`port_max` are ports (TCP, UDP, SCTP…) or ICMP type/code, -1 for any; the peer is
+    `remote_cidr`, or the members of `remote_group`, or anybody when both are "".
+    """
+
+    id: str
+    direction: str
+    ethertype: int
+    protocol: int = -1
+    port_min: int = -1
+    port_max: int = -1
+    remote_cidr: str = ""
+    remote_group: str = ""
+
+
+class GroupView(Object, frozen=True, tag="group"):
+    rules: list[RuleView] = []
+    stateful: bool = True
+
+
+class MemberView(Object, frozen=True, tag="member"):
+    """The addresses (and allowed address pairs, as CIDRs) with which a port belongs to a group.
+
+    `id` is "<group id>/<port id>".
+    """
+
+    group_id: str
+    addresses: list[str] = []
+
+
+class Route(Message, frozen=True):
+    destination: str
+    nexthop: str
+
+
+class RouterView(Object, frozen=True, tag="router"):
+    """A router. Its interfaces and its gateway are ports of this host whose `device_id` is the router's id.
+
+    `gateway_port_id` is "" without a gateway.
+    """
+
+    admin_state_up: bool = True
+    gateway_port_id: str = ""
+    enable_snat: bool = True
+    routes: list[Route] = []
+
+
+class FloatingIpView(Object, frozen=True, tag="floating_ip"):
+    """A floating IP associated with `fixed_ip` of a port behind the router."""
+
+    router_id: str
+    floating_ip: str
+    fixed_ip: str
+    port_id: str
+    floating_network_id: str
+
+
+AnyObject = (
+    HostView
+    | AssignmentView
+    | NetworkView
+    | SubnetView
+    | PortView
+    | NeighbourView
+    | GroupView
+    | MemberView
+    | RouterView
+    | FloatingIpView
+)
+
+
+class Ref(Message, frozen=True, array_like=True):
+    """Names an object: its kind (the tag of its view type) and id."""
+
+    kind: str
+    id: str
+
+
+class ScopeNews(Message, frozen=True, kw_only=True):
+    """The news of one scope.  `whole`: `objects` is all there is in it; forget what you had."""
+
+    scope: str
+    whole: bool = False
+    objects: list[msgspec.Raw] = []
+    gone: list[Ref] = []
+
+
+class FetchRequest(Message, frozen=True, kw_only=True):
+    """`scopes` are those that the agent has up to `revision` (0: none)."""
+
+    version: int = PROTOCOL
+    host: str
+    revision: int = 0
+    scopes: list[str] = []
+
+
+class FetchReply(Message, frozen=True, kw_only=True):
+    version: int = PROTOCOL
+    revision: int
+    scopes: list[ScopeNews] = []
+    dropped: list[str] = []
+
+
+class RoleState(Message, frozen=True, kw_only=True):
+    """One role of an agent, shown as one agent record.
+
+    `role`: "switch", "router", "dhcp", "metadata" or "compute". `configuration` is shown to administrators as it is.
+    """
+
+    role: str
+    configuration: dict[str, str | int | bool | float | list[str] | dict[str, str]] = {}
+
+
+class Status(Message, frozen=True, kw_only=True):
+    """What the host observed of one object: `state` is "up", "down", "error" or "gone"."""
+
+    kind: str
+    id: str
+    revision: int
+    state: str
+    message: str = ""
+
+
+class ReportRequest(Message, frozen=True, kw_only=True):
+    """The heartbeat and the observations of one host.
+
+    `started_at` is the agent's start in seconds since the epoch; `bridge_mappings` maps physical networks to
+    bridges; `drift` counts what was found changed by hand and put right since the start.
+    """
+
+    version: int = PROTOCOL
+    host: str
+    started_at: float
+    roles: list[RoleState] = []
+    tunnel_ip: str = ""
+    bridge_mappings: dict[str, str] = {}
+    datapath: str = ""
+    revision: int = 0
+    drift: int = 0
+    failed: int = 0
+    statuses: list[Status] = []
+
+
+class ReportReply(Message, frozen=True, kw_only=True):
+    version: int = PROTOCOL
+
+
+class Wake(Message, frozen=True, kw_only=True):
+    """A hint: these scopes have news.  `request_id` is that of the API request which made it."""
+
+    scopes: list[str]
+    request_id: str = ""
