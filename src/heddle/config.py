@@ -82,10 +82,10 @@ class Network(Section, frozen=True):
     physical networks, "*" for any; `physical_mtu` and `path_mtu` in bytes.
     """
 
-    tenant_types: list[str] = ["vxlan"]
-    vxlan_ranges: list[str] = ["1:65536"]
-    vlan_ranges: list[str] = ["physnet1"]
-    flat_physnets: list[str] = ["*"]
+    tenant_types: tuple[str, ...] = ("vxlan",)
+    vxlan_ranges: tuple[str, ...] = ("1:65536",)
+    vlan_ranges: tuple[str, ...] = ("physnet1",)
+    flat_physnets: tuple[str, ...] = ("*",)
     physical_mtu: int = 1500
     path_mtu: int = 0
     base_mac: str = "fa:16:3e:00:00:00"
@@ -120,8 +120,8 @@ class Agent(Section, frozen=True):
     """
 
     host: str = ""
-    roles: list[str] = ["switch", "router", "dhcp"]
-    bridge_mappings: list[str] = ["public:br-ex"]
+    roles: tuple[str, ...] = ("switch", "router", "dhcp",)
+    bridge_mappings: tuple[str, ...] = ("public:br-ex",)
     datapath: str = "auto"
     tunnel_ip: str = ""
     ovsdb: str = "unix:/run/openvswitch/db.sock"
@@ -200,7 +200,7 @@ def _put(tree: dict[str, Any], section: str, key: str, text: str, where: str) ->
     if key not in declared:
         raise ConfigError(f"{where}: no setting {key!r} in section {section!r}; there are: {', '.join(declared)}")
     value: Any = text
-    if declared[key].type == list[str]:
+    if declared[key].type == tuple[str, ...]:
         value = [part.strip() for part in text.split(",") if part.strip()]
     try:
         value = msgspec.convert(value, declared[key].type, strict=False)
