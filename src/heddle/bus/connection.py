@@ -1,0 +1,137 @@
+"""The server's end of one agent's connection, over any stream socket: greeting, calls, wake-ups."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import struct
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+
+import msgspec
+
+from heddle.bus import frames
+from heddle.bus.base import BusError, Handler
+from heddle.bus.outbox import Outbox
+from heddle.errors import UserError
+from heddle.view.types import PROTOCOL, FetchRequest, ReportRequest, Wake
+
+log = logging.getLogger(__name__)
+
+MAX_CALLS = 16
+HELLO_SECONDS = 5.0
+SEND_SECONDS = 30
+
+
+class Connection:
+    """The server's end of one agent's connection."""
+
+    def __init__(self, stream: socket.socket, handler: Handler, pool: ThreadPoolExecutor) -> None:
+        self.host = "?"
+        self.scopes: frozenset[str] = frozenset()
+        self._stream = stream
+        self._handler = handler
+        self._pool = pool
+        self._outbox: Outbox[frames.Answer] = Outbox()
+        self._free = threading.Semaphore(MAX_CALLS)
+
+    def greet(self) -> None:
+        uid = _peer_uid(self._stream)
+        if uid not in (0, os.geteuid()):
+            raise BusError(f"a process of user {uid} connected; only root and this server's user may")
+        self._stream.settimeout(HELLO_SECONDS)
+        hello = frames.receive_from_agent(self._stream)
+        if not isinstance(hello, frames.Hello):
+            raise BusError("the first message must be a hello")
+        self.host = hello.host
+        if hello.version != PROTOCOL:
+            reason = (
+                f"the server speaks version {PROTOCOL} of the agents' protocol and the agent of host {hello.host} "
+                f"version {hello.version}: install the same release of Heddle on both, and restart them"
+            )
+            frames.send(self._stream, frames.Refuse(reason=reason))
+            raise BusError(reason)
+        frames.send(self._stream, frames.Welcome())
+        self._stream.settimeout(None)
+        send_timeout(self._stream)
+        log.info("agent connected host=%s", self.host)
+        thread("bus-write", self._write)
+
+    def read(self) -> None:
+        while True:
+            frame = frames.receive_from_agent(self._stream)
+            if isinstance(frame, frames.Subscribe):
+                self.scopes = frozenset(frame.scopes)
+            elif isinstance(frame, frames.Call):
+                self._free.acquire()
+                try:
+                    self._pool.submit(self._answer, frame)
+                except RuntimeError as error:
+                    raise BusError("the server is stopping") from error
+            else:
+                raise BusError("a second hello")
+
+    def put_wake(self, wake: Wake) -> None:
+        self._outbox.put_wake(wake)
+
+    def close(self) -> None:
+        self._outbox.close()
+        close(self._stream)
+
+    def _answer(self, call: frames.Call) -> None:
+        try:
+            answer = frames.Answer(id=call.id, body=_work(self._handler, call.method, call.body))
+        except (BusError, UserError, msgspec.MsgspecError) as error:
+            answer = frames.Answer(id=call.id, error=f"{call.method}: {error}")
+        except Exception as error:
+            log.exception("a call of an agent failed host=%s method=%s", self.host, call.method)
+            answer = frames.Answer(id=call.id, error=f"{call.method}: the server failed: {type(error).__name__}")
+        self._free.release()
+        self._outbox.put(answer)
+
+    def _write(self) -> None:
+        try:
+            while (item := self._outbox.take()) is not None:
+                self._send(frames.WakeUp(wake=item) if isinstance(item, Wake) else item)
+        except OSError as error:
+            log.warning("cannot write to an agent host=%s reason=%s", self.host, error)
+            self.close()
+
+    def _send(self, frame: frames.FromServer) -> None:
+        try:
+            frames.send(self._stream, frame)
+        except BusError as error:
+            if isinstance(frame, frames.Answer):
+                frames.send(self._stream, frames.Answer(id=frame.id, error=str(error)))
+
+
+def _work(handler: Handler, method: str, body: msgspec.Raw) -> msgspec.Raw:
+    if method == "fetch":
+        return msgspec.Raw(frames.encode(handler.fetch(msgspec.msgpack.decode(body, type=FetchRequest))))
+    if method == "report":
+        return msgspec.Raw(frames.encode(handler.report(msgspec.msgpack.decode(body, type=ReportRequest))))
+    raise BusError(f"the server has no method {method!r}")
+
+
+def _peer_uid(stream: socket.socket) -> int:
+    credentials = stream.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    uid: int = struct.unpack("3i", credentials)[1]
+    return uid
+
+
+def send_timeout(stream: socket.socket) -> None:
+    """Let a write fail when the other side reads nothing for `SEND_SECONDS`; reading waits for ever."""
+    stream.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", SEND_SECONDS, 0))
+
+
+def close(stream: socket.socket) -> None:
+    with suppress(OSError):
+        stream.shutdown(socket.SHUT_RDWR)
+    stream.close()
+
+
+def thread(name: str, target: Callable[..., None], *args: object) -> None:
+    threading.Thread(target=target, args=args, name=name, daemon=True).start()

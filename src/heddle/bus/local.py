@@ -1,0 +1,263 @@
+"""The bus over a Unix socket, for a server and an agent on one machine.
+
+The socket belongs to the server's user and is open to nobody else but root, and the server asks the kernel
+who is at the other end.  A connection has a reader and a writer thread on the server's side; calls run in a
+pool, so that a long `fetch` does not hold up a `report`.  Wake-ups wait in a bounded queue per connection
+and are written by its own thread: `wake` never blocks on a slow agent.  When the queue is full it is
+emptied into one wake-up without scopes, which means "anything may have changed"; nothing is lost and
+nothing grows.
+
+The agent's side keeps one connection, and makes it anew with growing pauses when it breaks.  Wake-ups are
+handed on by a thread of their own, so `on_wake` may take its time, or call.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as FutureTimeout
+from contextlib import suppress
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from heddle.bus import frames
+from heddle.bus.base import BusError, Handler
+from heddle.bus.connection import HELLO_SECONDS, Connection, close, send_timeout, thread
+from heddle.bus.outbox import Outbox
+from heddle.view.types import FetchReply, FetchRequest, ReportReply, ReportRequest, Wake
+
+log = logging.getLogger(__name__)
+
+FIRST_CONNECT_SECONDS = 1.0
+PAUSES = (0.05, 0.1, 0.2, 0.5, 1.0)
+
+Reply = TypeVar("Reply", FetchReply, ReportReply)
+
+
+class LocalServerBus:
+    """Listens on `path`.  `calls` is the number of calls that are worked on at once."""
+
+    def __init__(self, path: Path, calls: int = 4) -> None:
+        self._path = path
+        self._calls = calls
+        self._lock = threading.Lock()
+        self._connections: set[Connection] = set()
+        self._listener: socket.socket | None = None
+
+    def start(self, handler: Handler) -> None:
+        """Raises `BusError` when another server listens there already, or the socket cannot be made."""
+        try:
+            self._listener = _listen(self._path)
+        except OSError as error:
+            raise BusError(f"cannot listen on {self._path}: {error.strerror or error}") from error
+        self._pool = ThreadPoolExecutor(self._calls, thread_name_prefix="bus-call")
+        thread("bus-accept", self._accept, self._listener, handler)
+
+    def wake(self, scopes: Iterable[str], request_id: str = "") -> None:
+        scopes = set(scopes)
+        with self._lock:
+            connections = list(self._connections)
+        for connection in connections:
+            wanted = scopes & connection.scopes
+            if wanted:
+                connection.put_wake(Wake(scopes=sorted(wanted), request_id=request_id))
+
+    def stop(self) -> None:
+        listener, self._listener = self._listener, None
+        if listener is None:
+            return
+        close(listener)
+        with suppress(OSError):
+            self._path.unlink()
+        with self._lock:
+            connections = list(self._connections)
+        for connection in connections:
+            connection.close()
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _accept(self, listener: socket.socket, handler: Handler) -> None:
+        while self._listener is listener:
+            try:
+                stream, _ = listener.accept()
+            except OSError:
+                return
+            thread("bus-read", self._serve, stream, handler)
+
+    def _serve(self, stream: socket.socket, handler: Handler) -> None:
+        """One connection, from its hello to its end."""
+        connection = Connection(stream, handler, self._pool)
+        try:
+            connection.greet()
+            with self._lock:
+                self._connections.add(connection)
+            if self._listener is not None:
+                connection.read()
+        except frames.Closed:
+            log.info("bus connection closed by the agent host=%s", connection.host)
+        except (BusError, OSError) as error:
+            log.warning("bus connection ended host=%s reason=%s", connection.host, error)
+        finally:
+            with self._lock:
+                self._connections.discard(connection)
+            connection.close()
+
+
+class LocalAgentBus:
+    """Connects to the server's socket at `path`.  `timeout`: the seconds that a call waits for its answer."""
+
+    def __init__(self, path: Path, timeout: float = 30.0) -> None:
+        self._path = path
+        self._timeout = timeout
+        self._ids = itertools.count(1)
+        self._lock = threading.Lock()
+        self._sending = threading.Lock()
+        self._scopes: list[str] = []
+        self._waiting: dict[int, Future[msgspec.Raw]] = {}
+        self._stream: socket.socket | None = None
+        self._connected = threading.Event()
+        self._stopped = threading.Event()
+        self._reason = "not connected yet"
+        self._wakes: Outbox[Wake] = Outbox()
+
+    def start(self, host: str, on_wake: Callable[[Wake], None]) -> None:
+        thread("bus-agent", self._run, host)
+        thread("bus-wake", self._hand_on, on_wake)
+        self._connected.wait(FIRST_CONNECT_SECONDS)
+
+    def subscribe(self, scopes: Iterable[str]) -> None:
+        with self._lock:
+            self._scopes = list(scopes)
+            stream = self._stream
+        if stream is not None:
+            with suppress(OSError):
+                self._send(stream, frames.Subscribe(scopes=self._scopes))
+
+    def fetch(self, request: FetchRequest) -> FetchReply:
+        return self._call("fetch", frames.encode(request), FetchReply)
+
+    def report(self, request: ReportRequest) -> ReportReply:
+        return self._call("report", frames.encode(request), ReportReply)
+
+    def stop(self) -> None:
+        self._stopped.set()
+        self._wakes.close()
+        with self._lock:
+            stream = self._stream
+        if stream is not None:
+            close(stream)
+
+    def _call(self, method: str, body: bytes, reply: type[Reply]) -> Reply:
+        future: Future[msgspec.Raw] = Future()
+        call = next(self._ids)
+        with self._lock:
+            stream = self._stream
+            if stream is None:
+                raise BusError(f"the server cannot be reached at {self._path}: {self._reason}")
+            self._waiting[call] = future
+        try:
+            self._send(stream, frames.Call(id=call, method=method, body=msgspec.Raw(body)))
+            return msgspec.msgpack.decode(future.result(self._timeout), type=reply)
+        except FutureTimeout as error:
+            raise BusError(f"{method}: the server did not answer within {self._timeout:g} s") from error
+        except OSError as error:
+            raise BusError(f"{method}: the connection to the server broke: {error}") from error
+        except msgspec.MsgspecError as error:
+            raise BusError(f"{method}: the server's answer is not understood: {error}") from error
+        finally:
+            with self._lock:
+                self._waiting.pop(call, None)
+
+    def _send(self, stream: socket.socket, frame: frames.FromAgent) -> None:
+        with self._sending:
+            frames.send(stream, frame)
+
+    def _run(self, host: str) -> None:
+        """Connect, read until it breaks, and again."""
+        failures = 0
+        while not self._stopped.is_set():
+            began = time.monotonic()
+            try:
+                self._connection(host)
+            except frames.Closed:
+                self._lose("the server closed the connection")
+            except (BusError, OSError) as error:
+                self._lose(str(error))
+            failures = 0 if time.monotonic() - began > PAUSES[-1] else failures + 1
+            self._stopped.wait(PAUSES[min(failures, len(PAUSES) - 1)])
+
+    def _connection(self, host: str) -> None:
+        with socket.socket(socket.AF_UNIX) as stream:
+            stream.settimeout(HELLO_SECONDS)
+            stream.connect(str(self._path))
+            frames.send(stream, frames.Hello(host=host))
+            welcome = frames.receive_from_server(stream)
+            if isinstance(welcome, frames.Refuse):
+                raise BusError(welcome.reason)
+            stream.settimeout(None)
+            send_timeout(stream)
+            with self._lock:
+                self._stream = stream
+                scopes = self._scopes
+            self._send(stream, frames.Subscribe(scopes=scopes))
+            log.info("connected to the server socket=%s", self._path)
+            self._connected.set()
+            self._wakes.put_wake(Wake(scopes=[]))
+            if self._stopped.is_set():
+                raise frames.Closed
+            self._read(stream)
+
+    def _read(self, stream: socket.socket) -> None:
+        while True:
+            frame = frames.receive_from_server(stream)
+            if isinstance(frame, frames.WakeUp):
+                self._wakes.put_wake(frame.wake)
+            elif isinstance(frame, frames.Answer):
+                with self._lock:
+                    future = self._waiting.pop(frame.id, None)
+                if future is not None and frame.error:
+                    future.set_exception(BusError(frame.error))
+                elif future is not None:
+                    future.set_result(frame.body)
+
+    def _lose(self, reason: str) -> None:
+        with self._lock:
+            known, self._reason = self._reason == reason, reason
+            self._stream = None
+            waiting, self._waiting = self._waiting, {}
+        if not known and not self._stopped.is_set():
+            log.warning("no connection to the server socket=%s reason=%s", self._path, reason)
+        for future in waiting.values():
+            future.set_exception(BusError(f"the connection to the server broke: {reason}"))
+
+    def _hand_on(self, on_wake: Callable[[Wake], None]) -> None:
+        while (wake := self._wakes.take()) is not None:
+            try:
+                on_wake(wake)
+            except Exception:
+                log.exception("handling a wake-up failed request_id=%s", wake.request_id)
+
+
+def _listen(path: Path) -> socket.socket:
+    """A listening socket at `path`, in the place of one that a killed server has left."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.settimeout(HELLO_SECONDS)
+        if path.exists() and probe.connect_ex(str(path)) == 0:
+            raise BusError(f"another server listens on {path}: stop it first (heddle stop)")
+    path.unlink(missing_ok=True)
+    listener = socket.socket(socket.AF_UNIX)
+    try:
+        listener.bind(str(path))
+        path.chmod(0o600)
+        listener.listen(64)
+    except OSError:
+        listener.close()
+        raise
+    return listener

@@ -1,0 +1,322 @@
+"""What every bus promises: both buses pass the same tests; what only a socket has comes after them."""
+
+from __future__ import annotations
+
+import os
+import socket
+import stat
+import struct
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from heddle.bus import frames
+from heddle.bus.base import AgentBus, BusError, ServerBus
+from heddle.bus.local import LocalAgentBus, LocalServerBus
+from heddle.bus.memory import MemoryAgentBus, MemoryServerBus
+from heddle.bus.outbox import MAX_WAKES, Outbox
+from heddle.errors import NotFound
+from heddle.view.types import FetchReply, FetchRequest, ReportReply, ReportRequest, ScopeNews, Wake
+
+
+class Handler:
+    """Answers with what it was asked; "slow" waits for `go`, "broken" fails."""
+
+    def __init__(self) -> None:
+        self.go = threading.Event()
+
+    def fetch(self, request: FetchRequest) -> FetchReply:
+        if request.host == "slow":
+            self.go.wait(10)
+        if request.host == "broken":
+            raise NotFound("HostNotFound", "no host broken here")
+        if request.host == "bug":
+            raise KeyError("secret")
+        return FetchReply(revision=request.revision + 1, scopes=[ScopeNews(scope=s) for s in request.scopes])
+
+    def report(self, request: ReportRequest) -> ReportReply:
+        return ReportReply()
+
+
+class Ears:
+    """Collects wake-ups."""
+
+    def __init__(self) -> None:
+        self.heard: list[Wake] = []
+
+    def __call__(self, wake: Wake) -> None:
+        self.heard.append(wake)
+
+
+class Rig:
+    """A bus of one kind, and what was made of it."""
+
+    def __init__(self, kind: str, path: Path) -> None:
+        self.kind, self.path = kind, path
+        self.handler = Handler()
+        self._memory = MemoryServerBus()
+        self._made: list[ServerBus | AgentBus] = []
+
+    def server(self) -> ServerBus:
+        server = self._memory if self.kind == "memory" else LocalServerBus(self.path)
+        server.start(self.handler)
+        self._made.append(server)
+        return server
+
+    def agent(self, on_wake: Callable[[Wake], None], host: str = "h1", timeout: float = 5.0) -> AgentBus:
+        agent = MemoryAgentBus(self._memory) if self.kind == "memory" else LocalAgentBus(self.path, timeout)
+        agent.start(host, on_wake)
+        self._made.append(agent)
+        return agent
+
+    def close(self) -> None:
+        self.handler.go.set()
+        for bus in reversed(self._made):
+            bus.stop()
+
+
+@pytest.fixture(params=["memory", "local"])
+def rig(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rig]:
+    made = Rig(request.param, tmp_path / "bus.sock")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def local(tmp_path: Path) -> Iterator[Rig]:
+    made = Rig("local", tmp_path / "bus.sock")
+    yield made
+    made.close()
+
+
+def until(condition: Callable[[], object], seconds: float = 5.0) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "did not happen in time"
+        time.sleep(0.005)
+
+
+def answers(agent: AgentBus) -> bool:
+    try:
+        return agent.fetch(FetchRequest(host="h1")).revision == 1
+    except BusError:
+        return False
+
+
+def test_a_call_is_answered(rig: Rig) -> None:
+    rig.server()
+    agent = rig.agent(Ears())
+    reply = agent.fetch(FetchRequest(host="h1", revision=41, scopes=["network:a", "cloud"]))
+    assert reply.revision == 42
+    assert [news.scope for news in reply.scopes] == ["network:a", "cloud"]
+    assert agent.report(ReportRequest(host="h1", started_at=1.5)) == ReportReply()
+
+
+def test_an_error_of_the_server_reaches_the_agent_as_text(rig: Rig) -> None:
+    rig.server()
+    agent = rig.agent(Ears())
+    with pytest.raises(BusError, match="no host broken here"):
+        agent.fetch(FetchRequest(host="broken"))
+    with pytest.raises(BusError):
+        agent.fetch(FetchRequest(host="bug"))
+    assert answers(agent)
+
+
+def test_calls_of_several_threads_do_not_mix(rig: Rig) -> None:
+    rig.server()
+    agent = rig.agent(Ears())
+    with ThreadPoolExecutor(8) as pool:
+        replies = list(pool.map(lambda n: agent.fetch(FetchRequest(host="h1", revision=n)).revision, range(200)))
+    assert replies == list(range(1, 201))
+
+
+def test_a_slow_call_does_not_hold_up_another(rig: Rig) -> None:
+    rig.server()
+    agent = rig.agent(Ears())
+    with ThreadPoolExecutor(1) as pool:
+        slow = pool.submit(agent.fetch, FetchRequest(host="slow"))
+        assert answers(agent)
+        assert not slow.done()
+        rig.handler.go.set()
+        assert slow.result(5).revision == 1
+
+
+def test_wake_reaches_who_subscribed_and_nobody_else(rig: Rig) -> None:
+    server = rig.server()
+    one, two = Ears(), Ears()
+    first, second = rig.agent(one, "h1"), rig.agent(two, "h2")
+    first.subscribe(["network:a", "host:h1"])
+    second.subscribe(["network:b"])
+    assert answers(first) and answers(second)
+    server.wake(["network:a", "group:x"], "req-1")
+    until(lambda: Wake(scopes=["network:a"], request_id="req-1") in one.heard)
+    first.subscribe(["group:x"])
+    assert answers(first)
+    server.wake(["network:a"], "req-2")
+    server.wake(["group:x"], "req-3")
+    until(lambda: Wake(scopes=["group:x"], request_id="req-3") in one.heard)
+    assert "req-2" not in [wake.request_id for wake in one.heard]
+    assert [wake for wake in two.heard if wake.scopes] == []
+
+
+def test_a_slow_agent_never_blocks_wake_nor_another_agent(rig: Rig) -> None:
+    server = rig.server()
+    gate, ears = threading.Event(), Ears()
+    slow, quick = rig.agent(lambda _: (gate.wait(20), None)[1], "slow"), rig.agent(ears, "quick")
+    for agent in (slow, quick):
+        agent.subscribe(["cloud"])
+    assert answers(slow) and answers(quick)
+    began = time.monotonic()
+    for number in range(5000):
+        server.wake(["cloud"], f"req-{number}")
+    assert time.monotonic() - began < 3
+    until(lambda: ears.heard and ears.heard[-1].request_id == "req-4999")
+    assert answers(slow)
+    gate.set()
+
+
+def test_without_a_server_a_call_fails_and_with_one_it_works(rig: Rig) -> None:
+    ears = Ears()
+    agent = rig.agent(ears)
+    with pytest.raises(BusError):
+        agent.fetch(FetchRequest(host="h1"))
+    rig.server()
+    until(lambda: answers(agent))
+    until(lambda: Wake(scopes=[]) in ears.heard)
+
+
+def test_a_server_that_was_away_is_found_again(rig: Rig) -> None:
+    server = rig.server()
+    ears = Ears()
+    agent = rig.agent(ears)
+    agent.subscribe(["cloud"])
+    until(lambda: answers(agent))
+    server.stop()
+    until(lambda: not answers(agent))
+    before = ears.heard.count(Wake(scopes=[]))
+    again = rig.server()
+    until(lambda: answers(agent))
+    until(lambda: ears.heard.count(Wake(scopes=[])) > before)
+    again.wake(["cloud"], "req-after")
+    until(lambda: any(wake.request_id == "req-after" for wake in ears.heard))
+
+
+def test_the_socket_is_for_its_owner_only(local: Rig) -> None:
+    local.server()
+    assert stat.S_IMODE(local.path.stat().st_mode) == 0o600
+
+
+def test_a_second_server_is_refused(local: Rig) -> None:
+    local.server()
+    with pytest.raises(BusError, match="another server"):
+        LocalServerBus(local.path).start(local.handler)
+
+
+def test_a_call_that_takes_too_long_fails_in_time(local: Rig) -> None:
+    local.server()
+    agent = local.agent(Ears(), timeout=0.2)
+    with pytest.raises(BusError, match="within"):
+        agent.fetch(FetchRequest(host="slow"))
+
+
+def test_a_bug_of_the_server_does_not_tell_what_it_worked_on(local: Rig) -> None:
+    local.server()
+    with pytest.raises(BusError, match="KeyError") as caught:
+        local.agent(Ears()).fetch(FetchRequest(host="bug"))
+    assert "secret" not in str(caught.value)
+
+
+def test_another_version_is_refused_with_a_reason(local: Rig) -> None:
+    local.server()
+    with socket.socket(socket.AF_UNIX) as stream:
+        stream.connect(str(local.path))
+        frames.send(stream, frames.Hello(host="old", version=99))
+        answer = frames.receive_from_server(stream)
+    assert isinstance(answer, frames.Refuse)
+    assert "version 99" in answer.reason and "install the same release" in answer.reason
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(junk=st.binary(max_size=200), polite=st.booleans(), honest=st.booleans())
+def test_junk_ends_its_own_connection_only(local: Rig, junk: bytes, polite: bool, honest: bool) -> None:
+    if not local.path.exists():
+        local.server()
+        local.neighbour = local.agent(Ears())  # type: ignore[attr-defined]
+    with socket.socket(socket.AF_UNIX) as stream:
+        stream.connect(str(local.path))
+        stream.settimeout(5)
+        if polite:
+            frames.send(stream, frames.Hello(host="junk"))
+            assert isinstance(frames.receive_from_server(stream), frames.Welcome)
+        stream.sendall((struct.pack("!I", len(junk)) if honest else b"") + junk)
+        stream.shutdown(socket.SHUT_WR)
+        with suppress(ConnectionResetError):
+            while stream.recv(65536):
+                pass
+    assert answers(local.neighbour)  # type: ignore[attr-defined]
+
+
+def test_an_oversized_frame_ends_its_own_connection_only(local: Rig) -> None:
+    local.server()
+    agent = local.agent(Ears())
+    with socket.socket(socket.AF_UNIX) as stream:
+        stream.connect(str(local.path))
+        stream.settimeout(5)
+        stream.sendall(struct.pack("!I", frames.MAX_FRAME + 1))
+        assert stream.recv(1) == b""
+    assert answers(agent)
+
+
+def test_an_agent_that_does_not_read_is_dropped_not_waited_for(local: Rig) -> None:
+    server = local.server()
+    with socket.socket(socket.AF_UNIX) as stream:
+        stream.connect(str(local.path))
+        frames.send(stream, frames.Hello(host="deaf"))
+        frames.send(stream, frames.Subscribe(scopes=["cloud"]))
+        time.sleep(0.1)
+        began = time.monotonic()
+        for _ in range(MAX_WAKES * 20):
+            server.wake(["cloud"], "x" * 64)
+        assert time.monotonic() - began < 5
+        assert answers(local.agent(Ears()))
+
+
+@given(sent=st.lists(st.integers(0, 9), max_size=40), limit=st.integers(1, 10))
+def test_a_full_outbox_says_that_anything_may_have_changed(sent: list[int], limit: int) -> None:
+    box: Outbox[str] = Outbox(limit)
+    for number in sent:
+        box.put_wake(Wake(scopes=[str(number)]))
+    box.put("answer")
+    assert box.take() == "answer"
+    got = [box.take() for _ in range(len(box))]
+    assert len(got) <= limit
+    if len(sent) <= limit:
+        assert [wake.scopes for wake in got if isinstance(wake, Wake)] == [[str(n)] for n in sent]
+    else:
+        assert Wake(scopes=[]) in got
+    box.close()
+    assert box.take() is None
+
+
+def test_a_killed_server_leaves_a_socket_that_the_next_one_replaces(local: Rig) -> None:
+    child = os.fork()
+    if child == 0:
+        LocalServerBus(local.path).start(Handler())
+        time.sleep(30)
+        os._exit(0)
+    ears = Ears()
+    agent = local.agent(ears)
+    until(lambda: answers(agent))
+    os.kill(child, 9)
+    os.waitpid(child, 0)
+    until(lambda: not answers(agent))
+    assert local.path.exists()
+    local.server()
+    until(lambda: answers(agent))
