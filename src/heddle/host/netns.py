@@ -1,0 +1,248 @@
+"""Network namespaces: made, seen and brought to a wanted layout.
+
+A `Layout` is what a namespace must hold: interfaces with their addresses, routes, kernel settings.  `observe` gives
+the same shape as it is; `converge` compares both and applies the difference in two netlink batches (interfaces first,
+because addresses need their index), so that what is right is not touched and traffic does not notice.
+
+An interface is one end of a veth; the other end, of the same name, stays in the namespace of the agent, where the
+switch has it as a port.  It survives a restart of the switch, which an internal port of a userspace datapath does not.
+
+A namespace of ours is recognised after a restart by its name and by a mark that lives in it: the alias of its
+loopback interface.  A namespace of the same name without the mark is somebody else's, and is left alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import errno
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from heddle.host import rtnetlink as rt
+from heddle.host.netlink import NETFILTER, Netlink, NetlinkError, Request, libc, within
+from heddle.host.offload import no_transmit_checksum
+from heddle.host.rtnetlink import Link, Route
+
+FOLDER = Path("/run/netns")
+MARK = "heddle"
+_CLONE_NEWNET = 0x40000000
+_MS_BIND, _MS_REC, _MS_SHARED, _MNT_DETACH = 4096, 16384, 1 << 20, 2
+
+
+@dataclass(frozen=True, slots=True)
+class Interface:
+    """A wanted interface; `addresses` as "10.0.0.1/24"."""
+
+    name: str
+    mac: str
+    mtu: int
+    addresses: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """What a namespace must hold.  `settings`: file below /proc/sys/net -> value, written when it is made."""
+
+    interfaces: tuple[Interface, ...] = ()
+    routes: frozenset[Route] = frozenset()
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """What a namespace holds."""
+
+    links: dict[str, Link]
+    addresses: dict[str, frozenset[str]]
+    routes: frozenset[Route]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What `converge` did: names made and removed, addresses (name, address) that are new, and what failed."""
+
+    made: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    announced: tuple[tuple[str, str], ...] = ()
+    other: int = 0
+    failures: tuple[NetlinkError, ...] = ()
+
+    @property
+    def any(self) -> bool:
+        return bool(self.made or self.removed or self.announced or self.other or self.failures)
+
+
+def path_of(name: str) -> str:
+    return str(FOLDER / name)
+
+
+def names(prefix: str) -> list[str]:
+    """The namespaces of the host whose name starts with `prefix`."""
+    try:
+        return sorted(entry for entry in os.listdir(FOLDER) if entry.startswith(prefix))
+    except FileNotFoundError:
+        return []
+
+
+def create(name: str, settings: Mapping[str, str] | None = None) -> None:
+    """Make a namespace, mark it, bring its loopback up and write its settings.  Raises `OSError`."""
+    _prepare_folder()
+    target = path_of(name)
+    os.close(os.open(target, os.O_RDONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o444))
+    try:
+        within("/proc/self/ns/net", lambda: _unshare_to(target, settings or {}))
+    except BaseException:
+        remove(name)
+        raise
+
+
+def remove(name: str) -> None:
+    """Remove a namespace's name; the kernel frees it with what is in it when nothing uses it any more."""
+    target = path_of(name)
+    libc.umount2(target.encode(), _MNT_DETACH)
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(target)
+
+
+def identity(name: str) -> int:
+    """A number that is another one when the namespace has been made anew; 0 when there is none."""
+    try:
+        status = os.stat(path_of(name))
+    except FileNotFoundError:
+        return 0
+    return status.st_ino if status.st_dev != os.stat(FOLDER).st_dev else 0
+
+
+class Namespace:
+    """An open namespace.  `root` is the agent's own routing socket, from which the outer ends of veths are made."""
+
+    def __init__(self, name: str, root: Netlink) -> None:
+        self.name = name
+        self.identity = identity(name)
+        self.root = root
+        self.routing, self.filter = within(path_of(name), lambda: (Netlink(), Netlink(NETFILTER)))
+        self._handle = os.open(path_of(name), os.O_RDONLY | os.O_CLOEXEC)
+
+    def close(self) -> None:
+        self.routing.close()
+        self.filter.close()
+        os.close(self._handle)
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the name still stands for this namespace."""
+        return identity(self.name) == self.identity
+
+    @property
+    def is_ours(self) -> bool:
+        return any(link.name == "lo" and link.alias == MARK for link in rt.links(self.routing))
+
+    def observe(self) -> Observed:
+        links = {link.name: link for link in rt.links(self.routing)}
+        by_index = {link.index: name for name, link in links.items()}
+        found: dict[str, set[str]] = {name: set() for name in links}
+        for index, address in rt.addresses(self.routing):
+            if index in by_index:
+                found[by_index[index]].add(address)
+        routes = frozenset(rt.routes(self.routing, by_index))
+        return Observed(links, {name: frozenset(value) for name, value in found.items()}, routes)
+
+    def converge(self, layout: Layout, observed: Observed | None = None) -> Change:
+        """Bring the namespace to the layout; what is right is left as it is."""
+        seen = observed or self.observe()
+        wanted = {interface.name for interface in layout.interfaces}
+        removed = tuple(name for name in seen.links if name != "lo" and name not in wanted)
+        missing = [interface for interface in layout.interfaces if interface.name not in seen.links]
+        failures = self.routing.run([rt.delete_link(name) for name in removed])
+        if missing:
+            failures += self.root.run([rt.delete_link(interface.name) for interface in missing])
+            failures += self.root.run([rt.add_veth(item.name, item.mac, item.mtu, self._handle) for item in missing])
+            self._settle(item.name for item in missing)
+        if missing or removed:
+            seen = self.observe()
+        fixes = [request for item in layout.interfaces for request in _fix_interface(item, seen)]
+        announced = tuple(
+            (item.name, address)
+            for item in layout.interfaces
+            if item.name in seen.links
+            for address in sorted(item.addresses - seen.addresses[item.name])
+        )
+        fixes += _fix_routes(layout, seen)
+        failures += self.routing.run(fixes)
+        made = tuple(item.name for item in missing)
+        return Change(made, removed, announced, max(0, len(fixes) - len(announced)), tuple(failures))
+
+    def _settle(self, made: Iterable[str]) -> None:
+        """What a new veth needs besides netlink: no checksum offload inside, no IPv6 of the host outside."""
+        every = list(made)
+        within(path_of(self.name), lambda: no_transmit_checksum(every))
+        for name in every:
+            with contextlib.suppress(OSError):
+                Path(f"/proc/sys/net/ipv6/conf/{name}/disable_ipv6").write_text("1")
+        self.root.run([rt.set_link(name, up=True) for name in every])
+
+
+def _fix_interface(wanted: Interface, seen: Observed) -> list[Request]:
+    link = seen.links.get(wanted.name)
+    if link is None:
+        return []
+    requests: list[Request] = []
+    if link.mac != wanted.mac or link.mtu != wanted.mtu or not link.up:
+        requests.append(rt.set_link(wanted.name, mac=wanted.mac, mtu=wanted.mtu, up=True))
+    has = seen.addresses[wanted.name]
+    requests += [rt.delete_address(link, address) for address in sorted(has - wanted.addresses)]
+    requests += [rt.add_address(link, address) for address in sorted(wanted.addresses - has)]
+    return requests
+
+
+def _fix_routes(layout: Layout, seen: Observed) -> list[Request]:
+    index = {name: link.index for name, link in seen.links.items()}
+    gone = [rt.delete_route(route, index.get(route.device, 0)) for route in sorted(seen.routes - layout.routes)]
+    new = [
+        rt.add_route(route, index[route.device]) if route.device in index else rt.add_route(route, 0)
+        for route in sorted(layout.routes - seen.routes)
+    ]
+    return gone + new
+
+
+def write_settings(settings: Mapping[str, str]) -> None:
+    """Write kernel settings of the namespace of the calling thread.  Raises `OSError`."""
+    for name, value in settings.items():
+        Path("/proc/sys/net", name).write_text(value)
+
+
+def _unshare_to(target: str, settings: Mapping[str, str]) -> None:
+    if libc.unshare(_CLONE_NEWNET) != 0:
+        _fail("unshare", target)
+    if libc.mount(b"/proc/thread-self/ns/net", target.encode(), b"none", _MS_BIND, None) != 0:
+        _fail("bind mount", target)
+    socket = Netlink()
+    try:
+        failures = socket.run([rt.set_link("lo", up=True, alias=MARK)])
+    finally:
+        socket.close()
+    if failures:
+        raise failures[0]
+    write_settings(settings)
+
+
+def _prepare_folder() -> None:
+    """Make /run/netns a shared mount, as `ip netns` does, so that other mount namespaces see what comes and goes."""
+    FOLDER.mkdir(mode=0o755, parents=True, exist_ok=True)
+    folder = str(FOLDER).encode()
+    if libc.mount(b"", folder, b"none", _MS_SHARED | _MS_REC, None) == 0:
+        return
+    if ctypes.get_errno() != errno.EINVAL:
+        _fail("share", str(FOLDER))
+    if libc.mount(folder, folder, b"none", _MS_BIND | _MS_REC, None) != 0:
+        _fail("bind mount", str(FOLDER))
+    if libc.mount(b"", folder, b"none", _MS_SHARED | _MS_REC, None) != 0:
+        _fail("share", str(FOLDER))
+
+
+def _fail(what: str, where: str) -> None:
+    code = ctypes.get_errno()
+    raise OSError(code, f"{what}: {os.strerror(code)}", where)

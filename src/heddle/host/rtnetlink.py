@@ -1,0 +1,184 @@
+"""Links, addresses and routes as netlink messages: pure builders of requests, and readers of what the kernel tells.
+
+Only what a namespace of ours needs.  Numbers are those of the kernel's `rtnetlink.h`, `if_link.h` and `if_addr.h`.
+"""
+
+from __future__ import annotations
+
+import errno
+import ipaddress
+import socket
+import struct
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from heddle.host.netlink import ADD, DUMP, Netlink, Request, attribute, attributes, nested, text, u32
+
+_NEWLINK, _DELLINK, _GETLINK = 16, 17, 18
+_NEWADDR, _DELADDR, _GETADDR = 20, 21, 22
+_NEWROUTE, _DELROUTE, _GETROUTE = 24, 25, 26
+_LINK = struct.Struct("=BxHiII")
+_ADDRESS = struct.Struct("=BBBBI")
+_ROUTE = struct.Struct("=BBBBBBBBI")
+_UP = 1
+_NODAD = 0x02
+_ONLINK = 4
+_MAIN = 254
+_UNICAST = 1
+_STATIC, _KERNEL, _RA = 4, 2, 9
+_LINK_SCOPE = 253
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    index: int
+    name: str
+    mac: str
+    mtu: int
+    up: bool
+    alias: str = ""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Route:
+    """A unicast route of the main table.  `destination` as a CIDR ("0.0.0.0/0"); `device` may be "" with a gateway.
+
+    `onlink`: the gateway is reached on the device although no address of it covers it.
+    """
+
+    destination: str
+    gateway: str = ""
+    device: str = ""
+    onlink: bool = False
+
+
+def links(socket: Netlink) -> Iterator[Link]:
+    for kind, body in socket.ask(Request(_GETLINK, _LINK.pack(0, 0, 0, 0, 0), DUMP, "list of links")):
+        if kind == _NEWLINK:
+            yield _read_link(body)
+
+
+def link(socket: Netlink, name: str) -> Link | None:
+    """The link of that name, or None."""
+    request = Request(_GETLINK, _LINK.pack(0, 0, 0, 0, 0) + text(3, name), 0, f"link {name}", (errno.ENODEV,))
+    return next((_read_link(body) for kind, body in socket.ask(request) if kind == _NEWLINK), None)
+
+
+def addresses(socket: Netlink) -> Iterator[tuple[int, str]]:
+    """(link index, address with prefix length) of all addresses but link-local IPv6 ones."""
+    for kind, body in socket.ask(Request(_GETADDR, _ADDRESS.pack(0, 0, 0, 0, 0), DUMP, "list of addresses")):
+        if kind != _NEWADDR:
+            continue
+        _, length, _, scope, index = _ADDRESS.unpack_from(body)
+        found = attributes(body, _ADDRESS.size)
+        raw = found.get(2) or found.get(1)
+        if raw and not (len(raw) == 16 and scope == _LINK_SCOPE):
+            yield index, f"{ipaddress.ip_address(raw)}/{length}"
+
+
+def routes(socket: Netlink, by_index: Mapping[int, str]) -> Iterator[Route]:
+    """The unicast routes of the main table that neither the kernel nor a router advertisement made."""
+    for kind, body in socket.ask(Request(_GETROUTE, _ROUTE.pack(0, 0, 0, 0, 0, 0, 0, 0, 0), DUMP, "list of routes")):
+        if kind != _NEWROUTE:
+            continue
+        family, length, _, _, table, protocol, _, variety, flags = _ROUTE.unpack_from(body)
+        if table != _MAIN or protocol in (_KERNEL, _RA) or variety != _UNICAST or family not in (2, 10):
+            continue
+        found = attributes(body, _ROUTE.size)
+        empty = bytes(4 if family == socket_family(4) else 16)
+        destination = f"{ipaddress.ip_address(found.get(1, empty))}/{length}"
+        gateway = str(ipaddress.ip_address(found[5])) if 5 in found else ""
+        device = by_index.get(struct.unpack("=I", found[4])[0], "") if 4 in found else ""
+        yield Route(destination, gateway, device, bool(flags & _ONLINK))
+
+
+def add_veth(name: str, mac: str, mtu: int, namespace: int) -> Request:
+    """A veth whose ends have the same name: one here, one with the MAC in the namespace of that descriptor."""
+    inner = _LINK.pack(0, 0, 0, 0, 0) + text(3, name) + attribute(1, _mac(mac)) + u32(4, mtu) + u32(28, namespace)
+    info = nested(18, attribute(1, b"veth"), nested(2, attribute(1, inner)))
+    body = _LINK.pack(0, 0, 0, 0, 0) + text(3, name) + u32(4, mtu) + info
+    return Request(_NEWLINK, body, ADD, f"veth {name}")
+
+
+def set_link(
+    name: str, *, mac: str | None = None, mtu: int | None = None, up: bool | None = None, alias: str | None = None
+) -> Request:
+    body = _LINK.pack(0, 0, 0, _UP if up else 0, 0 if up is None else _UP) + text(3, name)
+    if mac is not None:
+        body += attribute(1, _mac(mac))
+    if mtu is not None:
+        body += u32(4, mtu)
+    if alias is not None:
+        body += attribute(20, alias.encode())
+    return Request(_NEWLINK, body, 0, f"settings of link {name}")
+
+
+def delete_link(name: str) -> Request:
+    """Deletes a link, or nothing when there is none of that name."""
+    return Request(_DELLINK, _LINK.pack(0, 0, 0, 0, 0) + text(3, name), 0, f"deletion of link {name}", (errno.ENODEV,))
+
+
+def add_address(link: Link, address: str) -> Request:
+    where = f"address {address} of {link.name}"
+    return Request(_NEWADDR, _address_body(link, address), ADD, where, (errno.EEXIST,))
+
+
+def delete_address(link: Link, address: str) -> Request:
+    where = f"deletion of address {address} of {link.name}"
+    return Request(_DELADDR, _address_body(link, address), 0, where, (errno.EADDRNOTAVAIL,))
+
+
+def add_route(route: Route, index: int) -> Request:
+    return Request(_NEWROUTE, _route_body(route, index), ADD, f"route {_describe(route)}", (errno.EEXIST,))
+
+
+def delete_route(route: Route, index: int) -> Request:
+    return Request(_DELROUTE, _route_body(route, index), 0, f"deletion of route {_describe(route)}", (errno.ESRCH,))
+
+
+def socket_family(version: int) -> int:
+    return socket.AF_INET if version == 4 else socket.AF_INET6
+
+
+def _read_link(body: bytes) -> Link:
+    _, _, index, flags, _ = _LINK.unpack_from(body)
+    found = attributes(body, _LINK.size)
+    mac = found.get(1, b"").hex(":")
+    mtu = struct.unpack("=I", found[4])[0] if 4 in found else 0
+    return Link(index, _string(found.get(3)), mac, mtu, bool(flags & _UP), _string(found.get(20)))
+
+
+def _address_body(link: Link, address: str) -> bytes:
+    interface = ipaddress.ip_interface(address)
+    raw = interface.ip.packed
+    flags = _NODAD if interface.version == 6 else 0
+    head = _ADDRESS.pack(socket_family(interface.version), interface.network.prefixlen, flags, 0, link.index)
+    body = head + attribute(2, raw) + attribute(1, raw)
+    if interface.version == 4 and interface.network.prefixlen < 31:
+        body += attribute(4, interface.network.broadcast_address.packed)
+    return body
+
+
+def _route_body(route: Route, index: int) -> bytes:
+    network = ipaddress.ip_network(route.destination)
+    scope = 0 if route.gateway or network.version == 6 else _LINK_SCOPE
+    flags = _ONLINK if route.onlink else 0
+    head = _ROUTE.pack(
+        socket_family(network.version), network.prefixlen, 0, 0, _MAIN, _STATIC, scope, _UNICAST, flags
+    )
+    body = head + (attribute(1, network.network_address.packed) if network.prefixlen else b"")
+    if route.gateway:
+        body += attribute(5, ipaddress.ip_address(route.gateway).packed)
+    return body + (u32(4, index) if index else b"")
+
+
+def _describe(route: Route) -> str:
+    return f"{route.destination} via {route.gateway or 'link'} dev {route.device or '?'}"
+
+
+def _mac(mac: str) -> bytes:
+    return bytes.fromhex(mac.replace(":", ""))
+
+
+def _string(raw: bytes | None) -> str:
+    return raw.rstrip(b"\0").decode() if raw else ""
