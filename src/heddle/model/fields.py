@@ -1,0 +1,320 @@
+"""The types of what users can set: parse, check and describe each in one place.
+
+A type's `parse` takes a decoded JSON value and returns the checked one, or raises `Invalid` with the
+reason; the caller adds the attribute's name.  `from_query` does the same for the text of a filter.
+`schema` is its OpenAPI (JSON Schema) form and `column` the kind of column that keeps it.
+
+The accepted spellings (a boolean as `"true"`, an integer as `"7"`, `null` for an empty list) are those of
+the Networking API v2.0; addresses follow RFC 4291/5952, CIDRs RFC 4632.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import uuid
+from collections.abc import Callable
+from typing import Any, Final
+
+HEX = re.compile(r"[0-9a-fA-F]+")
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_MAC = re.compile(r"([0-9a-fA-F]{2}[:-]){5}[0-9a-fA-F]{2}|[0-9a-fA-F]{12}|([0-9a-fA-F]{4}\.){2}[0-9a-fA-F]{4}")
+_DNS_LABEL = re.compile(r"(?!-)[a-zA-Z0-9_-]{1,63}(?<!-)")
+
+
+class Invalid(ValueError):
+    """A value is wrong; the text is the reason."""
+
+
+class FieldType:
+    """The base of the types; `nullable` accepts `null` as None."""
+
+    column = "text"
+    length: int | None = None
+
+    def __init__(self, *, nullable: bool = False) -> None:
+        self.nullable = nullable
+
+    def parse(self, value: Any) -> Any:
+        if value is None and self.nullable:
+            return None
+        return self.check(value)
+
+    def check(self, value: Any) -> Any:
+        raise NotImplementedError
+
+    def from_query(self, text: str) -> Any:
+        return self.parse(text)
+
+    def schema(self) -> dict[str, Any]:
+        base = self.shape()
+        if self.nullable and "type" in base:
+            base["type"] = [base["type"], "null"]
+            if "enum" in base and None not in base["enum"]:
+                base["enum"] = [*base["enum"], None]
+        return base
+
+    def shape(self) -> dict[str, Any]:
+        raise NotImplementedError
+
+
+class Text(FieldType):
+    """A string of at most `length` characters, without control characters."""
+
+    def __init__(self, length: int = 255, *, nullable: bool = False, empty: bool = True) -> None:
+        super().__init__(nullable=nullable)
+        self.length = length
+        self.empty = empty
+
+    def check(self, value: Any) -> str:
+        if not isinstance(value, str):
+            raise Invalid(f"{quote(value)} is not a valid string")
+        if len(value) > self.length:
+            raise Invalid(f"{quote(value)} exceeds maximum length of {self.length}")
+        if _CONTROL.search(value):
+            raise Invalid(f"{quote(value)} contains control characters")
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise Invalid("the string is not valid Unicode: it contains a lone surrogate") from None
+        if not self.empty and not value.strip():
+            raise Invalid(f"{quote(value)} Blank strings are not permitted")
+        return value
+
+    length: int
+
+    def shape(self) -> dict[str, Any]:
+        shape: dict[str, Any] = {"type": "string", "maxLength": self.length}
+        if not self.empty:
+            shape["minLength"] = 1
+        return shape
+
+
+class Lower(Text):
+    """A string that is kept in lower case."""
+
+    def check(self, value: Any) -> str:
+        return super().check(value).lower()
+
+
+class Uuid(FieldType):
+    length = 36
+
+    def check(self, value: Any) -> str:
+        if isinstance(value, str):
+            try:
+                if value.replace("-", "").lower() == uuid.UUID(value).hex:
+                    return value
+            except ValueError:
+                pass
+        raise Invalid(f"{quote(value)} is not a valid UUID")
+
+    def from_query(self, text: str) -> str:
+        return text
+
+    def shape(self) -> dict[str, Any]:
+        return {"type": "string", "format": "uuid"}
+
+
+class Bool(FieldType):
+    column = "bool"
+    _true: Final = frozenset(("true", "1"))
+    _false: Final = frozenset(("false", "0"))
+
+    def check(self, value: Any) -> bool:
+        if isinstance(value, bool):
+            return value
+        text = str(value).lower() if isinstance(value, str | int) else ""
+        if text in self._true:
+            return True
+        if text in self._false:
+            return False
+        raise Invalid(f"{quote(value)} cannot be converted to boolean")
+
+    def shape(self) -> dict[str, Any]:
+        return {"type": "boolean"}
+
+
+class Int(FieldType):
+    column = "int"
+
+    def __init__(self, low: int = 0, high: int = 2**31 - 1, *, nullable: bool = False) -> None:
+        super().__init__(nullable=nullable)
+        self.low, self.high = low, high
+
+    def check(self, value: Any) -> int:
+        number = _integer(value)
+        if number < self.low:
+            raise Invalid(f"{quote(value)} is too small - must be at least '{self.low}'")
+        if number > self.high:
+            raise Invalid(f"{quote(value)} is too large - must be no larger than '{self.high}'")
+        return number
+
+    def from_query(self, text: str) -> int | None:
+        return _integer(text) if text else None
+
+    def shape(self) -> dict[str, Any]:
+        return {"type": "integer", "minimum": self.low, "maximum": self.high}
+
+
+class OneOf(FieldType):
+    """One of the given values; an integer may be written as a string."""
+
+    def __init__(self, *values: str | int, nullable: bool = False, fold: bool = False) -> None:
+        super().__init__(nullable=nullable)
+        self.values = values
+        self.fold = fold
+        self.column = "int" if isinstance(values[0], int) else "text"
+        self.length = 64
+
+    def check(self, value: Any) -> str | int:
+        wanted = value
+        if self.column == "int" and isinstance(value, str) and value.strip().isdecimal():
+            wanted = int(value)
+        if self.fold and isinstance(value, str):
+            wanted = value.lower()
+        if isinstance(wanted, str | int) and not isinstance(wanted, bool) and wanted in self.values:
+            return wanted
+        raise Invalid(f"{quote(value)} is not in {list(self.values)}")
+
+    def shape(self) -> dict[str, Any]:
+        return {"type": "integer" if self.column == "int" else "string", "enum": list(self.values)}
+
+
+class Mac(FieldType):
+    """An Ethernet address, kept as `fa:16:3e:00:00:01`: unicast, not all zero."""
+
+    length = 17
+
+    def check(self, value: Any) -> str:
+        if not isinstance(value, str) or not _MAC.fullmatch(value):
+            raise Invalid(f"{quote(value)} is not a valid MAC address")
+        digits = re.sub(r"[^0-9a-f]", "", value.lower())
+        if digits == "0" * 12 or int(digits[:2], 16) & 1:
+            raise Invalid(f"{quote(value)} is not a valid MAC address: it must be a unicast address that is not zero")
+        return ":".join(digits[i : i + 2] for i in range(0, 12, 2))
+
+    def from_query(self, text: str) -> str:
+        return text.lower()
+
+    def shape(self) -> dict[str, Any]:
+        return {"type": "string", "pattern": "^([0-9a-fA-F]{2}:){5}[0-9a-fA-F]{2}$"}
+
+
+class Ip(FieldType):
+    """An IPv4 or IPv6 address in its canonical form, without a zone."""
+
+    length = 45
+
+    def check(self, value: Any) -> str:
+        return str(parse_ip(value))
+
+    def from_query(self, text: str) -> str:
+        try:
+            return self.check(text)
+        except Invalid:
+            return text
+
+    def shape(self) -> dict[str, Any]:
+        return {"type": "string", "anyOf": [{"format": "ipv4"}, {"format": "ipv6"}]}
+
+    def schema(self) -> dict[str, Any]:
+        return {"anyOf": [{"type": "null"}, self.shape()]} if self.nullable else self.shape()
+
+
+class Cidr(FieldType):
+    """A network in CIDR notation.  `strict` refuses host bits, otherwise they are cut off."""
+
+    length = 64
+
+    def __init__(self, *, nullable: bool = False, strict: bool = True) -> None:
+        super().__init__(nullable=nullable)
+        self.strict = strict
+
+    def check(self, value: Any) -> str:
+        return str(parse_network(value, strict=self.strict))
+
+    def from_query(self, text: str) -> str:
+        return text
+
+    def shape(self) -> dict[str, Any]:
+        return {"type": "string", "maxLength": 64}
+
+
+class DnsName(FieldType):
+    """A host name or domain name (RFC 1035, RFC 1123): labels of letters, digits and hyphens, in lower case."""
+
+    length = 255
+
+    def check(self, value: Any) -> str:
+        if value is None:
+            return ""
+        if not isinstance(value, str) or len(value) > 255:
+            raise Invalid(f"{quote(value)} is not a valid DNS name of at most 255 characters")
+        name = value.lower()
+        labels = name.rstrip(".").split(".") if name else []
+        for label in labels:
+            if not _DNS_LABEL.fullmatch(label) or not label.isascii():
+                raise Invalid(f"{quote(value)} not a valid PQDN or FQDN. Reason: label {quote(label)} is not allowed")
+        if len(labels) > 1 and name.endswith(".") and labels[-1].isdecimal():
+            raise Invalid(f"{quote(value)} not a valid FQDN. Reason: the top-level domain must not be all digits")
+        return name
+
+    def shape(self) -> dict[str, Any]:
+        return {"type": "string", "maxLength": 255}
+
+
+class Json(FieldType):
+    """A structured value: `reader` parses and checks it, `shape_` describes it; kept as JSON."""
+
+    column = "json"
+
+    def __init__(self, reader: Callable[[Any], Any], shape: dict[str, Any], *, nullable: bool = False) -> None:
+        super().__init__(nullable=nullable)
+        self._reader = reader
+        self._shape = shape
+
+    def check(self, value: Any) -> Any:
+        return self._reader(value)
+
+    def shape(self) -> dict[str, Any]:
+        return dict(self._shape)
+
+
+def quote(value: object) -> str:
+    """The value as an error shows it: in quotes, cut to a readable length."""
+    text = str(value)
+    return f"'{text if len(text) <= 300 else text[:300] + '…'}'".encode("utf-8", "replace").decode()
+
+
+def _integer(value: Any) -> int:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if isinstance(value, str) and re.fullmatch(r"\s*[+-]?[0-9]{1,20}\s*", value):
+        return int(value)
+    raise Invalid(f"{quote(value)} is not an integer")
+
+
+def parse_ip(value: Any) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    """An address; octets with leading zeros, zones and masks are refused.  Raises `Invalid`."""
+    if isinstance(value, str) and "%" not in value:
+        try:
+            return ipaddress.ip_address(value)
+        except ValueError:
+            pass
+    raise Invalid(f"{quote(value)} is not a valid IP address")
+
+
+def parse_network(value: Any, *, strict: bool = True) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+    """A network with a prefix length.  Raises `Invalid`; `strict` refuses host bits and names the right form."""
+    if not isinstance(value, str) or "%" in value or "/" not in value:
+        raise Invalid(f"{quote(value)} is not a valid IP subnet")
+    try:
+        network = ipaddress.ip_network(value, strict=False)
+    except ValueError:
+        raise Invalid(f"{quote(value)} is not a valid IP subnet") from None
+    if strict and str(value).lower().split("/")[0] != str(network.network_address):
+        given = ipaddress.ip_address(str(value).split("/")[0])
+        if given != network.network_address:
+            raise Invalid(f"{quote(value)} isn't a recognized IP subnet cidr, '{network}' is recommended")
+    return network

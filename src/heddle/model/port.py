@@ -1,0 +1,96 @@
+"""A port: where a VM's card, a router's interface or a service joins a network (Networking API v2.0, Ports)."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar
+
+from heddle.model.fields import Bool, DnsName, Json, Mac, OneOf, Text, Uuid
+from heddle.model.resource import ADMIN_STATE, GENERATED, REQUIRED, Field, Standard
+from heddle.model.values import (
+    DHCP_OPTIONS,
+    FIXED_IPS,
+    OBJECT,
+    PAIRS,
+    UUIDS,
+    AddressPair,
+    DhcpOption,
+    FixedIp,
+)
+
+VNIC_TYPES = (
+    "normal",
+    "direct",
+    "macvtap",
+    "baremetal",
+    "direct-physical",
+    "virtio-forwarder",
+    "smart-nic",
+    "vdpa",
+    "accelerator-direct",
+    "accelerator-direct-physical",
+    "remote-managed",
+)
+
+DHCP = "network:dhcp"
+ROUTER_INTERFACE = "network:router_interface"
+ROUTER_GATEWAY = "network:router_gateway"
+FLOATING_IP = "network:floatingip"
+
+
+class Port(Standard, kw_only=True):
+    """`status` is what the host observed; `binding_*` say which host carries the port and how."""
+
+    member: ClassVar[str] = "port"
+    collection: ClassVar[str] = "ports"
+
+    network_id: Annotated[str, Field(Uuid(), create=True, default=REQUIRED, filter=True, sort=True, indexed=True)] = ""
+    admin_state_up: Annotated[bool, ADMIN_STATE] = True
+    status: Annotated[str, Field(OneOf("ACTIVE", "DOWN", "BUILD", "ERROR"), filter=True, sort=True)] = "DOWN"
+    mac_address: Annotated[
+        str, Field(Mac(), create=True, update=True, default=GENERATED, guard="create update", filter=True, sort=True)
+    ] = ""
+    device_id: Annotated[
+        str,
+        Field(
+            Text(255), create=True, update=True, default="", guard="create update", filter=True, sort=True, indexed=True
+        ),
+    ] = ""
+    device_owner: Annotated[
+        str, Field(Text(255), create=True, update=True, default="", guard="create update", filter=True, sort=True)
+    ] = ""
+    fixed_ips: Annotated[
+        list[FixedIp],
+        Field(FIXED_IPS, create=True, update=True, default=GENERATED, guard="create update", filter=True, stored=False),
+    ] = []
+    allowed_address_pairs: Annotated[
+        list[AddressPair], Field(PAIRS, create=True, update=True, default=GENERATED, guard="create update")
+    ] = []
+    extra_dhcp_opts: Annotated[list[DhcpOption], Field(DHCP_OPTIONS, create=True, update=True, default=None)] = []
+    security_groups: Annotated[
+        list[str], Field(UUIDS, create=True, update=True, default=GENERATED, filter=True, stored=False)
+    ] = []
+    port_security_enabled: Annotated[
+        bool, Field(Bool(), create=True, update=True, default=GENERATED, guard="create update")
+    ] = True
+    dns_name: Annotated[str, Field(DnsName(), create=True, update=True, default="")] = ""
+    dns_domain: Annotated[str, Field(DnsName(), create=True, update=True, default="")] = ""
+    dns_assignment: Annotated[
+        list[dict[str, str]], Field(Json(list, {"type": "array", "items": {"type": "object"}}), stored=False)
+    ] = []
+    ip_allocation: Annotated[str, Field(OneOf("immediate", "deferred", "none"), filter=True, sort=True)] = "immediate"
+    binding_host_id: Annotated[
+        str,
+        Field(Text(255, nullable=True), create=True, update=True, default=GENERATED, guard="create update read",
+              filter=True, api="binding:host_id", indexed=True),
+    ] = ""  # fmt: skip
+    binding_vnic_type: Annotated[
+        str,
+        Field(OneOf(*VNIC_TYPES), create=True, update=True, default="normal", guard="create update",
+              api="binding:vnic_type", filter=True),
+    ] = "normal"  # fmt: skip
+    binding_profile: Annotated[
+        dict[str, Any],
+        Field(OBJECT, create=True, update=True, default=GENERATED, guard="create update read", api="binding:profile"),
+    ] = {}
+    binding_vif_type: Annotated[str, Field(Text(64), guard="read", filter=True, api="binding:vif_type")] = "unbound"
+    binding_vif_details: Annotated[dict[str, Any], Field(OBJECT, guard="read", api="binding:vif_details")] = {}

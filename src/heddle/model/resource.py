@@ -1,0 +1,222 @@
+"""How a resource declares its fields, and what is derived from the declaration.
+
+A resource is a class whose attributes are annotated with their type and a `Field`:
+
+    class Port(Resource):
+        member: ClassVar[str] = "port"
+        collection: ClassVar[str] = "ports"
+        mac_address: Annotated[str, Field(Mac(), create=True, update=True, default=GENERATED)] = ""
+
+The `Field` says once who may set and see the attribute, its default, and whether it filters and sorts.
+From it come validation, filters, OpenAPI and columns; nothing but fields is generated.
+
+`create` and `update` say whether a request may carry the attribute.  `guard` names the verbs for which a
+policy rule of its own decides: `guard="create read"` on `binding:host_id` of a port means the rules
+`create_port:binding:host_id` and `get_port:binding:host_id`.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Annotated, Any, ClassVar, Generic, TypeVar, get_type_hints
+
+import msgspec
+
+from heddle.errors import BadRequest, invalid
+from heddle.model.fields import Bool, DnsName, FieldType, Int, Invalid, Json, Text, Uuid, quote
+
+
+class Sentinel:
+    """A default that is not a value."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+REQUIRED = Sentinel("REQUIRED")
+GENERATED = Sentinel("GENERATED")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldInfo:
+    """A field with its names: `name` in Python and in the table, `api` in requests and answers."""
+
+    name: str
+    api: str
+    type: FieldType
+    create: bool
+    update: bool
+    default: Any
+    guard: frozenset[str]
+    visible: bool
+    filter: bool
+    sort: bool
+    stored: bool
+    indexed: bool
+    python_type: Any
+
+
+class Field:
+    """A declaration; see the module.  `stored=False`: the value is not in the resource's own table."""
+
+    def __init__(
+        self,
+        type: FieldType,
+        *,
+        create: bool = False,
+        update: bool = False,
+        default: Any = REQUIRED,
+        guard: str = "",
+        visible: bool = True,
+        filter: bool = False,
+        sort: bool = False,
+        stored: bool = True,
+        indexed: bool = False,
+        api: str = "",
+    ) -> None:
+        self.type, self.create, self.update, self.default = type, create, update, default
+        self.guard, self.visible, self.filter, self.sort = frozenset(guard.split()), visible, filter, sort
+        self.stored, self.indexed, self.api = stored, indexed, api
+
+    def named(self, name: str, python_type: Any) -> FieldInfo:
+        return FieldInfo(
+            name=name,
+            api=self.api or name,
+            type=self.type,
+            create=self.create,
+            update=self.update,
+            default=self.default,
+            guard=self.guard,
+            visible=self.visible,
+            filter=self.filter,
+            sort=self.sort,
+            stored=self.stored,
+            indexed=self.indexed,
+            python_type=python_type,
+        )
+
+
+class Resource(msgspec.Struct, kw_only=True):
+    """What every resource has."""
+
+    member: ClassVar[str] = ""
+    collection: ClassVar[str] = ""
+
+    id: Annotated[str, Field(Uuid(), filter=True, sort=True)] = ""
+    project_id: Annotated[
+        str, Field(Text(255), create=True, default=GENERATED, filter=True, sort=True, indexed=True)
+    ] = ""
+
+
+def read_tags(value: Any) -> list[str]:
+    """A list of up to 50 different tags of up to 255 characters each, without commas (Networking API, tags)."""
+    if not isinstance(value, list):
+        raise Invalid(f"{quote(value)} is not a list of tags")
+    tags: list[str] = []
+    for tag in value:
+        tag = Text(255, empty=False).check(tag)
+        if "," in tag:
+            raise Invalid(f"tag {quote(tag)} contains a comma")
+        if tag not in tags:
+            tags.append(tag)
+    if len(tags) > 50:
+        raise Invalid(f"{len(tags)} tags are more than the 50 that an object can have")
+    return sorted(tags)
+
+
+TAGS = Json(read_tags, {"type": "array", "items": {"type": "string", "maxLength": 255}, "maxItems": 50})
+
+
+class Standard(Resource, kw_only=True):
+    """A resource with the standard attributes of the Networking API.  Times are UTC, as `2026-01-31T23:59:59Z`."""
+
+    name: Annotated[str, Field(Text(255), create=True, update=True, default="", filter=True, sort=True)] = ""
+    description: Annotated[str, Field(Text(255), create=True, update=True, default="", filter=True, sort=True)] = ""
+    revision_number: Annotated[int, Field(Int(), filter=True, sort=True)] = 0
+    created_at: Annotated[str, Field(Text(20), filter=True, sort=True)] = ""
+    updated_at: Annotated[str, Field(Text(20), filter=True, sort=True)] = ""
+    tags: Annotated[list[str], Field(TAGS)] = []
+
+
+ADMIN_STATE = Field(Bool(), create=True, update=True, default=True, filter=True, sort=True)
+DNS_DOMAIN = Field(DnsName(), create=True, update=True, default="")
+
+R = TypeVar("R", bound=Resource)
+
+
+@dataclass(frozen=True, slots=True)
+class Draft(Generic[R]):
+    """A parsed request to create: the object with defaults filled in, and the names of what was given."""
+
+    value: R
+    given: frozenset[str]
+
+
+@cache
+def fields_of(model: type[Resource]) -> dict[str, FieldInfo]:
+    """The declared fields by their Python names, in order."""
+    found = {}
+    for name, hint in get_type_hints(model, include_extras=True).items():
+        for extra in getattr(hint, "__metadata__", ()):
+            if isinstance(extra, Field):
+                found[name] = extra.named(name, hint.__origin__)
+    return found
+
+
+@cache
+def api_fields(model: type[Resource]) -> dict[str, FieldInfo]:
+    """The declared fields by the names that requests use; `tenant_id` is the old name of `project_id`."""
+    fields = {field.api: field for field in fields_of(model).values()}
+    if "project_id" in fields:
+        fields["tenant_id"] = fields["project_id"]
+    return fields
+
+
+def parse_create(model: type[R], body: Mapping[str, Any], project_id: str) -> Draft[R]:
+    """The draft that a request's attributes ask for.  Raises `BadRequest` naming attribute and value."""
+    values, given = _parse(model, body, "create")
+    for field in fields_of(model).values():
+        if field.name in values:
+            continue
+        if field.create and field.default is REQUIRED:
+            raise BadRequest(
+                "HTTPBadRequest",
+                f"Failed to parse request. Required attribute '{field.api}' not specified",
+            )
+        if field.create and field.default is not GENERATED:
+            values[field.name] = copy.copy(field.default)
+    values.setdefault("project_id", project_id)
+    return Draft(model(**values), frozenset(given))
+
+
+def parse_update(model: type[R], body: Mapping[str, Any], old: R) -> Draft[R]:
+    """The object as it will be, and the names of what the request sets.  Raises `BadRequest`."""
+    values, given = _parse(model, body, "update")
+    return Draft(msgspec.structs.replace(old, **values), frozenset(given))
+
+
+def _parse(model: type[Resource], body: Mapping[str, Any], verb: str) -> tuple[dict[str, Any], set[str]]:
+    declared = api_fields(model)
+    unknown = sorted(set(body) - set(declared))
+    if unknown:
+        raise BadRequest("HTTPBadRequest", f"Unrecognized attribute(s) '{', '.join(unknown)}'")
+    values: dict[str, Any] = {}
+    for api_name, raw in body.items():
+        field = declared[api_name]
+        if not (field.create if verb == "create" else field.update):
+            where = "POST" if verb == "create" else "PUT"
+            raise BadRequest("HTTPBadRequest", f"Attribute '{api_name}' not allowed in {where}")
+        try:
+            value = field.type.parse(raw)
+        except Invalid as reason:
+            raise invalid(api_name, f"{reason}.") from None
+        if field.name in values and values[field.name] != value:
+            raise BadRequest("HTTPBadRequest", f"'{field.api}' and '{api_name}' do not match")
+        values[field.name] = value
+    return values, set(values)

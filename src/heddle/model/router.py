@@ -1,0 +1,29 @@
+"""A router: joins subnets, and them to the outside (Networking API v2.0, Routers)."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar
+
+from heddle.model.fields import Bool, OneOf, Text, Uuid
+from heddle.model.resource import ADMIN_STATE, GENERATED, Field, Standard
+from heddle.model.values import GATEWAY, ROUTES, ZONE_HINTS, GatewayInfo, HostRoute
+
+
+class Router(Standard, kw_only=True):
+    """`gateway_port_id` is the port on the external network, None without a gateway."""
+
+    member: ClassVar[str] = "router"
+    collection: ClassVar[str] = "routers"
+
+    admin_state_up: Annotated[bool, ADMIN_STATE] = True
+    status: Annotated[str, Field(OneOf("ACTIVE", "DOWN", "ERROR", "ALLOCATING"), sort=True, filter=True)] = "ACTIVE"
+    external_gateway_info: Annotated[
+        GatewayInfo | None,
+        Field(GATEWAY, create=True, update=True, default=None, guard="create update", stored=False),
+    ] = None
+    routes: Annotated[list[HostRoute], Field(ROUTES, update=True, default=GENERATED)] = []
+    availability_zone_hints: Annotated[list[str], Field(ZONE_HINTS, create=True, default=[])] = []
+    availability_zones: Annotated[list[str], Field(ZONE_HINTS, stored=False)] = []
+    gateway_port_id: Annotated[str | None, Field(Uuid(nullable=True), visible=False, indexed=True)] = None
+    enable_snat: Annotated[bool, Field(Bool(), visible=False)] = True
+    host: Annotated[str, Field(Text(255), visible=False, indexed=True)] = ""

@@ -1,0 +1,123 @@
+"""Security groups and their rules: what may reach a port, and what it may reach (Networking API v2.0)."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar
+
+from heddle.model.fields import Bool, Cidr, FieldType, Int, Invalid, Json, OneOf, Text, Uuid, parse_ip, quote
+from heddle.model.resource import REQUIRED, Field, Resource, Standard
+
+PROTOCOLS = {
+    "ah": 51, "dccp": 33, "egp": 8, "esp": 50, "gre": 47, "icmp": 1, "icmpv6": 58, "igmp": 2, "ipip": 4,
+    "ipv6-encap": 41, "ipv6-frag": 44, "ipv6-icmp": 58, "ipv6-nonxt": 59, "ipv6-opts": 60, "ipv6-route": 43,
+    "ospf": 89, "pgm": 113, "rsvp": 46, "sctp": 132, "tcp": 6, "udp": 17, "udplite": 136, "vrrp": 112,
+}  # fmt: skip
+
+
+class Protocol(FieldType):
+    """An IP protocol by name, or by number (IANA protocol numbers); "any" is None."""
+
+    length = 40
+
+    def __init__(self) -> None:
+        super().__init__(nullable=True)
+
+    def check(self, value: Any) -> str | None:
+        text = str(value).lower() if isinstance(value, str | int) and not isinstance(value, bool) else ""
+        if text in ("any", ""):
+            if text == "any" or value == "":
+                return None
+        elif text in PROTOCOLS:
+            return text
+        elif text.isascii() and text.isdecimal() and int(text) <= 255:
+            return str(int(text))
+        raise Invalid(
+            f"Security group rule protocol {quote(value)} not supported. Only protocol values "
+            f"{sorted(PROTOCOLS)} and integer representations [0 to 255] are supported"
+        )
+
+    def from_query(self, text: str) -> str | None:
+        return text.lower() or None
+
+    def shape(self) -> dict[str, Any]:
+        return {"type": ["string", "integer", "null"]}
+
+    def schema(self) -> dict[str, Any]:
+        return self.shape()
+
+
+class RemoteCidr(FieldType):
+    """A CIDR, or an address that stands for its one-address CIDR."""
+
+    length = 64
+
+    def __init__(self) -> None:
+        super().__init__(nullable=True)
+
+    def check(self, value: Any) -> str | None:
+        if value == "":
+            return None
+        if isinstance(value, str) and "/" not in value:
+            address = parse_ip(value)
+            return f"{address}/{address.max_prefixlen}"
+        return Cidr(strict=False).check(value)
+
+    def from_query(self, text: str) -> str:
+        return text
+
+    def shape(self) -> dict[str, Any]:
+        return {"type": ["string", "null"]}
+
+    def schema(self) -> dict[str, Any]:
+        return self.shape()
+
+
+class SecurityGroupRule(Resource, kw_only=True):
+    """A rule; `port_range_min`/`max` are type and code for ICMP.  Rules are created and deleted, never changed."""
+
+    member: ClassVar[str] = "security_group_rule"
+    collection: ClassVar[str] = "security_group_rules"
+
+    security_group_id: Annotated[
+        str, Field(Uuid(), create=True, default=REQUIRED, filter=True, sort=True, indexed=True)
+    ] = ""
+    direction: Annotated[
+        str, Field(OneOf("ingress", "egress", fold=True), create=True, default=REQUIRED, filter=True, sort=True)
+    ] = ""
+    ethertype: Annotated[str, Field(OneOf("IPv4", "IPv6"), create=True, default="IPv4", filter=True, sort=True)] = (
+        "IPv4"
+    )
+    protocol: Annotated[str | None, Field(Protocol(), create=True, default=None, filter=True, sort=True)] = None
+    port_range_min: Annotated[
+        int | None, Field(Int(0, 65535, nullable=True), create=True, default=None, filter=True, sort=True)
+    ] = None
+    port_range_max: Annotated[
+        int | None, Field(Int(0, 65535, nullable=True), create=True, default=None, filter=True, sort=True)
+    ] = None
+    remote_ip_prefix: Annotated[str | None, Field(RemoteCidr(), create=True, default=None, filter=True, sort=True)] = (
+        None
+    )
+    remote_group_id: Annotated[
+        str | None, Field(Uuid(nullable=True), create=True, default=None, filter=True, sort=True, indexed=True)
+    ] = None
+    description: Annotated[str, Field(Text(255), create=True, default="", filter=True, sort=True)] = ""
+    normalized_cidr: Annotated[str | None, Field(Text(64, nullable=True), filter=True)] = None
+    belongs_to_default_sg: Annotated[bool, Field(Bool(), filter=True)] = False
+    revision_number: Annotated[int, Field(Int(), filter=True, sort=True)] = 0
+    created_at: Annotated[str, Field(Text(20), filter=True, sort=True)] = ""
+    updated_at: Annotated[str, Field(Text(20), filter=True, sort=True)] = ""
+    tags: Annotated[list[str], Field(Json(list, {"type": "array", "items": {"type": "string"}}))] = []
+
+
+class SecurityGroup(Standard, kw_only=True):
+    """`is_default` marks the group that a project's ports get when they name none."""
+
+    member: ClassVar[str] = "security_group"
+    collection: ClassVar[str] = "security_groups"
+
+    stateful: Annotated[bool, Field(Bool(), create=True, update=True, default=True, filter=True)] = True
+    shared: Annotated[bool, Field(Bool(), filter=True, stored=False)] = False
+    is_default: Annotated[bool, Field(Bool(), visible=False)] = False
+    security_group_rules: Annotated[
+        list[SecurityGroupRule], Field(Json(list, {"type": "array", "items": {"type": "object"}}), stored=False)
+    ] = []

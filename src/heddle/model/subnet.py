@@ -1,0 +1,49 @@
+"""A subnet: a block of addresses on a network (Networking API v2.0, Subnets)."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar
+
+from heddle.model.fields import Bool, Cidr, Int, Ip, OneOf, Text, Uuid
+from heddle.model.resource import GENERATED, REQUIRED, Field, Standard
+from heddle.model.values import NAMESERVERS, POOLS, ROUTES, SERVICE_TYPES, AllocationPool, HostRoute
+
+MODES = ("dhcpv6-stateful", "dhcpv6-stateless", "slaac")
+
+
+class Subnet(Standard, kw_only=True):
+    """`allocation_pools` are the parts of the CIDR from which addresses are given out by themselves."""
+
+    member: ClassVar[str] = "subnet"
+    collection: ClassVar[str] = "subnets"
+
+    network_id: Annotated[str, Field(Uuid(), create=True, default=REQUIRED, filter=True, sort=True, indexed=True)] = ""
+    ip_version: Annotated[int, Field(OneOf(4, 6), create=True, default=REQUIRED, filter=True, sort=True)] = 4
+    subnetpool_id: Annotated[
+        str | None, Field(Text(36, nullable=True), create=True, default=None, filter=True, sort=True)
+    ] = None
+    use_default_subnetpool: Annotated[bool, Field(Bool(), create=True, default=False, visible=False, stored=False)] = (
+        False
+    )
+    prefixlen: Annotated[
+        int | None, Field(Int(0, 128), create=True, default=GENERATED, visible=False, stored=False)
+    ] = None
+    cidr: Annotated[str, Field(Cidr(nullable=True), create=True, default=GENERATED, filter=True, sort=True)] = ""
+    gateway_ip: Annotated[
+        str | None, Field(Ip(nullable=True), create=True, update=True, default=GENERATED, filter=True, sort=True)
+    ] = None
+    allocation_pools: Annotated[list[AllocationPool], Field(POOLS, create=True, update=True, default=GENERATED)] = []
+    dns_nameservers: Annotated[list[str], Field(NAMESERVERS, create=True, update=True, default=GENERATED)] = []
+    host_routes: Annotated[list[HostRoute], Field(ROUTES, create=True, update=True, default=GENERATED)] = []
+    enable_dhcp: Annotated[bool, Field(Bool(), create=True, update=True, default=True, filter=True, sort=True)] = True
+    ipv6_ra_mode: Annotated[
+        str | None, Field(OneOf(*MODES, nullable=True), create=True, default=GENERATED, filter=True, sort=True)
+    ] = None
+    ipv6_address_mode: Annotated[
+        str | None, Field(OneOf(*MODES, nullable=True), create=True, default=GENERATED, filter=True, sort=True)
+    ] = None
+    service_types: Annotated[list[str], Field(SERVICE_TYPES, create=True, update=True, default=GENERATED)] = []
+    segment_id: Annotated[
+        str | None, Field(Uuid(nullable=True), create=True, update=True, default=None, filter=True, sort=True)
+    ] = None
+    shared: Annotated[bool, Field(Bool(), filter=True, visible=False, stored=False)] = False

@@ -1,0 +1,98 @@
+"""The notes of what changed, by scope: what agents are told of.
+
+One row per scope and object: its kind, id and the revision of its latest change, and whether it left the
+scope.  So the rows of a scope that are not deleted are its content, and those above a revision its news.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from heddle.store import tables as t
+from heddle.store.dialect import upsert
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An object in a scope."""
+
+    kind: str
+    id: str
+    revision: int
+    deleted: bool
+
+
+class ChangeNotes:
+    """What one transaction changed."""
+
+    __slots__ = ("_rows",)
+
+    def __init__(self) -> None:
+        self._rows: dict[tuple[str, str, str], bool] = {}
+
+    def note(self, kind: str, id: str, scopes: Iterable[str], gone: Iterable[str] = ()) -> None:
+        for scope in gone:
+            self._rows[(scope, kind, id)] = True
+        for scope in scopes:
+            self._rows[(scope, kind, id)] = False
+
+    def write(self, conn: sa.Connection) -> list[str]:
+        """Take a revision and write the rows.  Returns the scopes that have news."""
+        if not self._rows:
+            return []
+        counters = t.counters
+        bump = sa.update(counters).where(counters.c.name == "revision").values(value=counters.c.value + 1)
+        conn.execute(bump)
+        revision = current_revision(conn)
+        rows = [
+            {"scope": scope, "kind": kind, "id": id, "revision": revision, "deleted": deleted}
+            for (scope, kind, id), deleted in sorted(self._rows.items())
+        ]
+        upsert(conn, t.changes, rows, ("scope", "kind", "id"))
+        return sorted({scope for scope, _, _ in self._rows})
+
+
+_CURRENT = sa.select(t.counters.c.value).where(t.counters.c.name == sa.bindparam("name"))
+
+
+def current_revision(conn: sa.Connection) -> int:
+    return int(conn.execute(_CURRENT, {"name": "revision"}).scalar_one())
+
+
+def forgotten_revision(conn: sa.Connection) -> int:
+    """An agent older than this revision may have missed tombstones that are no longer kept."""
+    return int(conn.execute(_CURRENT, {"name": "forgotten"}).scalar_one())
+
+
+def scope_content(conn: sa.Connection, scope: str) -> list[Entry]:
+    """All objects in a scope."""
+    c = t.changes.c
+    query = sa.select(c.kind, c.id, c.revision, c.deleted).where(c.scope == scope, c.deleted == sa.false())
+    return [Entry(*row) for row in conn.execute(query)]
+
+
+def scope_news(conn: sa.Connection, scopes: Iterable[str], since: int) -> dict[str, list[Entry]]:
+    """What is new in the scopes since a revision, tombstones included."""
+    c = t.changes.c
+    news: dict[str, list[Entry]] = {}
+    wanted = list(scopes)
+    for start in range(0, len(wanted), 500):
+        part = wanted[start : start + 500]
+        query = sa.select(c.scope, c.kind, c.id, c.revision, c.deleted).where(c.scope.in_(part), c.revision > since)
+        for scope, *entry in conn.execute(query):
+            news.setdefault(scope, []).append(Entry(*entry))
+    return news
+
+
+def forget_tombstones(conn: sa.Connection, keep_revisions: int) -> int:
+    """Throw away tombstones older than the last `keep_revisions` revisions.  Returns how many."""
+    limit = current_revision(conn) - keep_revisions
+    if limit <= forgotten_revision(conn):
+        return 0
+    c = t.changes.c
+    gone = conn.execute(sa.delete(t.changes).where(c.deleted == sa.true(), c.revision <= limit)).rowcount
+    conn.execute(sa.update(t.counters).where(t.counters.c.name == "forgotten").values(value=limit))
+    return gone

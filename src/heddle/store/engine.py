@@ -1,0 +1,143 @@
+"""The database: one short transaction per verb, retried as a whole when the database says so.
+
+`Store.write(work)` runs `work(tx)` in a transaction.  A deadlock, a serialization failure, a busy database
+or a race for a unique key ends the transaction and `work` runs anew, so it must have no effect outside.
+What changed is noted with `tx.change`; as the transaction's last statements these notes are written
+with a revision from a one-row counter, whose row lock makes revisions visible in the order of commits.
+After the commit, `on_commit` hears of the scopes.
+
+SQLite is opened with write-ahead logging and synced commits; a writing transaction begins as IMMEDIATE, so
+that two never wait for each other's locks.  PostgreSQL and MariaDB run READ COMMITTED.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import sqlite3
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from heddle.errors import Unavailable
+from heddle.store.changes import ChangeNotes
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+ATTEMPTS = 12
+_RETRY_WORDS = ("deadlock", "database is locked", "serializ", "try restarting transaction", "database table is locked")
+
+
+class Tx:
+    """A transaction: the connection (for `store` only), and the notes of what changed."""
+
+    __slots__ = ("conn", "notes", "request_id")
+
+    def __init__(self, conn: sa.Connection, request_id: str = "") -> None:
+        self.conn = conn
+        self.request_id = request_id
+        self.notes = ChangeNotes()
+
+    def change(self, kind: str, id: str, scopes: Iterable[str], gone: Iterable[str] = ()) -> None:
+        """Note that an object is new or other than before in `scopes`, and no longer in `gone`."""
+        self.notes.note(kind, id, scopes, gone)
+
+
+class Store:
+    """`on_commit(scopes, request_id)` is called after each commit that changed something."""
+
+    def __init__(self, url: str, pool: int = 10) -> None:
+        self.url = url
+        self.on_commit: Callable[[list[str], str], None] = lambda scopes, request_id: None
+        self.engine = _engine(url, pool)
+        self.sqlite = self.engine.dialect.name == "sqlite"
+
+    @contextmanager
+    def read(self) -> Iterator[Tx]:
+        """A consistent snapshot for reading."""
+        with _translated(), self.engine.connect() as conn:
+            if self.sqlite:
+                conn.exec_driver_sql("BEGIN")
+            else:
+                conn = conn.execution_options(isolation_level="REPEATABLE READ")
+            yield Tx(conn)
+
+    def write(self, work: Callable[[Tx], T], request_id: str = "") -> T:
+        """Run `work` in a transaction, anew after a conflict.  Raises `Unavailable` when the database is gone."""
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                return self._write_once(work, request_id)
+            except (DBAPIError, PoolTimeout) as error:
+                if not _worth_retrying(error) or attempt == ATTEMPTS:
+                    raise _unavailable(error) from error
+                log.info("transaction retried attempt=%d request_id=%s reason=%s", attempt, request_id, _short(error))
+                time.sleep(random.uniform(0, 0.005 * 2 ** min(attempt, 6)))
+        raise AssertionError("unreachable")
+
+    def _write_once(self, work: Callable[[Tx], T], request_id: str) -> T:
+        with self.engine.connect() as conn:
+            if self.sqlite:
+                conn.exec_driver_sql("BEGIN IMMEDIATE")
+            tx = Tx(conn, request_id)
+            result = work(tx)
+            scopes = tx.notes.write(conn)
+            conn.commit()
+        if scopes:
+            self.on_commit(scopes, request_id)
+        return result
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+
+def _engine(url: str, pool: int) -> sa.Engine:
+    if not url.startswith("sqlite"):
+        return sa.create_engine(
+            url, pool_size=pool, max_overflow=0, pool_timeout=10, pool_pre_ping=True, isolation_level="READ COMMITTED"
+        )
+    engine = sa.create_engine(url, pool_size=pool, max_overflow=2, connect_args={"check_same_thread": False})
+
+    @sa.event.listens_for(engine, "connect")
+    def _connected(connection: sqlite3.Connection, record: Any) -> None:
+        connection.isolation_level = None
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "busy_timeout=10000",
+            "cache_size=-16000",
+            "temp_store=MEMORY",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+
+    return engine
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except (DBAPIError, PoolTimeout) as error:
+        raise _unavailable(error) from error
+
+
+def _worth_retrying(error: Exception) -> bool:
+    if isinstance(error, IntegrityError):
+        return True
+    return isinstance(error, DBAPIError) and any(word in str(error.orig).lower() for word in _RETRY_WORDS)
+
+
+def _unavailable(error: Exception) -> Exception:
+    if isinstance(error, OperationalError | PoolTimeout):
+        log.error("database unavailable reason=%s", _short(error))
+        return Unavailable("ServiceUnavailable", "The database cannot be used at the moment. Please try again later.")
+    return error
+
+
+def _short(error: Exception) -> str:
+    return str(getattr(error, "orig", error)).splitlines()[0][:200]

@@ -1,0 +1,208 @@
+"""Reading and writing the objects of one resource.
+
+`Records` knows the table of a resource, how to turn a row into an object and back, how to say a condition or a
+filter in SQL, and, where a resource keeps parts of itself in other tables, the two functions that load and
+save those parts for many objects at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+import sqlalchemy as sa
+
+from heddle.errors import BadRequest
+from heddle.model.predicate import ALWAYS, All, Always, Condition, Eq, In, Never, Not
+from heddle.model.predicate import Any as AnyOf
+from heddle.model.resource import Resource, fields_of
+from heddle.store.engine import Tx
+
+R = TypeVar("R", bound=Resource)
+Clause = sa.ColumnElement[bool]
+CHUNK = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Parent:
+    """How a field of another table is reached: `column` of this table is the id in `table`."""
+
+    column: str
+    table: sa.Table
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Which part of a list, in which order: `sorts` as (field, ascending).
+
+    `marker` is the last object of the page before; `backward` asks for the page before the marker.
+    """
+
+    sorts: tuple[tuple[str, bool], ...] = ()
+    limit: int = 0
+    marker: Resource | None = None
+    backward: bool = False
+
+
+WHOLE = Page()
+
+
+@dataclass(frozen=True)
+class Records(Generic[R]):
+    """`load` fills in what other tables keep; `filters` say filters in SQL that are not a plain column."""
+
+    model: type[R]
+    table: sa.Table
+    load: Callable[[Tx, Sequence[R]], None] | None = None
+    parents: Mapping[str, Parent] = field(default_factory=dict)
+    filters: Mapping[str, Callable[[Sequence[Any]], Clause]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        names = [name for name, info in fields_of(self.model).items() if info.stored]
+        object.__setattr__(self, "_names", names)
+        object.__setattr__(self, "_select", sa.select(*[self.table.c[name] for name in names]))
+
+    # Reading
+
+    def get(self, tx: Tx, id: str, where: Condition = ALWAYS) -> R | None:
+        """The object with this id, if it meets the condition."""
+        found = self.find(tx, self.table.c.id == id, self.clause(where))
+        return found[0] if found else None
+
+    def get_many(self, tx: Tx, ids: Iterable[str]) -> dict[str, R]:
+        """Those of the ids that exist, by id."""
+        wanted = list(dict.fromkeys(ids))
+        found: dict[str, R] = {}
+        for start in range(0, len(wanted), CHUNK):
+            part = wanted[start : start + CHUNK]
+            found.update((item.id, item) for item in self.find(tx, self.table.c.id.in_(part)))
+        return found
+
+    def find(self, tx: Tx, *clauses: Clause, query: sa.Select[Any] | None = None) -> list[R]:
+        """The objects that meet SQL conditions (for the modules beside this one)."""
+        select: sa.Select[Any] = self._select if query is None else query  # type: ignore[attr-defined]
+        names: list[str] = self._names  # type: ignore[attr-defined]
+        model = self.model
+        found = [model(**dict(zip(names, row, strict=True))) for row in tx.conn.execute(select.where(*clauses))]
+        if self.load and found:
+            self.load(tx, found)
+        return found
+
+    def list(
+        self,
+        tx: Tx,
+        where: Condition = ALWAYS,
+        filters: Mapping[str, Sequence[Any]] | None = None,
+        page: Page = WHOLE,
+    ) -> list[R]:
+        """The objects that meet the condition and all filters (each: any of its values)."""
+        clauses = [self.clause(where), *(self.filter_clause(name, values) for name, values in (filters or {}).items())]
+        sorts = [*page.sorts, *([] if any(name == "id" for name, _ in page.sorts) else [("id", True)])]
+        if page.backward:
+            sorts = [(name, not ascending) for name, ascending in sorts]
+        if page.marker is not None:
+            clauses.append(self._after(page.marker, sorts))
+        query: sa.Select[Any] = self._select  # type: ignore[attr-defined]
+        if page.sorts or page.limit or page.marker is not None:
+            query = query.order_by(*(c.asc() if up else c.desc() for c, up in self._order(sorts)))
+        if page.limit:
+            query = query.limit(page.limit)
+        found = self.find(tx, *clauses, query=query)
+        return found[::-1] if page.backward else found
+
+    def count(self, tx: Tx, where: Condition = ALWAYS) -> int:
+        return int(
+            tx.conn.execute(sa.select(sa.func.count()).select_from(self.table).where(self.clause(where))).scalar_one()
+        )
+
+    # Writing
+
+    def insert(self, tx: Tx, items: Sequence[R]) -> None:
+        names: list[str] = self._names  # type: ignore[attr-defined]
+        if items:
+            tx.conn.execute(sa.insert(self.table), [{name: getattr(item, name) for name in names} for item in items])
+
+    def update(self, tx: Tx, old: R, new: R) -> bool:
+        """Write the columns in which `new` differs.  Returns whether there were any."""
+        names: list[str] = self._names  # type: ignore[attr-defined]
+        values = {name: getattr(new, name) for name in names if getattr(new, name) != getattr(old, name)}
+        if values:
+            tx.conn.execute(sa.update(self.table).where(self.table.c.id == old.id).values(**values))
+        return bool(values)
+
+    def delete(self, tx: Tx, id: str) -> bool:
+        """Returns whether there was one."""
+        return tx.conn.execute(sa.delete(self.table).where(self.table.c.id == id)).rowcount > 0
+
+    def lock(self, tx: Tx, id: str) -> R | None:
+        """Like `get`, and no other transaction changes the object until this one ends."""
+        query: sa.Select[Any] = self._select  # type: ignore[attr-defined]
+        found = self.find(tx, self.table.c.id == id, query=query.with_for_update())
+        return found[0] if found else None
+
+    # Conditions as SQL
+
+    def clause(self, condition: Condition) -> Clause:
+        match condition:
+            case Always():
+                return sa.true()
+            case Never():
+                return sa.false()
+            case Eq(name, value):
+                return self._field_clause(name, (value,))
+            case In(name, values):
+                return self._field_clause(name, values)
+            case All(parts):
+                return sa.and_(*(self.clause(part) for part in parts))
+            case AnyOf(parts):
+                return sa.or_(*(self.clause(part) for part in parts))
+            case Not(part):
+                return sa.not_(self.clause(part))
+
+    def _field_clause(self, name: str, values: Sequence[object]) -> Clause:
+        parent_name, dot, inner = name.partition(".")
+        if not dot:
+            return _equals(self.table.c[name], values)
+        parent = self.parents[parent_name]
+        ids = sa.select(parent.table.c.id).where(_equals(parent.table.c[inner], values))
+        return self.table.c[parent.column].in_(ids)
+
+    def filter_clause(self, name: str, values: Sequence[Any]) -> Clause:
+        if name in self.filters:
+            return self.filters[name](values)
+        if "." in name or name in self.table.c:
+            return self._field_clause(name, values)
+        raise BadRequest("HTTPBadRequest", f"The filter '{name}' is not supported for {self.model.collection}")
+
+    def _order(self, sorts: Sequence[tuple[str, bool]]) -> list[tuple[sa.ColumnElement[Any], bool]]:
+        return [(sa.func.coalesce(c, _lowest(c)) if c.nullable else c, up) for c, up in self._sorted_columns(sorts)]
+
+    def _sorted_columns(self, sorts: Sequence[tuple[str, bool]]) -> list[tuple[sa.Column[Any], bool]]:
+        return [(self.table.c[name], up) for name, up in sorts]
+
+    def _after(self, marker: Resource, sorts: Sequence[tuple[str, bool]]) -> Clause:
+        """Objects that come after the marker in the order."""
+        alternatives: list[Clause] = []
+        equal: list[Clause] = []
+        for (name, _), (column, up) in zip(sorts, self._order(sorts), strict=True):
+            value = getattr(marker, name)
+            value = _lowest(self.table.c[name]) if value is None else value
+            alternatives.append(sa.and_(*equal, column > value if up else column < value))
+            equal.append(column == value)
+        return sa.or_(*alternatives)
+
+
+def _lowest(column: sa.Column[Any]) -> Any:
+    return -1 if isinstance(column.type, sa.Integer) else (False if isinstance(column.type, sa.Boolean) else "")
+
+
+def _equals(column: sa.Column[Any], values: Sequence[object]) -> Clause:
+    nulls = None in values
+    others = [value for value in values if value is not None]
+    clauses: list[Clause] = [column.is_(None)] if nulls else []
+    if len(others) == 1:
+        clauses.append(column == others[0])
+    elif others:
+        clauses.append(column.in_(others))
+    return sa.or_(*clauses) if clauses else sa.false()
