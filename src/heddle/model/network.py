@@ -43,7 +43,8 @@ class Network(Standard, kw_only=True):
     provider_network_type: Annotated[str, Field(Text(32), create=True, update=True, default=GENERATED,
         guard="create update read", filter=True, api="provider:network_type")] = ""  # fmt: skip
     provider_physical_network: Annotated[str | None, Field(Text(64, nullable=True), create=True,
-        update=True, default=GENERATED, guard="create update read", filter=True, api="provider:physical_network")] = None  # fmt: skip
+        update=True, default=GENERATED, guard="create update read", filter=True,
+        api="provider:physical_network")] = None  # fmt: skip
     provider_segmentation_id: Annotated[int | None, Field(Int(0, 2**32 - 1, nullable=True), create=True, update=True,
         default=GENERATED, guard="create update read", filter=True, api="provider:segmentation_id")] = None  # fmt: skip
     availability_zone_hints: Annotated[list[str], Field(ZONE_HINTS, create=True, default=[], sort=True)] = []

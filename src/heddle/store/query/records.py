@@ -89,7 +89,7 @@ class Records(Generic[R]):
             self.load(tx, found)
         return found
 
-    def list(
+    def search(
         self,
         tx: Tx,
         where: Condition = ALWAYS,
