@@ -1,0 +1,72 @@
+"""What a role of an agent is.
+
+A role makes one kind of thing of the host be as the view says: the switch its flows, the router its
+namespaces, DHCP its servers.  The loop calls it from one thread, so a role needs no locks:
+
+    prepare                  once, before anything else: what the role needs on the host whatever the view is
+    reconcile(mirror, None)  everything: at the start, after a failure, and now and then
+    reconcile(mirror, refs)  these objects changed: in the view, or on the host (the interface of a port)
+    audit(mirror)            compare the host itself with the view, put right what differs, and tell it
+    state(mirror)            what the agent's record shows of the role
+
+A role is told of every change and picks what concerns it.  It never raises for one object: it returns a
+`Status` with state "error" for it, and is asked for that object again, later and later.  When the role
+raises, all of its work is asked for again.  Nothing is called before the whole view has come, so what
+the view does not have may be removed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+from heddle.agent.mirror import Mirror
+from heddle.config import Settings
+from heddle.host.ovs import Ovs
+from heddle.view.types import Ref, RoleState, Status
+
+
+@dataclass(frozen=True)
+class Host:
+    """The host as the roles find it.  `datapath` is "system" or "netdev".
+
+    `touch` may be called from any thread: the objects are given to `reconcile` as changed, soon.
+    """
+
+    settings: Settings
+    ovs: Ovs
+    datapath: str
+    touch: Callable[[Iterable[Ref]], None] = lambda refs: None
+
+    @property
+    def name(self) -> str:
+        return self.settings.host
+
+
+@dataclass(frozen=True)
+class Drift:
+    """Something on the host was not as this agent had left it.  `id` names the object, "" when none is known."""
+
+    kind: str
+    id: str
+    expected: str
+    found: str
+
+
+class Role(Protocol):
+    name: str
+
+    def prepare(self, host: Host) -> None:
+        """Raises `HeddleError` when the role cannot work on this host; the agent then does not start."""
+
+    def reconcile(self, mirror: Mirror, changed: frozenset[Ref] | None) -> list[Status]:
+        """Make it so, and tell how it went; `changed` None means everything."""
+
+    def audit(self, mirror: Mirror) -> list[Drift]:
+        """Compare the host with what it should be, repair it, and return what was found."""
+
+    def state(self, mirror: Mirror) -> RoleState: ...
+
+    def close(self) -> None:
+        """The agent ends; what carries traffic stays."""

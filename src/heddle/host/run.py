@@ -1,0 +1,64 @@
+"""Processes: the only place of the agent that starts one and waits for its end.
+
+A process costs about a millisecond and may fail, so whoever calls here has a batch for it on stdin
+rather than an argument per item.  What goes wrong says which command it was and what it wrote.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Sequence
+
+from heddle.errors import HeddleError
+
+TIMEOUT = 30.0
+
+
+class CommandError(HeddleError):
+    """A command failed: `command`, `status` (exit status, negative a signal, None a timeout) and `output`."""
+
+    def __init__(self, command: Sequence[str], status: int | None, output: str) -> None:
+        what = "did not end in time" if status is None else f"exit status {status}"
+        super().__init__(f"{' '.join(command)}: {what}: {output.strip() or 'no message'}")
+        self.command = tuple(command)
+        self.status = status
+        self.output = output
+
+
+def run(command: Sequence[str], stdin: str = "", timeout: float = TIMEOUT) -> str:
+    """Run to the end and return stdout.  Raises `CommandError` when it fails or takes longer than `timeout` seconds."""
+    return finish(start(command), stdin, timeout)
+
+
+def succeeds(command: Sequence[str], timeout: float = TIMEOUT) -> bool:
+    """Whether the command exists and ends with status 0."""
+    try:
+        run(command, timeout=timeout)
+    except CommandError:
+        return False
+    return True
+
+
+def start(command: Sequence[str], keep_stdout: bool = True) -> subprocess.Popen[str]:
+    """Start a process with pipes on stdin, stdout and stderr.  Raises `CommandError` when it cannot be started."""
+    out = subprocess.PIPE if keep_stdout else subprocess.DEVNULL
+    try:
+        return subprocess.Popen(
+            list(command), stdin=subprocess.PIPE, stdout=out, stderr=subprocess.PIPE, text=True, close_fds=True
+        )
+    except OSError as error:
+        raise CommandError(command, 127, f"cannot be started: {error.strerror}") from error
+
+
+def finish(process: subprocess.Popen[str], stdin: str = "", timeout: float = TIMEOUT) -> str:
+    """Give a started process its stdin, wait for its end and return stdout.  Raises `CommandError` like `run`."""
+    command = [str(word) for word in process.args] if isinstance(process.args, list) else [str(process.args)]
+    try:
+        output, errors = process.communicate(stdin, timeout=timeout)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
+        raise CommandError(command, None, f"killed after {timeout:g} s") from None
+    if process.returncode:
+        raise CommandError(command, process.returncode, errors or output or "")
+    return output or ""
