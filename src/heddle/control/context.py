@@ -1,0 +1,30 @@
+"""What a verb works with: its transaction, who asks, and the settings."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from heddle.config import Settings
+from heddle.model.caller import Caller
+from heddle.store.engine import Tx
+
+
+def timestamp() -> str:
+    """Now, in UTC, as the API writes it."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def new_id() -> str:
+    return str(uuid.uuid4())
+
+
+@dataclass(slots=True)
+class Context:
+    """One call of a verb."""
+
+    tx: Tx
+    caller: Caller
+    settings: Settings
+    now: str = field(default_factory=timestamp)

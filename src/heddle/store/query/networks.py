@@ -1,0 +1,71 @@
+"""Networks, with the ids of their subnets, and the segments in use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from heddle.model.network import Network
+from heddle.store import tables as t
+from heddle.store.engine import Tx
+from heddle.store.query.records import CHUNK, Clause, Records
+from heddle.store.query.tags import tag_filters
+
+_n, _s = t.networks.c, t.subnets.c
+
+
+def _load(tx: Tx, networks: Sequence[Network]) -> None:
+    by_id = {network.id: network for network in networks}
+    for network in networks:
+        network.subnets = []
+        network.availability_zones = []
+    ids = list(by_id)
+    for start in range(0, len(ids), CHUNK):
+        part = ids[start : start + CHUNK]
+        query = sa.select(_s.network_id, _s.id).where(_s.network_id.in_(part)).order_by(_s.created_at, _s.id)
+        for network_id, subnet_id in tx.conn.execute(query):
+            by_id[network_id].subnets.append(subnet_id)
+        a, g = t.assignments.c, t.agents.c
+        zones = (
+            sa.select(a.object_id, g.availability_zone)
+            .join(t.agents, sa.and_(g.host == a.host, g.role == a.role))
+            .where(a.role == "dhcp", a.object_id.in_(part))
+            .distinct()
+        )
+        for network_id, zone in tx.conn.execute(zones):
+            if zone:
+                by_id[network_id].availability_zones.append(zone)
+
+
+def _subnets(values: Sequence[Any]) -> Clause:
+    return _n.id.in_(sa.select(_s.network_id).where(_s.id.in_(list(values))))
+
+
+NETWORKS: Records[Network] = Records(
+    Network, t.networks, load=_load, filters={"subnets": _subnets, **tag_filters(t.networks)}
+)
+
+
+def claim_segment(tx: Tx, key: str, network_id: str) -> bool:
+    """Note that a network uses a segment.  False: another one does."""
+    claims = t.segment_claims
+    if tx.conn.execute(sa.select(claims.c.network_id).where(claims.c.key == key)).first() is not None:
+        return False
+    tx.conn.execute(sa.insert(claims), [{"key": key, "network_id": network_id}])
+    return True
+
+
+def claimed(tx: Tx, keys: Iterable[str]) -> set[str]:
+    """Which of the segments are in use."""
+    query = sa.select(t.segment_claims.c.key).where(t.segment_claims.c.key.in_(list(keys)))
+    return {row[0] for row in tx.conn.execute(query)}
+
+
+def release_segments(tx: Tx, network_id: str) -> None:
+    tx.conn.execute(sa.delete(t.segment_claims).where(t.segment_claims.c.network_id == network_id))
+
+
+def default_external(tx: Tx) -> list[Network]:
+    return NETWORKS.find(tx, _n.is_default == sa.true(), _n.router_external == sa.true())

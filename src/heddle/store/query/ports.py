@@ -1,0 +1,122 @@
+"""Ports, with their addresses and their security groups."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from heddle.model.port import Port
+from heddle.model.values import FixedIp
+from heddle.store import tables as t
+from heddle.store.engine import Tx
+from heddle.store.query.records import Clause, Parent, Records
+from heddle.store.query.tags import tag_filters
+
+_p, _a, _g = t.ports.c, t.ip_allocations.c, t.port_security_groups.c
+_MANY = 2000
+
+
+def _load(tx: Tx, ports: Sequence[Port]) -> None:
+    by_id = {port.id: port for port in ports}
+    for port in ports:
+        port.fixed_ips = []
+        port.security_groups = []
+    ids = list(by_id)
+    for start in range(0, len(ids), _MANY):
+        part = ids[start : start + _MANY]
+        addresses = sa.select(_a.port_id, _a.subnet_id, _a.ip_address).where(_a.port_id.in_(part)).order_by(_a.position)
+        for port_id, subnet_id, ip_address in tx.conn.execute(addresses):
+            by_id[port_id].fixed_ips.append(FixedIp(subnet_id, ip_address))
+        groups = sa.select(_g.port_id, _g.security_group_id).where(_g.port_id.in_(part))
+        for port_id, group_id in tx.conn.execute(groups):
+            by_id[port_id].security_groups.append(group_id)
+
+
+def _fixed_ips(values: Sequence[Any]) -> Clause:
+    """A filter like `subnet_id=…`, `ip_address=…` or `ip_address_substr=…`; different keys must all hold."""
+    by_key: dict[str, list[str]] = {}
+    for value in values:
+        key, _, text = str(value).partition("=")
+        by_key.setdefault(key, []).append(text)
+    clauses: list[Clause] = []
+    for key, texts in by_key.items():
+        if key == "ip_address_substr":
+            inner: Clause = sa.or_(*(_a.ip_address.contains(text, autoescape=True) for text in texts))
+        else:
+            inner = _a[key].in_(texts)
+        clauses.append(_p.id.in_(sa.select(_a.port_id).where(inner)))
+    return sa.and_(*clauses)
+
+
+def _groups(values: Sequence[Any]) -> Clause:
+    return _p.id.in_(sa.select(_g.port_id).where(_g.security_group_id.in_(list(values))))
+
+
+PORTS: Records[Port] = Records(
+    Port,
+    t.ports,
+    load=_load,
+    parents={"network": Parent("network_id", t.networks)},
+    filters={"fixed_ips": _fixed_ips, "security_groups": _groups, **tag_filters(t.ports)},
+)
+
+
+def set_groups(tx: Tx, ports: Sequence[Port], *, fresh: bool = False) -> None:
+    """Write the security groups of ports; `fresh`: the ports are new and have none yet."""
+    if not fresh:
+        tx.conn.execute(sa.delete(t.port_security_groups).where(_g.port_id.in_([port.id for port in ports])))
+    rows = [{"port_id": port.id, "security_group_id": group} for port in ports for group in port.security_groups]
+    if rows:
+        tx.conn.execute(sa.insert(t.port_security_groups), rows)
+
+
+def of_network(tx: Tx, network_id: str, *clauses: Clause) -> list[Port]:
+    return PORTS.find(tx, _p.network_id == network_id, *clauses)
+
+
+def of_device(tx: Tx, device_id: str, owners: Iterable[str] = ()) -> list[Port]:
+    """The ports of a device, of the given device owners where any are given."""
+    wanted = list(owners)
+    more = [_p.device_owner.in_(wanted)] if wanted else []
+    return PORTS.find(tx, _p.device_id == device_id, *more)
+
+
+def interfaces_on_network(tx: Tx, network_id: str, owner: str) -> list[Port]:
+    return of_network(tx, network_id, _p.device_owner == owner)
+
+
+def of_group(tx: Tx, group_id: str) -> list[str]:
+    query = sa.select(_g.port_id).where(_g.security_group_id == group_id)
+    return [row[0] for row in tx.conn.execute(query)]
+
+
+def count_foreign(tx: Tx, network_id: str, own_owners: Sequence[str]) -> int:
+    """How many ports of a network are not of these owners."""
+    query = sa.select(sa.func.count()).where(_p.network_id == network_id, _p.device_owner.not_in(list(own_owners)))
+    return int(tx.conn.execute(query).scalar_one())
+
+
+def macs_in_use(tx: Tx, network_id: str, macs: Iterable[str]) -> set[str]:
+    query = sa.select(_p.mac_address).where(_p.network_id == network_id, _p.mac_address.in_(list(macs)))
+    return {row[0] for row in tx.conn.execute(query)}
+
+
+def set_status(tx: Tx, port_ids: Sequence[str], status: str) -> None:
+    if port_ids:
+        tx.conn.execute(sa.update(t.ports).where(_p.id.in_(list(port_ids)), _p.status != status).values(status=status))
+
+
+def networks_of_host(tx: Tx, host: str) -> list[str]:
+    return [r[0] for r in tx.conn.execute(sa.select(_p.network_id).where(_p.binding_host_id == host).distinct())]
+
+
+def groups_of_host(tx: Tx, host: str) -> list[str]:
+    query = (
+        sa.select(_g.security_group_id)
+        .join(t.ports, _p.id == _g.port_id)
+        .where(_p.binding_host_id == host, _p.port_security_enabled == sa.true())
+        .distinct()
+    )
+    return [row[0] for row in tx.conn.execute(query)]

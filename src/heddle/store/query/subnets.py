@@ -1,0 +1,42 @@
+"""Subnets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from heddle.model.subnet import Subnet
+from heddle.store import tables as t
+from heddle.store.engine import Tx
+from heddle.store.query.records import Clause, Parent, Records
+from heddle.store.query.tags import tag_filters
+
+_s = t.subnets.c
+
+
+def _shared(values: Sequence[Any]) -> Clause:
+    return _s.network_id.in_(sa.select(t.networks.c.id).where(t.networks.c.shared.in_(list(values))))
+
+
+SUBNETS: Records[Subnet] = Records(
+    Subnet,
+    t.subnets,
+    parents={"network": Parent("network_id", t.networks)},
+    filters={"shared": _shared, **tag_filters(t.subnets)},
+)
+
+
+def of_networks(tx: Tx, network_ids: Sequence[str]) -> dict[str, list[Subnet]]:
+    """The subnets of each network, oldest first."""
+    found: dict[str, list[Subnet]] = {network_id: [] for network_id in network_ids}
+    for subnet in SUBNETS.find(tx, _s.network_id.in_(list(found))):
+        found[subnet.network_id].append(subnet)
+    for subnets in found.values():
+        subnets.sort(key=lambda subnet: (subnet.created_at, subnet.id))
+    return found
+
+
+def of_network(tx: Tx, network_id: str) -> list[Subnet]:
+    return of_networks(tx, [network_id])[network_id]
