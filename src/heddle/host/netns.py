@@ -28,6 +28,7 @@ from heddle.host.rtnetlink import Link, Route
 
 FOLDER = Path("/run/netns")
 MARK = "heddle"
+_PASSES = 3
 _CLONE_NEWNET = 0x40000000
 _MS_BIND, _MS_REC, _MS_SHARED, _MNT_DETACH = 4096, 16384, 1 << 20, 2
 
@@ -62,17 +63,19 @@ class Observed:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What `converge` did: names made and removed, addresses (name, address) that are new, and what failed."""
+    """What `converge` did: interfaces made and removed, addresses, as (interface, address), that are new and that went,
+    the number of requests, and what failed."""
 
     made: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
-    announced: tuple[tuple[str, str], ...] = ()
-    other: int = 0
+    added: tuple[tuple[str, str], ...] = ()
+    withdrawn: tuple[tuple[str, str], ...] = ()
+    requests: int = 0
     failures: tuple[NetlinkError, ...] = ()
 
     @property
     def any(self) -> bool:
-        return bool(self.made or self.removed or self.announced or self.other or self.failures)
+        return bool(self.made or self.removed or self.requests or self.failures)
 
 
 def path_of(name: str) -> str:
@@ -151,7 +154,10 @@ class Namespace:
         return Observed(links, {name: frozenset(value) for name, value in found.items()}, routes)
 
     def converge(self, layout: Layout, observed: Observed | None = None) -> Change:
-        """Bring the namespace to the layout; what is right is left as it is."""
+        """Bring the namespace to the layout; what is right is left as it is.
+
+        When an address goes, the kernel takes others and routes along; so after each change it is read again.
+        """
         seen = observed or self.observe()
         wanted = {interface.name for interface in layout.interfaces}
         removed = tuple(name for name in seen.links if name != "lo" and name not in wanted)
@@ -161,19 +167,23 @@ class Namespace:
             failures += self.root.run([rt.delete_link(interface.name) for interface in missing])
             failures += self.root.run([rt.add_veth(item.name, item.mac, item.mtu, self._handle) for item in missing])
             self._settle(item.name for item in missing)
-        if missing or removed:
             seen = self.observe()
-        fixes = [request for item in layout.interfaces for request in _fix_interface(item, seen)]
-        announced = tuple(
-            (item.name, address)
-            for item in layout.interfaces
-            if item.name in seen.links
-            for address in sorted(item.addresses - seen.addresses[item.name])
-        )
-        fixes += _fix_routes(layout, seen)
-        failures += self.routing.run(fixes)
+        added: dict[tuple[str, str], None] = {}
+        withdrawn: dict[tuple[str, str], None] = {}
+        other = 0
+        for _ in range(_PASSES):
+            fixes = [request for item in layout.interfaces for request in _fix_interface(item, seen)]
+            added.update(dict.fromkeys(_surplus(layout, seen, new=True)))
+            withdrawn.update(dict.fromkeys(_surplus(layout, seen, new=False)))
+            failures += self.routing.run(fixes)
+            other += len(fixes)
+            if not fixes:
+                break
+            seen = self.observe()
+        repairs = _fix_routes(layout, seen)
+        failures += self.routing.run(repairs)
         made = tuple(item.name for item in missing)
-        return Change(made, removed, announced, max(0, len(fixes) - len(announced)), tuple(failures))
+        return Change(made, removed, tuple(added), tuple(withdrawn), other + len(repairs), tuple(failures))
 
     def _settle(self, made: Iterable[str]) -> None:
         """What a new veth needs besides netlink: no checksum offload inside, no IPv6 of the host outside."""
@@ -196,6 +206,16 @@ def _fix_interface(wanted: Interface, seen: Observed) -> list[Request]:
     requests += [rt.delete_address(link, address) for address in sorted(has - wanted.addresses)]
     requests += [rt.add_address(link, address) for address in sorted(wanted.addresses - has)]
     return requests
+
+
+def _surplus(layout: Layout, seen: Observed, new: bool) -> list[tuple[str, str]]:
+    """The addresses, by interface, that are wanted and not there (`new`), or there and not wanted."""
+    found: list[tuple[str, str]] = []
+    for item in layout.interfaces:
+        if item.name in seen.links:
+            has = seen.addresses[item.name]
+            found += [(item.name, each) for each in sorted(item.addresses - has if new else has - item.addresses)]
+    return found
 
 
 def _fix_routes(layout: Layout, seen: Observed) -> list[Request]:

@@ -1,0 +1,224 @@
+"""The router role: each router that this host serves, as a namespace with its interfaces and one nftables table.
+
+What a router must be is decided by `router_plan` from views alone.  The namespace is then compared with it and the
+difference applied: netlink batches for interfaces, addresses and routes, one nft transaction, one OVSDB transaction
+for the ports of all routers of the round.  A router of which nothing changed is not looked at until the next audit,
+and the audit of one that is right costs three netlink dumps and a question.
+
+The order within a router is that of safety: rules first, then addresses, then the connections of addresses that were
+taken away are cut, then new addresses are announced.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+from dataclasses import dataclass
+
+from heddle.agent.mirror import Mirror
+from heddle.agent.roles.base import Drift, Host
+from heddle.agent.roles.router_plan import SETTINGS, RouterInput, RouterPlan, plan
+from heddle.errors import HeddleError
+from heddle.host import conntrack
+from heddle.host.announce import Announcement, Announcer
+from heddle.host.netns import Change, Namespace
+from heddle.host.nft import Ruleset
+from heddle.host.ovs import Batch, PortSpec
+from heddle.host.spaces import Spaces, allow_descriptors
+from heddle.view.types import PortView, Ref, RoleState, Status
+
+log = logging.getLogger(__name__)
+
+PREFIX = "qrouter-"
+
+
+@dataclass(slots=True)
+class Realised:
+    """A router as it was last made."""
+
+    namespace: Namespace
+    ruleset: Ruleset
+    plan: RouterPlan
+
+
+class RouterRole:
+    name = "router"
+
+    def __init__(self) -> None:
+        self._routers: dict[str, Realised] = {}
+        self._owner: dict[Ref, str] = {}
+
+    def prepare(self, host: Host) -> None:
+        allow_descriptors()
+        self._host = host
+        self._spaces = Spaces(PREFIX)
+        self._announcer = Announcer()
+
+    def reconcile(self, mirror: Mirror, changed: frozenset[Ref] | None) -> list[Status]:
+        wanted = mirror.assigned("router")
+        if changed is None:
+            there = {name.removeprefix(PREFIX) for name in self._spaces.ours()}
+            concerned = wanted | there | set(self._routers)
+        else:
+            concerned = {owner for ref in changed for owner in self._owners(mirror, ref)}
+        batch = Batch(self._host.ovs)
+        statuses: list[Status] = []
+        for router_id in sorted(concerned):
+            if router_id in wanted and router_id in mirror.routers:
+                statuses += self._realise(mirror, router_id, batch)
+            elif router_id not in wanted:
+                statuses += self._remove(router_id, batch)
+        batch.commit()
+        return statuses
+
+    def audit(self, mirror: Mirror) -> list[Drift]:
+        drifts: list[Drift] = []
+        batch = Batch(self._host.ovs)
+        for router_id, realised in sorted(self._routers.items()):
+            try:
+                drifts += self._audit_one(mirror, router_id, realised, batch)
+            except (OSError, HeddleError) as error:
+                log.warning("router audit failed router=%s error=%s", router_id, error)
+                self._host.touch([Ref("router", router_id)])
+        batch.commit()
+        return drifts
+
+    def state(self, mirror: Mirror) -> RoleState:
+        interfaces = sum(len(each.plan.plugs) for each in self._routers.values())
+        floating = sum(len(each.plan.floating) for each in self._routers.values())
+        gateways = sum(1 for each in self._routers if each in mirror.routers and mirror.routers[each].gateway_port_id)
+        return RoleState(
+            role=self.name,
+            configuration={
+                "agent_mode": "legacy",
+                "routers": len(self._routers),
+                "ex_gw_ports": gateways,
+                "interfaces": interfaces - gateways,
+                "floating_ips": floating,
+            },
+        )
+
+    def close(self) -> None:
+        self._announcer.close()
+        self._spaces.close()
+
+    def _owners(self, mirror: Mirror, ref: Ref) -> set[str]:
+        """The routers that a change concerns, as they were and as they are."""
+        found = {self._owner[ref]} if ref in self._owner else set()
+        if ref.kind == "router":
+            found.add(ref.id)
+        elif ref.kind == "assignment" and ref.id.startswith("router/"):
+            found.add(ref.id.removeprefix("router/"))
+        elif ref.kind == "port" and ref.id in mirror.ports:
+            found.add(mirror.ports[ref.id].device_id)
+        elif ref.kind == "floating_ip" and ref.id in mirror.floating_ips:
+            found.add(mirror.floating_ips[ref.id].router_id)
+        elif ref.kind == "network":
+            found |= {port.device_id for port in mirror.ports_by_network.of(ref.id)}
+        elif ref.kind == "subnet" and ref.id in mirror.subnets:
+            network_id = mirror.subnets[ref.id].network_id
+            found |= {port.device_id for port in mirror.ports_by_network.of(network_id)}
+        return {each for each in found if each in mirror.routers or each in self._routers or ref.kind == "router"}
+
+    def _realise(self, mirror: Mirror, router_id: str, batch: Batch) -> list[Status]:
+        router = mirror.routers[router_id]
+        given = RouterInput(
+            router,
+            tuple(mirror.ports_by_device.of(router_id)),
+            mirror.networks,
+            mirror.subnets,
+            tuple(mirror.floating_ips_by_router.of(router_id)),
+        )
+        self._owner.update({Ref("port", each.id): router_id for each in given.ports})
+        self._owner.update({Ref("floating_ip", each.id): router_id for each in given.floating_ips})
+        try:
+            wanted = plan(given)
+            self._apply(router_id, wanted, batch)
+        except (OSError, HeddleError, ValueError) as error:
+            log.error("router failed router=%s revision=%d error=%s", router_id, router.revision, error)
+            return [_status("router", router_id, router.revision, "error", str(error))]
+        state = "up" if router.admin_state_up else "down"
+        problem = wanted.problems.get(("router", router_id), "")
+        statuses = [_status("router", router_id, router.revision, state, problem)]
+        for item in given.floating_ips:
+            problem = wanted.problems.get(("floating_ip", item.id), "")
+            statuses.append(_status("floating_ip", item.id, item.revision, state, problem))
+        return statuses
+
+    def _apply(self, router_id: str, wanted: RouterPlan, batch: Batch) -> tuple[Change, str]:
+        """Make the router be as planned; tells what was changed, and how the rules were found."""
+        before = self._routers.get(router_id)
+        namespace, fresh = self._spaces.ensure(PREFIX + router_id, SETTINGS)
+        ruleset = before.ruleset if before and before.namespace is namespace else Ruleset(namespace, fresh)
+        rules = ruleset.ensure(wanted.table)
+        change = namespace.converge(wanted.layout)
+        self._plug(wanted, change, batch)
+        self._routers[router_id] = Realised(namespace, ruleset, wanted)
+        moved = _moved(before.plan, wanted) if before else set()
+        cut = conntrack.cut(namespace, moved | {address.partition("/")[0] for _, address in change.withdrawn})
+        macs = {item.name: item.mac for item in wanted.layout.interfaces}
+        announcements = [Announcement(name, macs[name], address.partition("/")[0]) for name, address in change.added]
+        self._announcer.start(namespace.name, announcements)
+        if change.any or rules != "same":
+            log.info(
+                "router realised router=%s made=%d removed=%d requests=%d rules=%s connections_cut=%d",
+                router_id, len(change.made), len(change.removed), change.requests, rules, cut,
+            )  # fmt: skip
+        if change.failures:
+            raise change.failures[0]
+        return change, rules
+
+    def _plug(self, wanted: RouterPlan, change: Change, batch: Batch) -> None:
+        for name in change.removed:
+            batch.delete_port(name)
+        for name, port in wanted.plugs.items():
+            batch.ensure_port(plug(name, port, self.name))
+
+    def _remove(self, router_id: str, batch: Batch) -> list[Status]:
+        known = self._routers.pop(router_id, None)
+        for ref in [ref for ref, owner in self._owner.items() if owner == router_id]:
+            del self._owner[ref]
+        if known is None and PREFIX + router_id not in self._spaces.ours():
+            return []
+        for name in {*self._spaces.remove(PREFIX + router_id), *(known.plan.plugs if known else ())}:
+            batch.delete_port(name)
+        log.info("router removed router=%s", router_id)
+        return [_status("router", router_id, 0, "gone")]
+
+    def _audit_one(self, mirror: Mirror, router_id: str, realised: Realised, batch: Batch) -> list[Drift]:
+        if router_id not in mirror.routers:
+            return []
+        lost = not self._spaces.is_current(PREFIX + router_id)
+        change, rules = self._apply(router_id, realised.plan, batch)
+        name = PREFIX + router_id
+        if lost:
+            return [Drift("router", router_id, f"namespace {name}", "none of that name, or another one")]
+        drifts: list[Drift] = []
+        if change.any:
+            drifts.append(Drift("router", router_id, f"interfaces, addresses and routes of {name}", _describe(change)))
+        if rules == "drift":
+            drifts.append(Drift("router", router_id, f"table inet heddle in {name}", "rules changed by hand"))
+        return drifts
+
+
+def plug(name: str, port: PortView, kind: str) -> PortSpec:
+    """A port of ours on br-int, as the switch wires it."""
+    ids = {"iface-id": port.id, "attached-mac": port.mac_address, "iface-status": "active"}
+    return PortSpec("br-int", name, external_ids=ids, port_external_ids={"heddle": kind})
+
+
+def _status(kind: str, id_: str, revision: int, state: str, problem: str = "") -> Status:
+    return Status(kind=kind, id=id_, revision=revision, state="error" if problem else state, message=problem)
+
+
+def _moved(old: RouterPlan, new: RouterPlan) -> set[str]:
+    """The floating addresses that lead elsewhere than before."""
+    before, after = (set(each.table.elements[0].items) for each in (old, new))
+    return {item.partition(" : ")[0] for item in before - after}
+
+
+def _describe(change: Change) -> str:
+    parts = [f"interface {name} was missing" for name in change.made]
+    parts += [f"unknown interface {name}" for name in change.removed]
+    parts += [f"address {ipaddress.ip_interface(address).ip} was missing" for _, address in change.added]
+    return ", ".join(parts) or "a setting, address or route that differed"

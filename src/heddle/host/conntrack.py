@@ -1,0 +1,39 @@
+"""Connections that the kernel tracks: those through a translated address are cut when the address is taken away.
+
+Dumped and deleted over netlink.  A connection is named to the kernel by the tuple and the zone with which it came.
+"""
+
+from __future__ import annotations
+
+import errno
+import ipaddress
+import socket
+import struct
+from collections.abc import Collection
+
+from heddle.host.netlink import DUMP, Request, attribute, attributes
+from heddle.host.netns import Namespace
+
+_GET, _DELETE = 1 << 8 | 1, 1 << 8 | 2
+_ORIGINAL, _REPLY, _ZONE, _ID = 1, 2, 18, 12
+_HEAD = struct.Struct("=BBH")
+
+
+def cut(namespace: Namespace, addresses: Collection[str]) -> int:
+    """Delete the IPv4 connections to one of the addresses, and those that left under it.  Returns how many."""
+    if not addresses:
+        return 0
+    raw = {ipaddress.ip_address(address).packed for address in addresses}
+    head = _HEAD.pack(socket.AF_INET, 0, 0)
+    doomed: list[Request] = []
+    for _, body in namespace.filter.ask(Request(_GET, head, DUMP, "list of connections")):
+        found = attributes(body, _HEAD.size)
+        if _destination(found.get(_ORIGINAL, b"")) in raw or _destination(found.get(_REPLY, b"")) in raw:
+            name = b"".join(attribute(kind, found[kind]) for kind in (_ORIGINAL, _ZONE, _ID) if kind in found)
+            doomed.append(Request(_DELETE, head + name, 0, "deletion of a connection", (errno.ENOENT,)))
+    failures = namespace.filter.run(doomed)
+    return len(doomed) - len(failures)
+
+
+def _destination(tuple_: bytes) -> bytes:
+    return attributes(attributes(tuple_).get(1, b"")).get(2, b"")

@@ -1,0 +1,175 @@
+"""nftables: a table as data, its text, and one atomic replacement per namespace.
+
+The text that `render` writes is what `nft list` prints, but for white space and the order of elements; so what is
+there can be compared with what is wanted, and a rule that was removed or added by hand is seen.  The comparison costs
+a process, and is made only when the kernel's generation counter, which moves with each commit in the namespace and is
+asked over netlink, says that somebody committed something.  An unchanged table costs one such question.
+
+A change of elements alone (a floating IP more) becomes `add element` and `delete element`; everything else replaces
+the table in one transaction.  Connections that exist are untouched by either.
+
+Different versions of `nft` print some expressions differently.  What a table looks like right after it was written
+is therefore remembered and counts as right too.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from dataclasses import dataclass
+
+from heddle.host.netlink import Request, attributes, within
+from heddle.host.netns import Namespace, path_of
+from heddle.host.run import CommandError, run
+
+_GET_GENERATION = 10 << 8 | 16
+_ELEMENTS = re.compile(r"elements = \{([^}]*)\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Elements:
+    """A named set or map.  `kind` "set" or "map"; `type` as nft writes it; `items` as "key" or "key : value"."""
+
+    kind: str
+    name: str
+    type: str
+    items: tuple[str, ...] = ()
+    flags: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """`hook` as nft writes it: "type nat hook prerouting priority dstnat; policy accept;"."""
+
+    name: str
+    hook: str
+    rules: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    family: str
+    name: str
+    elements: tuple[Elements, ...] = ()
+    chains: tuple[Chain, ...] = ()
+
+
+def render(table: Table) -> str:
+    """The table as text."""
+    blocks = [_render_elements(item) for item in table.elements] + [_render_chain(chain) for chain in table.chains]
+    return f"table {table.family} {table.name} {{\n" + "\n".join(blocks) + "}\n"
+
+
+def replacement(table: Table) -> str:
+    """A script that puts the table in the place of what has its name, in one transaction."""
+    head = f"table {table.family} {table.name}"
+    return f"{head}\ndelete {head}\n{render(table)}"
+
+
+def update(old: Table, new: Table) -> str:
+    """A script that leads from one table to the other by elements alone; "" when that is not enough."""
+    if old.chains != new.chains or _frames(old) != _frames(new) or old.name != new.name:
+        return ""
+    lines: list[str] = []
+    for before, after in zip(old.elements, new.elements, strict=True):
+        where = f"element {new.family} {new.name} {after.name}"
+        gone = [item for item in before.items if item not in after.items]
+        more = [item for item in after.items if item not in before.items]
+        lines += [f"delete {where} {{ {', '.join(gone)} }}\n"] if gone else []
+        lines += [f"add {where} {{ {', '.join(more)} }}\n"] if more else []
+    return "".join(lines)
+
+
+def canonical(text: str) -> str:
+    """The text without what may differ between equal tables: white space and the order of elements."""
+    flat = " ".join(text.split())
+    return _ELEMENTS.sub(lambda match: "elements = { " + ", ".join(_sorted(match[1])) + " }", flat)
+
+
+def generation(namespace: Namespace) -> int:
+    """The number of the last commit to nftables in the namespace."""
+    request = Request(_GET_GENERATION, struct.pack("=BBH", 0, 0, 0), 0, "nftables generation")
+    for _, body in namespace.filter.ask(request):
+        value = attributes(body, 4).get(1)
+        if value:
+            return int.from_bytes(value, "big")
+    return 0
+
+
+class Ruleset:
+    """The one table of ours in a namespace, and what was last seen of it.  `fresh`: the namespace was just made."""
+
+    def __init__(self, namespace: Namespace, fresh: bool = False) -> None:
+        self._namespace = namespace
+        self._fresh = fresh
+        self._table: Table | None = None
+        self._generation = -1
+        self._looks = ""
+
+    def ensure(self, table: Table) -> str:
+        """Make the table be there.  Returns "same", "changed", or "drift" when it was not as we had left it.
+
+        Raises `CommandError` when nft refuses it.
+        """
+        if self._is_undisturbed(table):
+            if table == self._table:
+                return "same"
+            self._apply((self._table and update(self._table, table)) or replacement(table), table)
+            return "changed"
+        outcome = "changed" if self._table is None else "drift"
+        self._apply(replacement(table), table)
+        if outcome == "drift":
+            self._looks = canonical(self._list(table))
+        return outcome
+
+    def _is_undisturbed(self, wanted: Table) -> bool:
+        """Whether what is there is what we left; or, when we do not know what we left, already what is wanted."""
+        now = generation(self._namespace)
+        if self._table is not None and now == self._generation:
+            return True
+        if self._fresh:
+            self._fresh = False
+            return False
+        right = self._table or wanted
+        listed = canonical(self._list(wanted))
+        if not listed or listed not in (canonical(render(right)), self._looks):
+            return False
+        self._table, self._generation = right, now
+        return True
+
+    def _apply(self, script: str, table: Table) -> None:
+        self._table, self._generation, self._looks = None, -1, ""
+        within(path_of(self._namespace.name), lambda: run(["nft", "-f", "-"], script))
+        self._table, self._generation = table, generation(self._namespace)
+
+    def _list(self, table: Table) -> str:
+        """The table as nft prints it, "" when there is none."""
+        command = ["nft", "-s", "list", "table", table.family, table.name]
+        try:
+            return within(path_of(self._namespace.name), lambda: run(command))
+        except CommandError as error:
+            if error.status == 1:
+                return ""
+            raise
+
+
+def _frames(table: Table) -> list[tuple[str, str, str, str]]:
+    return [(item.kind, item.name, item.type, item.flags) for item in table.elements]
+
+
+def _sorted(items: str) -> list[str]:
+    return sorted(item.strip() for item in items.split(",") if item.strip())
+
+
+def _render_elements(item: Elements) -> str:
+    lines = [f"\t{item.kind} {item.name} {{", f"\t\ttype {item.type}"]
+    if item.flags:
+        lines.append(f"\t\tflags {item.flags}")
+    if item.items:
+        lines.append(f"\t\telements = {{ {', '.join(item.items)} }}")
+    return "\n".join([*lines, "\t}\n"])
+
+
+def _render_chain(chain: Chain) -> str:
+    lines = [f"\tchain {chain.name} {{", f"\t\t{chain.hook}", *(f"\t\t{rule}" for rule in chain.rules), "\t}\n"]
+    return "\n".join(lines)

@@ -1,0 +1,101 @@
+"""The namespaces of one kind (`qrouter-`, `qdhcp-`), made when they are missing and held open."""
+
+from __future__ import annotations
+
+import contextlib
+import resource
+from collections.abc import Mapping
+
+from heddle.errors import HeddleError
+from heddle.host import netns, rtnetlink
+from heddle.host.netlink import Netlink, within
+from heddle.host.netns import Namespace
+
+
+class ForeignNamespace(HeddleError):
+    """A namespace of our name is there and is not ours."""
+
+
+class Spaces:
+    def __init__(self, prefix: str) -> None:
+        self.prefix = prefix
+        self.root = Netlink()
+        self._open: dict[str, Namespace] = {}
+
+    def ensure(self, name: str, settings: Mapping[str, str]) -> tuple[Namespace, bool]:
+        """The namespace, and whether it was just made.  Raises `ForeignNamespace` and `OSError`."""
+        there = self._open.get(name)
+        if there is not None and there.is_current:
+            return there, False
+        self.forget(name)
+        fresh = not netns.identity(name)
+        if fresh:
+            netns.remove(name)
+            netns.create(name, settings)
+        opened = Namespace(name, self.root)
+        if not opened.is_ours:
+            opened.close()
+            raise ForeignNamespace(
+                f"the network namespace {name} is not Heddle's; if nothing needs it: ip netns delete {name}"
+            )
+        if not fresh:
+            within(netns.path_of(name), lambda: netns.write_settings(settings))
+        self._open[name] = opened
+        return opened, fresh
+
+    def is_current(self, name: str) -> bool:
+        """Whether the namespace is held open and is still the one of that name."""
+        return name in self._open and self._open[name].is_current
+
+    def ours(self) -> list[str]:
+        """The namespaces of this kind on the host that bear our mark."""
+        return [name for name in netns.names(self.prefix) if self._is_ours(name)]
+
+    def remove(self, name: str) -> list[str]:
+        """Remove a namespace with its interfaces; returns the names that these had."""
+        interfaces: list[str] = []
+        if netns.identity(name):
+            with contextlib.suppress(OSError):
+                interfaces = self._delete_interfaces(name)
+        self.forget(name)
+        netns.remove(name)
+        return interfaces
+
+    def forget(self, name: str) -> None:
+        opened = self._open.pop(name, None)
+        if opened is not None:
+            opened.close()
+
+    def close(self) -> None:
+        for name in list(self._open):
+            self.forget(name)
+        self.root.close()
+
+    def _is_ours(self, name: str) -> bool:
+        if name in self._open:
+            return True
+        try:
+            opened = Namespace(name, self.root)
+        except OSError:
+            return False
+        try:
+            return opened.is_ours
+        finally:
+            opened.close()
+
+    def _delete_interfaces(self, name: str) -> list[str]:
+        routing = Netlink(netns=netns.path_of(name))
+        try:
+            names = [link.name for link in rtnetlink.links(routing) if link.name != "lo"]
+            routing.run([rtnetlink.delete_link(each) for each in names])
+        finally:
+            routing.close()
+        return names
+
+
+def allow_descriptors() -> None:
+    """Let this process open as many files as it may: a namespace held open takes three."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
