@@ -1,0 +1,42 @@
+# The two commands of the README are `make demo` and `make test`; `make help` lists the others.
+.DEFAULT_GOAL := help
+HEDDLE := .venv/bin/heddle
+
+.PHONY: help setup dev up demo down test lint unit bench test-kernel lock
+
+help:  ## list the targets
+	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
+
+setup:  ## install the system packages and the Python environment
+	@scripts/setup.sh run
+
+dev:  ## the same, and what the tests need
+	@scripts/setup.sh dev
+
+up: setup  ## start Heddle in the background
+	@$(HEDDLE) up --detach
+
+demo: setup  ## start Heddle, build two tenants' networks, check them with packets, leave it running
+	@$(HEDDLE) demo
+
+down:  ## remove everything that Heddle made on this host (the packages stay)
+	@if [ -x $(HEDDLE) ]; then $(HEDDLE) down --yes; else echo "There is no .venv, so Heddle has not been set up from here."; fi
+
+test: dev lint unit  ## lint, types, the laws of the house, all tests
+
+lint:
+	.venv/bin/ruff check src tests
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+
+unit:
+	.venv/bin/pytest -q
+
+bench: dev  ## measure, and print the figures beside the reference's
+	.venv/bin/python bench/run.py
+
+test-kernel: dev  ## run the demo on a full kernel's Open vSwitch datapath, in a virtual machine
+	scripts/test-kernel.sh
+
+lock: dev  ## write requirements/*.txt anew from pyproject.toml
+	scripts/lock.sh

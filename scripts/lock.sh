@@ -1,0 +1,11 @@
+#!/bin/sh
+# Writes requirements/run.txt and requirements/dev.txt: exact versions with hashes, for every Python from 3.11 on.
+set -eu
+cd "$(dirname "$0")/.."
+compile() {
+    .tools/bin/uv --quiet pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
+        --no-emit-find-links --no-annotate "$@" >/dev/null
+}
+export UV_SYSTEM_CERTS=true
+compile pyproject.toml --extra demo --group build --output-file requirements/run.txt
+compile pyproject.toml --extra demo --group dev --group build --constraint requirements/run.txt --output-file requirements/dev.txt

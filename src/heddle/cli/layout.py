@@ -1,0 +1,131 @@
+"""The folders and files of one Heddle on this host, and the record of what it made.
+
+Three folders come from the settings: state, run and log.  They belong to root and to the group of the
+server's user and are closed to everybody else; the sticky bit keeps the server from replacing what the agent
+wrote there.  A folder that Heddle made carries a marker file: one without it is never removed, and one that
+holds other things is never taken over.  What was made outside of them (the system user, files for users) is
+written down in `made.json`, so that `heddle down` removes that and nothing else.
+"""
+
+from __future__ import annotations
+
+import grp
+import json
+import os
+import pwd
+import subprocess
+from collections.abc import Iterable
+from pathlib import Path
+
+from heddle.config import Settings
+from heddle.errors import HeddleError
+
+MARKER = ".heddle"
+
+
+class Layout:
+    """Names the files of the Heddle that `settings` describe."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.state = Path(settings.paths.state)
+        self.run = Path(settings.paths.run)
+        self.log = Path(settings.paths.log)
+
+    @property
+    def lock(self) -> Path:
+        return self.state / "lock"
+
+    @property
+    def pid(self) -> Path:
+        return self.run / "heddle.pid"
+
+    @property
+    def made(self) -> Path:
+        return self.state / "made.json"
+
+    @property
+    def folders(self) -> tuple[Path, Path, Path]:
+        return (self.state, self.run, self.log)
+
+    @property
+    def server_logs(self) -> Path:
+        """The server writes and rotates its log as its own user, so it has a folder of its own."""
+        return self.log / "server"
+
+    def log_file(self, process: str) -> Path:
+        return self.server_logs / "server.log" if process == "server" else self.log / f"{process}.log"
+
+    def prepare(self) -> None:
+        """Make the system user and the folders where they are missing.  Raises `HeddleError`."""
+        new_user = self._make_user()
+        group = _group_of(self.settings.server.user)
+        for folder in self.folders:
+            _make_folder(folder)
+            os.chown(folder, 0 if os.geteuid() == 0 else -1, group)
+            folder.chmod(0o1770 if group > 0 else 0o700)
+        self.log.chmod(0o750)
+        self.server_logs.mkdir(exist_ok=True, mode=0o750)
+        if os.geteuid() == 0 and self.settings.server.user:
+            os.chown(self.server_logs, pwd.getpwnam(self.settings.server.user).pw_uid, group)
+        if new_user:
+            self.record(user=new_user)
+
+    def record(self, user: str = "", files: Iterable[Path] = ()) -> None:
+        """Write down what was made outside the folders."""
+        known = self.recorded()
+        users = sorted({*known["users"], user} - {""})
+        paths = sorted({*known["files"], *map(str, files)})
+        new = self.made.with_suffix(".new")
+        new.write_text(json.dumps({"users": users, "files": paths}, indent=1) + "\n", encoding="utf-8")
+        new.chmod(0o600)
+        new.replace(self.made)
+
+    def recorded(self) -> dict[str, list[str]]:
+        """What was written down: users and files."""
+        try:
+            found = json.loads(self.made.read_text(encoding="utf-8"))
+            return {"users": list(found["users"]), "files": list(found["files"])}
+        except (OSError, ValueError, KeyError, TypeError):
+            return {"users": [], "files": []}
+
+    def _make_user(self) -> str:
+        """The name of the user, if it was made now."""
+        name = self.settings.server.user
+        if not name or os.geteuid() != 0:
+            return ""
+        try:
+            pwd.getpwnam(name)
+            return ""
+        except KeyError:
+            pass
+        command = ["useradd", "--system", "--user-group", "--no-create-home", "--home-dir", str(self.state)]
+        done = subprocess.run([*command, "--shell", "/usr/sbin/nologin", name], capture_output=True, text=True)
+        if done.returncode:
+            raise HeddleError(f"cannot make the system user {name!r} for the server: {done.stderr.strip()}")
+        return name
+
+
+def is_ours(folder: Path) -> bool:
+    """Whether Heddle made the folder."""
+    return (folder / MARKER).is_file()
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if not is_ours(folder):
+            if any(folder.iterdir()):
+                raise HeddleError(f"{folder} holds files that are not Heddle's: name another folder in the settings, "
+                                  "section paths, or empty it")  # fmt: skip
+            (folder / MARKER).write_text("This folder was made by Heddle; `heddle down` removes it.\n")
+    except OSError as error:
+        raise HeddleError(f"cannot make the folder {folder}: {error.strerror}; run as root, or name another "
+                          "folder in the settings, section paths") from error  # fmt: skip
+
+
+def _group_of(user: str) -> int:
+    """The group of the server's user; -1 where the server is not to change its user."""
+    if os.geteuid() != 0 or not user:
+        return -1
+    return grp.getgrgid(pwd.getpwnam(user).pw_gid).gr_gid
