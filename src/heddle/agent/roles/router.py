@@ -15,7 +15,7 @@ import ipaddress
 import logging
 from dataclasses import dataclass
 
-from heddle.agent.mirror import Mirror
+from heddle.agent.mirror import Mirror, ref_of
 from heddle.agent.roles.base import Drift, Host
 from heddle.agent.roles.router_plan import SETTINGS, RouterInput, RouterPlan, plan
 from heddle.errors import HeddleError
@@ -104,7 +104,8 @@ class RouterRole:
 
     def _owners(self, mirror: Mirror, ref: Ref) -> set[str]:
         """The routers that a change concerns, as they were and as they are."""
-        found = {self._owner[ref]} if ref in self._owner else set()
+        known = self._owner.get(ref, "") if mirror.get(ref) is not None else self._owner.pop(ref, "")
+        found = {known} - {""}
         if ref.kind == "router":
             found.add(ref.id)
         elif ref.kind == "assignment" and ref.id.startswith("router/"):
@@ -129,8 +130,7 @@ class RouterRole:
             mirror.subnets,
             tuple(mirror.floating_ips_by_router.of(router_id)),
         )
-        self._owner.update({Ref("port", each.id): router_id for each in given.ports})
-        self._owner.update({Ref("floating_ip", each.id): router_id for each in given.floating_ips})
+        self._owner.update({ref_of(each): router_id for each in (*given.ports, *given.floating_ips)})
         try:
             wanted = plan(given)
             self._apply(router_id, wanted, batch)

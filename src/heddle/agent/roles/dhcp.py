@@ -1,0 +1,194 @@
+"""The DHCP role: each network that this host serves, as a namespace with the server's port and one dnsmasq.
+
+What it must be is decided by `dhcp_plan`.  A port more in a network becomes one line more in a file and one signal,
+however many came together; dnsmasq is started anew only when its own configuration is another one.  It outlives the
+agent: a restarted agent finds it by its pid file and leaves it alone.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+from heddle.agent.mirror import Mirror, ref_of
+from heddle.agent.roles.base import Drift, Host
+from heddle.agent.roles.dhcp_plan import OWNER, SETTINGS, DhcpInput, DhcpPlan, plan
+from heddle.agent.roles.router import plug
+from heddle.errors import HeddleError
+from heddle.host.dnsmasq import Dnsmasq, Lease
+from heddle.host.netns import Change
+from heddle.host.ovs import Batch
+from heddle.host.spaces import Spaces, allow_descriptors
+from heddle.view.types import PortView, Ref, RoleState, Status
+
+log = logging.getLogger(__name__)
+
+PREFIX = "qdhcp-"
+
+
+@dataclass(slots=True)
+class Served:
+    """A network as it was last made."""
+
+    server: Dnsmasq
+    plan: DhcpPlan
+
+
+class DhcpRole:
+    name = "dhcp"
+
+    def __init__(self) -> None:
+        self._networks: dict[str, Served] = {}
+        self._network_of: dict[Ref, str] = {}
+
+    def prepare(self, host: Host) -> None:
+        allow_descriptors()
+        self._host = host
+        self._spaces = Spaces(PREFIX)
+
+    def reconcile(self, mirror: Mirror, changed: frozenset[Ref] | None) -> list[Status]:
+        wanted = mirror.assigned("dhcp")
+        if changed is None:
+            there = {name.removeprefix(PREFIX) for name in self._spaces.ours()}
+            concerned = wanted | there | set(self._networks)
+        else:
+            concerned = {network for ref in changed for network in self._networks_of(mirror, ref)}
+        batch = Batch(self._host.ovs)
+        statuses: list[Status] = []
+        for network_id in sorted(concerned):
+            if network_id not in wanted:
+                statuses += self._remove(network_id, batch)
+            elif network_id in mirror.networks:
+                statuses += self._realise(mirror, network_id, batch)
+        batch.commit()
+        return statuses
+
+    def audit(self, mirror: Mirror) -> list[Drift]:
+        drifts: list[Drift] = []
+        batch = Batch(self._host.ovs)
+        for network_id, served in sorted(self._networks.items()):
+            try:
+                drifts += self._audit_one(network_id, served, batch)
+            except (OSError, HeddleError) as error:
+                log.warning("dhcp audit failed network=%s error=%s", network_id, error)
+                self._host.touch([Ref("network", network_id)])
+        batch.commit()
+        return drifts
+
+    def state(self, mirror: Mirror) -> RoleState:
+        plans = [each.plan for each in self._networks.values()]
+        return RoleState(
+            role=self.name,
+            configuration={
+                "dhcp_driver": "dnsmasq",
+                "networks": len(plans),
+                "subnets": sum(line.startswith("dhcp-range=") for each in plans for line in each.files.conf),
+                "ports": sum(len(each.files.hosts) for each in plans),
+            },
+        )
+
+    def close(self) -> None:
+        self._spaces.close()
+
+    def _networks_of(self, mirror: Mirror, ref: Ref) -> set[str]:
+        """The networks that a change concerns, as they were and as they are."""
+        item = mirror.get(ref)
+        known = self._network_of.get(ref, "") if item is not None else self._network_of.pop(ref, "")
+        found = {known} - {""}
+        if ref.kind == "network":
+            found.add(ref.id)
+        elif ref.kind == "assignment" and ref.id.startswith("dhcp/"):
+            found.add(ref.id.removeprefix("dhcp/"))
+        elif ref.kind in ("port", "subnet", "neighbour"):
+            found.add(getattr(item, "network_id", ""))
+        served = mirror.assigned("dhcp")
+        return {each for each in found if each in served or each in self._networks}
+
+    def _realise(self, mirror: Mirror, network_id: str, batch: Batch) -> list[Status]:
+        network = mirror.networks[network_id]
+        port = next((each for each in mirror.ports_by_network.of(network_id) if each.device_owner == OWNER), None)
+        if port is None:
+            return self._withdraw(network_id, batch)
+        settings = self._host.settings.network
+        subnets = tuple(mirror.subnets_by_network.of(network_id))
+        neighbours = tuple(mirror.neighbours_by_network.of(network_id))
+        given = DhcpInput(network, port, subnets, neighbours, settings.dns_domain, settings.dhcp_lease_seconds)
+        self._network_of.update({ref_of(item): network_id for item in (*subnets, *neighbours, port)})
+        try:
+            self._apply(network_id, plan(given), batch)
+        except (OSError, HeddleError, ValueError) as error:
+            log.error("dhcp failed network=%s revision=%d error=%s", network_id, network.revision, error)
+            problem = f"DHCP: {error}"
+            return [Status(kind="network", id=network_id, revision=network.revision, state="error", message=problem)]
+        return [Status(kind="network", id=network_id, revision=network.revision, state="up")]
+
+    def _apply(self, network_id: str, wanted: DhcpPlan, batch: Batch) -> tuple[Change, str]:
+        """Make it be as planned; tells what changed in the namespace, and what became of the server."""
+        namespace, _ = self._spaces.ensure(PREFIX + network_id, SETTINGS)
+        change = namespace.converge(wanted.layout)
+        if change.failures:
+            raise change.failures[0]
+        for name in change.removed:
+            batch.delete_port(name)
+        batch.ensure_port(plug(*wanted.plug, self.name))
+        server = self._server(network_id)
+        outcome = server.ensure(wanted.files)
+        self._networks[network_id] = Served(server, wanted)
+        if outcome != "same":
+            stale = _stale(server.leases(), wanted)
+            address = _address(wanted.plug[1])
+            if address:
+                server.release(stale, address)
+            log.info(
+                "dhcp realised network=%s server=%s hosts=%d released=%d",
+                network_id, outcome, len(wanted.files.hosts), len(stale),
+            )  # fmt: skip
+        return change, outcome
+
+    def _server(self, network_id: str) -> Dnsmasq:
+        paths = self._host.settings.paths
+        return Dnsmasq(network_id, PREFIX + network_id, Path(paths.run), Path(paths.state))
+
+    def _withdraw(self, network_id: str, batch: Batch) -> list[Status]:
+        """No port of the server has come: nothing may run under its address."""
+        if network_id in self._networks or PREFIX + network_id in self._spaces.ours():
+            return self._remove(network_id, batch)
+        return []
+
+    def _remove(self, network_id: str, batch: Batch) -> list[Status]:
+        known = self._networks.pop(network_id, None)
+        for ref in [ref for ref, network in self._network_of.items() if network == network_id]:
+            del self._network_of[ref]
+        if known is None and PREFIX + network_id not in self._spaces.ours():
+            return []
+        self._server(network_id).remove()
+        interfaces = {*self._spaces.remove(PREFIX + network_id), *([known.plan.plug[0]] if known else [])}
+        for name in interfaces:
+            batch.delete_port(name)
+        log.info("dhcp removed network=%s", network_id)
+        return []
+
+    def _audit_one(self, network_id: str, served: Served, batch: Batch) -> list[Drift]:
+        name = PREFIX + network_id
+        lost = not self._spaces.is_current(name)
+        change, outcome = self._apply(network_id, served.plan, batch)
+        if lost:
+            return [Drift("network", network_id, f"namespace {name}", "none of that name, or another one")]
+        drifts: list[Drift] = []
+        if change.any:
+            drifts.append(Drift("network", network_id, f"interface, addresses and routes of {name}", "something else"))
+        if outcome != "same":
+            drifts.append(Drift("network", network_id, "dnsmasq with its files", f"not so, and {outcome}"))
+        return drifts
+
+
+def _stale(leases: list[Lease], wanted: DhcpPlan) -> list[Lease]:
+    """The leases whose holder has that address no more."""
+    fields = [line.split(",") for line in wanted.files.hosts]
+    held = {(each[0].lower(), each[-1]) for each in fields}
+    return [lease for lease in leases if (lease.mac.lower(), lease.address) not in held]
+
+
+def _address(port: PortView) -> str:
+    return next((item.ip_address for item in port.fixed_ips if ":" not in item.ip_address), "")

@@ -1,0 +1,206 @@
+"""What DHCP of a network becomes on its host, decided from views alone: a namespace's layout and dnsmasq's files.
+
+    conf     what dnsmasq reads once: interface, address ranges, domain, files.  Another text means a new process
+    hosts    hardware address -> address and name, a line for each fixed IP of the network
+    opts     DHCP options, by subnet (tag subnet-…) and by port (tag port-…)
+    names    the names that dnsmasq answers for
+
+The last three are read again at a signal.  Ranges are static: who is not in `hosts` gets nothing.  dnsmasq has no
+upstream servers, so no question of a tenant leaves the host by way of it.
+
+What a tenant wrote (names, option values) ends up in a line of these files; what could end a line or a field is left
+out.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from heddle.host.dnsmasq import Files
+from heddle.host.netns import Interface, Layout
+from heddle.host.rtnetlink import Route
+from heddle.view.types import DhcpOption, FixedIp, NeighbourView, NetworkView, PortView, SubnetView
+
+OWNER = "network:dhcp"
+METADATA = "169.254.169.254/32"
+SETTINGS = {
+    "ipv4/ip_forward": "0",
+    "ipv4/conf/all/rp_filter": "0",
+    "ipv4/conf/default/rp_filter": "0",
+    "ipv4/conf/all/promote_secondaries": "1",
+    "ipv6/conf/default/accept_dad": "0",
+    "ipv6/conf/default/accept_ra": "0",
+}
+_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
+_DOMAIN = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
+_OPTION = re.compile(r"[A-Za-z0-9-]{1,64}")
+_SERVED_V6 = ("", "dhcpv6-stateful", "dhcpv6-stateless")
+_MOST_LEASES = 1 << 24
+
+
+@dataclass(frozen=True, slots=True)
+class DhcpInput:
+    """A network with all that its DHCP server must know.  `port` is the server's own, `domain` the cloud's."""
+
+    network: NetworkView
+    port: PortView
+    subnets: tuple[SubnetView, ...]
+    neighbours: tuple[NeighbourView, ...]
+    domain: str
+    lease_seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class DhcpPlan:
+    layout: Layout
+    files: Files
+    plug: tuple[str, PortView]
+
+
+def interface_name(port: PortView) -> str:
+    return f"tap{port.id[:11]}"
+
+
+def plan(given: DhcpInput) -> DhcpPlan:
+    served = [subnet for subnet in sorted(given.subnets, key=lambda subnet: subnet.id) if _is_served(given, subnet)]
+    name = interface_name(given.port)
+    domain = given.network.dns_domain.rstrip(".") or given.domain
+    domain = domain if _DOMAIN.fullmatch(domain) else ""
+    neighbours = sorted(given.neighbours, key=lambda item: item.id)
+    entries = [entry for item in neighbours if item.device_owner != OWNER for entry in _entries(item, served)]
+    files = Files(
+        conf=tuple(_conf(given, name, served, domain)),
+        hosts=tuple(entry.line for entry in entries),
+        opts=(*_subnet_options(given, served, domain), *_port_options(neighbours)),
+        names=tuple(entry.name_line(domain) for entry in entries),
+    )
+    return DhcpPlan(_layout(given, name), files, (name, given.port))
+
+
+def _is_served(given: DhcpInput, subnet: SubnetView) -> bool:
+    if not subnet.enable_dhcp or not _own_address(given.port, subnet):
+        return False
+    return subnet.ip_version == 4 or subnet.ipv6_address_mode in _SERVED_V6
+
+
+def _own_address(port: PortView, subnet: SubnetView) -> str:
+    return next((item.ip_address for item in port.fixed_ips if item.subnet_id == subnet.id), "")
+
+
+def _layout(given: DhcpInput, name: str) -> Layout:
+    by_id = {subnet.id: subnet for subnet in given.subnets}
+    addresses: set[str] = set()
+    routes: dict[str, Route] = {}
+    for item in given.port.fixed_ips:
+        subnet = by_id.get(item.subnet_id)
+        if subnet is None:
+            continue
+        network = ipaddress.ip_network(subnet.cidr)
+        addresses.add(f"{item.ip_address}/{network.prefixlen}")
+        if subnet.gateway_ip and ipaddress.ip_address(subnet.gateway_ip) in network:
+            destination = "0.0.0.0/0" if network.version == 4 else "::/0"
+            routes.setdefault(destination, Route(destination, subnet.gateway_ip, name))
+    interface = Interface(name, given.port.mac_address, given.network.mtu, frozenset(addresses))
+    return Layout((interface,), frozenset(routes.values()), SETTINGS)
+
+
+def _conf(given: DhcpInput, name: str, served: list[SubnetView], domain: str) -> Iterable[str]:
+    yield "no-hosts"
+    yield "no-resolv"
+    yield "no-poll"
+    yield "bind-interfaces"
+    yield f"interface={name}"
+    yield "except-interface=lo"
+    yield "dhcp-authoritative"
+    if domain:
+        yield f"domain={domain}"
+        yield f"local=/{domain}/"
+    leases = 0
+    for subnet in served:
+        network = ipaddress.ip_network(subnet.cidr)
+        size = network.netmask if network.version == 4 else network.prefixlen
+        start = network.network_address
+        yield f"dhcp-range=set:{_tag(subnet)},{start},static,{size},{given.lease_seconds}s"
+        leases += network.num_addresses
+    yield f"dhcp-lease-max={min(leases, _MOST_LEASES)}"
+
+
+def _subnet_options(given: DhcpInput, served: list[SubnetView], domain: str) -> Iterable[str]:
+    for subnet in served:
+        head = f"tag:{_tag(subnet)},"
+        own = _own_address(given.port, subnet)
+        servers = [server for server in subnet.dns_nameservers or [own] if server not in ("0.0.0.0", "::")]
+        if subnet.ip_version == 6:
+            yield ",".join([f"{head}option6:dns-server", *(f"[{server}]" for server in servers)])
+            if domain:
+                yield f"{head}option6:domain-search,{domain}"
+            continue
+        yield ",".join([f"{head}option:router", *([subnet.gateway_ip] if subnet.gateway_ip else [])])
+        yield ",".join([f"{head}option:dns-server", *servers])
+        yield f"{head}option:mtu,{given.network.mtu}"
+        routes = _classless_routes(subnet, own)
+        if routes:
+            yield f"{head}option:classless-static-route,{routes}"
+            yield f"{head}249,{routes}"
+
+
+def _classless_routes(subnet: SubnetView, own: str) -> str:
+    """The value of options 121 and 249.  A client that takes them ignores the router option, so it is in them too."""
+    routes = [(route.destination, route.nexthop) for route in subnet.host_routes]
+    if not subnet.gateway_ip and METADATA not in [destination for destination, _ in routes]:
+        routes.append((METADATA, own))
+    if routes and subnet.gateway_ip and "0.0.0.0/0" not in [destination for destination, _ in routes]:
+        routes.append(("0.0.0.0/0", subnet.gateway_ip))
+    return ",".join(f"{destination},{hop}" for destination, hop in routes)
+
+
+def _port_options(neighbours: Iterable[NeighbourView]) -> Iterable[str]:
+    for item in neighbours:
+        for option in item.dhcp_options:
+            if _is_plain(option):
+                family = "option6" if option.ip_version == 6 else "option"
+                name = option.name if option.name.isdigit() and option.ip_version == 4 else f"{family}:{option.name}"
+                yield ",".join([f"tag:{_port_tag(item)}", name, *([option.value] if option.value else [])])
+
+
+def _is_plain(option: DhcpOption) -> bool:
+    return bool(_OPTION.fullmatch(option.name)) and option.value.isprintable()
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    line: str
+    address: str
+    name: str
+
+    def name_line(self, domain: str) -> str:
+        return f"{self.address}\t{self.name}.{domain} {self.name}" if domain else f"{self.address}\t{self.name}"
+
+
+def _entries(item: NeighbourView, served: list[SubnetView]) -> Iterable[_Entry]:
+    by_id = {subnet.id: subnet for subnet in served}
+    for fixed in item.fixed_ips:
+        subnet = by_id.get(fixed.subnet_id)
+        if subnet is None or subnet.ipv6_address_mode == "dhcpv6-stateless":
+            continue
+        name = _hostname(item, fixed)
+        address = f"[{fixed.ip_address}]" if subnet.ip_version == 6 else fixed.ip_address
+        tags = [f"set:{_port_tag(item)}"] if item.dhcp_options else []
+        yield _Entry(",".join([item.mac_address, *tags, name, address]), fixed.ip_address, name)
+
+
+def _hostname(item: NeighbourView, fixed: FixedIp) -> str:
+    if _NAME.fullmatch(item.hostname):
+        return item.hostname.lower()
+    return "host-" + fixed.ip_address.replace(".", "-").replace(":", "-")
+
+
+def _tag(subnet: SubnetView) -> str:
+    return f"subnet-{subnet.id}"
+
+
+def _port_tag(item: NeighbourView) -> str:
+    return f"port-{item.id}"

@@ -1,0 +1,190 @@
+"""dnsmasq: one process per network, in the network's namespace, which outlives the agent and is adopted by it.
+
+It is known by its pid file, and believed only when the process of that number runs dnsmasq with our configuration
+file in the namespace that is wanted; nothing is ever ended by name.  Another configuration means another process;
+other hosts, options or names mean a signal.  Leases are kept in the state folder, over restarts of everything.
+
+The files that dnsmasq reads again after it gave up its rights lie in the run folder, where its user may read them.
+A lease whose holder is not in the hosts any more is released as its client would have done it, or dnsmasq would refuse
+the address to the next one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import os
+import pwd
+import random
+import signal
+import socket
+import stat
+import struct
+import time
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+from heddle.host import netns
+from heddle.host.netlink import within
+from heddle.host.process import alive
+from heddle.host.run import run
+
+USER = "dnsmasq"
+_GONE_WITHIN = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """The lines of the files, without those that name paths."""
+
+    conf: tuple[str, ...]
+    hosts: tuple[str, ...] = ()
+    opts: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    mac: str
+    address: str
+    client_id: str
+
+
+class Dnsmasq:
+    """The server of one network.  `namespace` is the name of its network namespace."""
+
+    def __init__(self, network_id: str, namespace: str, run_folder: Path, state_folder: Path) -> None:
+        self.namespace = namespace
+        self.folder = run_folder / "dhcp" / network_id
+        self.leases_file = state_folder / "dhcp" / f"{network_id}.leases"
+
+    def ensure(self, files: Files) -> str:
+        """Make it run with these files.
+
+        Returns "same", "reloaded", "started" (it was not there) or "restarted" (another configuration, or the wrong
+        namespace).  Raises `CommandError` when dnsmasq refuses to start, `OSError` when a file cannot be written.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o755)
+        self.leases_file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        reload = [
+            self._write(name, lines)
+            for name, lines in (("hosts", files.hosts), ("opts", files.opts), ("names", files.names))
+        ]
+        new_conf = self._write("conf", self.configuration(files))
+        pid = self.pid()
+        if pid and not new_conf and self._is_in_place(pid):
+            if any(reload):
+                os.kill(pid, signal.SIGHUP)
+                return "reloaded"
+            return "same"
+        self.stop()
+        within(netns.path_of(self.namespace), lambda: run(["dnsmasq", f"--conf-file={self.folder}/conf"]))
+        return "restarted" if pid else "started"
+
+    def configuration(self, files: Files) -> tuple[str, ...]:
+        """The lines of the configuration file."""
+        paths = (
+            f"pid-file={self.folder}/pid",
+            f"dhcp-leasefile={self.leases_file}",
+            f"dhcp-hostsfile={self.folder}/hosts",
+            f"dhcp-optsfile={self.folder}/opts",
+            f"addn-hosts={self.folder}/names",
+            f"user={_user(self.folder)}",
+            "group=nogroup",
+        )
+        return (*files.conf, *paths)
+
+    def pid(self) -> int:
+        """The process, when it is there and is ours; else 0."""
+        try:
+            pid = int((self.folder / "pid").read_text(encoding="ascii"))
+            command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        except (OSError, ValueError):
+            return 0
+        ours = Path(os.fsdecode(command[0])).name == "dnsmasq" and f"--conf-file={self.folder}/conf".encode() in command
+        return pid if ours and alive(pid) else 0
+
+    def stop(self) -> None:
+        """End it and wait until it is gone.  What it had handed out stays valid."""
+        pid = self.pid()
+        if not pid:
+            return
+        for sign in (signal.SIGTERM, signal.SIGKILL):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, sign)
+            end = time.monotonic() + _GONE_WITHIN
+            while alive(pid) and time.monotonic() < end:
+                time.sleep(0.002)
+            if not alive(pid):
+                return
+
+    def remove(self) -> None:
+        """End it, and forget its files and leases."""
+        self.stop()
+        for name in ("conf", "hosts", "opts", "names", "pid"):
+            (self.folder / name).unlink(missing_ok=True)
+        self.leases_file.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            self.folder.rmdir()
+
+    def leases(self) -> list[Lease]:
+        """The IPv4 leases that are held."""
+        try:
+            lines = self.leases_file.read_text(encoding="utf-8", errors="replace").splitlines()
+        except OSError:
+            return []
+        fields = [line.split() for line in lines]
+        return [Lease(each[1], each[2], each[4]) for each in fields if len(each) == 5 and each[2].count(".") == 3]
+
+    def release(self, leases: Collection[Lease], server: str) -> None:
+        """Give leases back, in the name of their holders, to the server's address."""
+        if leases:
+            within(netns.path_of(self.namespace), lambda: _send_releases(leases, server))
+
+    def _is_in_place(self, pid: int) -> bool:
+        try:
+            return os.stat(f"/proc/{pid}/ns/net").st_ino == netns.identity(self.namespace)
+        except OSError:
+            return False
+
+    def _write(self, name: str, lines: Collection[str]) -> bool:
+        """Write a file as a whole; returns whether it was another one before."""
+        path = self.folder / name
+        text = "".join(f"{line}\n" for line in lines)
+        with contextlib.suppress(OSError, UnicodeDecodeError):
+            if path.read_text(encoding="utf-8") == text:
+                return False
+        fresh = path.with_suffix(".new")
+        fresh.write_text(text, encoding="utf-8")
+        fresh.chmod(0o644)
+        fresh.rename(path)
+        return True
+
+
+def release_packet(lease: Lease, server: str) -> bytes:
+    """A DHCPRELEASE from the holder of the lease."""
+    mac = bytes.fromhex(lease.mac.replace(":", ""))
+    address = ipaddress.IPv4Address(lease.address).packed
+    head = struct.pack("!BBBBIHH", 1, 1, len(mac), 0, random.getrandbits(32), 0, 0)
+    options = b"\x63\x82\x53\x63\x35\x01\x07\x36\x04" + ipaddress.IPv4Address(server).packed
+    if lease.client_id != "*":
+        client = bytes.fromhex(lease.client_id.replace(":", ""))
+        options += bytes([61, len(client)]) + client
+    return head + address + bytes(12) + mac.ljust(16, b"\0") + bytes(192) + options + b"\xff"
+
+
+def _send_releases(leases: Collection[Lease], server: str) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sender:
+        for lease in leases:
+            sender.sendto(release_packet(lease, server), (server, 67))
+
+
+def _user(folder: Path) -> str:
+    """dnsmasq's own user where it may read the files, else root."""
+    try:
+        pwd.getpwnam(USER)
+    except KeyError:
+        return "root"
+    closed = [each for each in (folder, *folder.parents) if not each.stat().st_mode & stat.S_IXOTH]
+    return "root" if closed else USER
