@@ -22,7 +22,8 @@ ANONYMOUS = Caller()
 class Request:
     """`path` is decoded; `headers` have lower-case names; `params` are the parts of the path that the route names.
 
-    `caller` is `ANONYMOUS` until the authentication has run; `base_url` is the root as the client wrote it.
+    `caller` is `ANONYMOUS` until the authentication has run; `base_url` is the root as the client wrote it;
+    `client` is the address that the request came from.
     """
 
     method: str
@@ -32,6 +33,7 @@ class Request:
     body: bytes = b""
     request_id: str = ""
     base_url: str = ""
+    client: str = ""
     caller: Caller = ANONYMOUS
     params: dict[str, str] = field(default_factory=dict)
 

@@ -33,6 +33,14 @@ class In:
 
 
 @dataclass(frozen=True, slots=True)
+class Prefix:
+    """The field's text begins with `prefix`."""
+
+    field: str
+    prefix: str
+
+
+@dataclass(frozen=True, slots=True)
 class All:
     parts: tuple[Condition, ...]
 
@@ -47,7 +55,7 @@ class Not:
     part: Condition
 
 
-Condition = Always | Never | Eq | In | All | Any | Not
+Condition = Always | Never | Eq | In | Prefix | All | Any | Not
 
 ALWAYS = Always()
 NEVER = Never()
@@ -102,6 +110,8 @@ def holds(condition: Condition, value_of: Callable[[str], object]) -> bool:
             return value_of(field) == value
         case In(field, values):
             return value_of(field) in values
+        case Prefix(field, prefix):
+            return str(value_of(field)).startswith(prefix)
         case All(parts):
             return all(holds(part, value_of) for part in parts)
         case Any(parts):

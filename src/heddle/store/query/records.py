@@ -14,7 +14,7 @@ from typing import Any, Generic, TypeVar
 import sqlalchemy as sa
 
 from heddle.errors import BadRequest
-from heddle.model.predicate import ALWAYS, All, Always, Condition, Eq, In, Never, Not
+from heddle.model.predicate import ALWAYS, All, Always, Condition, Eq, In, Never, Not, Prefix
 from heddle.model.predicate import Any as AnyOf
 from heddle.model.resource import Resource, fields_of
 from heddle.store.engine import Tx
@@ -153,6 +153,8 @@ class Records(Generic[R]):
                 return self._field_clause(name, (value,))
             case In(name, values):
                 return self._field_clause(name, values)
+            case Prefix(name, prefix):
+                return self.table.c[name].startswith(prefix, autoescape=True)
             case All(parts):
                 return sa.and_(*(self.clause(part) for part in parts))
             case AnyOf(parts):

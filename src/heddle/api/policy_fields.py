@@ -1,0 +1,106 @@
+"""The names that policy rules use, as fields of our resources.
+
+A rule belongs to a resource, which its own name says: `update_port:binding:host_id` to `port`.  What a
+check of the rule compares is a field of that resource, or of its parent:
+
+    %(project_id)s, %(tenant_id)s           project_id
+    %(network:tenant_id)s                   network.project_id
+    %(ext_parent:tenant_id)s                security_group.project_id for a rule of a security group
+    %(target.user.id)s                      id
+    field:networks:router:external=True     router_external of a network, network.router_external of a port
+"""
+
+from __future__ import annotations
+
+import re
+
+from heddle.model.agent import Agent
+from heddle.model.floating_ip import FloatingIp
+from heddle.model.network import Network
+from heddle.model.port import Port
+from heddle.model.resource import Resource, api_fields, fields_of
+from heddle.model.router import Router
+from heddle.model.security_group import SecurityGroup, SecurityGroupRule
+from heddle.model.subnet import Subnet
+
+MODELS: dict[str, type[Resource]] = {
+    model.member: model
+    for model in (Network, Subnet, Port, Router, FloatingIp, SecurityGroup, SecurityGroupRule, Agent)
+}
+COLLECTIONS = {model.collection: name for name, model in MODELS.items()}
+PARENTS: dict[str, str] = {"subnet": "network", "port": "network", "security_group_rule": "security_group"}
+
+# Fields that a resource shows but that its parent keeps.
+OF_THE_PARENT = {("subnet", "shared"), ("subnet", "router:external"), ("port", "shared")}
+
+_RULE = re.compile(r"(?:create|get|update|delete|add|remove)_([a-z0-9_-]+?)(?:_interface|_tags)?(?::.*)?")
+
+
+class Unreadable(ValueError):
+    """A check cannot be expressed; the text is the reason."""
+
+
+def resource_of(rule: str) -> str:
+    """The resource that a rule is about, "" for one that is about none or any."""
+    if rule.startswith("identity:"):
+        return "identity"
+    if rule.endswith("_extraroutes"):
+        return "router"
+    match = _RULE.fullmatch(rule)
+    name = match.group(1) if match else ""
+    name = COLLECTIONS.get(name, name)
+    return name if name in MODELS else ""
+
+
+def is_read(rule: str) -> bool:
+    """Whether the rule decides what a list shows, so that it must be possible to say it in SQL."""
+    return rule.startswith("get_") and ":" not in rule and not rule.endswith("_tags")
+
+
+def target_field(resource: str, name: str) -> str:
+    """The field that `%(name)s` means in a rule about a resource.  Raises `Unreadable`."""
+    if resource == "identity":
+        return name.rpartition(".")[2]
+    parent = PARENTS.get(resource, "")
+    if (resource, name) in OF_THE_PARENT:
+        return f"{parent}.{_python_name(parent, name)}"
+    if resource and name in api_fields(MODELS[resource]):
+        return _python_name(resource, name)
+    of, colon, rest = name.partition(":")
+    if colon and of == "ext_parent":
+        of = parent
+        if not resource:
+            return f"parent.{rest}"
+    if colon and of in MODELS:
+        if resource and of != parent:
+            raise Unreadable(f"a {resource} has no parent {of!r}")
+        return f"{of}.{_python_name(of, rest)}"
+    return _python_name(resource, name)
+
+
+def compared_field(resource: str, collection: str, name: str) -> str:
+    """The field that `field:<collection>:<name>=` means in a rule about a resource.  Raises `Unreadable`."""
+    of = COLLECTIONS.get(collection, collection)
+    if of not in MODELS:
+        raise Unreadable(f"there is no resource {collection!r}; there are: {', '.join(sorted(COLLECTIONS))}")
+    if not resource or of == resource:
+        return target_field(resource or of, name)
+    if PARENTS.get(resource) != of:
+        raise Unreadable(f"a rule about a {resource} cannot look at {collection!r}")
+    return f"{of}.{_python_name(of, name)}"
+
+
+def _python_name(resource: str, name: str) -> str:
+    if resource not in MODELS:
+        return "project_id" if name == "tenant_id" else name.replace(":", "_")
+    found = api_fields(MODELS[resource]).get(name)
+    if found is None:
+        raise Unreadable(f"a {resource} has no attribute {name!r}")
+    return found.name
+
+
+def kept_in_table(resource: str, field: str) -> bool:
+    """Whether lists can be filtered by the field."""
+    name, dot, inner = field.partition(".")
+    model = MODELS.get(name if dot else resource)
+    return model is None or fields_of(model)[inner or name].stored

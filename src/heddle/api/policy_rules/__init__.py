@@ -1,0 +1,28 @@
+"""The default rules, one file for each resource: the registry of all that can be permitted or refused."""
+
+from __future__ import annotations
+
+from oslo_policy.policy import RuleDefault
+
+from heddle.api.policy_rules import (
+    common,
+    floating_ip,
+    identity,
+    network,
+    operation,
+    port,
+    router,
+    security_group,
+    subnet,
+)
+
+
+def defaults() -> dict[str, RuleDefault]:
+    """All default rules by name."""
+    found: dict[str, RuleDefault] = {}
+    for module in (common, network, subnet, port, router, floating_ip, security_group, operation, identity):
+        for rule in module.RULES:
+            if rule.name in found:
+                raise ValueError(f"the policy rule {rule.name} is declared twice")
+            found[rule.name] = rule
+    return found

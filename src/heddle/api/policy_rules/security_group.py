@@ -1,0 +1,24 @@
+"""Who may do what with security groups; a rule belongs to the project of its group."""
+
+from __future__ import annotations
+
+from heddle.api.policy_rules.common import (
+    ADMIN_OR_MEMBER,
+    ADMIN_OR_READER,
+    GROUP_MEMBER,
+    GROUP_READER,
+    any_rule,
+    four,
+    rule,
+    tags,
+)
+
+RULES = (
+    *four("security_group", ADMIN_OR_MEMBER, ADMIN_OR_READER),
+    rule("create_security_group_rule", any_rule("rule:admin_only", GROUP_MEMBER), "Add a rule to a security group"),
+    rule("get_security_group_rule", any_rule(ADMIN_OR_READER, GROUP_READER), "See a rule of a security group"),
+    rule("update_security_group_rule", any_rule(ADMIN_OR_MEMBER, GROUP_MEMBER), "Change the tags of a rule"),
+    rule("delete_security_group_rule", any_rule(ADMIN_OR_MEMBER, GROUP_MEMBER), "Remove a rule"),
+    *tags("security_groups", ADMIN_OR_MEMBER, ADMIN_OR_READER),
+    *tags("security_group_rules", any_rule(ADMIN_OR_MEMBER, GROUP_MEMBER), any_rule(ADMIN_OR_READER, GROUP_READER)),
+)
