@@ -14,11 +14,10 @@ from pathlib import Path
 from heddle.agent.mirror import Mirror, ref_of
 from heddle.agent.roles.base import Drift, Host
 from heddle.agent.roles.dhcp_plan import OWNER, SETTINGS, DhcpInput, DhcpPlan, plan
-from heddle.agent.roles.router import plug
+from heddle.agent.roles.plugs import Plugs, plug
 from heddle.errors import HeddleError
 from heddle.host.dnsmasq import Dnsmasq, Lease
 from heddle.host.netns import Change
-from heddle.host.ovs import Batch
 from heddle.host.spaces import Spaces, allow_descriptors
 from heddle.view.types import PortView, Ref, RoleState, Status
 
@@ -54,26 +53,26 @@ class DhcpRole:
             concerned = wanted | there | set(self._networks)
         else:
             concerned = {network for ref in changed for network in self._networks_of(mirror, ref)}
-        batch = Batch(self._host.ovs)
+        plugs = Plugs(self._host.ovs)
         statuses: list[Status] = []
         for network_id in sorted(concerned):
             if network_id not in wanted:
-                statuses += self._remove(network_id, batch)
+                statuses += self._remove(network_id, plugs)
             elif network_id in mirror.networks:
-                statuses += self._realise(mirror, network_id, batch)
-        batch.commit()
+                statuses += self._realise(mirror, network_id, plugs)
+        plugs.commit()
         return statuses
 
     def audit(self, mirror: Mirror) -> list[Drift]:
         drifts: list[Drift] = []
-        batch = Batch(self._host.ovs)
+        plugs = Plugs(self._host.ovs)
         for network_id, served in sorted(self._networks.items()):
             try:
-                drifts += self._audit_one(network_id, served, batch)
+                drifts += self._audit_one(network_id, served, plugs)
             except (OSError, HeddleError) as error:
                 log.warning("dhcp audit failed network=%s error=%s", network_id, error)
                 self._host.touch([Ref("network", network_id)])
-        batch.commit()
+        plugs.commit()
         return drifts
 
     def state(self, mirror: Mirror) -> RoleState:
@@ -105,33 +104,33 @@ class DhcpRole:
         served = mirror.assigned("dhcp")
         return {each for each in found if each in served or each in self._networks}
 
-    def _realise(self, mirror: Mirror, network_id: str, batch: Batch) -> list[Status]:
+    def _realise(self, mirror: Mirror, network_id: str, plugs: Plugs) -> list[Status]:
         network = mirror.networks[network_id]
         port = next((each for each in mirror.ports_by_network.of(network_id) if each.device_owner == OWNER), None)
         if port is None:
-            return self._withdraw(network_id, batch)
+            return self._withdraw(network_id, plugs)
         settings = self._host.settings.network
         subnets = tuple(mirror.subnets_by_network.of(network_id))
         neighbours = tuple(mirror.neighbours_by_network.of(network_id))
         given = DhcpInput(network, port, subnets, neighbours, settings.dns_domain, settings.dhcp_lease_seconds)
         self._network_of.update({ref_of(item): network_id for item in (*subnets, *neighbours, port)})
         try:
-            self._apply(network_id, plan(given), batch)
+            self._apply(network_id, plan(given), plugs)
         except (OSError, HeddleError, ValueError) as error:
             log.error("dhcp failed network=%s revision=%d error=%s", network_id, network.revision, error)
             problem = f"DHCP: {error}"
             return [Status(kind="network", id=network_id, revision=network.revision, state="error", message=problem)]
         return [Status(kind="network", id=network_id, revision=network.revision, state="up")]
 
-    def _apply(self, network_id: str, wanted: DhcpPlan, batch: Batch) -> tuple[Change, str]:
+    def _apply(self, network_id: str, wanted: DhcpPlan, plugs: Plugs) -> tuple[Change, str]:
         """Make it be as planned; tells what changed in the namespace, and what became of the server."""
         namespace, _ = self._spaces.ensure(PREFIX + network_id, SETTINGS)
         change = namespace.converge(wanted.layout)
         if change.failures:
             raise change.failures[0]
         for name in change.removed:
-            batch.delete_port(name)
-        batch.ensure_port(plug(*wanted.plug, self.name))
+            plugs.drop(name)
+        plugs.want(plug(*wanted.plug, self.name), wanted.plug[0] in change.made)
         server = self._server(network_id)
         outcome = server.ensure(wanted.files)
         self._networks[network_id] = Served(server, wanted)
@@ -150,13 +149,13 @@ class DhcpRole:
         paths = self._host.settings.paths
         return Dnsmasq(network_id, PREFIX + network_id, Path(paths.run), Path(paths.state))
 
-    def _withdraw(self, network_id: str, batch: Batch) -> list[Status]:
+    def _withdraw(self, network_id: str, plugs: Plugs) -> list[Status]:
         """No port of the server has come: nothing may run under its address."""
         if network_id in self._networks or PREFIX + network_id in self._spaces.ours():
-            return self._remove(network_id, batch)
+            return self._remove(network_id, plugs)
         return []
 
-    def _remove(self, network_id: str, batch: Batch) -> list[Status]:
+    def _remove(self, network_id: str, plugs: Plugs) -> list[Status]:
         known = self._networks.pop(network_id, None)
         for ref in [ref for ref, network in self._network_of.items() if network == network_id]:
             del self._network_of[ref]
@@ -165,14 +164,14 @@ class DhcpRole:
         self._server(network_id).remove()
         interfaces = {*self._spaces.remove(PREFIX + network_id), *([known.plan.plug[0]] if known else [])}
         for name in interfaces:
-            batch.delete_port(name)
+            plugs.drop(name)
         log.info("dhcp removed network=%s", network_id)
         return []
 
-    def _audit_one(self, network_id: str, served: Served, batch: Batch) -> list[Drift]:
+    def _audit_one(self, network_id: str, served: Served, plugs: Plugs) -> list[Drift]:
         name = PREFIX + network_id
         lost = not self._spaces.is_current(name)
-        change, outcome = self._apply(network_id, served.plan, batch)
+        change, outcome = self._apply(network_id, served.plan, plugs)
         if lost:
             return [Drift("network", network_id, f"namespace {name}", "none of that name, or another one")]
         drifts: list[Drift] = []

@@ -17,15 +17,15 @@ from dataclasses import dataclass
 
 from heddle.agent.mirror import Mirror, ref_of
 from heddle.agent.roles.base import Drift, Host
+from heddle.agent.roles.plugs import Plugs, plug
 from heddle.agent.roles.router_plan import SETTINGS, RouterInput, RouterPlan, plan
 from heddle.errors import HeddleError
 from heddle.host import conntrack
 from heddle.host.announce import Announcement, Announcer
 from heddle.host.netns import Change, Namespace
 from heddle.host.nft import Ruleset
-from heddle.host.ovs import Batch, PortSpec
 from heddle.host.spaces import Spaces, allow_descriptors
-from heddle.view.types import PortView, Ref, RoleState, Status
+from heddle.view.types import Ref, RoleState, Status
 
 log = logging.getLogger(__name__)
 
@@ -61,26 +61,26 @@ class RouterRole:
             concerned = wanted | there | set(self._routers)
         else:
             concerned = {owner for ref in changed for owner in self._owners(mirror, ref)}
-        batch = Batch(self._host.ovs)
+        plugs = Plugs(self._host.ovs)
         statuses: list[Status] = []
         for router_id in sorted(concerned):
             if router_id in wanted and router_id in mirror.routers:
-                statuses += self._realise(mirror, router_id, batch)
+                statuses += self._realise(mirror, router_id, plugs)
             elif router_id not in wanted:
-                statuses += self._remove(router_id, batch)
-        batch.commit()
+                statuses += self._remove(router_id, plugs)
+        plugs.commit()
         return statuses
 
     def audit(self, mirror: Mirror) -> list[Drift]:
         drifts: list[Drift] = []
-        batch = Batch(self._host.ovs)
+        plugs = Plugs(self._host.ovs)
         for router_id, realised in sorted(self._routers.items()):
             try:
-                drifts += self._audit_one(mirror, router_id, realised, batch)
+                drifts += self._audit_one(mirror, router_id, realised, plugs)
             except (OSError, HeddleError) as error:
                 log.warning("router audit failed router=%s error=%s", router_id, error)
                 self._host.touch([Ref("router", router_id)])
-        batch.commit()
+        plugs.commit()
         return drifts
 
     def state(self, mirror: Mirror) -> RoleState:
@@ -121,7 +121,7 @@ class RouterRole:
             found |= {port.device_id for port in mirror.ports_by_network.of(network_id)}
         return {each for each in found if each in mirror.routers or each in self._routers or ref.kind == "router"}
 
-    def _realise(self, mirror: Mirror, router_id: str, batch: Batch) -> list[Status]:
+    def _realise(self, mirror: Mirror, router_id: str, plugs: Plugs) -> list[Status]:
         router = mirror.routers[router_id]
         given = RouterInput(
             router,
@@ -133,7 +133,7 @@ class RouterRole:
         self._owner.update({ref_of(each): router_id for each in (*given.ports, *given.floating_ips)})
         try:
             wanted = plan(given)
-            self._apply(router_id, wanted, batch)
+            self._apply(router_id, wanted, plugs)
         except (OSError, HeddleError, ValueError) as error:
             log.error("router failed router=%s revision=%d error=%s", router_id, router.revision, error)
             return [_status("router", router_id, router.revision, "error", str(error))]
@@ -145,14 +145,14 @@ class RouterRole:
             statuses.append(_status("floating_ip", item.id, item.revision, state, problem))
         return statuses
 
-    def _apply(self, router_id: str, wanted: RouterPlan, batch: Batch) -> tuple[Change, str]:
+    def _apply(self, router_id: str, wanted: RouterPlan, plugs: Plugs) -> tuple[Change, str]:
         """Make the router be as planned; tells what was changed, and how the rules were found."""
         before = self._routers.get(router_id)
         namespace, fresh = self._spaces.ensure(PREFIX + router_id, SETTINGS)
         ruleset = before.ruleset if before and before.namespace is namespace else Ruleset(namespace, fresh)
         rules = ruleset.ensure(wanted.table)
         change = namespace.converge(wanted.layout)
-        self._plug(wanted, change, batch)
+        self._plug(wanted, change, plugs)
         self._routers[router_id] = Realised(namespace, ruleset, wanted)
         moved = _moved(before.plan, wanted) if before else set()
         cut = conntrack.cut(namespace, moved | {address.partition("/")[0] for _, address in change.withdrawn})
@@ -168,28 +168,28 @@ class RouterRole:
             raise change.failures[0]
         return change, rules
 
-    def _plug(self, wanted: RouterPlan, change: Change, batch: Batch) -> None:
+    def _plug(self, wanted: RouterPlan, change: Change, plugs: Plugs) -> None:
         for name in change.removed:
-            batch.delete_port(name)
+            plugs.drop(name)
         for name, port in wanted.plugs.items():
-            batch.ensure_port(plug(name, port, self.name))
+            plugs.want(plug(name, port, self.name), name in change.made)
 
-    def _remove(self, router_id: str, batch: Batch) -> list[Status]:
+    def _remove(self, router_id: str, plugs: Plugs) -> list[Status]:
         known = self._routers.pop(router_id, None)
         for ref in [ref for ref, owner in self._owner.items() if owner == router_id]:
             del self._owner[ref]
         if known is None and PREFIX + router_id not in self._spaces.ours():
             return []
         for name in {*self._spaces.remove(PREFIX + router_id), *(known.plan.plugs if known else ())}:
-            batch.delete_port(name)
+            plugs.drop(name)
         log.info("router removed router=%s", router_id)
         return [_status("router", router_id, 0, "gone")]
 
-    def _audit_one(self, mirror: Mirror, router_id: str, realised: Realised, batch: Batch) -> list[Drift]:
+    def _audit_one(self, mirror: Mirror, router_id: str, realised: Realised, plugs: Plugs) -> list[Drift]:
         if router_id not in mirror.routers:
             return []
         lost = not self._spaces.is_current(PREFIX + router_id)
-        change, rules = self._apply(router_id, realised.plan, batch)
+        change, rules = self._apply(router_id, realised.plan, plugs)
         name = PREFIX + router_id
         if lost:
             return [Drift("router", router_id, f"namespace {name}", "none of that name, or another one")]
@@ -199,12 +199,6 @@ class RouterRole:
         if rules == "drift":
             drifts.append(Drift("router", router_id, f"table inet heddle in {name}", "rules changed by hand"))
         return drifts
-
-
-def plug(name: str, port: PortView, kind: str) -> PortSpec:
-    """A port of ours on br-int, as the switch wires it."""
-    ids = {"iface-id": port.id, "attached-mac": port.mac_address, "iface-status": "active"}
-    return PortSpec("br-int", name, external_ids=ids, port_external_ids={"heddle": kind})
 
 
 def _status(kind: str, id_: str, revision: int, state: str, problem: str = "") -> Status:
