@@ -14,6 +14,7 @@ from sqlalchemy.types import TypeDecorator
 
 from heddle.model.agent import Agent
 from heddle.model.floating_ip import FloatingIp
+from heddle.model.identity import ApplicationCredential, Domain, Project, Role, User
 from heddle.model.network import Network
 from heddle.model.port import Port
 from heddle.model.resource import FieldInfo, Resource, fields_of
@@ -168,3 +169,26 @@ faults = sa.Table(
     sa.Column("message", sa.Text, nullable=False),
     _text("since", 20),
 )
+
+
+# Identity: who there is, and which role a user has on what.
+
+domains = table_for(Domain, sa.UniqueConstraint("name"))
+projects = table_for(Project, sa.UniqueConstraint("domain_id", "name"))
+users = table_for(User, sa.UniqueConstraint("domain_id", "name"))
+roles = table_for(Role, sa.UniqueConstraint("name"))
+application_credentials = table_for(ApplicationCredential, sa.UniqueConstraint("user_id", "name"))
+
+# `kind` is "project", "domain" or "system"; `target_id` is empty for the system.
+role_assignments = sa.Table(
+    "role_assignments",
+    METADATA,
+    _text("user_id", 64, key=True),
+    _text("kind", 16, key=True),
+    _text("target_id", 64, key=True),
+    _text("role_id", 64, key=True),
+    sa.Index("ix_role_assignments_target_id", "target_id"),
+)
+
+# Tokens that were revoked one by one, until they would have expired (seconds since 1970).
+revoked_tokens = sa.Table("revoked_tokens", METADATA, _text("audit_id", 64, key=True), _number("expires"))
