@@ -4,8 +4,8 @@ A `Layout` is what a namespace must hold: interfaces with their addresses, route
 the same shape as it is; `converge` compares both and applies the difference in two netlink batches (interfaces first,
 because addresses need their index), so that what is right is not touched and traffic does not notice.
 
-An interface is one end of a veth; the other end, of the same name, stays in the namespace of the agent, where the
-switch has it as a port.  It survives a restart of the switch, which an internal port of a userspace datapath does not.
+An interface is one end of a veth; the other end, mostly of the same name, stays in the namespace of the agent, where
+the switch has it as a port.  It survives a restart of the switch, which an internal port of a userspace datapath does not.
 
 A namespace of ours is recognised after a restart by its name and by a mark that lives in it: the alias of its
 loopback interface.  A namespace of the same name without the mark is somebody else's, and is left alone.
@@ -17,7 +17,7 @@ import contextlib
 import ctypes
 import errno
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -35,12 +35,13 @@ _MS_BIND, _MS_REC, _MS_SHARED, _MNT_DETACH = 4096, 16384, 1 << 20, 2
 
 @dataclass(frozen=True, slots=True)
 class Interface:
-    """A wanted interface; `addresses` as "10.0.0.1/24"."""
+    """A wanted interface; `addresses` as "10.0.0.1/24".  `outer`: the name of the other end, "" for the same."""
 
     name: str
     mac: str
     mtu: int
     addresses: frozenset[str] = frozenset()
+    outer: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,10 +165,9 @@ class Namespace:
         missing = [interface for interface in layout.interfaces if interface.name not in seen.links]
         failures = self.routing.run([rt.delete_link(name) for name in removed])
         if missing:
-            failures += self.root.run([rt.delete_link(interface.name) for interface in missing])
-            failures += self.root.run([rt.add_veth(item.name, item.mac, item.mtu, self._handle) for item in missing])
-            self._settle(item.name for item in missing)
+            failures += self.make(missing)
             seen = self.observe()
+        failures += self.root.run([rt.set_link(name, up=True) for name in _dark(layout, seen)])
         added: dict[tuple[str, str], None] = {}
         withdrawn: dict[tuple[str, str], None] = {}
         other = 0
@@ -185,14 +185,27 @@ class Namespace:
         made = tuple(item.name for item in missing)
         return Change(made, removed, tuple(added), tuple(withdrawn), other + len(repairs), tuple(failures))
 
-    def _settle(self, made: Iterable[str]) -> None:
-        """What a new veth needs besides netlink: no checksum offload inside, no IPv6 of the host outside."""
-        every = list(made)
-        within(path_of(self.name), lambda: no_transmit_checksum(every))
-        for name in every:
+    def make(self, interfaces: Collection[Interface]) -> list[NetlinkError]:
+        """Make veths that are missing, with checksum offload off inside and the host's IPv6 off outside."""
+        outer = [item.outer or item.name for item in interfaces]
+        failures = self.root.run([rt.delete_link(name) for name in outer])
+        failures += self.root.run(
+            [
+                rt.add_veth(name, item.name, item.mac, item.mtu, self._handle)
+                for item, name in zip(interfaces, outer, strict=True)
+            ]
+        )
+        within(path_of(self.name), lambda: no_transmit_checksum(item.name for item in interfaces))
+        for name in outer:
             with contextlib.suppress(OSError):
                 Path(f"/proc/sys/net/ipv6/conf/{name}/disable_ipv6").write_text("1")
-        self.root.run([rt.set_link(name, up=True) for name in every])
+        return failures + self.root.run([rt.set_link(name, up=True) for name in outer])
+
+
+def _dark(layout: Layout, seen: Observed) -> list[str]:
+    """The outer ends of interfaces that are up and hear nobody: somebody took the other end down."""
+    links = [(item.outer or item.name, seen.links.get(item.name)) for item in layout.interfaces]
+    return [name for name, link in links if link and link.up and not link.carrier]
 
 
 def _fix_interface(wanted: Interface, seen: Observed) -> list[Request]:

@@ -20,7 +20,7 @@ _NEWROUTE, _DELROUTE, _GETROUTE = 24, 25, 26
 _LINK = struct.Struct("=BxHiII")
 _ADDRESS = struct.Struct("=BBBBI")
 _ROUTE = struct.Struct("=BBBBBBBBI")
-_UP = 1
+_UP, _LOWER_UP = 1, 0x10000
 _NODAD = 0x02
 _ONLINK = 4
 _MAIN = 254
@@ -36,6 +36,7 @@ class Link:
     mac: str
     mtu: int
     up: bool
+    carrier: bool = True
     alias: str = ""
 
 
@@ -92,12 +93,12 @@ def routes(socket: Netlink, by_index: Mapping[int, str]) -> Iterator[Route]:
         yield Route(destination, gateway, device, bool(flags & _ONLINK))
 
 
-def add_veth(name: str, mac: str, mtu: int, namespace: int) -> Request:
-    """A veth whose ends have the same name: one here, one with the MAC in the namespace of that descriptor."""
-    inner = _LINK.pack(0, 0, 0, 0, 0) + text(3, name) + attribute(1, _mac(mac)) + u32(4, mtu) + u32(28, namespace)
-    info = nested(18, attribute(1, b"veth"), nested(2, attribute(1, inner)))
-    body = _LINK.pack(0, 0, 0, 0, 0) + text(3, name) + u32(4, mtu) + info
-    return Request(_NEWLINK, body, ADD, f"veth {name}")
+def add_veth(outer: str, inner: str, mac: str, mtu: int, namespace: int) -> Request:
+    """A veth with one end here and one, with the MAC, in the namespace of that descriptor."""
+    peer = _LINK.pack(0, 0, 0, 0, 0) + text(3, inner) + attribute(1, _mac(mac)) + u32(4, mtu) + u32(28, namespace)
+    info = nested(18, attribute(1, b"veth"), nested(2, attribute(1, peer)))
+    body = _LINK.pack(0, 0, 0, 0, 0) + text(3, outer) + u32(4, mtu) + info
+    return Request(_NEWLINK, body, ADD, f"veth {outer}")
 
 
 def set_link(
@@ -145,7 +146,8 @@ def _read_link(body: bytes) -> Link:
     found = attributes(body, _LINK.size)
     mac = found.get(1, b"").hex(":")
     mtu = struct.unpack("=I", found[4])[0] if 4 in found else 0
-    return Link(index, _string(found.get(3)), mac, mtu, bool(flags & _UP), _string(found.get(20)))
+    name, alias = _string(found.get(3)), _string(found.get(20))
+    return Link(index, name, mac, mtu, bool(flags & _UP), bool(flags & _LOWER_UP), alias)
 
 
 def _address_body(link: Link, address: str) -> bytes:
