@@ -15,6 +15,7 @@ one place; nothing else knows of HTTP.
         ├── PreconditionFailed  412   If-Match did not match
         ├── TooLarge            413
         ├── UnsupportedMedia    415
+        ├── TooManyRequests     429   too many failed logins
         └── Unavailable         503   try again later: database busy or gone
 
 The verbs raise these with the code that clients of the Networking API know, such as
@@ -77,6 +78,10 @@ class TooLarge(UserError):
 
 class UnsupportedMedia(UserError):
     status = 415
+
+
+class TooManyRequests(UserError):
+    status = 429
 
 
 class Unavailable(UserError):
