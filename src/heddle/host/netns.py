@@ -5,7 +5,8 @@ the same shape as it is; `converge` compares both and applies the difference in 
 because addresses need their index), so that what is right is not touched and traffic does not notice.
 
 An interface is one end of a veth; the other end, mostly of the same name, stays in the namespace of the agent, where
-the switch has it as a port.  It survives a restart of the switch, which an internal port of a userspace datapath does not.
+the switch has it as a port.  It survives a restart of the switch, which an internal port of a userspace datapath does
+not.
 
 A namespace of ours is recognised after a restart by its name and by a mark that lives in it: the alias of its
 loopback interface.  A namespace of the same name without the mark is somebody else's, and is left alone.
