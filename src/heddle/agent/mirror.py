@@ -103,8 +103,8 @@ class Mirror:
         return self.revision > 0 or bool(self.scopes)
 
     def get(self, ref: Ref) -> Object | None:
-        table: Mapping[str, Object] = self._tables.get(ref.kind, {})
-        return table.get(ref.id)
+        found = self._tables.get(ref.kind, {}).get(ref.id)
+        return found if isinstance(found, Object) else None
 
     def assigned(self, role: str) -> set[str]:
         """The ids of the objects that this host serves in a role: "router" or "dhcp"."""
@@ -136,7 +136,7 @@ class Mirror:
 
     def _decode(self, raw: msgspec.Raw, changed: set[Ref]) -> Object | None:
         try:
-            item = _decoder.decode(raw)
+            item: Object = _decoder.decode(raw)
         except msgspec.MsgspecError as error:
             ref, reason = _identify(raw), str(error)
             if ref is not None and self.broken.get(ref) != reason:

@@ -10,6 +10,7 @@ A change of an interface is told to the listeners as (before, after), from the c
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -96,6 +97,7 @@ class Ovs:
         self._port_of: dict[str, str] = {}
         self._bridge_of: dict[str, str] = {}
         self._listeners: list[Listener] = []
+        self._applied = threading.Condition(self._client.lock)
 
     def start(self, timeout: float = 10.0) -> None:
         """Connect.  Raises `OvsdbError` when the database cannot be reached within `timeout` seconds."""
@@ -169,7 +171,20 @@ class Ovs:
             batch.delete_port(name)
         batch.commit()
 
+    def sync(self) -> None:
+        """Wait until vswitchd has done all that the database says, and its answers (ofports) are known here."""
+        self.batch().commit(wait=True)
+
+    def await_configuration(self, number: int, timeout: float = 10.0) -> None:
+        """Raises `OvsdbError` when vswitchd has not reached the configuration in time."""
+        with self._applied:
+            if not self._applied.wait_for(lambda: self._configuration() >= number, timeout):
+                raise OvsdbError(f"ovs-vswitchd did not apply a change within {timeout:g} s; is it running?")
+
     # Within
+
+    def _configuration(self) -> int:
+        return max((int(row["cur_cfg"]) for row in self._rows("Open_vSwitch")), default=0)
 
     def _rows(self, table: str) -> list[Row]:
         with self._client.lock:
@@ -184,6 +199,8 @@ class Ovs:
                 touched |= _relate(self._port_of, uuid, old, new, "interfaces", lambda each: [each])
             elif table == "Interface":
                 touched.add(uuid)
+            else:
+                self._applied.notify_all()
         changes = [change for change in map(self._refresh, touched) if change[0] != change[1]]
         if changes:
             for listener in self._listeners:
@@ -288,9 +305,14 @@ class Batch:
         if there.tag != tag or there.port_external_ids != ids:
             self._update("Port", name, {"tag": tag or ["set", []], "external_ids": as_map(ids)})
 
+    @property
+    def pending(self) -> bool:
+        """Whether there is something to commit."""
+        return bool(self._operations)
+
     def commit(self, wait: bool = False) -> None:
         """Apply.  `wait`: until vswitchd has taken it over, at most 10 s.  Raises `OvsdbError`."""
-        if not self._operations:
+        if not self._operations and not wait:
             return
         operations, self._operations = self._operations, []
         if not wait:
@@ -299,9 +321,7 @@ class Batch:
         bump = {"op": "mutate", "table": "Open_vSwitch", "where": [], "mutations": [["next_cfg", "+=", 1]]}
         read = {"op": "select", "table": "Open_vSwitch", "where": [], "columns": ["next_cfg"]}
         number = self._client.transact([*operations, bump, read])[-1]["rows"][0]["next_cfg"]
-        until = {"columns": ["cur_cfg"], "until": "==", "rows": [{"cur_cfg": number}]}
-        waiting = {"op": "wait", "timeout": 10000, "table": "Open_vSwitch", "where": [], **until}
-        self._client.transact([waiting], timeout=12)
+        self._ovs.await_configuration(number)
 
     def _find(self, table: str, name: str) -> list[str]:
         with self._client.lock:

@@ -6,6 +6,7 @@ rather than an argument per item.  What goes wrong says which command it was and
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 from collections.abc import Sequence
 
@@ -39,15 +40,22 @@ def succeeds(command: Sequence[str], timeout: float = TIMEOUT) -> bool:
     return True
 
 
-def start(command: Sequence[str], keep_stdout: bool = True) -> subprocess.Popen[str]:
-    """Start a process with pipes on stdin, stdout and stderr.  Raises `CommandError` when it cannot be started."""
-    out = subprocess.PIPE if keep_stdout else subprocess.DEVNULL
+def start(command: Sequence[str], stdin: str = "") -> subprocess.Popen[str]:
+    """Start a process with pipes on stdin, stdout and stderr; with `stdin` it gets that at once, and the end of it.
+
+    Raises `CommandError` when it cannot be started.
+    """
+    pipe = subprocess.PIPE
     try:
-        return subprocess.Popen(
-            list(command), stdin=subprocess.PIPE, stdout=out, stderr=subprocess.PIPE, text=True, close_fds=True
-        )
+        process = subprocess.Popen(list(command), stdin=pipe, stdout=pipe, stderr=pipe, text=True)
     except OSError as error:
         raise CommandError(command, 127, f"cannot be started: {error.strerror}") from error
+    if stdin and process.stdin is not None:
+        with contextlib.suppress(BrokenPipeError):
+            process.stdin.write(stdin)
+            process.stdin.close()
+        process.stdin = None
+    return process
 
 
 def finish(process: subprocess.Popen[str], stdin: str = "", timeout: float = TIMEOUT) -> str:

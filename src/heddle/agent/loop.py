@@ -1,0 +1,294 @@
+"""The agent: one thread that makes the host be as the view says, again and again.
+
+What happens meanwhile becomes an event: a wake-up of the bus, a change of an interface, a role that asks for
+an object, the clock.  Events carry no orders; they only say that it is time to look.  A cycle takes all that
+have come, fetches the news, and has each role reconcile what changed; then it reports what was observed.
+
+    wake        -> fetch the news of the scopes
+    touched     -> reconcile these objects, though the view did not change
+    resync      -> fetch, and reconcile everything (agent.resync_seconds)
+    audit       -> each role compares the host itself with the view (agent.audit_seconds)
+    heartbeat   -> report (agent.report_seconds)
+
+What fails stays dirty: an object that a role reports as "error" is given to it again, and a role that raises
+is given everything again, later and later.  Until the first whole view has come no role is called, so a
+server that is away leaves the data plane as it is.  The end of the agent leaves it as well.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import signal
+import time
+from collections.abc import Iterable, Iterator
+from queue import Empty, SimpleQueue
+
+from heddle.agent.mirror import Mirror
+from heddle.agent.reconcile import Backoff
+from heddle.agent.reporter import Reporter
+from heddle.agent.roles.base import Drift, Host, Role
+from heddle.bus.base import AgentBus, BusError
+from heddle.config import Settings
+from heddle.errors import ConfigError, HeddleError
+from heddle.host.datapath import detect
+from heddle.host.ovs import Interface, Ovs
+from heddle.view.types import FetchRequest, Ref, Status, Wake
+
+log = logging.getLogger(__name__)
+
+STOP = "stop"
+
+
+class Events:
+    """What has come since the last cycle.  Filled from any thread, taken by the loop's."""
+
+    def __init__(self) -> None:
+        self._queue: SimpleQueue[Wake | frozenset[Ref] | str] = SimpleQueue()
+
+    def wake(self, wake: Wake) -> None:
+        self._queue.put(wake)
+
+    def touch(self, refs: Iterable[Ref]) -> None:
+        self._queue.put(frozenset(refs))
+
+    def stop(self) -> None:
+        self._queue.put(STOP)
+
+    def take(self, timeout: float) -> Iterator[Wake | frozenset[Ref] | str]:
+        """Wait for the first, and give all that are there."""
+        with contextlib.suppress(Empty):
+            yield self._queue.get(timeout=max(timeout, 0))
+            while True:
+                yield self._queue.get_nowait()
+
+
+class Loop:
+    """`run` until `events.stop()`."""
+
+    def __init__(self, settings: Settings, bus: AgentBus, roles: list[Role], datapath: str, events: Events) -> None:
+        self.events = events
+        self.mirror = Mirror()
+        self._settings = settings
+        self._bus = bus
+        self._roles = roles
+        self._reporter = Reporter(settings, bus, datapath)
+        self._backoff: Backoff[Ref] = Backoff()
+        self._failed_roles: Backoff[str] = Backoff()
+        self._pending: dict[str, set[Ref]] = {role.name: set() for role in roles}
+        self._whole = {role.name for role in roles}
+        self._erring: set[Ref] = set()
+        self._stopping = False
+        self._server_away = False
+        now = time.monotonic()
+        self._fetch_at, self._resync_at = now, now + settings.agent.resync_seconds
+        self._audit_at = now + settings.agent.audit_seconds
+
+    def run(self) -> None:
+        while not self._stopping:
+            try:
+                self.cycle()
+            except Exception:
+                log.exception("a cycle failed")
+                time.sleep(0.1)
+
+    def cycle(self) -> None:
+        """Wait for something to do, and do it."""
+        touched, requests = self._collect()
+        if self._stopping:
+            return
+        now = time.monotonic()
+        if now >= self._resync_at:
+            self._resync_at = now + self._settings.agent.resync_seconds
+            self._fetch_at = now
+            self._whole |= {role.name for role in self._roles}
+        retried = self._backoff.due(now)
+        touched |= retried
+        if now >= self._fetch_at:
+            touched |= self._fetch(requests)
+        if self.mirror.complete:
+            self._work(touched, retried, requests)
+        self._reporter.send(self.mirror.revision, self._roles, self.mirror, len(self._backoff))
+
+    def _work(self, touched: set[Ref], retried: set[Ref], requests: set[str]) -> None:
+        """Have each role reconcile, and audit when it is time."""
+        self._erring.clear()
+        for pending in self._pending.values():
+            pending |= touched
+        started = time.monotonic()
+        worked = [self._reconcile(role) for role in self._roles]
+        if requests and any(worked):
+            took = 1000 * (time.monotonic() - started)
+            log.info("reconciled objects=%d ms=%.1f request_id=%s", len(touched), took, ",".join(sorted(requests)))
+        self._backoff.succeeded(retried - self._erring)
+        if time.monotonic() >= self._audit_at:
+            self._audit()
+
+    def _collect(self) -> tuple[set[Ref], set[str]]:
+        """Sleep until an event or the clock; returns what was touched, and the requests behind the wake-ups."""
+        touched: set[Ref] = set()
+        requests: set[str] = set()
+        times = [self._fetch_at, self._resync_at, self._reporter.due]
+        times += [self._audit_at] if self.mirror.complete else []
+        times += [when for when in (self._backoff.next(), self._failed_roles.next()) if when is not None]
+        for event in self.events.take(min(times) - time.monotonic()):
+            if isinstance(event, str):
+                self._stopping = self._stopping or event == STOP
+            elif isinstance(event, frozenset):
+                touched |= event
+                if any(ref.kind == "bridge" for ref in event):
+                    self._failed_roles.succeeded([role.name for role in self._roles])
+            else:
+                self._fetch_at = 0.0
+                if not event.scopes:
+                    self._reporter.repeat()
+                if event.request_id:
+                    requests.add(event.request_id)
+        return touched, requests
+
+    # The view
+
+    def _fetch(self, requests: set[str]) -> set[Ref]:
+        """Take the news into the mirror; returns what changed.  A server that is away is asked again in a second."""
+        known = sorted(self.mirror.scopes)
+        host = self._settings.host
+        try:
+            reply = self._bus.fetch(FetchRequest(host=host, revision=self.mirror.revision, scopes=known))
+        except BusError as error:
+            if not self._server_away:
+                log.warning("the server cannot be reached, the host stays as it is: %s", error)
+            self._server_away = True
+            self._fetch_at = time.monotonic() + 1.0
+            return set()
+        if self._server_away:
+            log.info("the server is back")
+        self._server_away = False
+        self._fetch_at = float("inf")
+        changed = self.mirror.apply(reply)
+        if sorted(self.mirror.scopes) != known:
+            self._bus.subscribe(self.mirror.scopes)
+            self._fetch_at = 0.0
+        for ref in changed & self.mirror.broken.keys():
+            log.error("kind=%s id=%s cannot be read: %s", ref.kind, ref.id, self.mirror.broken[ref])
+        if changed:
+            text = ",".join(sorted(requests)) or "-"
+            log.debug("fetched revision=%d changed=%d request_id=%s", reply.revision, len(changed), text)
+        return changed
+
+    # The roles
+
+    def _reconcile(self, role: Role) -> bool:
+        """Let a role work on what it has to; returns whether it had to."""
+        pending, whole = self._pending[role.name], role.name in self._whole
+        retry = self._failed_roles.next_of(role.name)
+        if not (pending or whole) or (retry is not None and retry > time.monotonic()):
+            return False
+        changed = frozenset(pending)
+        pending.clear()
+        self._whole.discard(role.name)
+        try:
+            statuses = role.reconcile(self.mirror, None if whole else changed)
+        except Exception as error:
+            self._role_failed(role, error)
+            return True
+        self._failed_roles.succeeded([role.name])
+        self._note(statuses)
+        return True
+
+    def _role_failed(self, role: Role, error: Exception) -> None:
+        self._whole.add(role.name)
+        delay = self._failed_roles.failed(role.name, time.monotonic())
+        expected = isinstance(error, HeddleError)
+        log.error("role=%s failed, again in %.1f s: %s", role.name, delay, error, exc_info=not expected)
+
+    def _note(self, statuses: list[Status]) -> None:
+        """Keep the statuses for the report, and what failed for another try."""
+        now = time.monotonic()
+        for status in statuses:
+            ref = Ref(status.kind, status.id)
+            if status.state == "error":
+                self._erring.add(ref)
+                delay = self._backoff.failed(ref, now)
+                text = "kind=%s id=%s cannot be realised, again in %.1f s: %s"
+                log.error(text, ref.kind, ref.id, delay, status.message)
+            else:
+                self._backoff.succeeded([ref])
+        self._reporter.note(statuses)
+
+    def _audit(self) -> None:
+        self._audit_at = time.monotonic() + self._settings.agent.audit_seconds
+        for role in self._roles:
+            if self._failed_roles.next_of(role.name) is not None:
+                continue
+            try:
+                drifts = role.audit(self.mirror)
+            except Exception as error:
+                self._role_failed(role, error)
+                continue
+            for drift in drifts:
+                _log_drift(role, drift)
+            self._reporter.drift += len(drifts)
+
+
+def _log_drift(role: Role, drift: Drift) -> None:
+    log.warning(
+        "drift role=%s kind=%s id=%s expected=[%s] found=[%s] repaired",
+        role.name, drift.kind, drift.id, drift.expected, drift.found,
+    )
+
+
+def interface_refs(changes: Iterable[tuple[Interface | None, Interface | None]]) -> set[Ref]:
+    """The objects that a change of interfaces concerns: the ports that they bear, else the interface itself."""
+    found: set[Ref] = set()
+    for pair in changes:
+        for each in pair:
+            if each is not None:
+                found.add(Ref("port", each.port_id) if each.port_id else Ref("interface", each.name))
+    return found
+
+
+def make_roles(names: Iterable[str]) -> list[Role]:
+    """The roles by name; what a role needs is imported only where it runs.  Raises `ConfigError`."""
+    roles: list[Role] = []
+    for name in names:
+        if name == "switch":
+            from heddle.agent.roles.switch import SwitchRole
+            roles.append(SwitchRole())
+        elif name == "router":
+            from heddle.agent.roles.router import RouterRole
+            roles.append(RouterRole())
+        elif name == "dhcp":
+            from heddle.agent.roles.dhcp import DhcpRole
+            roles.append(DhcpRole())
+        else:
+            raise ConfigError(f"agent.roles: there is no role {name!r}; there are: switch, router, dhcp")
+    return roles
+
+
+def run_agent(settings: Settings, bus: AgentBus) -> None:
+    """Run the agent of this host until SIGTERM or SIGINT.
+
+    Raises `HeddleError` when it cannot start: Open vSwitch is away, a bridge is not ours, a setting is wrong.
+    """
+    ovs = Ovs(settings.agent.ovsdb)
+    ovs.start()
+    events = Events()
+    datapath = detect(settings.agent.datapath, ovs)
+    roles = make_roles(settings.agent.roles)
+    host = Host(settings, ovs, datapath, events.touch)
+    prepared: list[Role] = []
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: events.stop())
+    try:
+        for role in roles:
+            role.prepare(host)
+            prepared.append(role)
+        ovs.listen(lambda changes: events.touch(interface_refs(changes)))
+        bus.start(settings.host, events.wake)
+        log.info("agent host=%s datapath=%s roles=%s", settings.host, datapath, ",".join(settings.agent.roles))
+        Loop(settings, bus, roles, datapath, events).run()
+    finally:
+        bus.stop()
+        for role in prepared:
+            role.close()
+        ovs.close()

@@ -1,0 +1,300 @@
+"""The path of a frame through br-int and br-tun, as OpenFlow tables.  Pure: objects in, flows out.
+
+A frame gets its network when it enters, and can leave only on that network:
+
+    CLASSIFY        by in_port: the network's local tag into reg6, and for a guest its port number into
+                    reg5 and its profile into reg7; a frame with a VLAN tag enters from an uplink only
+    EGRESS_*        what a guest sends: source addresses (SOURCE), kind (KIND: DHCP, neighbour discovery,
+                    the rest), its link-layer options (ND) and targets (TARGET), state and rules
+    DISPATCH        by network and destination: a port of this host, the flood list, or the uplinks
+    DELIVER         by port (reg5): a trusted one takes all; for a filtered one its profile goes into reg7
+    INGRESS_*       what a guest receives: kind, state and rules
+    ACCEPT, SEND    the end: to the port in reg5, or to the uplinks of the network in reg6
+
+**State.**  A network is one conntrack zone, its tag.  A frame from a guest to a guest of the same host is
+looked up once; the rules of both see the same state, and only ACCEPT or SEND commits, where all have
+agreed: what the receiver refused leaves no entry that could let an answer through.
+
+**Profiles.**  Ports with the same set of groups share a profile: a number derived from the set.  Rules are
+compiled once per profile (`security.py`) and match reg7, so their number does not grow with the ports.
+The top bit of the number marks a profile of stateless groups, whose traffic is not tracked.
+
+Nothing here uses the switch's own forwarding (NORMAL): a frame never comes out on another network.
+Addresses decide, never what was learned from traffic, so no guest can draw another's frames to itself.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network, ip_network
+
+from heddle.host.openflow import FlowBody, FlowKey, FlowSet, cookie_of
+
+CLASSIFY = 0
+EGRESS_SOURCE, EGRESS_KIND, EGRESS_ND, EGRESS_TARGET, EGRESS_STATE, EGRESS_RULES = 10, 11, 12, 13, 14, 15
+DISPATCH, FLOOD, FLOOD_PORTS = 20, 21, 22
+DELIVER, INGRESS_KIND, INGRESS_STATE, INGRESS_RULES, ACCEPT = 30, 31, 32, 33, 34
+SEND, UPLINK = 40, 41
+
+STATELESS = 1 << 31
+ZONE = "zone=NXM_NX_REG6[0..15]"
+UNTAGGED = "vlan_tci=0x0000/0x1000"
+MULTICAST = "dl_dst=01:00:00:00:00:00/01:00:00:00:00:00"
+
+_MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
+
+
+@dataclass(frozen=True)
+class WiredPort:
+    """A port as the pipeline needs it.
+
+    `addresses`: (MAC, CIDR) pairs that it may use as source.  `profile` is None for a port that is not
+    filtered; such a port also gets frames for unknown addresses where `promiscuous`.
+    """
+
+    id: str
+    ofport: int
+    tag: int
+    mac: str
+    addresses: tuple[tuple[str, str], ...] = ()
+    profile: int | None = None
+    promiscuous: bool = False
+
+
+@dataclass(frozen=True)
+class Uplink:
+    """A way out of br-int for a network: `ofport` of the patch port, and the VLAN there (0: untagged)."""
+
+    ofport: int
+    vlan: int
+
+
+class Builder:
+    """Collects the flows of one object."""
+
+    def __init__(self, object_id: str) -> None:
+        self.flows: FlowSet = {}
+        self._cookie = cookie_of(object_id)
+
+    def add(self, table: int, priority: int, match: str, actions: str) -> None:
+        self.flows[FlowKey(table, priority, match)] = FlowBody(actions, self._cookie)
+
+
+def base_flows() -> FlowSet:
+    """What is the same on every host."""
+    b = Builder("base")
+    _egress_base(b)
+    _ingress_base(b)
+    b.add(FLOOD, 30, "icmp6", f"resubmit(,{FLOOD_PORTS})")
+    b.add(FLOOD, 30, "udp,tp_src=67,tp_dst=68", f"resubmit(,{FLOOD_PORTS})")
+    b.add(FLOOD, 30, "udp,tp_src=68,tp_dst=67", "drop")
+    b.add(FLOOD, 30, "udp6,tp_src=546,tp_dst=547", "drop")
+    for kind in ("ip", "ipv6"):
+        b.add(FLOOD, 20, f"ct_state=-trk,{kind}", f"ct(table={FLOOD_PORTS},{ZONE})")
+        b.add(ACCEPT, 10, f"ct_state=+new+trk,{kind}", f"ct(commit,{ZONE}),output:NXM_NX_REG5[]")
+        b.add(SEND, 10, f"ct_state=+new+trk,{kind}", f"ct(commit,{ZONE}),resubmit(,{UPLINK})")
+    b.add(FLOOD, 0, "", f"resubmit(,{FLOOD_PORTS})")
+    b.add(ACCEPT, 0, "", "output:NXM_NX_REG5[]")
+    b.add(SEND, 0, "", f"resubmit(,{UPLINK})")
+    return b.flows
+
+
+def _egress_base(b: Builder) -> None:
+    """What a guest may send, once its source addresses are right.  A guest is no router and no DHCP server."""
+    never = ["udp,tp_src=67,tp_dst=68", "udp6,tp_src=547,tp_dst=546"]
+    for match in [*never, "icmp6,icmp_type=134", "icmp6,icmp_type=137"]:
+        b.add(EGRESS_KIND, 50, match, "drop")
+    always = ["udp,tp_src=68,tp_dst=67", "udp6,tp_src=546,tp_dst=547", "icmp6,icmp_type=133"]
+    for match in always + [f"icmp6,icmp_type={number}" for number in (130, 131, 132, 143)]:
+        b.add(EGRESS_KIND, 50, match, f"resubmit(,{DISPATCH})")
+    for number in (135, 136):
+        b.add(EGRESS_KIND, 50, f"icmp6,icmp_type={number}", f"resubmit(,{EGRESS_ND})")
+    for number in (133, 143):
+        b.add(EGRESS_TARGET, 10, f"icmp6,icmp_type={number}", f"resubmit(,{DISPATCH})")
+    b.add(EGRESS_ND, 10, "icmp6,icmp_type=135,nd_sll=00:00:00:00:00:00", f"resubmit(,{DISPATCH})")
+    b.add(EGRESS_ND, 10, "icmp6,icmp_type=136,nd_tll=00:00:00:00:00:00", f"resubmit(,{EGRESS_TARGET})")
+    _track(b, EGRESS_KIND, EGRESS_STATE, EGRESS_RULES)
+    _judge(b, EGRESS_STATE, EGRESS_RULES, DISPATCH)
+
+
+def _ingress_base(b: Builder) -> None:
+    b.add(INGRESS_KIND, 50, "arp", f"resubmit(,{ACCEPT})")
+    for number in (130, 131, 132, 134, 135, 136, 143):
+        b.add(INGRESS_KIND, 50, f"icmp6,icmp_type={number}", f"resubmit(,{ACCEPT})")
+    for match in ("udp,tp_src=67,tp_dst=68", "udp6,tp_src=547,tp_dst=546"):
+        b.add(INGRESS_KIND, 50, match, f"resubmit(,{ACCEPT})")
+    for kind in ("ip", "ipv6"):
+        b.add(INGRESS_KIND, 30, f"ct_state=+trk,{kind}", f"resubmit(,{INGRESS_STATE})")
+    _track(b, INGRESS_KIND, INGRESS_STATE, INGRESS_RULES)
+    _judge(b, INGRESS_STATE, INGRESS_RULES, ACCEPT)
+
+
+def _track(b: Builder, table: int, state: int, rules: int) -> None:
+    for kind in ("ip", "ipv6"):
+        b.add(table, 40, f"{kind},reg7=0x{STATELESS:x}/0x{STATELESS:x}", f"resubmit(,{rules})")
+        b.add(table, 20, kind, f"ct(table={state},{ZONE})")
+
+
+def _judge(b: Builder, table: int, rules: int, accepted: int) -> None:
+    b.add(table, 30, "ct_state=+inv+trk", "drop")
+    b.add(table, 20, "ct_state=+est+trk", f"resubmit(,{accepted})")
+    b.add(table, 20, "ct_state=+rel+trk", f"resubmit(,{accepted})")
+    b.add(table, 10, "ct_state=+new+trk", f"resubmit(,{rules})")
+
+
+def port_flows(port: WiredPort) -> FlowSet:
+    """The flows of one port.  Raises `ValueError` for an address that is none."""
+    b = Builder(port.id)
+    enter = f"in_port={port.ofport},{UNTAGGED}"
+    if port.profile is None:
+        b.add(CLASSIFY, 10, enter, f"set_field:{port.tag}->reg6,resubmit(,{DISPATCH})")
+        b.add(DELIVER, 10, f"reg5={port.ofport}", f"resubmit(,{ACCEPT})")
+        return b.flows
+    profile = f"set_field:0x{port.profile:x}->reg7"
+    b.add(
+        CLASSIFY, 10, enter,
+        f"set_field:{port.ofport}->reg5,set_field:{port.tag}->reg6,{profile},resubmit(,{EGRESS_SOURCE})",
+    )
+    b.add(DELIVER, 10, f"reg5={port.ofport}", f"{profile},resubmit(,{INGRESS_KIND})")
+    _sources(b, port)
+    return b.flows
+
+
+def _sources(b: Builder, port: WiredPort) -> None:
+    """The source addresses that a filtered port may use: its own, and the allowed pairs."""
+    pairs = [(checked_mac(mac), ip_network(cidr, strict=False)) for mac, cidr in port.addresses]
+    macs = list(dict.fromkeys([checked_mac(port.mac), *(mac for mac, _ in pairs)]))
+    for mac in macs:
+        own = f"reg5={port.ofport},dl_src={mac}"
+        b.add(EGRESS_SOURCE, 20, f"udp,{own},nw_src=0.0.0.0,tp_src=68,tp_dst=67", f"resubmit(,{DISPATCH})")
+        b.add(EGRESS_SOURCE, 10, f"ipv6,{own},ipv6_src=::", f"resubmit(,{EGRESS_TARGET})")
+        sender = f"reg5={port.ofport}"
+        b.add(EGRESS_ND, 10, f"icmp6,{sender},icmp_type=135,nd_sll={mac}", f"resubmit(,{DISPATCH})")
+        b.add(EGRESS_ND, 10, f"icmp6,{sender},icmp_type=136,nd_tll={mac}", f"resubmit(,{EGRESS_TARGET})")
+        pairs.append((mac, IPv6Network(link_local(mac))))
+    for mac, network in dict.fromkeys(pairs):
+        own = f"reg5={port.ofport},dl_src={mac}"
+        if isinstance(network, IPv4Network):
+            arp = f"arp,{own},arp_sha={mac}"
+            b.add(EGRESS_SOURCE, 10, arp + field_match("arp_spa", network), f"resubmit(,{DISPATCH})")
+            probe = f"{arp},arp_op=1,arp_spa=0.0.0.0" + field_match("arp_tpa", network)
+            b.add(EGRESS_SOURCE, 10, probe, f"resubmit(,{DISPATCH})")
+            b.add(EGRESS_SOURCE, 10, f"ip,{own}" + field_match("nw_src", network), f"resubmit(,{EGRESS_KIND})")
+            continue
+        b.add(EGRESS_SOURCE, 10, f"ipv6,{own}" + field_match("ipv6_src", network), f"resubmit(,{EGRESS_KIND})")
+        for number in (135, 136):
+            target = f"icmp6,reg5={port.ofport},icmp_type={number}" + field_match("nd_target", network)
+            b.add(EGRESS_TARGET, 10, target, f"resubmit(,{DISPATCH})")
+
+
+def network_flows(network_id: str, tag: int, ports: Sequence[WiredPort], uplinks: Sequence[Uplink]) -> FlowSet:
+    """The flows of one network on br-int, with its ports of this host."""
+    b = Builder(network_id)
+    here = f"reg6={tag}"
+    for uplink in uplinks:
+        seen = f"dl_vlan={uplink.vlan}" if uplink.vlan else UNTAGGED
+        pop = "pop_vlan," if uplink.vlan else ""
+        enter = f"in_port={uplink.ofport},{seen}"
+        b.add(CLASSIFY, 10, enter, f"{pop}set_field:{tag}->reg6,resubmit(,{DISPATCH})")
+    if uplinks:
+        b.add(UPLINK, 10, here, ",".join(_leave(uplink) for uplink in uplinks))
+    outward = [f"resubmit(,{SEND})"] if uplinks else []
+    for mac, owners in _destinations(ports).items():
+        shared = any(port.mac != mac for port in owners)
+        actions = [_deliver(port) for port in owners] + (outward if shared else [])
+        b.add(DISPATCH, 30, f"{here},dl_dst={mac}", ",".join(actions))
+    plain = [f"output:{port.ofport}" for port in ports if port.profile is None]
+    filtered = [port for port in ports if port.profile is not None]
+    flood = ([f"resubmit(,{UPLINK})"] if uplinks else []) + plain + ([f"resubmit(,{FLOOD})"] if filtered else [])
+    if flood:
+        b.add(DISPATCH, 20, f"{here},{MULTICAST}", ",".join(flood))
+    if filtered:
+        b.add(FLOOD_PORTS, 10, here, ",".join(_deliver(port) for port in filtered))
+    unknown = outward + [f"output:{port.ofport}" for port in ports if port.promiscuous]
+    if unknown:
+        b.add(DISPATCH, 10, here, ",".join(unknown))
+    return b.flows
+
+
+def _destinations(ports: Sequence[WiredPort]) -> dict[str, list[WiredPort]]:
+    """Who receives what is sent to a MAC: the port it belongs to, and those that may use it besides their own."""
+    found: dict[str, list[WiredPort]] = {}
+    for port in ports:
+        for mac in dict.fromkeys([checked_mac(port.mac), *(mac for mac, _ in port.addresses)]):
+            found.setdefault(mac, []).append(port)
+    return found
+
+
+def _deliver(port: WiredPort) -> str:
+    return f"set_field:{port.ofport}->reg5,resubmit(,{DELIVER})"
+
+
+def _leave(uplink: Uplink) -> str:
+    if not uplink.vlan:
+        return f"output:{uplink.ofport}"
+    return f"push_vlan:0x8100,set_field:{4096 + uplink.vlan}->vlan_vid,output:{uplink.ofport},pop_vlan"
+
+
+# br-tun: the local tag on the patch port, the tunnel ID on the tunnel port
+
+TUN_IN, TUN_OUT = 1, 2
+
+
+def tunnel_base_flows(patch: int, tunnel: int) -> FlowSet:
+    b = Builder("base")
+    b.add(0, 10, f"in_port={patch}", f"resubmit(,{TUN_OUT})")
+    b.add(0, 10, f"in_port={tunnel}", f"resubmit(,{TUN_IN})")
+    return b.flows
+
+
+def tunnel_flows(
+    network_id: str, tag: int, tunnel_id: int, patch: int, tunnel: int,
+    remote: Iterable[tuple[str, str]],
+) -> FlowSet:
+    """A tunnelled network on br-tun; `remote`: (MAC, tunnel address of its host) of the ports elsewhere.
+
+    A frame from a tunnel never goes into one again, so the mesh has no loops.
+    """
+    b = Builder(network_id)
+    arrive = f"push_vlan:0x8100,set_field:{4096 + tag}->vlan_vid,output:{patch}"
+    b.add(TUN_IN, 10, f"tun_id={tunnel_id}", arrive)
+    leave = f"pop_vlan,set_field:{tunnel_id}->tun_id"
+    addresses = set()
+    for mac, address in remote:
+        addresses.add(address)
+        send = f"{leave},set_field:{address}->tun_dst,output:{tunnel}"
+        b.add(TUN_OUT, 20, f"dl_vlan={tag},dl_dst={checked_mac(mac)}", send)
+    if addresses:
+        sends = [f"set_field:{address}->tun_dst,output:{tunnel}" for address in sorted(addresses)]
+        b.add(TUN_OUT, 10, f"dl_vlan={tag}", ",".join([leave, *sends]))
+    return b.flows
+
+
+# Addresses
+
+
+def checked_mac(mac: str) -> str:
+    """Raises `ValueError`."""
+    lower = mac.lower()
+    if not _MAC.fullmatch(lower):
+        raise ValueError(f"not a MAC address: {mac!r}")
+    return lower
+
+
+def link_local(mac: str) -> str:
+    """The IPv6 link-local address that follows from a MAC."""
+    parts = [int(part, 16) for part in mac.split(":")]
+    parts[0] ^= 2
+    a, b, c, d, e, f = parts
+    return f"fe80::{a << 8 | b:x}:{c << 8 | 0xFF:x}:{0xFE00 | d:x}:{e << 8 | f:x}"
+
+
+def field_match(field: str, network: IPv4Network | IPv6Network) -> str:
+    """",field=network" as ovs-ofctl reads it; "" for a network that holds every address."""
+    if not network.prefixlen:
+        return ""
+    if network.prefixlen == network.max_prefixlen:
+        return f",{field}={network.network_address}"
+    return f",{field}={network}"

@@ -1,0 +1,78 @@
+"""What the agent tells the server: the heartbeat, and a status per object when it changed.
+
+Statuses wait here until a report with them was answered; one that the server has already is not sent
+again, unless the connection was lost meanwhile (`repeat`).
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterable
+
+from heddle.agent.mirror import Mirror
+from heddle.agent.roles.base import Role
+from heddle.bus.base import AgentBus, BusError
+from heddle.config import Settings
+from heddle.view.types import Ref, ReportRequest, Status
+
+log = logging.getLogger(__name__)
+
+
+class Reporter:
+    """`due` is when the next heartbeat is, on the monotonic clock; `drift` counts what audits found."""
+
+    def __init__(self, settings: Settings, bus: AgentBus, datapath: str) -> None:
+        self.due = 0.0
+        self.drift = 0
+        self._settings = settings
+        self._bus = bus
+        self._datapath = datapath
+        self._reachable = True
+        self._started = time.time()
+        self._told: dict[Ref, Status] = {}
+        self._waiting: dict[Ref, Status] = {}
+
+    def note(self, statuses: Iterable[Status]) -> None:
+        """Keep what is new of these for the next report."""
+        for status in statuses:
+            ref = Ref(status.kind, status.id)
+            if self._told.get(ref) != status:
+                self._waiting[ref] = status
+            else:
+                self._waiting.pop(ref, None)
+
+    def repeat(self) -> None:
+        """Tell everything again."""
+        self._waiting = {**self._told, **self._waiting}
+        self._told.clear()
+        self.due = 0.0
+
+    def send(self, revision: int, roles: Iterable[Role], mirror: Mirror, failed: int) -> None:
+        """Report if there is something to tell or it is time; what cannot be told waits for the next time."""
+        now = time.monotonic()
+        if not self._waiting and now < self.due:
+            return
+        if self._waiting and now < self.due and not self._reachable:
+            return
+        agent = self._settings.agent
+        beat = now >= self.due
+        request = ReportRequest(
+            host=self._settings.host, started_at=self._started, tunnel_ip=agent.tunnel_ip,
+            roles=[role.state(mirror) for role in roles] if beat else [],
+            bridge_mappings=dict(text.partition(":")[::2] for text in agent.bridge_mappings),
+            datapath=self._datapath, revision=revision, drift=self.drift, failed=failed,
+            statuses=list(self._waiting.values()),
+        )
+        try:
+            self._bus.report(request)
+        except BusError as error:
+            self._reachable = False
+            self.due = now + 1.0
+            log.warning("a report with %d statuses waits: %s", len(self._waiting), error)
+            return
+        self._reachable = True
+        self._told |= self._waiting
+        self._waiting.clear()
+        if beat:
+            self.due = now + agent.report_seconds

@@ -1,0 +1,336 @@
+"""The switch: bridges, the wiring of ports, security groups and tunnels, on Open vSwitch.
+
+`prepare` makes the bridges and the patch ports between them:
+
+    br-int              what is plugged on this host, and every decision (`pipeline.py`)
+    br-tun              local tag <-> tunnel ID; only where agent.tunnel_ip is set
+    br-ex, br-<physnet> as agent.bridge_mappings says: plain switches to the physical networks; br-int
+                        gives and takes their frames with the VLAN of the segment, or untagged
+
+`reconcile` plans the flows of what changed (`wiring.py`) and applies them in one bundle.  Where that is
+refused, owner by owner, so that the one which is wrong is found and the others are wired.  The first time,
+and when vswitchd was restarted, the flows of the bridges are compared with the plan and only what differs
+is changed: flows that are right are not touched.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from heddle.agent.mirror import Mirror
+from heddle.agent.roles.base import Drift, Host
+from heddle.agent.wiring import INT, TUN, Owner, Plan, Uplinks, Wiring
+from heddle.errors import ConfigError, HeddleError
+from heddle.host.guard import Guard
+from heddle.host.openflow import Difference, Flows, FlowSet, Watch, changes, cookie_of, repairs
+from heddle.host.ovs import PortSpec, patch_pair
+from heddle.host.run import CommandError, run
+from heddle.view.types import Ref, RoleState, Status
+
+log = logging.getLogger(__name__)
+
+OWN_BRIDGES = (INT, TUN, "br-ex")
+TUNNEL_PORT = "vxlan0"
+RUNDIR = Path("/run/openvswitch")
+
+
+class SwitchRole:
+    name = "switch"
+
+    def __init__(self) -> None:
+        self._adopted = False
+        self._errors: dict[Ref, str] = {}
+
+    def prepare(self, host: Host) -> None:
+        """Raises `HeddleError` when the bridges cannot be made, and when a bridge of our names is not ours."""
+        self._host = host
+        self._ovs = host.ovs
+        self._mappings = parse_mappings(host.settings.agent.bridge_mappings)
+        self._bridges = [INT, TUN] if host.settings.agent.tunnel_ip else [INT]
+        self._ovs.check_ours(OWN_BRIDGES)
+        self._wiring = Wiring(host.name, self._ovs.plugged)
+        self._wiring.adopt_tags(self._ovs.interfaces(INT))
+        self._guard = Guard()
+        if host.datapath == "netdev":
+            self._guard.load()
+        self._make_bridges()
+        self._flows = {bridge: Flows(bridge) for bridge in self._bridges}
+        folder = folder_of(host.settings.agent.ovsdb)
+        self._watches = {bridge: Watch(folder, bridge, self._came_back(bridge)) for bridge in self._bridges}
+
+    def close(self) -> None:
+        for watch in self._watches.values():
+            watch.close()
+        for flows in self._flows.values():
+            flows.close()
+
+    def _came_back(self, bridge: str) -> Callable[[], None]:
+        return lambda: self._host.touch([Ref("bridge", bridge)])
+
+    # Bridges
+
+    def _make_bridges(self, sync: bool = True) -> bool:
+        """Make what is missing; returns whether something was.  `sync`: wait for vswitchd in any case."""
+        batch = self._ovs.batch()
+        for bridge in self._bridges:
+            batch.ensure_bridge(bridge, "bridge", self._host.datapath)
+        for bridge in self._mappings.values():
+            there = self._ovs.bridge(bridge)
+            if there is None or there.kind:
+                batch.ensure_bridge(bridge, "physnet", self._host.datapath, "standalone")
+            elif there.datapath_type != self._host.datapath:
+                raise ConfigError(
+                    f"the bridge {bridge} of agent.bridge_mappings has the datapath type {there.datapath_type!r}, "
+                    f"and this host uses {self._host.datapath!r}: they cannot be joined. Set agent.datapath, or "
+                    f"ovs-vsctl set bridge {bridge} datapath_type={self._host.datapath}"
+                )
+        for spec in self._own_ports():
+            batch.ensure_port(spec)
+        changed = batch.pending
+        batch.commit(wait=changed or sync)
+        self._wiring.uplinks = self._read_uplinks()
+        return changed
+
+    def _own_ports(self) -> list[PortSpec]:
+        specs = []
+        for bridge in self._mappings.values():
+            specs += patch_pair((INT, f"int-{bridge}"), (bridge, f"phy-{bridge}"))
+        if TUN in self._bridges:
+            specs += patch_pair((INT, "patch-tun"), (TUN, "patch-int"))
+            address = self._host.settings.agent.tunnel_ip
+            options = {"key": "flow", "remote_ip": "flow", "local_ip": address}
+            specs.append(PortSpec(TUN, TUNNEL_PORT, "vxlan", options, port_external_ids={"heddle": "tunnel"}))
+        return specs
+
+    def _read_uplinks(self) -> Uplinks:
+        physnets = {physnet: self._ofport(f"int-{bridge}") for physnet, bridge in self._mappings.items()}
+        if TUN not in self._bridges:
+            return Uplinks(physnets)
+        return Uplinks(physnets, self._ofport("patch-tun"), self._ofport("patch-int"), self._ofport(TUNNEL_PORT))
+
+    def _ofport(self, name: str) -> int:
+        interface = self._ovs.interface(name)
+        return interface.ofport if interface else 0
+
+    # Reconciling
+
+    def reconcile(self, mirror: Mirror, changed: frozenset[Ref] | None) -> list[Status]:
+        if changed is not None and any(self._unsettles(ref) for ref in changed):
+            self._adopted = False
+        if not self._adopted:
+            return self._adopt(mirror)
+        plan = self._wiring.plan(mirror, changed)
+        self._begin_guard()
+        self._apply(plan)
+        self._finish(plan)
+        return self._statuses(mirror, plan, changed)
+
+    def _unsettles(self, ref: Ref) -> bool:
+        """Whether flows may be lost, or port numbers of our own have changed."""
+        if ref.kind == "interface" and self._wiring.uplinks != self._read_uplinks():
+            return True
+        return ref.kind == "bridge"
+
+    def _adopt(self, mirror: Mirror) -> list[Status]:
+        """Plan everything, compare with what is there, and change what differs."""
+        if not all(watch.connected for watch in self._watches.values()):
+            raise HeddleError("ovs-vswitchd does not run: its bridges cannot be reached; the flows follow when it is")
+        self._make_bridges()
+        self._begin_guard()
+        self._wiring.installed.clear()
+        plan = self._wiring.plan(mirror, None)
+        differing = 0
+        for bridge, flows in self._flows.items():
+            mine = [own for owner, own in plan.flows.items() if owner.bridge == bridge]
+            try:
+                differences = flows.differences({key: body for own in mine for key, body in own.items()})
+                flows.apply(repairs(differences))
+                differing += len(differences)
+            except CommandError as error:
+                log.warning("bridge=%s the flows are taken one by one: %s", bridge, error)
+                self._one_by_one(bridge, plan)
+                continue
+            for owner, own in plan.flows.items():
+                if owner.bridge == bridge:
+                    self._wiring.settle(owner, own)
+        log.info("flows=%d changed=%d adopted", sum(len(own) for own in plan.flows.values()), differing)
+        self._finish(plan)
+        self._adopted = True
+        return self._statuses(mirror, plan, None)
+
+    def _apply(self, plan: Plan) -> None:
+        for bridge, flows in self._flows.items():
+            owners = [owner for owner in plan.flows if owner.bridge == bridge]
+            lines = self._lines(owners, plan)
+            try:
+                flows.apply(lines)
+            except CommandError as error:
+                log.warning("bridge=%s a bundle was refused, the flows are taken one by one: %s", bridge, error)
+                self._one_by_one(bridge, plan)
+                continue
+            for owner in owners:
+                self._wiring.settle(owner, plan.flows[owner])
+            if lines:
+                flows.warm_up()
+
+    def _lines(self, owners: Iterable[Owner], plan: Plan) -> list[str]:
+        """The changes of these owners as one bundle; what one gives up another may take."""
+        old: FlowSet = {}
+        new: FlowSet = {}
+        for owner in owners:
+            was = self._wiring.installed.get(owner, {})
+            if was != plan.flows[owner]:
+                old |= was
+                new |= plan.flows[owner]
+        return changes(old, new)
+
+    def _one_by_one(self, bridge: str, plan: Plan) -> None:
+        if not self._watches[bridge].connected:
+            raise HeddleError(f"{bridge} cannot be reached")
+        for owner in [owner for owner in plan.flows if owner.bridge == bridge]:
+            try:
+                self._flows[bridge].apply(self._lines([owner], plan))
+            except CommandError as error:
+                for ref in refs_of(owner):
+                    plan.problems[ref] = str(error)
+            else:
+                self._wiring.settle(owner, plan.flows[owner])
+
+    def _begin_guard(self) -> None:
+        if self._host.datapath == "netdev":
+            bridges = {*self._bridges, *self._mappings.values()}
+            devices = [each.name for each in self._ovs.interfaces() if each.type == "" and each.bridge in bridges]
+            self._guard.begin(devices)
+
+    def _finish(self, plan: Plan) -> None:
+        """What may follow the flows: the guard's end, tags in OVSDB, and the state of freed tags."""
+        try:
+            self._guard.end()
+        except CommandError as error:
+            log.warning("the guard of the devices is not complete: %s", error)
+            self._host.touch([Ref("interface", "")])
+        batch = self._ovs.batch()
+        for port_id in plan.ports:
+            wired, interface = self._wiring.ports.get(port_id), self._ovs.plugged(port_id)
+            if wired is not None and interface is not None:
+                batch.set_port(interface.name, wired.tag, {"heddle-network": self._wiring.network_of(port_id)})
+        batch.commit()
+        for tag in plan.freed:
+            try:
+                run(["ovs-appctl", "dpctl/flush-conntrack", f"zone={tag}"])
+            except CommandError as error:
+                log.warning("tag=%d its connections could not be forgotten: %s", tag, error)
+
+    # Statuses
+
+    def _statuses(self, mirror: Mirror, plan: Plan, changed: frozenset[Ref] | None) -> list[Status]:
+        found = [self._status(mirror, port_id, plan) for port_id in sorted(plan.ports) if port_id in mirror.ports]
+        looked_at = set(plan.problems) | {ref for ref in self._errors if changed is None or ref in changed}
+        for ref in looked_at:
+            item = mirror.get(ref)
+            if ref.kind == "port" or item is None:
+                continue
+            message = plan.problems.get(ref, "")
+            found.append(Status(
+                kind=ref.kind, id=ref.id, revision=item.revision, state="error" if message else "up", message=message
+            ))
+            self._errors.pop(ref, None)
+        self._errors |= {ref: text for ref, text in plan.problems.items() if ref.kind != "port"}
+        return found
+
+    def _status(self, mirror: Mirror, port_id: str, plan: Plan) -> Status:
+        view = mirror.ports[port_id]
+        state, message = "down", ""
+        interface = self._ovs.plugged(port_id)
+        if Ref("port", port_id) in plan.problems:
+            state, message = "error", plan.problems[Ref("port", port_id)]
+        elif not view.admin_state_up:
+            message = "the port is administratively down"
+        elif interface is None:
+            message = "no interface on br-int bears the port's id"
+        elif not interface.ofport:
+            message = interface.error or "the interface has no OpenFlow port yet"
+        elif Owner(INT, "port", port_id) in self._wiring.installed:
+            state = "up"
+        return Status(kind="port", id=port_id, revision=view.revision, state=state, message=message)
+
+    # Auditing
+
+    def audit(self, mirror: Mirror) -> list[Drift]:
+        if not self._adopted:
+            return []
+        drifts = self._audit_bridges()
+        for bridge, flows in self._flows.items():
+            differences = flows.differences(self._wiring.wanted(bridge))
+            if differences:
+                names = {cookie_of(owner.id or owner.kind): owner for owner in self._wiring.installed}
+                drifts += [_drift(each, names, bridge) for each in differences]
+                flows.apply(repairs(differences))
+        if self._host.datapath == "netdev":
+            drifts += self._audit_guard()
+        self._finish(Plan(ports=set(self._wiring.ports)))
+        return drifts
+
+    def _audit_bridges(self) -> list[Drift]:
+        missing = [bridge for bridge in (*self._bridges, *self._mappings.values()) if self._ovs.bridge(bridge) is None]
+        if not self._make_bridges(sync=False):
+            return []
+        self._host.touch([Ref("bridge", INT)])
+        names = ", ".join(missing) or "patch ports or settings of the bridges"
+        return [Drift("bridge", names, "there", "missing or changed")]
+
+    def _audit_guard(self) -> list[Drift]:
+        before = set(self._guard.guarded)
+        self._guard.load()
+        lost = sorted(before - self._guard.guarded)
+        self._begin_guard()
+        return [Drift("device", name, "guarded by a drop chain", "no chain") for name in lost if self._there(name)]
+
+    def _there(self, name: str) -> bool:
+        return self._ovs.interface(name) is not None
+
+    def state(self, mirror: Mirror) -> RoleState:
+        agent = self._host.settings.agent
+        return RoleState(role=self.name, configuration={
+            "bridge_mappings": dict(self._mappings),
+            "tunnel_types": ["vxlan"] if agent.tunnel_ip else [],
+            "tunneling_ip": agent.tunnel_ip,
+            "datapath_type": self._host.datapath,
+            "integration_bridge": INT,
+            "devices": len(self._wiring.ports),
+            "networks": len(self._wiring.tags),
+            "flows": sum(len(flows) for flows in self._wiring.installed.values()),
+            "ovs_version": self._ovs.version(),
+        })
+
+
+def refs_of(owner: Owner) -> list[Ref]:
+    """The objects that a user knows behind an owner of flows."""
+    if owner.kind == "profile":
+        return [Ref("group", group) for group in owner.id.split("+")]
+    return [Ref(owner.kind, owner.id)] if owner.kind in ("port", "network") else []
+
+
+def parse_mappings(texts: Iterable[str]) -> dict[str, str]:
+    """agent.bridge_mappings -> bridge by physical network.  Raises `ConfigError`."""
+    found: dict[str, str] = {}
+    for text in texts:
+        physnet, colon, bridge = text.partition(":")
+        if not colon or not physnet or not bridge or physnet in found:
+            raise ConfigError(f"agent.bridge_mappings: {text!r}: expected <physical network>:<bridge>, each once")
+        found[physnet] = bridge
+    return found
+
+
+def folder_of(ovsdb: str) -> Path:
+    """Where vswitchd has its sockets: beside the database's."""
+    kind, _, path = ovsdb.partition(":")
+    return Path(path).parent if kind == "unix" else RUNDIR
+
+
+def _drift(difference: Difference, names: dict[int, Owner], bridge: str) -> Drift:
+    owner = names.get(difference.cookie)
+    kind, label = (owner.kind, owner.id) if owner else ("flow", "")
+    return Drift(kind, label or bridge, difference.expected or "no such flow", difference.found or "missing")

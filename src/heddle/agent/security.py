@@ -1,0 +1,203 @@
+"""Security groups as flows, compiled once per profile.  Pure.
+
+A rule is a service (protocol and ports) for a peer.  For anybody, or for a CIDR, it becomes a flow per
+mask of its port range.  For the members of a group, the services of all rules that name the group are one
+side of a conjunction, and the addresses of its members the other: with n members and m services n + m
+flows, not n * m, and a member more is one flow more per profile that names the group.  Where one of the
+services is "anything", as in a default group, the addresses alone decide and need no conjunction.
+
+All flows of the rule tables accept, so their order does not matter; what none of them takes is dropped.
+The peer's address is the source of what a port receives and the destination of what it sends.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from ipaddress import ip_network
+
+from heddle.agent.pipeline import (
+    ACCEPT,
+    DISPATCH,
+    EGRESS_RULES,
+    INGRESS_RULES,
+    STATELESS,
+    field_match,
+)
+from heddle.host.openflow import FlowBody, FlowKey, FlowSet, cookie_of
+from heddle.view.types import RuleView
+
+TCP, UDP, SCTP, ICMP, ICMPV6 = 6, 17, 132, 1, 58
+NAMES = {
+    4: {TCP: "tcp", UDP: "udp", SCTP: "sctp", ICMP: "icmp"},
+    6: {TCP: "tcp6", UDP: "udp6", SCTP: "sctp6", ICMPV6: "icmp6"},
+}
+PEER_FIELD = {("ingress", 4): "nw_src", ("ingress", 6): "ipv6_src", ("egress", 4): "nw_dst", ("egress", 6): "ipv6_dst"}
+TABLES = {"ingress": (INGRESS_RULES, ACCEPT), "egress": (EGRESS_RULES, DISPATCH)}
+PLAIN, CONJUNCTION = 30, 20
+
+
+@dataclass
+class Compiled:
+    """`problems`: why a rule could not be taken, by the rule's id; the others are in `flows` all the same."""
+
+    flows: FlowSet = field(default_factory=dict)
+    problems: dict[str, str] = field(default_factory=dict)
+
+
+def profile_number(groups: Iterable[str], stateless: bool, salt: int = 0) -> int:
+    """The number of a set of groups.  `salt` gives another one, where two sets have the same."""
+    text = "\n".join([*sorted(groups), *([str(salt)] if salt else [])])
+    number = int.from_bytes(hashlib.blake2b(text.encode(), digest_size=4).digest(), "big") & (STATELESS - 1)
+    return (number or 1) | (STATELESS if stateless else 0)
+
+
+def profile_flows(
+    label: str, profile: int, rules: Sequence[RuleView], addresses: Mapping[str, Iterable[str]]
+) -> Compiled:
+    """The rules of a profile.  `addresses`: the members' addresses (as CIDRs) by group; `label` is for the cookie."""
+    result = Compiled()
+    cookie = cookie_of(label)
+    for direction, ethertype in PEER_FIELD:
+        mine = [rule for rule in rules if (rule.direction, rule.ethertype) == (direction, ethertype)]
+        _Table(direction, ethertype, profile, cookie, result).compile(mine, addresses)
+    return result
+
+
+@dataclass
+class _Table:
+    """One direction and ethertype of a profile."""
+
+    direction: str
+    ethertype: int
+    profile: int
+    cookie: int
+    result: Compiled
+
+    def compile(self, rules: Sequence[RuleView], addresses: Mapping[str, Iterable[str]]) -> None:
+        services: dict[str, list[str]] = {}
+        for rule in rules:
+            try:
+                matches = service_matches(rule)
+                peer = self._peer(rule.remote_cidr) if not rule.remote_group else ""
+            except ValueError as error:
+                self.result.problems[rule.id] = str(error)
+                continue
+            if rule.remote_group:
+                services.setdefault(rule.remote_group, []).extend(matches)
+            else:
+                for match in matches:
+                    self._accept(match + peer)
+        used: set[int] = set()
+        for group in sorted(services):
+            self._for_group(group, services[group], self._usable(group, addresses.get(group, ())), used)
+
+    def _for_group(self, group: str, services: list[str], peers: list[str], used: set[int]) -> None:
+        anything = any_service(self.ethertype)
+        if anything in services:
+            for peer in peers:
+                self._accept(anything + peer)
+            return
+        if not peers:
+            return
+        number = conjunction_number(group, self.ethertype, used)
+        for peer in peers:
+            self._conjunction(anything + peer, number, 1)
+        for match in dict.fromkeys(services):
+            self._conjunction(match, number, 2)
+        self._put(CONJUNCTION, f"conj_id={number},{anything}", f"resubmit(,{TABLES[self.direction][1]})")
+
+    def _usable(self, group: str, cidrs: Iterable[str]) -> list[str]:
+        found = set()
+        for cidr in cidrs:
+            try:
+                network = ip_network(cidr, strict=False)
+            except ValueError as error:
+                self.result.problems[f"{group}/{cidr}"] = str(error)
+                continue
+            if network.version == self.ethertype:
+                found.add(field_match(PEER_FIELD[self.direction, self.ethertype], network))
+        return sorted(found)
+
+    def _peer(self, cidr: str) -> str:
+        if not cidr:
+            return ""
+        network = ip_network(cidr, strict=False)
+        if network.version != self.ethertype:
+            raise ValueError(f"{cidr} is not an IPv{self.ethertype} network")
+        return field_match(PEER_FIELD[self.direction, self.ethertype], network)
+
+    def _accept(self, match: str) -> None:
+        self._put(PLAIN, match, f"resubmit(,{TABLES[self.direction][1]})")
+
+    def _conjunction(self, match: str, number: int, side: int) -> None:
+        key = self._key(CONJUNCTION, match)
+        there = self.result.flows.get(key)
+        actions = sorted({*(_split(there.actions) if there else []), f"conjunction({number},{side}/2)"})
+        self.result.flows[key] = FlowBody(",".join(actions), self.cookie)
+
+    def _put(self, priority: int, match: str, actions: str) -> None:
+        self.result.flows[self._key(priority, match)] = FlowBody(actions, self.cookie)
+
+    def _key(self, priority: int, match: str) -> FlowKey:
+        return FlowKey(TABLES[self.direction][0], priority, f"{match},reg7=0x{self.profile:x}")
+
+
+def any_service(ethertype: int) -> str:
+    return "ip" if ethertype == 4 else "ipv6"
+
+
+def conjunction_number(group: str, ethertype: int, used: set[int]) -> int:
+    """A number for a remote group, different from those `used` in the same profile and table."""
+    digest = hashlib.blake2b(f"{group}/{ethertype}".encode(), digest_size=4).digest()
+    number = int.from_bytes(digest, "big") or 1
+    while number in used:
+        number = number % 0xFFFFFFFF + 1
+    used.add(number)
+    return number
+
+
+def service_matches(rule: RuleView) -> list[str]:
+    """The matches that together are a rule's protocol and ports.  Raises `ValueError` for what cannot be matched."""
+    protocol = rule.protocol
+    if rule.ethertype == 6 and protocol == ICMP:
+        protocol = ICMPV6
+    base = any_service(rule.ethertype)
+    if protocol >= 0:
+        base = NAMES[rule.ethertype].get(protocol, f"{base},nw_proto={protocol}")
+    if rule.port_min < 0 and rule.port_max < 0:
+        return [base]
+    if protocol in (ICMP, ICMPV6):
+        code = f",icmp_code={rule.port_max}" if rule.port_max >= 0 else ""
+        return [f"{base},icmp_type={rule.port_min}{code}"]
+    if protocol not in (TCP, UDP, SCTP):
+        raise ValueError(f"Open vSwitch cannot match ports of the IP protocol {protocol}")
+    low = max(rule.port_min, 0)
+    high = rule.port_max if rule.port_max >= 0 else low
+    if (low, high) == (0, 0xFFFF):
+        return [base]
+    return [f"{base},tp_dst={port_text(value, mask)}" for value, mask in port_masks(low, high)]
+
+
+def port_text(value: int, mask: int) -> str:
+    return str(value) if mask == 0xFFFF else f"0x{value:x}/0x{mask:x}"
+
+
+def port_masks(low: int, high: int) -> list[tuple[int, int]]:
+    """The fewest (value, mask) pairs that cover the ports low..high and no other.  Raises `ValueError`."""
+    if not 0 <= low <= high <= 0xFFFF:
+        raise ValueError(f"not a range of ports: {low}-{high}")
+    pairs = []
+    while low <= high:
+        size = low & -low or 0x10000
+        while low + size - 1 > high:
+            size >>= 1
+        pairs.append((low, 0xFFFF & ~(size - 1)))
+        low += size
+    return pairs
+
+
+def _split(actions: str) -> list[str]:
+    """The conjunctions of a flow."""
+    return [part if part.endswith(")") else part + ")" for part in actions.split("),")]
