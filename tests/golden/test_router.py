@@ -1,0 +1,96 @@
+"""The rules and the layout of routers, as text."""
+
+from __future__ import annotations
+
+import pytest
+from tests.fakes import l3
+from tests.golden.helper import check_golden
+
+from heddle.agent.roles.router_plan import RouterInput, RouterPlan, plan
+from heddle.host.nft import canonical, render, replacement, update
+from heddle.view.types import Route
+
+NETWORKS = {
+    "blue": l3.network("blue"),
+    "green": l3.network("green", mtu=1400, tunnel=8),
+    "public": l3.network("public", mtu=1500, external=True),
+}
+SUBNETS = {
+    "blue4": l3.subnet("blue4", "blue", "10.0.0.0/24", "10.0.0.1"),
+    "blue6": l3.subnet("blue6", "blue", "fd00:1::/64", "fd00:1::1"),
+    "green4": l3.subnet("green4", "green", "10.0.1.0/24", "10.0.1.1"),
+    "public4": l3.subnet("public4", "public", "203.0.113.0/24", "203.0.113.1"),
+    "public6": l3.subnet("public6", "public", "2001:db8::/64", "fe80::1"),
+    "far": l3.subnet("far", "public", "198.51.100.8/29", "203.0.113.1"),
+}
+GUEST = l3.port(9, "blue", {"blue4": "10.0.0.9"})
+OTHER = l3.port(10, "green", {"green4": "10.0.1.10"})
+
+
+def given(kind: str) -> RouterInput:
+    gateway = l3.gateway_port(1, "r1", {"public4": "203.0.113.10", "public6": "2001:db8::10"})
+    far = l3.gateway_port(1, "r1", {"far": "198.51.100.10"})
+    blue = l3.interface_port(2, "r1", "blue", {"blue4": "10.0.0.1", "blue6": "fd00:1::1"})
+    green = l3.interface_port(3, "r1", "green", {"green4": "10.0.1.1"})
+    floating = (
+        l3.floating_ip("f2", "r1", "203.0.113.21", "10.0.1.10", OTHER),
+        l3.floating_ip("f1", "r1", "203.0.113.20", "10.0.0.9", GUEST),
+    )
+    extra = [Route("192.168.0.0/16", "10.0.1.77"), Route("172.16.0.5/12", "10.0.0.77"), Route("1.1.1.0/24", "9.9.9.9")]
+    cases = {
+        "isolated": (l3.router("r1"), (blue, green), ()),
+        "gateway": (l3.router("r1", gateway), (gateway, blue), ()),
+        "floating": (l3.router("r1", gateway), (gateway, blue, green), floating),
+        "no-snat": (l3.router("r1", gateway, enable_snat=False), (gateway, blue), floating[1:]),
+        "down": (l3.router("r1", gateway, admin_state_up=False), (gateway, blue), ()),
+        "routes": (l3.router("r1", far, routes=extra), (far, blue, green), ()),
+    }
+    router, ports, floating_ips = cases[kind]
+    return RouterInput(router, ports, NETWORKS, SUBNETS, floating_ips)
+
+
+KINDS = ["isolated", "gateway", "floating", "no-snat", "down", "routes"]
+
+
+def layout_text(made: RouterPlan) -> str:
+    lines = []
+    for item in made.layout.interfaces:
+        lines.append(f"interface {item.name} mac {item.mac} mtu {item.mtu} port {made.plugs[item.name].id}")
+        lines += [f"    address {address}" for address in sorted(item.addresses)]
+    for route in sorted(made.layout.routes):
+        lines.append(f"route {route.destination} via {route.gateway} dev {route.device}{' onlink' * route.onlink}")
+    lines += [f"problem {kind} {id_}: {text}" for (kind, id_), text in sorted(made.problems.items())]
+    return "\n".join(lines) + "\n"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_router(kind: str) -> None:
+    made = plan(given(kind))
+    check_golden(f"router/{kind}.nft", render(made.table))
+    check_golden(f"router/{kind}.layout", layout_text(made))
+
+
+def test_replacement_is_one_transaction() -> None:
+    table = plan(given("isolated")).table
+    assert replacement(table).startswith("table inet heddle\ndelete table inet heddle\ntable inet heddle {\n")
+
+
+def test_a_floating_ip_more_is_an_element_more() -> None:
+    more, fewer = plan(given("floating")).table, plan(given("floating"))
+    case = given("floating")
+    fewer = plan(RouterInput(case.router, case.ports, case.networks, case.subnets, case.floating_ips[1:])).table
+    check_golden("router/floating-added.nft", update(fewer, more))
+    check_golden("router/floating-removed.nft", update(more, fewer))
+
+
+def test_other_rules_need_the_whole_table() -> None:
+    assert update(plan(given("gateway")).table, plan(given("no-snat")).table) == ""
+
+
+def test_canonical_ignores_space_and_order() -> None:
+    text = render(plan(given("floating")).table)
+    listed = text.replace("203.0.113.20 : 10.0.0.9, 203.0.113.21 : 10.0.1.10",
+                          "203.0.113.21 : 10.0.1.10,\n\t\t\t     203.0.113.20 : 10.0.0.9")  # fmt: skip
+    assert listed != text
+    assert canonical(listed) == canonical(text)
+    assert canonical(text.replace("policy accept", "policy drop")) != canonical(text)
