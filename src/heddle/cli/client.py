@@ -142,7 +142,7 @@ def _cloud_files(env: Mapping[str, str]) -> list[Path]:
 
 
 def _from_clouds(cloud: str, files: list[Path]) -> Credentials:
-    import yaml  # type: ignore[import-untyped]
+    import yaml
 
     for file in files:
         try:

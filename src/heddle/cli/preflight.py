@@ -150,9 +150,9 @@ def _forwarding(settings: Settings) -> Iterator[Finding]:
             "docker": "iptables -I DOCKER-USER -i br-ex -j ACCEPT; iptables -I DOCKER-USER -o br-ex -j ACCEPT",
             "firewalld": "firewall-cmd --zone=trusted --add-interface=br-ex (and --permanent)",
         }.get(who, "accept packets to and from br-ex in its forward chain")
-        yield Finding(f"Packets that this host forwards are dropped by default ({who}). Heddle's own traffic "
-                      "does not pass there; packets from br-ex to another network card would.",
-                      f"Only if guests shall reach further networks through this host: {how}", blocks=False)  # fmt: skip
+        yield Finding(f"Packets that this host forwards are dropped by default ({who}). Heddle's traffic "
+                      "does not pass there; packets from br-ex to another card would.",
+                      f"Only if guests shall reach other networks through this host: {how}", blocks=False)  # fmt: skip
 
 
 CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (

@@ -28,7 +28,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     layout = Layout(settings)
     if not args.parent:
         layout.prepare()
-    _drop_privileges(settings, args.parent)
+    drop_privileges(settings, args.parent)
     if args.parent:
         logs.to_file(layout.log_file("server"))
     else:
@@ -41,7 +41,8 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     return 0
 
 
-def _drop_privileges(settings: Settings, parent: int) -> None:
+def drop_privileges(settings: Settings, parent: int) -> None:
+    """Become the server's user; end with `parent` where there is one."""
     from heddle.host import process
 
     if os.geteuid() == 0 and settings.server.user and settings.server.user != "root":

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import io
 import logging
 import os
 import subprocess
@@ -50,6 +52,12 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     return 0
 
 
+def start_quietly(args: argparse.Namespace, layout: Layout) -> int:
+    """Start in the background and say only what is wrong."""
+    with contextlib.redirect_stdout(io.StringIO()):
+        return run(args, layout.settings)
+
+
 def answers(settings: Settings) -> bool:
     """Whether the API of this host is up."""
     try:
@@ -70,7 +78,7 @@ def _supervise(args: argparse.Namespace, layout: Layout) -> None:
     else:
         logs.to_terminal()
     layout.pid.write_text(f"{os.getpid()}\n", encoding="ascii")
-    same = _same_settings(args)
+    same = same_settings(args)
     children = [Child(name, program([*same, name, "--parent"])) for name in ("server", "agent")]
 
     def say() -> None:
@@ -84,7 +92,8 @@ def _supervise(args: argparse.Namespace, layout: Layout) -> None:
         layout.pid.unlink(missing_ok=True)
 
 
-def _same_settings(args: argparse.Namespace) -> list[str]:
+def same_settings(args: argparse.Namespace) -> list[str]:
+    """The words that give another call of this program the settings of this one."""
     words = ["--config", str(Path(args.config).resolve())] if args.config else []
     for item in args.overrides:
         words += ["--set", item]
@@ -101,7 +110,7 @@ def _detach(args: argparse.Namespace, layout: Layout) -> int:
     output = layout.log / "output.log"
     with output.open("wb") as sink:
         process = subprocess.Popen(
-            program([*_same_settings(args), "up", "--supervised"]),
+            program([*same_settings(args), "up", "--supervised"]),
             stdin=subprocess.DEVNULL, stdout=sink, stderr=sink, start_new_session=True, cwd="/",
         )  # fmt: skip
     deadline = time.monotonic() + args.wait

@@ -7,6 +7,8 @@ import os
 import re
 import shutil
 import socket
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -75,12 +77,19 @@ def _listener(port: int) -> str:
             if words[3] == "0A" and int(words[1].rpartition(":")[2], 16) == port:
                 inodes.add(f"socket:[{words[9]}]")
     for pid in (int(name) for name in os.listdir("/proc") if name.isdigit()):
-        try:
-            if inodes & {os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")}:
-                return f"process {pid} ({command_of(pid)[:60]})"
-        except OSError:
-            continue
+        if inodes & set(_open_files(pid)):
+            return f"process {pid} ({command_of(pid)[:60]})"
     return ""
+
+
+def _open_files(pid: int) -> Iterator[str]:
+    try:
+        names = os.listdir(f"/proc/{pid}/fd")
+    except OSError:
+        return
+    for name in names:
+        with suppress(OSError):
+            yield os.readlink(f"/proc/{pid}/fd/{name}")
 
 
 def forward_policy() -> str:

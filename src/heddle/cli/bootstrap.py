@@ -1,0 +1,64 @@
+"""What the first start of the server prepares: the schema, the administrator, and the files with the password.
+
+The files are written before the database knows the password, so that no crash between the two leaves an
+administrator whose password nobody has.  `heddle bootstrap --reset` gives the administrator a new one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import secrets
+from typing import TYPE_CHECKING
+
+from heddle.cli.credentials import cloud, read_clouds, write_clouds, write_openrc
+from heddle.cli.layout import Layout
+from heddle.config import Settings
+
+if TYPE_CHECKING:
+    from heddle.store.engine import Store
+
+    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
+
+
+def register(commands: Subparsers) -> None:
+    bootstrap = commands.add_parser("bootstrap", help="prepare the database and the administrator (the server does it)")
+    bootstrap.add_argument("--reset", action="store_true", help="give the administrator a new password")
+
+
+def run(args: argparse.Namespace, settings: Settings) -> int:
+    from heddle.cli.server import drop_privileges
+
+    layout = Layout(settings)
+    layout.prepare()
+    drop_privileges(settings, 0)
+    prepare(settings, reset=args.reset)
+    print(f"The administrator's credentials are in {layout.state}/admin-openrc and {layout.state}/clouds.yaml.")
+    return 0
+
+
+def prepare(settings: Settings, reset: bool = False) -> None:
+    """Bring the schema up to date and see that there is an administrator.  Raises `HeddleError`."""
+    from heddle.store import migrate
+    from heddle.store.engine import Store
+
+    store = Store(settings.database_url, settings.database.pool)
+    try:
+        migrate.upgrade(store)
+        if settings.identity.auth == "embedded":
+            _administrator(store, settings, reset)
+    finally:
+        store.close()
+
+
+def _administrator(store: Store, settings: Settings, reset: bool) -> None:
+    from heddle.control.identity.bootstrap import ADMIN, bootstrap
+
+    state = Layout(settings).state
+    file = state / "clouds.yaml"
+    fresh = reset or not file.exists()
+    password = secrets.token_urlsafe(18) if fresh else read_clouds(file)[ADMIN].password
+    entry = cloud(settings, ADMIN, password)
+    if fresh or read_clouds(file)[ADMIN] != entry:
+        write_openrc(state / "admin-openrc", entry)
+        write_clouds(file, [entry])
+    bootstrap(store, password, settings, reset_password=fresh)

@@ -1,0 +1,126 @@
+"""`heddle status`: is it well?  The server, the agents, the bridges, how much there is, drift and failures.
+
+The exit code is 0 when all is well, and 1 when something is not; `--json` gives the same for programs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from typing import TYPE_CHECKING, Any
+
+from heddle.cli.layout import Layout
+from heddle.cli.supervisor import holder
+from heddle.config import Settings
+
+if TYPE_CHECKING:
+    from heddle.cli.client import Client
+
+    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
+
+COUNTED = ("networks", "subnets", "ports", "routers", "floatingips", "security_groups")
+
+
+def register(commands: Subparsers) -> None:
+    status = commands.add_parser("status", help="is it well? server, agents, bridges, counts, drift, failures")
+    status.add_argument("--json", action="store_true", help="for programs")
+
+
+def run(args: argparse.Namespace, settings: Settings) -> int:
+    found = look(settings)
+    print(json.dumps(found, indent=1) if args.json else "\n".join(text(found)))
+    return 0 if found["healthy"] else 1
+
+
+def look(settings: Settings) -> dict[str, Any]:
+    """All that is known: server, agents, bridges, counts, drift, failed, problems and `healthy`."""
+    found: dict[str, Any] = {
+        "server": _server(settings), "agents": [], "bridges": _bridges(), "counts": {}, "drift": 0, "failed": [],
+    }  # fmt: skip
+    problems: list[str] = []
+    if not found["server"]["process"]:
+        problems.append("Heddle is not running on this host: start it with `heddle up --detach`")
+    if not found["server"]["answers"]:
+        problems.append(f"{settings.public_url}/healthz does not answer: see {Layout(settings).log_file('server')}")
+    else:
+        problems += _ask(settings, found)
+    found["problems"] = problems
+    found["healthy"] = not problems
+    return found
+
+
+def _server(settings: Settings) -> dict[str, Any]:
+    from heddle.cli.up import answers
+
+    process = holder(Layout(settings).lock)
+    return {"url": settings.public_url, "process": process, "answers": answers(settings)}
+
+
+def _bridges() -> list[dict[str, Any]]:
+    from heddle.host.probe import bridges
+
+    if os.geteuid() != 0:
+        return []
+    return [{"name": bridge.name, "ports": len(bridge.ports)} for bridge in bridges() if bridge.ours]
+
+
+def _ask(settings: Settings, found: dict[str, Any]) -> list[str]:
+    """Fill in what the API knows; returns the problems."""
+    from heddle.cli.client import Client, ClientError, credentials
+
+    try:
+        client = Client(credentials(settings))
+        agents = client.get("/v2.0/agents")["agents"]
+        found["agents"] = [_agent(agent) for agent in agents]
+        found["counts"] = {name: len(client.get(f"/v2.0/{name}", fields="id")[name]) for name in COUNTED}
+        found["failed"] = _failed(client)
+    except ClientError as error:
+        return [f"the API does not say: {error}"]
+    found["drift"] = max((agent["drift"] for agent in found["agents"]), default=0)
+    silent = [agent for agent in found["agents"] if not agent["alive"]]
+    problems = [f"the {agent['type']} of {agent['host']} does not report" for agent in silent]
+    if not found["agents"]:
+        problems.append(f"no agent has reported yet: see {Layout(settings).log_file('agent')}")
+    failed = max((agent["failed"] for agent in found["agents"]), default=0)
+    if failed:
+        problems.append(f"{failed} items could not be realised on a host: see the agent's log")
+    return problems + [f"{item['kind']} {item['id']} is in ERROR" for item in found["failed"]]
+
+
+def _agent(agent: dict[str, Any]) -> dict[str, Any]:
+    configuration = agent.get("configurations") or {}
+    return {
+        "type": agent["agent_type"],
+        "host": agent["host"],
+        "alive": agent["alive"],
+        "heartbeat": agent["heartbeat_timestamp"],
+        "drift": int(configuration.get("drift", 0)),
+        "failed": int(configuration.get("failed", 0)),
+    }
+
+
+def _failed(client: Client) -> list[dict[str, str]]:
+    failed = []
+    for collection, kind in (("ports", "port"), ("routers", "router"), ("floatingips", "floating IP")):
+        for item in client.get(f"/v2.0/{collection}", status="ERROR")[collection]:
+            failed.append({"kind": kind, "id": item["id"], "name": item.get("name", "")})
+    return failed
+
+
+def text(found: dict[str, Any]) -> list[str]:
+    """The same for people."""
+    server = found["server"]
+    state = "answers" if server["answers"] else "DOES NOT ANSWER"
+    lines = [f"server    {server['url']}  {state}, process {server['process'] or 'none'}"]
+    for agent in found["agents"]:
+        alive = "alive" if agent["alive"] else "NOT ALIVE"
+        lines.append(f"agent     {agent['type']:<20} {agent['host']:<24} {alive:<10} last heard {agent['heartbeat']}")
+    for bridge in found["bridges"]:
+        lines.append(f"bridge    {bridge['name']:<20} {bridge['ports']} ports")
+    counts = ", ".join(f"{number} {name.replace('_', ' ')}" for name, number in found["counts"].items())
+    lines.append(f"objects   {counts or '-'}")
+    lines.append(f"drift     {found['drift']} put right since the agent started")
+    lines.append(f"failed    {len(found['failed'])}")
+    lines += [f"PROBLEM   {problem}" for problem in found["problems"]]
+    return [*lines, "healthy" if found["healthy"] else "NOT healthy"]

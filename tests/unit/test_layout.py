@@ -1,0 +1,51 @@
+"""Folders and the record of what was made: ours are recognised, others' are refused."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from heddle.cli.layout import Layout, is_ours
+from heddle.config import Paths, Server, Settings
+from heddle.errors import HeddleError
+
+
+def layout(root: Path) -> Layout:
+    paths = Paths(state=f"{root}/state", run=f"{root}/run", log=f"{root}/log")
+    return Layout(Settings(paths=paths, server=Server(user="")))
+
+
+def test_prepare_makes_folders_for_the_owner_only_and_again_changes_nothing(tmp_path: Path) -> None:
+    made = layout(tmp_path)
+    for _ in range(2):
+        made.prepare()
+        assert all(is_ours(folder) for folder in made.folders)
+        assert stat.S_IMODE(made.state.stat().st_mode) & 0o007 == 0
+        assert made.server_logs.is_dir()
+
+
+def test_a_folder_with_others_files_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / "precious").write_text("x")
+    with pytest.raises(HeddleError, match="not Heddle's"):
+        layout(tmp_path).prepare()
+    assert (tmp_path / "state" / "precious").read_text() == "x"
+
+
+def test_what_was_made_is_remembered_once(tmp_path: Path) -> None:
+    made = layout(tmp_path)
+    made.prepare()
+    assert made.recorded() == {"users": [], "files": []}
+    for _ in range(2):
+        made.record(user="heddle", files=[Path("/x/openrc-blue")])
+    made.record(files=[Path("/x/clouds.yaml")])
+    assert made.recorded() == {"users": ["heddle"], "files": ["/x/clouds.yaml", "/x/openrc-blue"]}
+
+
+def test_a_damaged_record_removes_nothing(tmp_path: Path) -> None:
+    made = layout(tmp_path)
+    made.prepare()
+    made.made.write_text("[")
+    assert made.recorded() == {"users": [], "files": []}
