@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable
+from pathlib import Path
 
 import msgspec
 
 from heddle.agent.mirror import ref_of
 from heddle.bus.base import BusError
+from heddle.bus.local import LocalServerBus
 from heddle.view.types import (
     CLOUD,
     AssignmentView,
@@ -62,6 +64,7 @@ class FakeCloud:
         self._extra: set[str] = set()
         self._lock = threading.RLock()
         self._on_wake: Callable[[Wake], None] | None = None
+        self._server: LocalServerBus | None = None
 
     # What a test does
 
@@ -97,7 +100,7 @@ class FakeCloud:
                 self._views.pop(ref, None)
         self._wake(scopes, request_id)
 
-    def port(self, port: PortView, host: str = "", device_owner: str = "", hostname: str = "") -> None:
+    def port(self, port: PortView, host: str = "") -> None:
         """A port of `host` (this one by default), with its neighbour entry and its group memberships."""
         self.put(*self.port_objects(port, host))
 
@@ -117,6 +120,16 @@ class FakeCloud:
     def remove_port(self, port_id: str) -> None:
         refs = [ref for ref in self._views if ref.id == port_id or ref.id.endswith("/" + port_id)]
         self.remove(*refs)
+
+    def serve(self, socket: Path) -> None:
+        """Answer agents of other processes, at a Unix socket."""
+        self._server = LocalServerBus(socket)
+        self._server.start(self)
+
+    def stop_serving(self) -> None:
+        if self._server is not None:
+            self._server.stop()
+            self._server = None
 
     def state_of(self, kind: str, id: str) -> str:
         status = self.statuses.get(Ref(kind, id))
@@ -158,6 +171,8 @@ class FakeCloud:
             raise BusError("the server is down")
 
     def _wake(self, scopes: set[str], request_id: str = "") -> None:
+        if self._server is not None:
+            self._server.wake(scopes, request_id)
         on_wake = self._on_wake
         if on_wake is not None and not self.down:
             on_wake(Wake(scopes=sorted(scopes), request_id=request_id))
