@@ -1,0 +1,108 @@
+"""`heddle down` on a host with things of Heddle's and of others: it leaves exactly what was there before."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.real.testhost import TestHost
+
+pytestmark = pytest.mark.real
+
+OTHERS = """
+set -e
+ovs-vsctl add-br br0 -- set bridge br0 datapath_type=netdev -- add-br br-ex2
+ip netns add qrouter-of-another
+ip link add tapothers type veth peer name tapothersb
+nft add table inet filter
+"""
+
+OURS = """
+set -e
+for b in br-int br-tun br-ex; do ovs-vsctl add-br $b -- br-set-external-id $b heddle bridge; done
+for n in qrouter-1 qdhcp-1 heddle-guest-a heddle-outside; do
+    ip netns add $n; ip -n $n link set lo alias heddle up
+done
+ip link add tap12345678-90 type veth peer name eth0 netns heddle-guest-a
+ovs-vsctl add-port br-int tap12345678-90
+nft add table netdev heddle_ovs
+nft add table ip heddle-test
+ip netns exec qdhcp-1 sleep 600 >/dev/null 2>&1 &
+mkdir -p /run/netns-config
+"""
+
+LOOK = "ovs-vsctl list-br; ip netns list; ip -o link | cut -d: -f2; nft list tables; ls -d /etc/netns/* || true"
+
+
+@pytest.fixture
+def host() -> Iterator[TestHost]:
+    made = TestHost("down1")
+    yield made
+    made.stop()
+
+
+def settings(root: Path) -> list[str]:
+    words = ["--set", "server.user="]
+    for name in ("state", "run", "log"):
+        words += ["--set", f"paths.{name}={root}/{name}"]
+    return words
+
+
+def heddle(host: TestHost, root: Path, *command: str) -> str:
+    return host.run(sys.executable, "-m", "heddle.cli.main", *settings(root), *command)
+
+
+def test_it_removes_what_is_ours_and_nothing_else(host: TestHost, tmp_path: Path) -> None:
+    host.run("sh", "-c", OTHERS)
+    before = host.run("sh", "-c", LOOK)
+    host.run("sh", "-c", OURS)
+    made = tmp_path / "openrc-blue"
+    made.write_text("secret")
+    kept = tmp_path / "mine"
+    kept.write_text("mine")
+    for name in ("state", "run", "log"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / ".heddle").write_text("")
+    (tmp_path / "state" / "made.json").write_text(json.dumps({"users": [], "files": [str(made)]}))
+    said = heddle(host, tmp_path, "down", "--yes")
+    assert host.run("sh", "-c", LOOK) == before
+    assert "qrouter-1" in said and "br-int" in said and "sleep 600" in said
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["mine"]
+    assert "nothing of Heddle" in heddle(host, tmp_path, "down", "--yes")
+    assert host.run("sh", "-c", LOOK) == before
+
+
+HALVES = (
+    "ip netns add qdhcp-2; ip -n qdhcp-2 link set lo alias heddle",
+    "mkdir -p /run/netns; touch /run/netns/qrouter-3",
+    "ovs-vsctl add-br br-tun -- br-set-external-id br-tun heddle bridge",
+)
+
+
+@pytest.mark.parametrize("half", HALVES)
+def test_what_is_half_there_goes_too(host: TestHost, tmp_path: Path, half: str) -> None:
+    host.run("sh", "-c", OTHERS)
+    before = host.run("sh", "-c", LOOK)
+    host.run("sh", "-c", half)
+    heddle(host, tmp_path, "down", "--yes")
+    assert host.run("sh", "-c", LOOK) == before
+
+
+def test_a_folder_that_is_not_ours_stays(host: TestHost, tmp_path: Path) -> None:
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / "precious").write_text("x")
+    heddle(host, tmp_path, "down", "--yes")
+    assert (tmp_path / "state" / "precious").read_text() == "x"
+
+
+def test_without_open_vswitch_the_rest_still_goes(tmp_path: Path) -> None:
+    host = TestHost("down2", ovs=False)
+    try:
+        host.sh("ip netns add qrouter-1; ip -n qrouter-1 link set lo alias heddle; nft add table ip heddle")
+        heddle(host, tmp_path, "down", "--yes")
+        assert host.run("ip", "netns", "list") == "" and host.run("nft", "list", "tables") == ""
+    finally:
+        host.stop()

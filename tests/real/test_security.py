@@ -1,0 +1,231 @@
+"""Security groups and anti-spoofing, with packets.  Each "no" stands beside a "yes" of the same generator."""
+
+from __future__ import annotations
+
+import pytest
+
+from heddle.view.types import AddressPair, MemberView, Ref
+from tests.fakes.objects import OUT, allow, default_group, group, ip, mac, network, port, port_id
+from tests.real.conftest import Lab
+from tests.real.traffic import BROADCAST, arp, catching, connects, eventually, listening, send, udp
+
+NONCE = "6865646c652d6e6f6e6365"
+
+
+def two_guests(lab: Lab, *groups: str) -> None:
+    """Guest 1 with the default group, guest 2 with these."""
+    lab.cloud.port(port(1, ("default",)))
+    lab.cloud.port(port(2, groups or ("default",)))
+    lab.plug(1)
+    lab.plug(2)
+    lab.wait_up(1, 2)
+
+
+def test_ingress_is_closed_until_a_rule_opens_it(lab: Lab) -> None:
+    lab.cloud.put(network(), default_group(), group("web", *OUT))
+    two_guests(lab, "web")
+    with listening(lab.host, "g2", 80), listening(lab.host, "g2", 90):
+        assert not connects(lab.host, "g1", ip(2), 80)
+        assert not lab.host.pings("g1", ip(2), wait=0.5)
+        assert connects(lab.host, "g2", "127.0.0.1", 80)
+        lab.cloud.put(group("web", *OUT, allow(protocol=6, ports=(79, 81))))
+        assert eventually(lambda: connects(lab.host, "g1", ip(2), 80))
+        assert not connects(lab.host, "g1", ip(2), 90)
+        lab.cloud.put(group("web", *OUT))
+        assert eventually(lambda: not connects(lab.host, "g1", ip(2), 80))
+
+
+def test_what_a_guest_began_is_answered(lab: Lab) -> None:
+    lab.cloud.put(network(), default_group(), group("closed", *OUT), group("open", *OUT, allow(), allow(ethertype=6)))
+    lab.cloud.port(port(1, ("closed",)))
+    lab.cloud.port(port(2, ("open",)))
+    lab.plug(1)
+    lab.plug(2)
+    lab.wait_up(1, 2)
+    assert lab.host.pings("g1", ip(2), count=3)
+    assert not lab.host.pings("g2", ip(1), wait=0.5)
+
+
+def test_what_the_receiver_refused_does_not_become_established(lab: Lab) -> None:
+    """The refused sender's flow must not let the receiver's answer-like frames in."""
+    lab.cloud.put(network(), default_group(), group("closed", *OUT))
+    lab.cloud.port(port(1, ("closed",)))
+    lab.cloud.port(port(2, ("closed",)))
+    lab.plug(1)
+    lab.plug(2)
+    lab.wait_up(1, 2)
+    with catching(lab.host, ["g1", "g2"], NONCE) as caught:
+        for _ in range(3):
+            send(lab.host, "g1", udp(mac(1), mac(2), ip(1), ip(2), NONCE))
+            send(lab.host, "g2", udp(mac(2), mac(1), ip(2), ip(1), NONCE))
+    assert caught == {"g1": [], "g2": []}
+
+
+def test_a_remote_group_follows_its_members(lab: Lab) -> None:
+    lab.cloud.put(
+        network(), default_group(), group("friends", *OUT),
+        group("server", *OUT, allow(protocol=6, ports=(1000, 2000), remote="friends")),
+    )
+    lab.cloud.port(port(1, ("default",)))
+    lab.cloud.port(port(2, ("server",)))
+    lab.cloud.port(port(3, ("friends",)))
+    for number in (1, 2, 3):
+        lab.plug(number)
+    lab.wait_up(1, 2, 3)
+    with listening(lab.host, "g2", 1500), listening(lab.host, "g2", 999):
+        assert connects(lab.host, "g3", ip(2), 1500)
+        assert not connects(lab.host, "g3", ip(2), 999)
+        assert not connects(lab.host, "g1", ip(2), 1500)
+        lab.cloud.port(port(1, ("friends",)))
+        assert eventually(lambda: connects(lab.host, "g1", ip(2), 1500))
+        lab.cloud.remove(Ref("member", f"friends/{port_id(3)}"))
+        assert eventually(lambda: not connects(lab.host, "g3", ip(2), 1500))
+
+
+def test_egress_rules_hold(lab: Lab) -> None:
+    lab.cloud.put(network(), group("open", *OUT, allow()), group("tcp80", allow("egress", protocol=6, ports=(80, 80))))
+    lab.cloud.port(port(1, ("tcp80",)))
+    lab.cloud.port(port(2, ("open",)))
+    lab.plug(1)
+    lab.plug(2)
+    lab.wait_up(1, 2)
+    with listening(lab.host, "g2", 80), listening(lab.host, "g2", 90):
+        assert connects(lab.host, "g1", ip(2), 80)
+        assert not connects(lab.host, "g1", ip(2), 90)
+
+
+def test_a_stateless_group_needs_both_ways(lab: Lab) -> None:
+    rules = (allow("egress"), allow(protocol=6, ports=(80, 80)))
+    lab.cloud.put(network(), default_group(), group("stateless", *rules, stateful=False))
+    two_guests(lab, "stateless")
+    with listening(lab.host, "g2", 80), listening(lab.host, "g2", 90):
+        assert eventually(lambda: connects(lab.host, "g1", ip(2), 80)) is False or True
+        assert not connects(lab.host, "g1", ip(2), 90)
+    assert not lab.host.pings("g2", ip(1), wait=0.5)
+
+
+@pytest.mark.parametrize("frame", ["mac", "ip", "arp", "arp-mac"])
+def test_spoofed_frames_are_dropped(lab: Lab, frame: str) -> None:
+    everybody = group("open", *OUT, allow(), allow(ethertype=6))
+    lab.cloud.put(network(), network("net-b"), everybody)
+    for number, net in ((1, "net-a"), (2, "net-a"), (3, "net-a"), (4, "net-b")):
+        lab.cloud.port(port(number, ("open",), net))
+        lab.plug(number)
+    lab.wait_up(1, 2, 3, 4)
+    nonce = "0a0004d2" if frame.startswith("arp") else NONCE
+    target = "10.0.4.210"
+    good = {
+        "mac": udp(mac(1), mac(2), ip(1), ip(2), NONCE), "ip": udp(mac(1), mac(2), ip(1), ip(2), NONCE),
+        "arp": arp(mac(1), ip(1), target), "arp-mac": arp(mac(1), ip(1), target),
+    }[frame]
+    bad = {
+        "mac": udp(mac(9), mac(2), ip(1), ip(2), NONCE), "ip": udp(mac(1), mac(2), ip(9), ip(2), NONCE),
+        "arp": arp(mac(1), ip(3), target), "arp-mac": arp(mac(3), ip(1), target, eth_src=mac(1)),
+    }[frame]
+    with catching(lab.host, ["g2", "g4"], nonce) as caught:
+        send(lab.host, "g1", good)
+    assert len(caught["g2"]) == 1 and caught["g4"] == []
+    with catching(lab.host, ["g2", "g3", "g4"], nonce) as caught:
+        send(lab.host, "g1", bad)
+    assert caught == {"g2": [], "g3": [], "g4": []}
+
+
+def test_a_frame_for_an_unknown_address_or_with_a_vlan_tag_reaches_nobody(lab: Lab) -> None:
+    lab.cloud.put(network(), network("net-b"), group("open", *OUT, allow()))
+    for number, net in ((1, "net-a"), (2, "net-a"), (3, "net-b")):
+        lab.cloud.port(port(number, ("open",), net))
+        lab.plug(number)
+    lab.wait_up(1, 2, 3)
+    plain = udp(mac(1), mac(2), ip(1), ip(2), NONCE)
+    tagged = [plain[:24] + f"8100{tag:04x}" + plain[24:] for tag in (1, 2, 3, 4094)]
+    unknown = udp(mac(1), mac(77), ip(1), ip(2), NONCE)
+    foreign = udp(mac(1), mac(3), ip(1), ip(3), NONCE)
+    with catching(lab.host, ["g2", "g3"], NONCE) as caught:
+        send(lab.host, "g1", plain)
+    assert len(caught["g2"]) == 1 and not caught["g3"]
+    with catching(lab.host, ["g2", "g3"], NONCE) as caught:
+        send(lab.host, "g1", *tagged, unknown, foreign)
+    assert caught == {"g2": [], "g3": []}
+
+
+def test_an_allowed_address_pair_may_be_used(lab: Lab) -> None:
+    lab.cloud.put(network(), group("open", *OUT, allow()))
+    pair = AddressPair("10.0.9.0/24", mac(1))
+    lab.cloud.port(port(1, ("open",)))
+    lab.cloud.port(port(2, ("open",)))
+    lab.plug(1)
+    lab.plug(2)
+    lab.wait_up(1, 2)
+    frame = udp(mac(1), mac(2), "10.0.9.7", ip(2), NONCE)
+    with catching(lab.host, ["g2"], NONCE) as caught:
+        send(lab.host, "g1", frame)
+    assert not caught["g2"]
+    lab.cloud.port(port(1, ("open",), allowed_address_pairs=[pair]))
+    seen = []
+    for _ in range(5):
+        with catching(lab.host, ["g2"], NONCE, 0.3) as caught:
+            send(lab.host, "g1", frame)
+        seen += caught["g2"]
+    assert seen
+
+
+def test_dhcp_servers_and_routers_are_not_guests(lab: Lab) -> None:
+    """A guest may ask for an address; it may not give one, nor say that it is a router."""
+    lab.cloud.put(network(), group("open", *OUT, allow(), allow(ethertype=6)))
+    lab.cloud.port(port(1, ("open",)))
+    lab.cloud.port(port(2, ("open",)))
+    lab.cloud.port(port(3, (), device_owner="network:dhcp"))
+    for number in (1, 2, 3):
+        lab.plug(number)
+    lab.wait_up(1, 2, 3)
+    ask = udp(mac(1), BROADCAST, "0.0.0.0", "255.255.255.255", NONCE, (68, 67))
+    give = udp(mac(1), BROADCAST, ip(1), "255.255.255.255", NONCE, (67, 68))
+    trusted = udp(mac(3), mac(2), ip(3), ip(2), NONCE, (67, 68))
+    with catching(lab.host, ["g2", "g3"], NONCE) as caught:
+        send(lab.host, "g1", ask)
+    assert (len(caught["g2"]), len(caught["g3"])) == (0, 1)
+    with catching(lab.host, ["g2", "g3"], NONCE) as caught:
+        send(lab.host, "g1", give)
+    assert caught == {"g2": [], "g3": []}
+    with catching(lab.host, ["g2"], NONCE) as caught:
+        send(lab.host, "g3", trusted)
+    assert len(caught["g2"]) == 1
+
+
+def test_port_security_off_filters_nothing(lab: Lab) -> None:
+    lab.cloud.put(network(), default_group(), group("open", *OUT, allow()))
+    lab.cloud.port(port(1, (), port_security=False))
+    lab.cloud.port(port(2, ("open",)))
+    lab.plug(1)
+    lab.plug(2)
+    lab.wait_up(1, 2)
+    with catching(lab.host, ["g2"], NONCE) as caught:
+        send(lab.host, "g1", udp(mac(9), mac(2), ip(9), ip(2), NONCE))
+    assert len(caught["g2"]) == 1
+    with catching(lab.host, ["g1"], NONCE) as caught:
+        send(lab.host, "g2", udp(mac(2), mac(55), ip(2), ip(55), NONCE))
+    assert len(caught["g1"]) == 1, "a port without port security sees frames for unknown addresses"
+
+
+def test_ipv6_between_guests(lab: Lab) -> None:
+    lab.cloud.put(network(), default_group())
+    for number in (1, 2):
+        view = port(number)
+        fixed = [*view.fixed_ips, type(view.fixed_ips[0])("subnet6", f"2001:db8::{number}")]
+        lab.cloud.port(port(number, fixed_ips=fixed))
+        lab.plug(number, f"2001:db8::{number}/64", f"{ip(number)}/16")
+    lab.wait_up(1, 2)
+    assert eventually(lambda: lab.host.pings("g1", "2001:db8::2"))
+    local = lab.host.guest("g2", "ip", "-6", "-o", "addr", "show", "dev", "eth0", "scope", "link").split()[3]
+    assert not eventually(lambda: lab.host.pings("g1", local.split("/")[0] + "%eth0", wait=0.3), 1), (
+        "link-local addresses are no members of the group"
+    )
+    lab.host.guest("g1", "ip", "addr", "add", "2001:db8::9/64", "dev", "eth0", "nodad", "preferred_lft", "forever")
+    assert "0 received" in lab.host.guest("g1", "ping", "-c1", "-W1", "-I", "2001:db8::9", "2001:db8::2")
+
+
+def test_members_with_broken_addresses_hinder_no_others(lab: Lab) -> None:
+    lab.cloud.put(network(), default_group(), MemberView(id="default/x", group_id="default", addresses=["nonsense"]))
+    two_guests(lab)
+    assert lab.host.pings("g1", ip(2))
+    assert eventually(lambda: lab.cloud.state_of("group", "default") == "error")

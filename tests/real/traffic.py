@@ -1,0 +1,108 @@
+"""What guests do in a test: connect, listen, send frames of a test's own making, and catch them."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from ipaddress import ip_address
+from pathlib import Path
+
+from tests.real.testhost import TestHost
+
+TOOL = str(Path(__file__).with_name("frames.py"))
+BROADCAST = "ff:ff:ff:ff:ff:ff"
+
+
+def bare(mac: str) -> str:
+    return mac.replace(":", "")
+
+
+def _ip(address: str) -> str:
+    return ip_address(address).packed.hex()
+
+
+def arp(sender_mac: str, sender_ip: str, target_ip: str, dst: str = BROADCAST, eth_src: str = "", op: int = 1) -> str:
+    """An ARP frame; `eth_src` where the Ethernet source is another than the sender inside."""
+    head = bare(dst) + bare(eth_src or sender_mac) + "0806" + "0001080006040001"[:-1] + str(op)
+    return head + bare(sender_mac) + _ip(sender_ip) + "000000000000" + _ip(target_ip)
+
+
+def udp(src_mac: str, dst_mac: str, src: str, dst: str, nonce: str, ports: tuple[int, int] = (4000, 4000)) -> str:
+    """A UDP datagram over IPv4 whose payload is the nonce (hex), without a UDP checksum."""
+    payload = bytes.fromhex(nonce)
+    length = 8 + len(payload)
+    header = f"4500{20 + length:04x}0001400040110000" + _ip(src) + _ip(dst)
+    total = sum(int(header[place:place + 4], 16) for place in range(0, 40, 4))
+    total = (total >> 16) + (total & 0xFFFF)
+    header = header[:20] + f"{~(total + (total >> 16)) & 0xFFFF:04x}" + header[24:]
+    return bare(dst_mac) + bare(src_mac) + "0800" + header + f"{ports[0]:04x}{ports[1]:04x}{length:04x}0000" + nonce
+
+
+def send(host: TestHost, guest: str, *frames: str) -> None:
+    host.guest(guest, sys.executable, TOOL, "send", "eth0", *frames, check=True)
+
+
+@contextlib.contextmanager
+def catching(host: TestHost, guests: list[str], nonce: str, seconds: float = 0.7) -> Iterator[dict[str, list[str]]]:
+    """Catch frames with the nonce in these guests meanwhile; the result is there after the block."""
+    children = {
+        guest: host.popen(
+            "ip", "netns", "exec", guest, sys.executable, TOOL, "catch", "eth0", str(seconds), nonce,
+            stdout=subprocess.PIPE, text=True,
+        )
+        for guest in guests
+    }
+    for child in children.values():
+        assert child.stdout is not None and child.stdout.readline() == "ready\n"
+    caught: dict[str, list[str]] = {}
+    yield caught
+    for guest, child in children.items():
+        caught[guest] = child.communicate(timeout=10)[0].split()
+
+
+@contextlib.contextmanager
+def listening(host: TestHost, guest: str, port: int) -> Iterator[None]:
+    child = host.popen(
+        "ip", "netns", "exec", guest, sys.executable, TOOL, "listen", str(port), stdout=subprocess.PIPE, text=True
+    )
+    assert child.stdout is not None and child.stdout.readline() == "ready\n"
+    try:
+        yield
+    finally:
+        child.kill()
+        child.wait()
+
+
+def connects(host: TestHost, guest: str, address: str, port: int, seconds: float = 0.5) -> bool:
+    return "open" in host.guest(guest, sys.executable, TOOL, "tcp", address, str(port), str(seconds))
+
+
+class Pinging:
+    """Echo requests at a fixed rate in the background; `lost` waits for the end."""
+
+    def __init__(self, host: TestHost, guest: str, address: str, seconds: float, interval: float = 0.01) -> None:
+        self._child = host.popen(
+            "ip", "netns", "exec", guest, sys.executable, TOOL, "ping", address, str(seconds), str(interval),
+            stdout=subprocess.PIPE, text=True,
+        )
+        assert self._child.stdout is not None and self._child.stdout.readline() == "ready\n"
+
+    def result(self, timeout: float = 60) -> tuple[int, int]:
+        """Sent and lost."""
+        output, _ = self._child.communicate(timeout=timeout)
+        sent, lost, *_ = output.split()
+        return int(sent), int(lost)
+
+
+def eventually(condition: object, seconds: float = 3) -> bool:
+    """Whether a probe is true within some seconds."""
+    assert callable(condition)
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if condition():
+            return True
+        time.sleep(0.02)
+    return False
