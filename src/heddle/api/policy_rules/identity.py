@@ -54,7 +54,6 @@ RULES = (
     rule("identity:list_endpoints", READER, "See the endpoints of the catalog"),
     rule("identity:get_region", ANYBODY, "See a region"),
     rule("identity:list_regions", ANYBODY, "See the regions"),
-    rule("identity:get_limits", ANYBODY, "See the limits"),
     rule("identity:create_application_credential", "user_id:%(target.user.id)s", "Make an application credential"),
     rule("identity:get_application_credential", SELF_OR_READER, "See an application credential"),
     rule("identity:list_application_credentials", SELF_OR_READER, "See a user's application credentials"),

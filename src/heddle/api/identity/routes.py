@@ -1,0 +1,110 @@
+"""The table of contents of the Identity API."""
+
+from __future__ import annotations
+
+from heddle.api.http import Route
+from heddle.api.identity import (
+    assignments,
+    catalog,
+    credentials,
+    domains,
+    projects,
+    roles,
+    tokens,
+    users,
+    versions,
+)
+
+_V3 = "/identity/v3"
+_GRANTS = (
+    f"{_V3}/projects/{{project_id}}/users/{{user_id}}/roles",
+    f"{_V3}/domains/{{domain_id}}/users/{{user_id}}/roles",
+    f"{_V3}/system/users/{{user_id}}/roles",
+)
+_CREDENTIALS = f"{_V3}/users/{{user_id}}/application_credentials"
+
+
+def _grants(path: str) -> list[Route]:
+    one = f"{path}/{{role_id}}"
+    return [
+        Route("GET", path, assignments.list_grants, "identity:list_grants", 200, "A user's roles"),
+        Route("PUT", one, assignments.grant, "identity:create_grant", 204, "Give a user a role"),
+        Route("GET", one, assignments.check, "identity:check_grant", 204, "Ask whether a user has a role"),
+        Route("HEAD", one, assignments.check, "identity:check_grant", 204, "Ask whether a user has a role"),
+        Route("DELETE", one, assignments.revoke, "identity:revoke_grant", 204, "Take a role from a user"),
+    ]
+
+
+ROUTES: list[Route] = [
+    Route("GET", "/identity", versions.list_versions, "public", 300, "Versions of the Identity API"),
+    Route("GET", "/identity/", versions.list_versions, "public", 300, "Versions of the Identity API"),
+    Route("GET", _V3, versions.show_version, "public", 200, "Version 3 of the Identity API"),
+    Route("GET", f"{_V3}/", versions.show_version, "public", 200, "Version 3 of the Identity API"),
+    Route("POST", f"{_V3}/auth/tokens", tokens.create_token, "public", 201, "Log in"),
+    Route("GET", f"{_V3}/auth/tokens", tokens.show_token, "identity:validate_token", 200, "What a token says"),
+    Route("HEAD", f"{_V3}/auth/tokens", tokens.show_token, "identity:validate_token", 200, "Whether a token is valid"),
+    Route("DELETE", f"{_V3}/auth/tokens", tokens.delete_token, "identity:revoke_token", 204, "Revoke a token"),
+    Route("GET", f"{_V3}/auth/catalog", tokens.show_catalog, "identity:get_auth_catalog", 200, "The catalog"),
+    Route("GET", f"{_V3}/auth/projects", tokens.list_own_projects, "identity:get_auth_projects", 200, "My projects"),
+    Route("GET", f"{_V3}/auth/domains", tokens.list_own_domains, "identity:get_auth_domains", 200, "My domains"),
+    Route("GET", f"{_V3}/auth/system", tokens.show_own_system, "identity:get_auth_system", 200, "My system roles"),
+    Route("GET", f"{_V3}/users", users.list_users, "identity:list_users", 200, "Users"),
+    Route("POST", f"{_V3}/users", users.create_user, "identity:create_user", 201, "Create a user"),
+    Route("GET", f"{_V3}/users/{{id}}", users.show_user, "identity:get_user", 200, "A user"),
+    Route("PATCH", f"{_V3}/users/{{id}}", users.update_user, "identity:update_user", 200, "Change a user"),
+    Route("DELETE", f"{_V3}/users/{{id}}", users.delete_user, "identity:delete_user", 204, "Delete a user"),
+    Route(
+        "POST", f"{_V3}/users/{{id}}/password", users.change_password, "identity:change_password", 204,
+        "Change one's password",
+    ),
+    Route("GET", f"{_V3}/users/{{id}}/groups", users.list_groups, "identity:get_user", 200, "A user's groups"),
+    Route(
+        "GET", f"{_V3}/users/{{id}}/projects", users.list_projects, "identity:list_user_projects", 200,
+        "A user's projects",
+    ),
+    Route(
+        "GET", _CREDENTIALS, credentials.list_credentials, "identity:list_application_credentials", 200,
+        "A user's application credentials",
+    ),
+    Route(
+        "POST", _CREDENTIALS, credentials.create_credential, "identity:create_application_credential", 201,
+        "Make an application credential",
+    ),
+    Route(
+        "GET", f"{_CREDENTIALS}/{{id}}", credentials.show_credential, "identity:get_application_credential", 200,
+        "An application credential",
+    ),
+    Route(
+        "DELETE", f"{_CREDENTIALS}/{{id}}", credentials.delete_credential, "identity:delete_application_credential",
+        204, "Delete an application credential",
+    ),
+    Route("GET", f"{_V3}/groups", users.list_all_groups, "identity:list_groups", 200, "Groups: there are none"),
+    Route("GET", f"{_V3}/projects", projects.list_projects, "identity:list_projects", 200, "Projects"),
+    Route("POST", f"{_V3}/projects", projects.create_project, "identity:create_project", 201, "Create a project"),
+    Route("GET", f"{_V3}/projects/{{id}}", projects.show_project, "identity:get_project", 200, "A project"),
+    Route("PATCH", f"{_V3}/projects/{{id}}", projects.update_project, "identity:update_project", 200, "Change one"),
+    Route("DELETE", f"{_V3}/projects/{{id}}", projects.delete_project, "identity:delete_project", 204, "Delete one"),
+    Route("GET", f"{_V3}/domains", domains.list_domains, "identity:list_domains", 200, "Domains"),
+    Route("POST", f"{_V3}/domains", domains.create_domain, "identity:create_domain", 201, "Create a domain"),
+    Route("GET", f"{_V3}/domains/{{id}}", domains.show_domain, "identity:get_domain", 200, "A domain"),
+    Route("PATCH", f"{_V3}/domains/{{id}}", domains.update_domain, "identity:update_domain", 200, "Change a domain"),
+    Route("DELETE", f"{_V3}/domains/{{id}}", domains.delete_domain, "identity:delete_domain", 204, "Delete a domain"),
+    Route("GET", f"{_V3}/roles", roles.list_roles, "identity:list_roles", 200, "Roles"),
+    Route("POST", f"{_V3}/roles", roles.create_role, "identity:create_role", 201, "Create a role"),
+    Route("GET", f"{_V3}/roles/{{id}}", roles.show_role, "identity:get_role", 200, "A role"),
+    Route("PATCH", f"{_V3}/roles/{{id}}", roles.update_role, "identity:update_role", 200, "Change a role"),
+    Route("DELETE", f"{_V3}/roles/{{id}}", roles.delete_role, "identity:delete_role", 204, "Delete a role"),
+    Route("GET", f"{_V3}/roles/{{id}}/implies", roles.list_implied, "identity:get_implied_role", 200, "Implied roles"),
+    Route("GET", f"{_V3}/role_inferences", roles.list_inferences, "identity:get_implied_role", 200, "Implied roles"),
+    *(route for path in _GRANTS for route in _grants(path)),
+    Route(
+        "GET", f"{_V3}/role_assignments", assignments.list_assignments, "identity:list_role_assignments", 200,
+        "Role assignments",
+    ),
+    Route("GET", f"{_V3}/services", catalog.list_services, "identity:list_services", 200, "Services of the catalog"),
+    Route("GET", f"{_V3}/services/{{id}}", catalog.show_service, "identity:get_service", 200, "A service"),
+    Route("GET", f"{_V3}/endpoints", catalog.list_endpoints, "identity:list_endpoints", 200, "Endpoints"),
+    Route("GET", f"{_V3}/endpoints/{{id}}", catalog.show_endpoint, "identity:get_endpoint", 200, "An endpoint"),
+    Route("GET", f"{_V3}/regions", catalog.list_regions, "identity:list_regions", 200, "Regions"),
+    Route("GET", f"{_V3}/regions/{{id}}", catalog.show_region, "identity:get_region", 200, "A region"),
+]  # fmt: skip
