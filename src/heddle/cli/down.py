@@ -81,6 +81,7 @@ def _data_plane(steps: _Steps) -> None:
     steps.do("process", lambda: teardown.end_processes_in(ours))
     steps.do("bridge", bridges)
     steps.do("namespace", lambda: teardown.remove_namespaces(ours))
+    steps.do("folder", teardown.remove_guest_folders)
     steps.do("device", lambda: teardown.remove_links(devices))
     steps.do("nft table", teardown.remove_tables)
     steps.do("switch", lambda: ["the Open vSwitch that the setup started"] if teardown.end_vswitch() else [])

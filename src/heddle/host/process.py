@@ -54,7 +54,11 @@ def reveal(writable: Iterable[Path]) -> None:
     wanted = {Path(sys.prefix).resolve(), *(Path(entry).resolve() for entry in sys.path if entry)}
     wanted |= {Path(__file__).resolve().parents[2], *kept}
     wanted = {path for path in wanted if path.is_dir()}
-    for closed in sorted({root for path in wanted if (root := _first_closed(path.parent))}):
+    closed_folders = sorted({root for path in wanted if (root := _first_closed(path.parent))})
+    if closed_folders:
+        _check(_libc.unshare(_CLONE_NEWNS), "a mount namespace")
+        _mount("none", "/", "", _MS_REC | _MS_PRIVATE, "")
+    for closed in closed_folders:
         inside = sorted(path for path in wanted if path.is_relative_to(closed))
         inside = [path for path in inside if not any(path != other and path.is_relative_to(other) for other in inside)]
         _replace(closed, inside, kept)
@@ -87,8 +91,7 @@ def _first_closed(path: Path) -> Path | None:
 
 def _replace(closed: Path, inside: list[Path], writable: set[Path]) -> None:
     handles = [(path, os.open(path, os.O_PATH | os.O_DIRECTORY)) for path in inside]
-    _check(_libc.unshare(_CLONE_NEWNS), "a mount namespace")
-    _mount("none", "/", "", _MS_REC | _MS_PRIVATE, "")
+    os.umask(0o022)
     _mount("tmpfs", str(closed), "tmpfs", 0, "mode=0755,size=64k")
     for path, handle in handles:
         path.mkdir(parents=True, exist_ok=True)

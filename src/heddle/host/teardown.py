@@ -21,6 +21,7 @@ from heddle.host.run import CommandError, run, succeeds
 
 PREFIXES = ("qrouter-", "qdhcp-", "heddle-")
 LINKS = ("tap", "qr-", "qg-", "hdl-")
+CONFIG = Path("/etc/netns")
 OVS_MARKER = Path("/run/openvswitch/started-by-heddle")
 OVS_CTL = "/usr/share/openvswitch/scripts/ovs-ctl"
 OVS_FILES = ("/etc/openvswitch/conf.db", "/etc/openvswitch/.conf.db.~lock~", "/etc/openvswitch/system-id.conf")
@@ -76,6 +77,16 @@ def remove_namespaces(names: Iterable[str]) -> list[str]:
         netns.remove(name)
         removed.append(name)
     return removed
+
+
+def remove_guest_folders() -> list[str]:
+    """Remove what lab guests have below /etc/netns, and that folder when nothing else is in it."""
+    folders = sorted(CONFIG.glob("heddle-guest-*"))
+    for folder in folders:
+        shutil.rmtree(folder)
+    if folders and not any(CONFIG.iterdir()):
+        CONFIG.rmdir()
+    return [str(folder) for folder in folders]
 
 
 def remove_links(names: Iterable[str]) -> list[str]:
