@@ -20,7 +20,7 @@ def uuid(number: int) -> str:
 
 
 def mac(number: int) -> str:
-    return f"fa:16:3e:00:{number >> 8:02x}:{number & 255:02x}"
+    return f"fa:16:3e:{number >> 16 & 255:02x}:{number >> 8 & 255:02x}:{number & 255:02x}"
 
 
 def network(id: str, mtu: int = 1450, tunnel: int = 7, external: bool = False, dns_domain: str = "") -> NetworkView:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Iterator
 
 import pytest
 from tests.fakes import l3
-from tests.real.lab import Lab, lab
-from tests.real.testhost import wait_until
+from tests.real.lab import L3Lab, l3_lab
 
 from heddle.host.guest_dhcp import SCRIPT
 from heddle.view.types import AssignmentView, GroupView, Ref, RuleView
@@ -24,7 +24,7 @@ OPEN = GroupView(
 class Tenant:
     """A router with two networks, and a guest with an address by hand on each; ids from `base` on."""
 
-    def __init__(self, made: Lab, name: str, base: int, gateway: str, tunnel: int) -> None:
+    def __init__(self, made: L3Lab, name: str, base: int, gateway: str, tunnel: int) -> None:
         self.lab, self.name, self.base = made, name, base
         self.router = l3.uuid(base)
         self.gateway_address = gateway
@@ -61,38 +61,38 @@ class Tenant:
         return self.lab.host.pings(self.guests[guest], address, count)
 
     def reaches(self, guest: int, address: str) -> None:
-        wait_until(lambda: self.pings(guest, address), 5, f"{self.guests[guest]} reaches {address}")
+        self.lab.until(lambda: self.pings(guest, address), 5, f"{self.guests[guest]} reaches {address}")
 
 
 @pytest.fixture(scope="module")
-def made() -> Iterator[Lab]:
-    with lab() as each:
+def made() -> Iterator[L3Lab]:
+    with l3_lab() as each:
         each.cloud.put(
             OPEN,
             l3.network("public", mtu=1500, external=True),
             l3.subnet("public4", "public", "203.0.113.0/24", "203.0.113.1"),
         )
-        wait_until(lambda: "br-ex" in each.host.run("ovs-vsctl", "list-br").split(), 5, "br-ex is there")
+        each.until(lambda: "br-ex" in each.host.run("ovs-vsctl", "list-br").split(), 5, "br-ex is there")
         each.outside("outside", "203.0.113.1/24")
         yield each
 
 
 @pytest.fixture(scope="module")
-def blue(made: Lab) -> Tenant:
+def blue(made: L3Lab) -> Tenant:
     tenant = Tenant(made, "blue", 0x100, "203.0.113.10", 100)
-    wait_until(lambda: made.cloud.state_of("router", tenant.router) == "up", 5, "the router is up")
+    made.until(lambda: made.cloud.state_of("router", tenant.router) == "up", 5, "the router is up")
     return tenant
 
 
 @pytest.fixture(scope="module")
-def red(made: Lab) -> Tenant:
+def red(made: L3Lab) -> Tenant:
     """The same addresses as blue's, behind another router."""
     tenant = Tenant(made, "red", 0x200, "203.0.113.11", 200)
-    wait_until(lambda: made.cloud.state_of("router", tenant.router) == "up", 5, "the router is up")
+    made.until(lambda: made.cloud.state_of("router", tenant.router) == "up", 5, "the router is up")
     return tenant
 
 
-def source_seen(made: Lab, guest: str) -> str:
+def source_seen(made: L3Lab, guest: str) -> str:
     """The address that the outside sees when the guest connects to it."""
     server = made.host.popen(
         "ip", "netns", "exec", "outside", "python3", "-c",
@@ -117,19 +117,19 @@ def test_between_two_networks(blue: Tenant) -> None:
     blue.reaches(1, "10.0.0.10")
 
 
-def test_outward_under_the_routers_address(made: Lab, blue: Tenant) -> None:
+def test_outward_under_the_routers_address(made: L3Lab, blue: Tenant) -> None:
     blue.reaches(0, "203.0.113.1")
     assert source_seen(made, "blue1") == "203.0.113.10"
 
 
-def test_overlapping_addresses_of_two_tenants(made: Lab, blue: Tenant, red: Tenant) -> None:
+def test_overlapping_addresses_of_two_tenants(made: L3Lab, blue: Tenant, red: Tenant) -> None:
     red.reaches(0, "203.0.113.1")
     red.reaches(0, "10.0.1.10")
     assert source_seen(made, "red1") == "203.0.113.11"
     assert source_seen(made, "blue1") == "203.0.113.10"
 
 
-def test_nobody_routes_in_from_outside(made: Lab, blue: Tenant) -> None:
+def test_nobody_routes_in_from_outside(made: L3Lab, blue: Tenant) -> None:
     """With SNAT on, the private addresses are no destination on the external network."""
     blue.reaches(0, "203.0.113.1")
     made.in_space("outside", "ip", "route", "replace", "10.0.0.0/24", "via", "203.0.113.10")
@@ -137,13 +137,13 @@ def test_nobody_routes_in_from_outside(made: Lab, blue: Tenant) -> None:
     made.in_space("outside", "ip", "route", "del", "10.0.0.0/24")
 
 
-def test_floating_ip(made: Lab, blue: Tenant) -> None:
+def test_floating_ip(made: L3Lab, blue: Tenant) -> None:
     floating = l3.floating_ip("f1", blue.router, "203.0.113.20", "10.0.0.10", blue.ports[0])
     blue.reaches(0, "203.0.113.1")
     assert not made.host.pings("outside", "203.0.113.20")
     started = time.monotonic()
     made.cloud.put(floating)
-    wait_until(lambda: made.host.pings("outside", "203.0.113.20", wait=0.1), 5, "the floating IP answers")
+    made.until(lambda: made.host.pings("outside", "203.0.113.20", wait=0.1), 5, "the floating IP answers")
     print(f"floating IP answers after {1000 * (time.monotonic() - started):.0f} ms")
     assert source_seen(made, "blue1") == "203.0.113.20"
     assert source_seen(made, "blue2") == "203.0.113.10"
@@ -152,16 +152,16 @@ def test_floating_ip(made: Lab, blue: Tenant) -> None:
     made.host.popen("ip", "netns", "exec", "outside", "ping", "-q", "-i", "0.05", "203.0.113.20", stdout=-3)
     time.sleep(0.3)
     made.cloud.remove(Ref("floating_ip", "f1"))
-    wait_until(lambda: not made.host.pings("outside", "203.0.113.20", wait=0.2), 5, "the floating IP is silent")
+    made.until(lambda: not made.host.pings("outside", "203.0.113.20", wait=0.2), 5, "the floating IP is silent")
     time.sleep(0.3)
     connections = made.in_space(blue.space, "conntrack", "-L", check=False)
     assert "203.0.113.20" not in connections
     assert source_seen(made, "blue1") == "203.0.113.10"
 
 
-def test_a_connection_through_a_floating_ip_that_went_is_cut(made: Lab, blue: Tenant) -> None:
+def test_a_connection_through_a_floating_ip_that_went_is_cut(made: L3Lab, blue: Tenant) -> None:
     made.cloud.put(l3.floating_ip("f2", blue.router, "203.0.113.21", "10.0.0.10", blue.ports[0]))
-    wait_until(lambda: made.host.pings("outside", "203.0.113.21", wait=0.1), 5, "the floating IP answers")
+    made.until(lambda: made.host.pings("outside", "203.0.113.21", wait=0.1), 5, "the floating IP answers")
     made.host.popen(
         "ip", "netns", "exec", "blue1", "python3", "-c",
         "import socket, time; s = socket.create_server(('', 9000)); c, a = s.accept()\n"
@@ -179,66 +179,66 @@ def test_a_connection_through_a_floating_ip_that_went_is_cut(made: Lab, blue: Te
     assert "silent" in reader.communicate(timeout=10)[0]
 
 
-def test_admin_down_forwards_nothing(made: Lab, blue: Tenant) -> None:
+def test_admin_down_forwards_nothing(made: L3Lab, blue: Tenant) -> None:
     blue.reaches(0, "10.0.1.10")
     made.cloud.put(l3.router(blue.router, blue.gateway, admin_state_up=False))
-    wait_until(lambda: not blue.pings(0, "10.0.1.10"), 5, "the router forwards nothing")
+    made.until(lambda: not blue.pings(0, "10.0.1.10"), 5, "the router forwards nothing")
     assert made.cloud.state_of("router", blue.router) == "down"
     made.cloud.put(l3.router(blue.router, blue.gateway))
     blue.reaches(0, "10.0.1.10")
 
 
-def test_a_rule_removed_by_hand_comes_back(made: Lab, blue: Tenant) -> None:
+def test_a_rule_removed_by_hand_comes_back(made: L3Lab, blue: Tenant) -> None:
     made.in_space(blue.space, "nft", "flush", "chain", "inet", "heddle", "postrouting")
-    wait_until(lambda: "snat" in made.in_space(blue.space, "nft", "list", "ruleset"), 5, "the rules are back")
-    wait_until(lambda: "drift role=router" in made.text(), 5, "the drift is logged")
+    made.until(lambda: "snat" in made.in_space(blue.space, "nft", "list", "ruleset"), 5, "the rules are back")
+    made.until(lambda: "drift role=router" in made.agent.log, 5, "the drift is logged")
     blue.reaches(0, "203.0.113.1")
 
 
-def test_an_address_removed_by_hand_comes_back(made: Lab, blue: Tenant) -> None:
+def test_an_address_removed_by_hand_comes_back(made: L3Lab, blue: Tenant) -> None:
     name = f"qr-{l3.uuid(blue.base + 2)[:11]}"
     made.in_space(blue.space, "ip", "addr", "del", "10.0.0.1/24", "dev", name)
     made.in_space(blue.space, "ip", "route", "del", "default")
     blue.reaches(0, "203.0.113.1")
 
 
-def test_a_namespace_removed_by_hand_comes_back(made: Lab, blue: Tenant) -> None:
+def test_a_namespace_removed_by_hand_comes_back(made: L3Lab, blue: Tenant) -> None:
     blue.reaches(0, "203.0.113.1")
     made.host.run("ip", "netns", "delete", blue.space)
-    wait_until(lambda: made.has_space(blue.space), 5, "the namespace is back")
+    made.until(lambda: made.has_space(blue.space), 5, "the namespace is back")
     blue.reaches(0, "203.0.113.1")
     blue.reaches(0, "10.0.1.10")
 
 
-def test_a_restart_of_the_agent_loses_no_ping(made: Lab, blue: Tenant) -> None:
+def test_a_restart_of_the_agent_loses_no_ping(made: L3Lab, blue: Tenant) -> None:
     blue.reaches(0, "203.0.113.1")
     before = made.in_space(blue.space, "ip", "-o", "addr")
     ping = made.host.popen(
         "ip", "netns", "exec", "blue1", "ping", "-q", "-i", "0.02", "-c", "200", "203.0.113.1", stdout=-1, text=True
     )
     time.sleep(0.3)
-    made.stop_agent(kill=True)
+    made.agent.stop(signal.SIGKILL)
     time.sleep(0.5)
     reports = len(made.cloud.reports)
-    made.start_agent()
-    wait_until(lambda: len(made.cloud.reports) > reports, 10, "the agent is back")
+    made.agent.start()
+    made.until(lambda: len(made.cloud.reports) > reports, 10, "the agent is back")
     text = ping.communicate(timeout=20)[0]
     assert "200 received" in text, text
     assert made.in_space(blue.space, "ip", "-o", "addr") == before
 
 
-def test_a_router_that_is_not_wanted_goes(made: Lab, blue: Tenant, red: Tenant) -> None:
+def test_a_router_that_is_not_wanted_goes(made: L3Lab, blue: Tenant, red: Tenant) -> None:
     """Even when it was taken away while the agent was not there."""
-    made.stop_agent()
+    made.agent.stop()
     made.cloud.remove(Ref("assignment", f"router/{red.router}"))
-    made.start_agent()
-    wait_until(lambda: not made.has_space(red.space), 10, "the namespace is gone")
-    wait_until(lambda: l3.uuid(red.base + 1)[:11] not in made.host.run("ovs-vsctl", "show"), 5, "its ports are gone")
+    made.agent.start()
+    made.until(lambda: not made.has_space(red.space), 10, "the namespace is gone")
+    made.until(lambda: l3.uuid(red.base + 1)[:11] not in made.host.run("ovs-vsctl", "show"), 5, "its ports are gone")
     assert made.has_space(blue.space)
     blue.reaches(0, "203.0.113.1")
 
 
-def lease(made: Lab, guest: str) -> str:
+def lease(made: L3Lab, guest: str) -> str:
     """A lease by busybox, applied by the lab guests' script."""
     made.host.sh(f"mkdir -p /run/lease; cat >/run/lease/script <<'EOF'\n{SCRIPT}\nEOF\nchmod 755 /run/lease/script")
     return made.host.guest(
@@ -248,7 +248,7 @@ def lease(made: Lab, guest: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def served(made: Lab) -> Iterator[str]:
+def served(made: L3Lab) -> Iterator[str]:
     """A network with DHCP, and a plugged guest without an address."""
     made.cloud.put(
         l3.network("served", tunnel=900, mtu=1400), l3.subnet("served4", "served", "10.5.0.0/24", "10.5.0.1"),
@@ -258,11 +258,11 @@ def served(made: Lab) -> Iterator[str]:
     yield "served"
 
 
-def test_dhcp_lease(made: Lab, served: str) -> None:
+def test_dhcp_lease(made: L3Lab, served: str) -> None:
     guest = l3.port(0x901, served, {"served4": "10.5.0.10"}, security_groups=["open"])
     made.cloud.port(guest)
     made.host.plug("leased", guest.mac_address, [], guest.id)
-    wait_until(lambda: made.cloud.state_of("port", guest.id) == "up", 5, "the port is wired")
+    made.until(lambda: made.cloud.state_of("port", guest.id) == "up", 5, "the port is wired")
     started = time.monotonic()
     text = lease(made, "leased")
     took = time.monotonic() - started
@@ -275,47 +275,47 @@ def test_dhcp_lease(made: Lab, served: str) -> None:
     assert "nameserver 10.5.0.2" in made.host.run("cat", "/run/lease/resolv.conf")
 
 
-def test_dnsmasq_killed_comes_back(made: Lab, served: str) -> None:
-    pid = wait_until(lambda: made.host.run("pgrep", "-f", "conf-file=.*served/conf", check=False).strip(), 5, "dnsmasq")
+def test_dnsmasq_killed_comes_back(made: L3Lab, served: str) -> None:
+    pid = made.until(lambda: made.host.run("pgrep", "-f", "conf-file=.*served/conf", check=False).strip(), 5, "dnsmasq")
     made.host.run("kill", "-KILL", pid)
-    wait_until(lambda: made.host.run("pgrep", "-f", "conf-file=.*served/conf", check=False).strip() not in ("", pid),
+    made.until(lambda: made.host.run("pgrep", "-f", "conf-file=.*served/conf", check=False).strip() not in ("", pid),
                5, "another dnsmasq")  # fmt: skip
-    wait_until(lambda: "drift role=dhcp" in made.text(), 5, "the drift is logged")
+    made.until(lambda: "drift role=dhcp" in made.agent.log, 5, "the drift is logged")
 
 
-def test_a_restarted_agent_keeps_dnsmasq(made: Lab, served: str) -> None:
-    pid = wait_until(lambda: made.host.run("pgrep", "-f", "conf-file=.*served/conf", check=False).strip(), 5, "dnsmasq")
-    made.stop_agent()
+def test_a_restarted_agent_keeps_dnsmasq(made: L3Lab, served: str) -> None:
+    pid = made.until(lambda: made.host.run("pgrep", "-f", "conf-file=.*served/conf", check=False).strip(), 5, "dnsmasq")
+    made.agent.stop()
     reports = len(made.cloud.reports)
-    made.start_agent()
-    wait_until(lambda: len(made.cloud.reports) > reports + 1, 10, "the agent is back")
+    made.agent.start()
+    made.until(lambda: len(made.cloud.reports) > reports + 1, 10, "the agent is back")
     assert made.host.run("pgrep", "-f", "conf-file=.*served/conf").strip() == pid
 
 
-def test_an_address_goes_to_the_next_port(made: Lab, served: str) -> None:
+def test_an_address_goes_to_the_next_port(made: L3Lab, served: str) -> None:
     """The lease of a deleted port is released, so that dnsmasq gives the address to another MAC."""
     first = l3.port(0x902, served, {"served4": "10.5.0.20"}, security_groups=["open"])
     second = l3.port(0x903, served, {"served4": "10.5.0.20"}, security_groups=["open"])
     for name, port in (("first", first), ("second", second)):
         made.cloud.port(port)
         made.host.plug(name, port.mac_address, [], port.id)
-        wait_until(lambda id_=port.id: made.cloud.state_of("port", id_) == "up", 5, "the port is wired")
+        made.until(lambda id_=port.id: made.cloud.state_of("port", id_) == "up", 5, "the port is wired")
         assert "lease of 10.5.0.20 obtained" in lease(made, name)
         made.cloud.remove_port(port.id)
 
 
-def test_twenty_routers(made: Lab) -> None:
+def test_twenty_routers(made: L3Lab) -> None:
     routers = [Many(number) for number in range(20)]
     objects = [item for router in routers for item in router.objects(made)]
     started = time.monotonic()
     made.cloud.put(*objects)
-    wait_until(lambda: all(made.cloud.state_of("router", each.id) == "up" for each in routers), 30, "20 routers are up")
+    made.until(lambda: all(made.cloud.state_of("router", each.id) == "up" for each in routers), 30, "20 routers are up")
     print(f"20 routers configured after {time.monotonic() - started:.2f} s")
-    wait_until(lambda: all(made.host.pings("outside", each.address, wait=0.2) for each in routers), 30, "they answer")
+    made.until(lambda: all(made.host.pings("outside", each.address, wait=0.2) for each in routers), 30, "they answer")
     print(f"20 routers answered after {time.monotonic() - started:.2f} s")
     started = time.monotonic()
     made.cloud.remove(*[Ref("assignment", f"router/{each.id}") for each in routers])
-    wait_until(lambda: not any(made.has_space(f"qrouter-{each.id}") for each in routers), 30, "they are gone")
+    made.until(lambda: not any(made.has_space(f"qrouter-{each.id}") for each in routers), 30, "they are gone")
     print(f"20 routers removed after {time.monotonic() - started:.2f} s")
 
 
@@ -326,7 +326,7 @@ class Many:
         self.address = f"203.0.113.{100 + number}"
         self.network = f"many-{number}"
 
-    def objects(self, made: Lab) -> list[object]:
+    def objects(self, made: L3Lab) -> list[object]:
         gateway = l3.gateway_port(self.base + 1, self.id, {"public4": self.address})
         inside = l3.interface_port(self.base + 2, self.id, self.network, {f"{self.network}-4": "10.0.0.1"})
         return [

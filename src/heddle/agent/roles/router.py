@@ -138,7 +138,7 @@ class RouterRole:
             log.error("router failed router=%s revision=%d error=%s", router_id, router.revision, error)
             return [_status("router", router_id, router.revision, "error", str(error))]
         state = "up" if router.admin_state_up else "down"
-        problem = wanted.problems.get(("router", router_id), "")
+        problem = _problem_of(router_id, wanted)
         statuses = [_status("router", router_id, router.revision, state, problem)]
         for item in given.floating_ips:
             problem = wanted.problems.get(("floating_ip", item.id), "")
@@ -203,6 +203,12 @@ class RouterRole:
 
 def _status(kind: str, id_: str, revision: int, state: str, problem: str = "") -> Status:
     return Status(kind=kind, id=id_, revision=revision, state="error" if problem else state, message=problem)
+
+
+def _problem_of(router_id: str, wanted: RouterPlan) -> str:
+    """What is wrong with the router itself or with a port of it: a port's own status is the switch's to tell."""
+    own = wanted.problems.get(("router", router_id), "")
+    return own or next((f"port {id_}: {text}" for (kind, id_), text in wanted.problems.items() if kind == "port"), "")
 
 
 def _moved(old: RouterPlan, new: RouterPlan) -> set[str]:

@@ -14,6 +14,7 @@ A port whose network or subnet has not come yet is left out and named in `proble
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
@@ -22,6 +23,7 @@ from heddle.host.nft import Chain, Elements, Table
 from heddle.host.rtnetlink import Route
 from heddle.view.types import FloatingIpView, NetworkView, PortView, RouterView, SubnetView
 
+_MAC = re.compile(r"([0-9a-fA-F]{2}:){5}[0-9a-fA-F]{2}")
 GATEWAY, INTERFACE = "network:router_gateway", "network:router_interface"
 
 SETTINGS = {
@@ -94,15 +96,30 @@ def plan(given: RouterInput) -> RouterPlan:
 def _usable(given: RouterInput, problems: dict[tuple[str, str], str]) -> list[PortView]:
     usable: list[PortView] = []
     for port in sorted(given.ports, key=lambda port: port.id):
-        missing = [item.subnet_id for item in port.fixed_ips if item.subnet_id not in given.subnets]
         if port.device_owner not in (GATEWAY, INTERFACE):
             continue
-        if port.network_id not in given.networks or missing:
-            awaited = f"subnet {missing[0]}" if missing else f"network {port.network_id}"
-            problems["port", port.id] = f"waits for {awaited}"
+        flaw = _flaw(given, port)
+        if flaw:
+            problems["port", port.id] = flaw
         else:
             usable.append(port)
     return usable
+
+
+def _flaw(given: RouterInput, port: PortView) -> str:
+    """Why the port cannot be an interface of the router, "" when it can."""
+    missing = [item.subnet_id for item in port.fixed_ips if item.subnet_id not in given.subnets]
+    if port.network_id not in given.networks or missing:
+        return f"waits for {f'subnet {missing[0]}' if missing else f'network {port.network_id}'}"
+    if not _MAC.fullmatch(port.mac_address):
+        return f"{port.mac_address!r} is no MAC address"
+    try:
+        for item in port.fixed_ips:
+            ipaddress.ip_address(item.ip_address)
+            ipaddress.ip_network(given.subnets[item.subnet_id].cidr)
+    except ValueError as error:
+        return str(error)
+    return ""
 
 
 def _floating(
