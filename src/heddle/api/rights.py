@@ -66,6 +66,11 @@ class Rights(Generic[R]):
         of = value_of(value, lookup)
         return (*always, *(field for field, condition in self._sometimes if holds(condition, of)))
 
+    def sometimes(self) -> bool:
+        """Whether an override makes an attribute visible on some objects only."""
+        self.visible_fields()
+        return bool(self._sometimes)
+
     def _sort_out_fields(self) -> None:
         always, sometimes = [], []
         for field in fields_of(self.model).values():

@@ -1,13 +1,16 @@
-"""What a verb works with: its transaction, who asks, and the settings."""
+"""What a verb works with: its transaction, who asks, what they may see, and the settings."""
 
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from heddle.config import Settings
 from heddle.model.caller import Caller
+from heddle.model.predicate import ALWAYS, Condition
+from heddle.model.resource import Resource
 from heddle.store.engine import Tx
 
 
@@ -22,9 +25,10 @@ def new_id() -> str:
 
 @dataclass(slots=True)
 class Context:
-    """One call of a verb."""
+    """One call of a verb.  `visible` gives the condition under which the caller sees objects of a resource."""
 
     tx: Tx
     caller: Caller
     settings: Settings
+    visible: Callable[[type[Resource]], Condition] = lambda model: ALWAYS
     now: str = field(default_factory=timestamp)

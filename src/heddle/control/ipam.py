@@ -7,6 +7,7 @@ back without reading the others.
 from __future__ import annotations
 
 import ipaddress
+import itertools
 from collections.abc import Iterable, Sequence
 
 from heddle.errors import BadRequest, Conflict
@@ -98,7 +99,7 @@ def check_pools(network: IpNetwork, pools: Sequence[AllocationPool], gateway_ip:
             )
         runs.append((int(start), int(end)))
     runs.sort()
-    for (_, last), (first, _) in zip(runs, runs[1:], strict=False):
+    for (_, last), (first, _) in itertools.pairwise(runs):
         if first <= last:
             raise Conflict("OverlappingAllocationPools", f"Found overlapping allocation pools for subnet {network}.")
     if gateway_ip is not None:

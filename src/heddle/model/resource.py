@@ -43,7 +43,7 @@ REQUIRED = Sentinel("REQUIRED")
 GENERATED = Sentinel("GENERATED")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FieldInfo:
     """A field with its names: `name` in Python and in the table, `api` in requests and answers."""
 

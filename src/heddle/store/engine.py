@@ -30,6 +30,7 @@ from heddle.store.changes import ChangeNotes
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
+_TAKEN_WORDS = ("unique", "duplicate")
 ATTEMPTS = 12
 _RETRY_WORDS = ("deadlock", "database is locked", "serializ", "try restarting transaction", "database table is locked")
 
@@ -128,7 +129,7 @@ def _translated() -> Iterator[None]:
 
 def _worth_retrying(error: Exception) -> bool:
     if isinstance(error, IntegrityError):
-        return True
+        return any(word in str(error.orig).lower() for word in _TAKEN_WORDS)
     return isinstance(error, DBAPIError) and any(word in str(error.orig).lower() for word in _RETRY_WORDS)
 
 

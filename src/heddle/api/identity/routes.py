@@ -37,9 +37,7 @@ def _grants(path: str) -> list[Route]:
 
 ROUTES: list[Route] = [
     Route("GET", "/identity", versions.list_versions, "public", 300, "Versions of the Identity API"),
-    Route("GET", "/identity/", versions.list_versions, "public", 300, "Versions of the Identity API"),
     Route("GET", _V3, versions.show_version, "public", 200, "Version 3 of the Identity API"),
-    Route("GET", f"{_V3}/", versions.show_version, "public", 200, "Version 3 of the Identity API"),
     Route("POST", f"{_V3}/auth/tokens", tokens.create_token, "public", 201, "Log in"),
     Route("GET", f"{_V3}/auth/tokens", tokens.show_token, "identity:validate_token", 200, "What a token says"),
     Route("HEAD", f"{_V3}/auth/tokens", tokens.show_token, "identity:validate_token", 200, "Whether a token is valid"),

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
@@ -18,6 +18,8 @@ from heddle.store.dialect import upsert
 from heddle.store.engine import Store, Tx
 from heddle.store.epoch import Epoch, bump
 from heddle.store.query.records import Records
+
+T = TypeVar("T")
 
 COUNTER = "identity"
 
@@ -126,5 +128,5 @@ def is_revoked(tx: Tx, audit_ids: Iterable[str]) -> bool:
     return tx.conn.execute(query).first() is not None
 
 
-def _first(found: list[Any]) -> Any:
+def _first(found: list[T]) -> T | None:
     return found[0] if found else None

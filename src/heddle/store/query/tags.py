@@ -1,22 +1,26 @@
-"""Filters by tag: `tags` (all of), `tags-any` (one of), `not-tags` (not all of), `not-tags-any` (none of).
+"""Filters that every resource with the standard attributes has: by tag, and by the time of the last change.
 
-Tags are a JSON list in the object's row.  A tag in quotes as JSON writes it occurs in that text exactly when the
-list has it, because a quote inside another tag is escaped.
+`tags` (all of), `tags-any` (one of), `not-tags` (not all of), `not-tags-any` (none of).  Tags are a JSON list in the
+object's row.  A tag in quotes as JSON writes it occurs in that text exactly when the list has it, because a quote
+inside another tag is escaped.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 import sqlalchemy as sa
 
+from heddle.errors import BadRequest
+
 Clause = sa.ColumnElement[bool]
 
 
 def tag_filters(table: sa.Table) -> Mapping[str, Callable[[Sequence[Any]], Clause]]:
-    """The four filters for a table with a `tags` column; each value may be a comma-separated list."""
+    """The filters for a table with a `tags` column; each value may be a comma-separated list."""
 
     def each(values: Sequence[Any]) -> list[Clause]:
         tags = [tag for value in values for tag in str(value).split(",") if tag]
@@ -28,4 +32,18 @@ def tag_filters(table: sa.Table) -> Mapping[str, Callable[[Sequence[Any]], Claus
         "tags-any": lambda values: sa.or_(sa.false(), *each(values)),
         "not-tags": lambda values: sa.not_(sa.and_(sa.true(), *each(values))),
         "not-tags-any": lambda values: sa.not_(sa.or_(sa.false(), *each(values))),
+        "changed_since": lambda values: sa.and_(*(table.c.updated_at >= _time(str(value)) for value in values)),
     }
+
+
+def _time(text: str) -> str:
+    """A time as the column has it.  Raises `BadRequest`."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise BadRequest(
+            "HTTPBadRequest", f"Invalid input for changed_since. Reason: '{text[:50]}' is not an ISO 8601 time."
+        ) from None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,179 @@
+"""The WSGI application: what every request goes through, in order, and the one place where an error becomes an answer.
+
+    MIDDLEWARE, outermost first
+    1  request_id     gives the request an id, which is in the answer's header and in every log line
+    2  access_log     one line per request: method, path, status, milliseconds
+    3  errors         an exception becomes an answer with the body that the API's clients know
+
+then `dispatch`: the route is found (404, 405), the token becomes a caller (401; only public routes go
+without), and the route's function answers.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+import uuid
+from collections.abc import Callable, Iterable
+from typing import Any
+
+
+from heddle.api.http import Request, Response, json_response
+from heddle.api.routes import ROUTES, Router
+from heddle.api.services import Services
+from heddle.errors import MethodNotAllowed, NotFound, TooLarge, Unauthorized, UserError
+
+log = logging.getLogger(__name__)
+
+Next = Callable[[Services, Request], Response]
+_GIVEN_ID = re.compile(r"req-[0-9a-zA-Z-]{8,64}")
+_TITLES = {
+    400: "Bad Request",
+    401: "Unauthorized",
+    403: "Forbidden",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    409: "Conflict",
+    412: "Precondition Failed",
+    413: "Request Entity Too Large",
+    415: "Unsupported Media Type",
+    429: "Too Many Requests",
+    500: "Internal Server Error",
+    503: "Service Unavailable",
+}
+
+
+def request_id(services: Services, request: Request, call: Next) -> Response:
+    given = request.headers.get("x-openstack-request-id", "")
+    request.request_id = given if _GIVEN_ID.fullmatch(given) else f"req-{uuid.uuid4()}"
+    response = call(services, request)
+    response.headers.append(("X-Openstack-Request-Id", request.request_id))
+    return response
+
+
+def access_log(services: Services, request: Request, call: Next) -> Response:
+    started = time.perf_counter()
+    response = call(services, request)
+    log.info(
+        "request method=%s path=%s status=%d ms=%.1f user=%s project=%s request_id=%s",
+        request.method,
+        request.path.encode("unicode_escape").decode()[:300],
+        response.status,
+        (time.perf_counter() - started) * 1000,
+        request.caller.user_id or "-",
+        request.caller.project_id or "-",
+        request.request_id,
+    )
+    return response
+
+
+def errors(services: Services, request: Request, call: Next) -> Response:
+    try:
+        return call(services, request)
+    except UserError as error:
+        return error_response(request, error.status, error.code, str(error), error.detail)
+    except Exception:
+        log.exception("request failed request_id=%s", request.request_id)
+        text = f"The server met an error that is not of your making. Its log tells more about {request.request_id}."
+        return error_response(request, 500, "HTTPInternalServerError", text, "")
+
+
+def dispatch(services: Services, request: Request) -> Response:
+    most = services.settings.server.max_body
+    if len(request.body) > most:
+        raise TooLarge(
+            "HTTPRequestEntityTooLarge", f"The request body has {len(request.body)} bytes; {most} are allowed"
+        )
+    parts = request.path.split("/")[1:]
+    while parts and not parts[-1]:
+        parts.pop()
+    if parts and parts[-1].endswith(".json"):
+        parts[-1] = parts[-1].removesuffix(".json") if parts != ["openapi.json"] else parts[-1]
+    route, request.params, methods = _ROUTER.find(request.method, parts)
+    if route is None and methods:
+        raise MethodNotAllowed(
+            "HTTPMethodNotAllowed", f"{request.method} is not allowed here: {', '.join(methods)}", ",".join(methods)
+        )
+    if route is None:
+        if parts and parts[0] not in ("identity", "healthz"):
+            _need_caller(services, request)
+        raise NotFound("HTTPNotFound", "The resource could not be found.")
+    if route.permission != "public":
+        _need_caller(services, request)
+    return route.handler(services, request)
+
+
+def _need_caller(services: Services, request: Request) -> None:
+    token = request.headers.get("x-auth-token", "")
+    if not token:
+        raise Unauthorized("HTTPUnauthorized", "Authentication required: the request has no X-Auth-Token header.")
+    request.caller = services.auth.authenticate(token)
+
+
+MIDDLEWARE = (request_id, access_log, errors)
+_ROUTER = Router(ROUTES)
+
+
+def _chain() -> Next:
+    call: Next = dispatch
+    for layer in reversed(MIDDLEWARE):
+        call = _wrap(layer, call)
+    return call
+
+
+def _wrap(layer: Callable[[Services, Request, Next], Response], inner: Next) -> Next:
+    return lambda services, request: layer(services, request, inner)
+
+
+def error_response(request: Request, status: int, code: str, message: str, detail: str) -> Response:
+    """The body of an error: each API's clients know another."""
+    headers: list[tuple[str, str]] = []
+    if request.path.startswith("/identity"):
+        body: dict[str, Any] = {"error": {"code": status, "message": message, "title": _TITLES.get(status, "Error")}}
+    else:
+        body = {"NeutronError": {"type": code, "message": message, "detail": detail if status != 405 else ""}}
+    if status == 401:
+        headers.append(("WWW-Authenticate", f'Keystone uri="{request.base_url}/identity"'))
+    if status == 405:
+        headers.append(("Allow", detail))
+    if status == 503:
+        headers.append(("Retry-After", "1"))
+    return json_response(body, status, headers)
+
+
+class App:
+    """The application; thread-safe."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._call = _chain()
+        services.policy.require({route.permission for route in ROUTES if route.permission not in ("", "public")})
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        request = self._request(environ)
+        response = self._call(self._services, request)
+        body = b"" if response.status == 204 else response.body
+        response.headers.append(("Content-Length", str(len(body))))
+        start_response(f"{response.status} {_TITLES.get(response.status, 'OK')}", response.headers)
+        return [] if request.method == "HEAD" else [body]
+
+    def _request(self, environ: dict[str, Any]) -> Request:
+        headers = {
+            name[5:].replace("_", "-").lower(): value for name, value in environ.items() if name.startswith("HTTP_")
+        }
+        if environ.get("CONTENT_TYPE"):
+            headers["content-type"] = environ["CONTENT_TYPE"]
+        raw_path = environ.get("PATH_INFO", "/").encode("latin-1")
+        path = raw_path.decode("utf-8", "replace")
+        base = self._services.settings.server.public_url.rstrip("/")
+        if not base:
+            base = f"{environ['wsgi.url_scheme']}://{headers.get('host') or self._services.settings.server.listen}"
+        return Request(
+            method=environ["REQUEST_METHOD"],
+            path=path,
+            query_string=environ.get("QUERY_STRING", ""),
+            headers=headers,
+            body=environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0)),
+            base_url=base,
+        )

@@ -1,0 +1,103 @@
+"""The resources of the Networking API that need no more than the common way, and the verbs that do each."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from heddle.api.http import Request
+from heddle.api.network.crud import Collection
+from heddle.api.services import Services
+from heddle.control import agents, floating_ips, networks, ports, routers, security_groups, subnets
+from heddle.control.context import Context
+from heddle.model.agent import ALIVE_SECONDS, Agent
+from heddle.model.floating_ip import FloatingIp
+from heddle.model.network import Network
+from heddle.model.port import Port
+from heddle.model.router import Router
+from heddle.model.security_group import SecurityGroup, SecurityGroupRule
+from heddle.model.subnet import Subnet
+from heddle.store.engine import Tx
+from heddle.store.query import security_groups as group_query
+from heddle.store.query.floating_ips import FLOATING_IPS
+from heddle.store.query.hosts import AGENTS
+from heddle.store.query.networks import NETWORKS
+from heddle.store.query.ports import PORTS
+from heddle.store.query.routers import ROUTERS
+from heddle.store.query.subnets import SUBNETS
+
+OF_NETWORK = {"network": ("network_id", NETWORKS)}
+
+
+def _describe_ports(services: Services, tx: Tx, items: Sequence[Port]) -> None:
+    ports.describe_names(services.settings.network.dns_domain, items)
+
+
+def _describe_agents(services: Services, tx: Tx, items: Sequence[Agent]) -> None:
+    now = int(time.time())
+    for agent in items:
+        agent.alive = now - agent.heartbeat <= ALIVE_SECONDS
+        agent.resources_synced = None
+
+
+def _default_group(services: Services, request: Request) -> None:
+    """A project that looks at its groups has its default one."""
+    project_id = request.caller.project_id
+    with services.store.read() as tx:
+        if not project_id or group_query.default_of(tx, project_id):
+            return
+    services.store.write(
+        lambda tx: security_groups.ensure_default(Context(tx, request.caller, services.settings), project_id),
+        request.request_id,
+    )
+
+
+NETWORK_COLLECTION: Collection[Network] = Collection(
+    NETWORKS, networks.create_networks, networks.update_network, networks.delete_network
+)
+SUBNET_COLLECTION: Collection[Subnet] = Collection(
+    SUBNETS, subnets.create_subnets, subnets.update_subnet, subnets.delete_subnet, OF_NETWORK
+)
+PORT_COLLECTION: Collection[Port] = Collection(
+    PORTS, ports.create_ports, ports.update_port, ports.delete_port, OF_NETWORK, _describe_ports
+)
+ROUTER_COLLECTION: Collection[Router] = Collection(
+    ROUTERS, routers.create_routers, routers.update_router, routers.delete_router
+)
+FLOATING_IP_COLLECTION: Collection[FloatingIp] = Collection(
+    FLOATING_IPS,
+    floating_ips.create_floating_ips,
+    floating_ips.update_floating_ip,
+    floating_ips.delete_floating_ip,
+)
+GROUP_COLLECTION: Collection[SecurityGroup] = Collection(
+    group_query.GROUPS,
+    security_groups.create_groups,
+    security_groups.update_group,
+    security_groups.delete_group,
+    before_list=_default_group,
+)
+RULE_COLLECTION: Collection[SecurityGroupRule] = Collection(
+    group_query.RULES,
+    security_groups.create_rules,
+    None,
+    security_groups.delete_rule,
+    {"security_group": ("security_group_id", group_query.GROUPS)},
+    before_list=_default_group,
+)
+AGENT_COLLECTION: Collection[Agent] = Collection(
+    AGENTS, None, agents.update_agent, agents.delete_agent, describe=_describe_agents
+)
+
+EVERY: tuple[Collection[Any], ...] = (
+    NETWORK_COLLECTION,
+    SUBNET_COLLECTION,
+    PORT_COLLECTION,
+    ROUTER_COLLECTION,
+    FLOATING_IP_COLLECTION,
+    GROUP_COLLECTION,
+    RULE_COLLECTION,
+    AGENT_COLLECTION,
+)
+TAGGED = EVERY[:7]

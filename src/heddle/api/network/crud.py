@@ -1,0 +1,227 @@
+"""The common way of a resource of the Networking API: list, show, create, update, delete.
+
+`Collection` says which verbs of `control/` do it; each handler parses, checks rights, calls its verb in
+one transaction, and renders.  What a caller may not see is not found; what they see and may not do is forbidden.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic
+
+from heddle.api.http import Request, Response, Route, json_response
+from heddle.api.network.listing import Listing, links, parse_listing
+from heddle.api.render import render, render_one
+from heddle.api.rights import Lookup, Rights
+from heddle.api.services import Services
+from heddle.control.context import Context
+from heddle.control.lookup import not_found
+from heddle.errors import BadRequest, PreconditionFailed
+from heddle.model.resource import Draft, R, Resource, api_fields, parse_create, parse_update
+from heddle.store.engine import Tx
+from heddle.store.query.records import Page, Records
+
+_IF_MATCH = re.compile(r"revision_number=(\d{1,18})")
+MOST_AT_ONCE = 5000
+
+
+@dataclass(frozen=True)
+class Collection(Generic[R]):
+    """`parents` says how an object's parent is found: its name -> (the field with its id, its records).
+
+    `describe` fills in what is derived for the answer; `before_list` runs before a list.
+    """
+
+    records: Records[R]
+    create: Callable[[Context, Sequence[Draft[R]]], list[R]] | None = None
+    update: Callable[[Context, R, Draft[R]], R] | None = None
+    delete: Callable[[Context, R], None] | None = None
+    parents: Mapping[str, tuple[str, Records[Any]]] = field(default_factory=dict)
+    describe: Callable[[Services, Tx, Sequence[R]], None] | None = None
+    before_list: Callable[[Services, Request], None] | None = None
+    path: str = ""
+
+    @property
+    def model(self) -> type[R]:
+        return self.records.model
+
+    @property
+    def url(self) -> str:
+        return "/v2.0/" + (self.path or self.model.collection.replace("_", "-"))
+
+    def routes(self) -> list[Route]:
+        """The routes of the resource, with the policy rule of each."""
+        member, one = self.model.member, self.url + "/{id}"
+        found = [
+            Route("GET", self.url, self._list, f"get_{member}", summary=f"List {self.model.collection}"),
+            Route("GET", one, self._show, f"get_{member}", summary=f"Show a {member}"),
+        ]
+        if self.create is not None:
+            found.append(
+                Route("POST", self.url, self._create, f"create_{member}", 201, f"Create a {member}, or several")
+            )
+        if self.update is not None:
+            found.append(Route("PUT", one, self._update, f"update_{member}", summary=f"Change a {member}"))
+        if self.delete is not None:
+            found.append(Route("DELETE", one, self._delete, f"delete_{member}", 204, f"Delete a {member}"))
+        return found
+
+    # The handlers
+
+    def _list(self, services: Services, request: Request) -> Response:
+        listing = parse_listing(self.model, request, services.settings.server.max_limit)
+        rights = Rights(services.policy, request.caller, self.model)
+        if self.before_list is not None:
+            self.before_list(services, request)
+        with services.store.read() as tx:
+            items = self._find(tx, rights, listing)
+            self._describe(services, tx, items)
+            rendered = render(rights, items, listing.fields, lambda name: None)
+        body: dict[str, Any] = {self.model.collection: rendered}
+        found = links(request, listing, items, request.base_url + self.url)
+        if found:
+            body[f"{self.model.collection}_links"] = found
+        return json_response(body)
+
+    def _find(self, tx: Tx, rights: Rights[R], listing: Listing) -> list[R]:
+        marker = None
+        if listing.marker:
+            marker = self.records.get(tx, listing.marker, rights.condition())
+            if marker is None:
+                raise BadRequest(
+                    "HTTPBadRequest",
+                    f"Invalid input for marker. Reason: there is no {self.model.member} with the id '{listing.marker[:64]}'.",
+                )
+        page = Page(tuple(listing.sorts), listing.limit, marker, listing.backward)
+        return self.records.search(tx, rights.condition(), listing.filters, page)
+
+    def _show(self, services: Services, request: Request) -> Response:
+        rights = Rights(services.policy, request.caller, self.model)
+        wanted = [text for name, text in request.query() if name == "fields"]
+        with services.store.read() as tx:
+            item = self.find_one(tx, rights, request.params["id"])
+            return json_response(self.answer(services, tx, rights, item, wanted))
+
+    def _create(self, services: Services, request: Request) -> Response:
+        create = self.create
+        assert create is not None
+        bodies, several = self._bodies(request)
+        rights = Rights(services.policy, request.caller, self.model)
+        project_id = request.caller.project_id
+
+        def work(tx: Tx) -> dict[str, Any]:
+            drafts = [parse_create(self.model, body, project_id) for body in bodies]
+            ctx = self.context(services, request, tx)
+            for draft in drafts:
+                rights.check_create(draft, self.lookup(tx, draft.value))
+            items = create(ctx, drafts)
+            if not several:
+                return self.answer(services, tx, rights, items[0])
+            self._describe(services, tx, items)
+            return {self.model.collection: render(rights, items, (), lambda name: None)}
+
+        return json_response(services.store.write(work, request.request_id), 201)
+
+    def _bodies(self, request: Request) -> tuple[list[dict[str, Any]], bool]:
+        """The attributes of each object to create, and whether the request is for several."""
+        body = request.json()
+        member, collection = self.model.member, self.model.collection
+        if set(body) == {collection} and isinstance(body[collection], list):
+            items = body[collection]
+            if not items or not all(isinstance(item, dict) for item in items):
+                raise BadRequest("HTTPBadRequest", f"'{collection}' must be a list of one or more objects")
+            if len(items) > MOST_AT_ONCE:
+                raise BadRequest(
+                    "HTTPBadRequest",
+                    f"{len(items)} {collection} are more than the {MOST_AT_ONCE} that one request can create",
+                )
+            return [item.get(member, item) if set(item) == {member} else item for item in items], True
+        return [request.member(member)], False
+
+    def _update(self, services: Services, request: Request) -> Response:
+        update = self.update
+        assert update is not None
+        body = request.member(self.model.member)
+        rights = Rights(services.policy, request.caller, self.model)
+
+        def work(tx: Tx) -> dict[str, Any]:
+            ctx = self.context(services, request, tx)
+            old = self.find_one(tx, rights, request.params["id"], lock=True)
+            lookup = self.lookup(tx, old)
+            check_revision(request, old)
+            draft = parse_update(self.model, body, old)
+            rights.check_update(old, draft.value, draft.given, lookup)
+            return self.answer(services, tx, rights, update(ctx, old, draft))
+
+        return json_response(services.store.write(work, request.request_id))
+
+    def _delete(self, services: Services, request: Request) -> Response:
+        delete = self.delete
+        assert delete is not None
+        rights = Rights(services.policy, request.caller, self.model)
+
+        def work(tx: Tx) -> None:
+            item = self.find_one(tx, rights, request.params["id"], lock=True)
+            check_revision(request, item)
+            rights.check_delete(item, self.lookup(tx, item))
+            delete(self.context(services, request, tx), item)
+
+        services.store.write(work, request.request_id)
+        return Response(204)
+
+    # What the handlers, and others beside them, share
+
+    def context(self, services: Services, request: Request, tx: Tx) -> Context:
+        def visible(model: type[Resource]) -> Any:
+            return services.policy.condition(f"get_{model.member}", request.caller)
+
+        return Context(tx, request.caller, services.settings, visible)
+
+    def find_one(self, tx: Tx, rights: Rights[R], id: str, *, lock: bool = False) -> R:
+        """The object if the caller sees it.  Raises `NotFound`."""
+        item = self.records.get(tx, id, rights.condition())
+        if item is not None and lock:
+            item = self.records.lock(tx, id)
+        if item is None:
+            raise not_found(self.model, id)
+        return item
+
+    def lookup(self, tx: Tx, value: R) -> Lookup:
+        """How rights find an object's parents."""
+
+        def parent(name: str) -> Resource | None:
+            column, records = self.parents[name]
+            found: Resource | None = records.get(tx, getattr(value, column))
+            return found
+
+        return parent
+
+    def answer(
+        self, services: Services, tx: Tx, rights: Rights[R], item: R, wanted: Sequence[str] = ()
+    ) -> dict[str, Any]:
+        """`{member: {...}}`."""
+        self._describe(services, tx, [item])
+        return {self.model.member: render_one(rights, item, wanted, self.lookup(tx, item))}
+
+    def _describe(self, services: Services, tx: Tx, items: Sequence[R]) -> None:
+        if self.describe is not None:
+            self.describe(services, tx, items)
+
+
+def check_revision(request: Request, item: Resource) -> None:
+    """Hold an object against the request's If-Match.  Raises `PreconditionFailed`, `BadRequest`."""
+    wanted = request.headers.get("if-match")
+    if not wanted or "revision_number" not in api_fields(type(item)):
+        return
+    match = _IF_MATCH.fullmatch(wanted.strip())
+    if match is None:
+        raise BadRequest(
+            "HTTPBadRequest", f"Invalid If-Match header '{wanted[:80]}': revision_number=NUMBER is expected"
+        )
+    have = getattr(item, "revision_number", 0)
+    if int(match[1]) != have:
+        raise PreconditionFailed(
+            "RevisionNumberConstraintFailed", f"Constrained to {match[1]}, but current revision is {have}"
+        )

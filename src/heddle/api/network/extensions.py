@@ -1,0 +1,60 @@
+"""The extensions of the Networking API that Heddle really does, by the aliases that clients look for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Extension:
+    alias: str
+    name: str
+    description: str
+    updated: str = "2026-01-01T00:00:00-00:00"
+
+    def shown(self) -> dict[str, Any]:
+        return {
+            "alias": self.alias,
+            "name": self.name,
+            "description": self.description,
+            "updated": self.updated,
+            "links": [],
+        }
+
+
+EXTENSIONS = (
+    Extension("agent", "Agents", "The agents of the cloud's hosts"),
+    Extension("allowed-address-pairs", "Allowed address pairs", "Addresses that a port may use besides its own"),
+    Extension("availability_zone", "Availability zones", "Where agents are"),
+    Extension("binding", "Port binding", "Which host carries a port"),
+    Extension("empty-string-filtering", "Empty string filters", "A filter may be the empty string"),
+    Extension("ext-gw-mode", "Gateway mode", "Source NAT of a router's gateway on or off"),
+    Extension("external-net", "External networks", "Networks that routers use as their gateway"),
+    Extension("extra_dhcp_opt", "Extra DHCP options", "DHCP options of a port"),
+    Extension("extraroute", "Extra routes", "Static routes of a router"),
+    Extension("extraroute-atomic", "Single extra routes", "Add and remove single routes of a router"),
+    Extension("filter-validation", "Filter validation", "An unknown filter is an error"),
+    Extension("fip-port-details", "Floating IP port details", "A floating IP tells of its port"),
+    Extension("ip_allocation", "IP allocation", "How a port got its addresses"),
+    Extension("ip-substring-filtering", "IP substring filters", "Ports by a part of an address"),
+    Extension("net-mtu", "Network MTU", "The MTU of a network"),
+    Extension("net-mtu-writable", "Writable network MTU", "The MTU of a network can be set"),
+    Extension("network-ip-availability", "IP availability", "How many addresses of a network are in use"),
+    Extension("pagination", "Pagination", "Lists in pages"),
+    Extension("port-security", "Port security", "Anti-spoofing of a port on or off"),
+    Extension("project-id", "Project id", "project_id beside tenant_id"),
+    Extension("provider", "Provider networks", "The segment of a network"),
+    Extension("quota_details", "Quota details", "Quotas with their use"),
+    Extension("quotas", "Quotas", "Limits per project"),
+    Extension("revision-if-match", "If-Match", "Changes constrained to a revision"),
+    Extension("router", "Routers", "Routers and floating IPs"),
+    Extension("security-group", "Security groups", "What may reach a port"),
+    Extension("security-groups-normalized-cidr", "Normalized CIDR", "A rule's CIDR in its normal form"),
+    Extension("sorting", "Sorting", "Lists in an order"),
+    Extension("standard-attr-description", "Descriptions", "A description of every resource"),
+    Extension("standard-attr-revisions", "Revisions", "A revision number of every resource"),
+    Extension("standard-attr-tag", "Tags", "Tags of every resource"),
+    Extension("standard-attr-timestamp", "Timestamps", "When a resource was created and changed"),
+    Extension("subnet-service-types", "Subnet service types", "Subnets for ports of some owners"),
+)

@@ -1,0 +1,184 @@
+"""What the cloud is run with: quotas, use of addresses, extensions, availability zones, the objects at fault."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from heddle.api.http import Request, Response, Route, json_response
+from heddle.api.network.extensions import EXTENSIONS
+from heddle.api.services import Services
+from heddle.control import availability, quotas
+from heddle.control.context import Context
+from heddle.errors import BadRequest, Forbidden, NotFound
+from heddle.store.engine import Tx
+from heddle.store.query import hosts
+from heddle.store.query import quotas as quota_query
+
+
+def _allowed(services: Services, request: Request, rule: str, project_id: str) -> None:
+    values = {"project_id": project_id}
+    if not services.policy.allows(rule, request.caller, values.get):
+        raise Forbidden("PolicyNotAuthorized", f"(rule:{rule}) is disallowed by policy")
+
+
+def _context(services: Services, request: Request, tx: Tx) -> Context:
+    return Context(tx, request.caller, services.settings)
+
+
+# Quotas
+
+
+def list_quotas(services: Services, request: Request) -> Response:
+    """The projects whose limits were set."""
+    _allowed(services, request, "get_quota", "")
+    with services.store.read() as tx:
+        ctx = _context(services, request, tx)
+        found = [
+            {"project_id": id, "tenant_id": id, **quotas.limits(ctx, id)} for id in quota_query.projects_with_limits(tx)
+        ]
+    return json_response({"quotas": found})
+
+
+def show_own_project(services: Services, request: Request) -> Response:
+    """Whose quotas the caller would see without naming a project."""
+    id = request.caller.project_id
+    return json_response({"tenant": {"tenant_id": id, "project_id": id}})
+
+
+def show_quota(services: Services, request: Request) -> Response:
+    _allowed(services, request, "get_quota", request.params["id"])
+    with services.store.read() as tx:
+        return json_response({"quota": quotas.limits(_context(services, request, tx), request.params["id"])})
+
+
+def show_default_quota(services: Services, request: Request) -> Response:
+    _allowed(services, request, "get_quota", request.params["id"])
+    with services.store.read() as tx:
+        return json_response({"quota": quotas.defaults(_context(services, request, tx))})
+
+
+def show_quota_details(services: Services, request: Request) -> Response:
+    _allowed(services, request, "get_quota", request.params["id"])
+    with services.store.read() as tx:
+        return json_response({"quota": quotas.details(_context(services, request, tx), request.params["id"])})
+
+
+def update_quota(services: Services, request: Request) -> Response:
+    _allowed(services, request, "update_quota", request.params["id"])
+    wanted = request.member("quota")
+    for name in ("tenant_id", "project_id", "check_limit", "force"):
+        wanted.pop(name, None)
+
+    def work(tx: Tx) -> dict[str, int]:
+        return quotas.set_limits(_context(services, request, tx), request.params["id"], wanted)
+
+    return json_response({"quota": services.store.write(work, request.request_id)})
+
+
+def delete_quota(services: Services, request: Request) -> Response:
+    _allowed(services, request, "delete_quota", request.params["id"])
+    services.store.write(
+        lambda tx: quotas.reset(_context(services, request, tx), request.params["id"]), request.request_id
+    )
+    return Response(204)
+
+
+# Use of addresses
+
+
+def list_availability(services: Services, request: Request) -> Response:
+    wanted: dict[str, list[str]] = {}
+    for name, text in request.query():
+        if name not in ("network_id", "network_name", "project_id", "tenant_id", "ip_version", "fields"):
+            raise BadRequest("HTTPBadRequest", f"Invalid filters ['{name}']")
+        wanted.setdefault("project_id" if name == "tenant_id" else name, []).append(text)
+    fields = wanted.pop("fields", [])
+    with services.store.read() as tx:
+        condition = services.policy.condition("get_network_ip_availability", request.caller)
+        found = availability.of_networks(tx, condition, wanted)
+    shown = [{key: value for key, value in item.items() if not fields or key in fields} for item in found]
+    return json_response({"network_ip_availabilities": shown})
+
+
+def show_availability(services: Services, request: Request) -> Response:
+    with services.store.read() as tx:
+        condition = services.policy.condition("get_network_ip_availability", request.caller)
+        found = availability.of_networks(tx, condition, {"network_id": [request.params["id"]]})
+    if not found:
+        raise NotFound("NetworkNotFound", f"Network {request.params['id']} could not be found.")
+    return json_response({"network_ip_availability": found[0]})
+
+
+# Extensions and zones
+
+
+def list_extensions(services: Services, request: Request) -> Response:
+    return json_response({"extensions": [extension.shown() for extension in EXTENSIONS]})
+
+
+def show_extension(services: Services, request: Request) -> Response:
+    for extension in EXTENSIONS:
+        if extension.alias == request.params["id"]:
+            return json_response({"extension": extension.shown()})
+    raise NotFound("ExtensionNotFound", f"Extension with alias {request.params['id']} does not exist")
+
+
+def list_zones(services: Services, request: Request) -> Response:
+    with services.store.read() as tx:
+        agents = hosts.AGENTS.search(tx)
+    zones = {("router" if agent.role == "router" else "network", agent.availability_zone) for agent in agents}
+    found = [{"name": zone, "resource": kind, "state": "available"} for kind, zone in sorted(zones, key=str) if zone]
+    return json_response({"availability_zones": found})
+
+
+def list_faults(services: Services, request: Request) -> Response:
+    """What hosts could not realise, and how the hosts are."""
+    _allowed(services, request, "get_agent", "")
+    with services.store.read() as tx:
+        faults: list[dict[str, Any]] = [
+            {"host": f.host, "kind": f.kind, "id": f.id, "message": f.message, "since": f.since}
+            for f in hosts.faults(tx)
+        ]
+        shown = [
+            {
+                "name": host.name,
+                "datapath": host.datapath,
+                "tunnel_ip": host.tunnel_ip,
+                "bridge_mappings": host.bridge_mappings,
+                "heartbeat": host.heartbeat,
+                "revision": host.revision,
+                "drift": host.drift,
+                "failed": host.failed,
+            }
+            for host in hosts.every(tx)
+        ]
+    return json_response({"hosts": shown, "faults": faults})
+
+
+ROUTES = [
+    Route("GET", "/v2.0/extensions", list_extensions, "get_extension", summary="List extensions"),
+    Route("GET", "/v2.0/extensions/{id}", show_extension, "get_extension", summary="Show an extension"),
+    Route("GET", "/v2.0/availability_zones", list_zones, "get_availability_zone", summary="List availability zones"),
+    Route("GET", "/v2.0/quotas", list_quotas, "get_quota", summary="List the projects whose quotas were set"),
+    Route("GET", "/v2.0/quotas/tenant", show_own_project, "get_extension", summary="Whose quotas are meant"),
+    Route("GET", "/v2.0/quotas/{id}", show_quota, "get_quota", summary="Show the quotas of a project"),
+    Route("GET", "/v2.0/quotas/{id}/default", show_default_quota, "get_quota", summary="Show the default quotas"),
+    Route("GET", "/v2.0/quotas/{id}/details", show_quota_details, "get_quota", summary="Show quotas with their use"),
+    Route("PUT", "/v2.0/quotas/{id}", update_quota, "update_quota", summary="Set quotas of a project"),
+    Route("DELETE", "/v2.0/quotas/{id}", delete_quota, "delete_quota", 204, "Back to the default quotas"),
+    Route(
+        "GET",
+        "/v2.0/network-ip-availabilities",
+        list_availability,
+        "get_network_ip_availability",
+        summary="List the use of addresses",
+    ),
+    Route(
+        "GET",
+        "/v2.0/network-ip-availabilities/{id}",
+        show_availability,
+        "get_network_ip_availability",
+        summary="Show the use of a network's addresses",
+    ),
+    Route("GET", "/heddle/v1/hosts", list_faults, "get_agent", summary="Hosts, and what they could not realise"),
+]

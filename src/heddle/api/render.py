@@ -1,0 +1,57 @@
+"""From objects to what the caller reads: the attributes that they may see and asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache
+from operator import attrgetter
+from typing import Any
+
+from heddle.api.rights import Lookup, Rights
+from heddle.model.resource import FieldInfo, R, Resource
+from heddle.model.security_group import SecurityGroup, SecurityGroupRule
+
+Shape = Callable[[Any], dict[str, Any]]
+
+
+@cache
+def _shape(fields: tuple[FieldInfo, ...], wanted: frozenset[str]) -> Shape:
+    """How to turn an object into the dictionary of these fields (`wanted` empty: all of them)."""
+    names: list[tuple[str, str]] = []
+    for field in fields:
+        apis = [field.api, "tenant_id"] if field.api == "project_id" else [field.api]
+        names += [(field.name, api) for api in apis if not wanted or api in wanted]
+    if not names:
+        return lambda value: {}
+    if len(names) == 1:
+        name, api = names[0]
+        return lambda value: {api: getattr(value, name)}
+    keys = [api for _, api in names]
+    values = attrgetter(*(name for name, _ in names))
+    return lambda value: dict(zip(keys, values(value), strict=True))
+
+
+def render(rights: Rights[R], items: Sequence[R], wanted: Iterable[str], lookup: Lookup) -> list[dict[str, Any]]:
+    """The objects as the caller may read them; `wanted` are the attributes that they asked for, all if empty."""
+    chosen = frozenset(wanted)
+    shape = _shape(rights.visible_fields(), chosen)
+    rendered = [shape(item) for item in items]
+    if rights.sometimes():
+        rendered = [_shape(rights.fields_for(item, lookup), chosen)(item) for item in items]
+    if rights.model is SecurityGroup:
+        rule = Rights(rights.policy, rights.caller, SecurityGroupRule)
+        inner = _shape(rule.visible_fields(), frozenset())
+        for group in rendered:
+            if "security_group_rules" in group:
+                group["security_group_rules"] = [inner(item) for item in group["security_group_rules"]]
+    return rendered
+
+
+def render_one(rights: Rights[R], item: R, wanted: Iterable[str], lookup: Lookup) -> dict[str, Any]:
+    return render(rights, [item], wanted, lookup)[0]
+
+
+def visible_names(model: type[Resource], fields: Sequence[FieldInfo]) -> list[str]:
+    """The attributes of a resource by the names in answers."""
+    names = [field.api for field in fields]
+    return [*names, "tenant_id"] if "project_id" in names else names

@@ -1,0 +1,87 @@
+"""The table of contents of the API: every method and path, the function that answers, and its policy rule.
+
+`heddle routes` prints it.  A path is looked up by its parts, so that finding a route costs the same however many
+there are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from heddle.api import health, openapi
+from heddle.api.http import Route
+from heddle.api.identity.routes import ROUTES as IDENTITY_ROUTES
+from heddle.api.network import operation, router_actions, tags, versions
+from heddle.api.network.collections import EVERY, TAGGED
+
+ROUTES: list[Route] = [
+    *health.ROUTES,
+    *openapi.routes(lambda: ROUTES),
+    *versions.ROUTES,
+    *(route for collection in EVERY for route in collection.routes()),
+    *router_actions.ROUTES,
+    *(route for collection in TAGGED for route in tags.routes_of(collection)),
+    *operation.ROUTES,
+    *IDENTITY_ROUTES,
+]
+
+
+@dataclass(slots=True)
+class _Node:
+    children: dict[str, _Node] = field(default_factory=dict)
+    variable: _Node | None = None
+    name: str = ""
+    methods: dict[str, Route] = field(default_factory=dict)
+    names: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+class Router:
+    """Finds the route of a path.  Raises `ValueError` for two routes of the same method and path."""
+
+    def __init__(self, routes: list[Route]) -> None:
+        self._root = _Node()
+        for route in routes:
+            self._add(route)
+
+    def _add(self, route: Route) -> None:
+        node = self._root
+        names: list[str] = []
+        for part in _parts(route.path):
+            if part.startswith("{"):
+                names.append(part[1:-1])
+                node.variable = node.variable or _Node()
+                node = node.variable
+            else:
+                node = node.children.setdefault(part, _Node())
+        if route.method in node.methods:
+            raise ValueError(f"two routes for {route.method} {route.path}")
+        node.methods[route.method] = route
+        node.names[route.method] = tuple(names)
+
+    def find(self, method: str, parts: list[str]) -> tuple[Route | None, dict[str, str], list[str]]:
+        """The route, the variable parts, and the methods that the path has (none: there is no such path)."""
+        found = self._walk(self._root, parts, 0, [])
+        if found is None:
+            return None, {}, []
+        node, values = found
+        wanted = "GET" if method == "HEAD" and "HEAD" not in node.methods else method
+        route = node.methods.get(wanted)
+        if route is None:
+            return None, {}, sorted(node.methods)
+        return route, dict(zip(node.names[wanted], values, strict=True)), sorted(node.methods)
+
+    def _walk(self, node: _Node, parts: list[str], place: int, values: list[str]) -> tuple[_Node, list[str]] | None:
+        if place == len(parts):
+            return (node, values) if node.methods else None
+        child = node.children.get(parts[place])
+        if child is not None:
+            found = self._walk(child, parts, place + 1, values)
+            if found is not None:
+                return found
+        if node.variable is not None and parts[place]:
+            return self._walk(node.variable, parts, place + 1, [*values, parts[place]])
+        return None
+
+
+def _parts(path: str) -> list[str]:
+    return path.strip("/").split("/") if path.strip("/") else []

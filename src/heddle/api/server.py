@@ -1,0 +1,118 @@
+"""The server process: the application behind an HTTP server, the bus, and the regular chores."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+from collections.abc import Callable
+from types import FrameType
+
+from waitress.server import create_server
+
+from heddle.api.app import App
+from heddle.api.auth import EmbeddedAuth
+from heddle.api.policy import Policy
+from heddle.api.services import Services
+from heddle.bus.base import ServerBus
+from heddle.bus.local import LocalServerBus
+from heddle.config import Settings
+from heddle.control import reports, sync
+from heddle.errors import ConfigError
+from heddle.store import changes, migrate
+from heddle.store.engine import Store
+from heddle.view.compile import Compiler
+from heddle.view.types import FetchReply, FetchRequest, ReportReply, ReportRequest
+
+log = logging.getLogger(__name__)
+
+KEEP_REVISIONS = 100_000
+CHORE_SECONDS = 300.0
+
+
+class AgentCalls:
+    """What agents ask over the bus."""
+
+    def __init__(self, store: Store, settings: Settings) -> None:
+        self._store, self._settings = store, settings
+        self._compiler = Compiler()
+
+    def fetch(self, request: FetchRequest) -> FetchReply:
+        return sync.fetch(self._store, self._compiler, request)
+
+    def report(self, request: ReportRequest) -> ReportReply:
+        return reports.report(self._store, self._settings, request)
+
+
+def open_store(settings: Settings) -> Store:
+    """The database, at this program's schema."""
+    store = Store(settings.database_url, settings.database.pool)
+    migrate.upgrade(store)
+    return store
+
+
+def make_app(settings: Settings, store: Store) -> App:
+    """The application on a database.  Raises `ConfigError`."""
+    if settings.identity.auth != "embedded":
+        raise ConfigError(f"identity.auth = '{settings.identity.auth}' is not supported: use 'embedded'")
+    auth = EmbeddedAuth(store, settings)
+    return App(Services(settings, store, Policy(settings.identity.policy_file), auth))
+
+
+def serve(settings: Settings, ready: Callable[[], None]) -> None:
+    """Answer requests until SIGTERM.  `ready` is called when the first one can come."""
+    store = open_store(settings)
+    app = make_app(settings, store)
+    bus: ServerBus = LocalServerBus(settings.bus_socket)
+    store.on_commit = bus.wake
+    bus.start(AgentCalls(store, settings))
+    try:
+        server = create_server(
+            app,
+            host=settings.server.listen,
+            port=settings.server.port,
+            threads=settings.server.threads,
+            max_request_body_size=2 * settings.server.max_body,
+            ident=None,
+            clear_untrusted_proxy_headers=True,
+            channel_timeout=300,
+            connection_limit=1000,
+        )
+    except OSError as error:
+        where = f"{settings.server.listen}:{settings.server.port}"
+        raise ConfigError(f"cannot listen on {where}: {error.strerror}; set server.listen and server.port") from error
+    stopping = threading.Event()
+    _stop_on_signal(server.close, stopping)
+    threading.Thread(target=_chores, args=(store, stopping), name="chores", daemon=True).start()
+    log.info("server ready url=%s database=%s", settings.public_url, store.engine.dialect.name)
+    ready()
+    try:
+        server.run()
+    except OSError:
+        if not stopping.is_set():
+            raise
+    finally:
+        stopping.set()
+        bus.stop()
+        store.close()
+        log.info("server stopped")
+
+
+def _stop_on_signal(close: Callable[[], None], stopping: threading.Event) -> None:
+    def stop(number: int, frame: FrameType | None) -> None:
+        stopping.set()
+        raise SystemExit(0)
+
+    del close
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+
+
+def _chores(store: Store, stopping: threading.Event) -> None:
+    while not stopping.wait(CHORE_SECONDS):
+        try:
+            gone = store.write(lambda tx: changes.forget_tombstones(tx.conn, KEEP_REVISIONS))
+            if gone:
+                log.info("tombstones thrown away count=%d", gone)
+        except Exception:
+            log.exception("chore failed")

@@ -1,0 +1,34 @@
+"""Agents, as administrators see and steer them."""
+
+from __future__ import annotations
+
+import time
+
+import msgspec
+
+from heddle.control.context import Context
+from heddle.control.news import assignment_news
+from heddle.errors import Conflict
+from heddle.model.agent import ALIVE_SECONDS, Agent
+from heddle.model.resource import Draft
+from heddle.store.query import hosts
+
+
+def update_agent(ctx: Context, old: Agent, draft: Draft[Agent]) -> Agent:
+    """Change the description, or whether the agent is given new objects to serve."""
+    new = msgspec.structs.replace(draft.value)
+    hosts.AGENTS.update(ctx.tx, old, new)
+    return new
+
+
+def delete_agent(ctx: Context, agent: Agent) -> None:
+    """Forget a dead agent; what it served is free to be served elsewhere.  Raises `Conflict` for a live one."""
+    if time.time() - agent.heartbeat <= ALIVE_SECONDS:
+        raise Conflict(
+            "AgentInUse", f"Agent {agent.id} is alive on host {agent.host}: stop it before its record is deleted."
+        )
+    for role, object_id in hosts.assigned(ctx.tx, agent.host):
+        if role == agent.role:
+            gone = hosts.unassign(ctx.tx, role, object_id)
+            assignment_news(ctx.tx, role, object_id, (), gone)
+    hosts.AGENTS.delete(ctx.tx, agent.id)

@@ -1,0 +1,228 @@
+"""Which addresses a port gets, and taking them.
+
+A port that asks for nothing gets one IPv4 address and one stateful IPv6 address, if the network has subnets that
+give them out, and an address of every subnet whose hosts make their own (EUI-64).  What is asked for by
+subnet or address is checked against the subnets of the network.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Sequence
+
+import msgspec
+
+from heddle.control import ipam
+from heddle.control.context import Context
+from heddle.control.news import port_news
+from heddle.errors import BadRequest, Conflict
+from heddle.model.network import Network
+from heddle.model.port import DHCP, ROUTER_GATEWAY, ROUTER_INTERFACE, Port
+from heddle.model.subnet import Subnet
+from heddle.model.values import FixedIp
+from heddle.network_types.base import refuse
+from heddle.store.query import addresses
+from heddle.store.query import ports as port_query
+from heddle.store.query.addresses import Allocation
+
+# Owners whose addresses do not follow their MAC address.
+_NO_AUTO = (ROUTER_INTERFACE, ROUTER_GATEWAY)
+
+
+class Allocator:
+    """Takes addresses for ports of one network; `reserve` takes those of many ports at once."""
+
+    def __init__(self, ctx: Context, network: Network, subnets: Sequence[Subnet]) -> None:
+        self.ctx, self.network, self.subnets = ctx, network, subnets
+        self._stock: dict[str, list[int]] = {}
+
+    def reserve(self, owners: Sequence[str]) -> None:
+        """Take ahead what ports of these owners that ask for nothing will need."""
+        for version in (4, 6):
+            counts: dict[str, int] = {}
+            for owner in owners:
+                chosen = ipam.candidates(self.subnets, owner, version)
+                if chosen:
+                    counts[chosen[0].id] = counts.get(chosen[0].id, 0) + 1
+            for subnet_id, count in counts.items():
+                self._stock[subnet_id] = addresses.take_lowest(self.ctx.tx, subnet_id, count)
+
+    def allocate(self, port: Port, wanted: Sequence[FixedIp] | None) -> list[FixedIp]:
+        """Take addresses for a port; `wanted` None: it asks for nothing.  Raises `BadRequest`, `Conflict`."""
+        if wanted is None:
+            found = [self._any(ipam.candidates(self.subnets, port.device_owner, version)) for version in (4, 6)]
+            fixed_ips = [fixed_ip for fixed_ip in found if fixed_ip is not None]
+        else:
+            fixed_ips = [self._wanted(port, item) for item in wanted]
+            if len(fixed_ips) > self.ctx.settings.network.max_fixed_ips_per_port and port.device_owner != DHCP:
+                raise refuse("Exceeded maximum amount of fixed ips per port")
+        if port.device_owner not in _NO_AUTO and wanted != []:
+            fixed_ips += self._auto(port, {fixed_ip.subnet_id for fixed_ip in fixed_ips})
+        return fixed_ips
+
+    def _any(self, subnets: Sequence[Subnet]) -> FixedIp | None:
+        """An address of the first subnet that has one; None without subnets."""
+        for subnet in subnets:
+            number = self._take(subnet.id)
+            if number is not None:
+                return FixedIp(subnet.id, _text(number, subnet.ip_version))
+        if subnets:
+            raise Conflict(
+                "IpAddressGenerationFailure", f"No more IP addresses available on network {self.network.id}."
+            )
+        return None
+
+    def _take(self, subnet_id: str) -> int | None:
+        stock = self._stock.get(subnet_id) or addresses.take_lowest(self.ctx.tx, subnet_id, 1)
+        return stock.pop(0) if stock else None
+
+    def _wanted(self, port: Port, wanted: FixedIp) -> FixedIp:
+        subnet = self._subnet_of(wanted)
+        auto = ipam.is_auto_address(subnet) and port.device_owner not in (*_NO_AUTO, DHCP)
+        if not wanted.ip_address:
+            if auto:
+                return self._claim(subnet, ipam.eui64_address(subnet.cidr, port.mac_address))
+            number = self._take(subnet.id)
+            if number is None:
+                raise Conflict(
+                    "IpAddressGenerationFailure",
+                    f"No more IP addresses available on subnet {subnet.id} of network {self.network.id}.",
+                )
+            return FixedIp(subnet.id, _text(number, subnet.ip_version))
+        if auto and wanted.ip_address != ipam.eui64_address(subnet.cidr, port.mac_address):
+            raise BadRequest(
+                "AllocationOnAutoAddressSubnet",
+                f"IPv6 address {wanted.ip_address} cannot be directly assigned to a port on subnet {subnet.id} as the subnet is configured for automatic addresses",
+            )
+        return self._claim(subnet, wanted.ip_address)
+
+    def _subnet_of(self, wanted: FixedIp) -> Subnet:
+        if wanted.subnet_id:
+            for subnet in self.subnets:
+                if subnet.id == wanted.subnet_id:
+                    _check_inside(subnet, wanted.ip_address)
+                    return subnet
+            raise refuse(
+                f"Failed to create port on network {self.network.id}, because fixed_ips included invalid subnet {wanted.subnet_id}"
+            )
+        address = ipaddress.ip_address(wanted.ip_address)
+        for subnet in self.subnets:
+            if address in ipaddress.ip_network(subnet.cidr):
+                _check_inside(subnet, wanted.ip_address)
+                return subnet
+        raise BadRequest(
+            "InvalidIpForNetwork",
+            f"IP address {wanted.ip_address} is not a valid IP for any of the subnets on the specified network.",
+        )
+
+    def _claim(self, subnet: Subnet, ip_address: str) -> FixedIp:
+        """Take one given address."""
+        number = int(ipaddress.ip_address(ip_address))
+        stock = self._stock.get(subnet.id, [])
+        if number in stock:
+            stock.remove(number)
+        elif not addresses.take_given(self.ctx.tx, subnet.id, number) and addresses.is_taken(
+            self.ctx.tx, subnet.id, ip_address
+        ):
+            raise Conflict(
+                "IpAddressAlreadyAllocated", f"IP address {ip_address} already allocated in subnet {subnet.id}"
+            )
+        return FixedIp(subnet.id, ip_address)
+
+    def _auto(self, port: Port, have: set[str]) -> list[FixedIp]:
+        return [
+            self._claim(subnet, ipam.eui64_address(subnet.cidr, port.mac_address))
+            for subnet in self.subnets
+            if ipam.is_auto_address(subnet) and subnet.id not in have
+        ]
+
+
+def _text(number: int, version: int) -> str:
+    return str(ipaddress.IPv4Address(number) if version == 4 else ipaddress.IPv6Address(number))
+
+
+def _check_inside(subnet: Subnet, ip_address: str) -> None:
+    if not ip_address:
+        return
+    low, high = ipam.usable(ipaddress.ip_network(subnet.cidr))
+    address = ipaddress.ip_address(ip_address)
+    if address.version != subnet.ip_version or not low <= int(address) <= high:
+        raise BadRequest("InvalidIpForSubnet", f"IP address {ip_address} is not a valid IP for the specified subnet.")
+
+
+def store_allocations(ctx: Context, ports: Sequence[Port]) -> None:
+    """Write the addresses of ports."""
+    addresses.insert_allocations(
+        ctx.tx,
+        [
+            Allocation(fixed_ip.subnet_id, fixed_ip.ip_address, port.id, port.network_id, position)
+            for port in ports
+            for position, fixed_ip in enumerate(port.fixed_ips)
+        ],
+    )
+
+
+def release(ctx: Context, fixed_ips: Sequence[FixedIp], subnets: Sequence[Subnet]) -> None:
+    """Give addresses back."""
+    by_id = {subnet.id: subnet for subnet in subnets}
+    for fixed_ip in fixed_ips:
+        addresses.delete_allocation(ctx.tx, fixed_ip.subnet_id, fixed_ip.ip_address)
+        number = int(ipaddress.ip_address(fixed_ip.ip_address))
+        subnet = by_id.get(fixed_ip.subnet_id)
+        if subnet and any(first <= number <= last for first, last in ipam.pool_runs(subnet.allocation_pools)):
+            addresses.give_back(ctx.tx, subnet.id, number)
+
+
+def reallocate(
+    ctx: Context, network: Network, subnets: Sequence[Subnet], port: Port, wanted: Sequence[FixedIp]
+) -> list[FixedIp]:
+    """Change a port's addresses to those wanted; those that it has and still wants stay.  Returns the new ones."""
+    left = list(port.fixed_ips)
+    kept: list[FixedIp | None] = []
+    for item in wanted:
+        match = next((f for f in left if _satisfies(f, item)), None)
+        if match is not None:
+            left.remove(match)
+        kept.append(match)
+    automatic = {subnet.id for subnet in subnets if ipam.is_auto_address(subnet)}
+    stay = [] if wanted == [] else [f for f in left if f.subnet_id in automatic]
+    release(ctx, [f for f in left if f not in stay], subnets)
+    allocator = Allocator(ctx, network, subnets)
+    ask = [item for item, match in zip(wanted, kept, strict=True) if match is None]
+    probe = msgspec.structs.replace(port)
+    fresh = iter([allocator._wanted(probe, item) for item in ask])
+    fixed_ips = [match if match is not None else next(fresh) for match in kept] + stay
+    if len(fixed_ips) > ctx.settings.network.max_fixed_ips_per_port and port.device_owner != DHCP:
+        raise refuse("Exceeded maximum amount of fixed ips per port")
+    for fixed_ip in (f for f in port.fixed_ips if f in fixed_ips):
+        addresses.delete_allocation(ctx.tx, fixed_ip.subnet_id, fixed_ip.ip_address)
+    return fixed_ips
+
+
+def _satisfies(have: FixedIp, wanted: FixedIp) -> bool:
+    return wanted.subnet_id in ("", have.subnet_id) and wanted.ip_address in ("", have.ip_address)
+
+
+def _save(ctx: Context, old: Port, fixed_ips: list[FixedIp]) -> None:
+    new = msgspec.structs.replace(old, fixed_ips=fixed_ips, revision_number=old.revision_number + 1, updated_at=ctx.now)
+    port_query.PORTS.update(ctx.tx, old, new)
+    port_news(ctx.tx, new, old)
+
+
+def add_auto_addresses(ctx: Context, network: Network, subnet: Subnet) -> None:
+    """A subnet whose hosts make their own addresses is new: the ports that are there have one now."""
+    for port in port_query.of_network(ctx.tx, network.id):
+        if port.device_owner in (*_NO_AUTO, DHCP):
+            continue
+        fixed_ip = FixedIp(subnet.id, ipam.eui64_address(subnet.cidr, port.mac_address))
+        row = Allocation(subnet.id, fixed_ip.ip_address, port.id, network.id, len(port.fixed_ips))
+        addresses.insert_allocations(ctx.tx, [row])
+        _save(ctx, port, [*port.fixed_ips, fixed_ip])
+
+
+def drop_subnet(ctx: Context, port: Port, subnet: Subnet) -> None:
+    """Take a subnet's addresses from a port."""
+    gone = [fixed_ip for fixed_ip in port.fixed_ips if fixed_ip.subnet_id == subnet.id]
+    for fixed_ip in gone:
+        addresses.delete_allocation(ctx.tx, subnet.id, fixed_ip.ip_address)
+    _save(ctx, port, [fixed_ip for fixed_ip in port.fixed_ips if fixed_ip not in gone])

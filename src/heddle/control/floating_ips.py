@@ -1,0 +1,163 @@
+"""Floating IPs: an address of an external network, and the port behind a router that it reaches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from heddle.control import associations, ports, quotas
+from heddle.control.context import Context, new_id
+from heddle.control.lookup import need
+from heddle.control.news import floating_ip_news
+from heddle.errors import BadRequest, Conflict, NotFound
+from heddle.model.floating_ip import FloatingIp
+from heddle.model.port import FLOATING_IP, ROUTER_INTERFACE, Port
+from heddle.model.resource import Draft
+from heddle.model.values import FixedIp
+from heddle.store.query import floating_ips as q
+from heddle.store.query import networks as network_query
+from heddle.store.query import ports as port_query
+from heddle.store.query import routers as router_query
+from heddle.store.query import subnets as subnet_query
+
+
+def create_floating_ips(ctx: Context, drafts: Sequence[Draft[FloatingIp]]) -> list[FloatingIp]:
+    """Raises `BadRequest`, `NotFound`, `Conflict` (OverQuota, address in use, no address left)."""
+    return [_create(ctx, draft) for draft in drafts]
+
+
+def _create(ctx: Context, draft: Draft[FloatingIp]) -> FloatingIp:
+    quotas.take(ctx, draft.value.project_id, "floatingip")
+    value = msgspec.structs.replace(draft.value, id=new_id(), revision_number=1, created_at=ctx.now, updated_at=ctx.now)
+    network = need(ctx, network_query.NETWORKS, value.floating_network_id)
+    if not network.router_external:
+        raise BadRequest("BadRequest", f"Bad floatingip request: Network {network.id} is not a valid external network.")
+    subnets = subnet_query.of_network(ctx.tx, network.id)
+    subnets = [subnet for subnet in subnets if subnet.ip_version == 4]
+    if not subnets:
+        raise BadRequest(
+            "BadRequest", f"Bad floatingip request: Network {network.id} does not contain any IPv4 subnet."
+        )
+    wanted = [FixedIp(value.subnet_id or "", value.floating_ip_address or "")]
+    asks = bool(value.subnet_id or value.floating_ip_address)
+    port = ports.own_port(
+        ctx,
+        network,
+        owner=FLOATING_IP,
+        device_id=value.id,
+        project_id="",
+        host="",
+        fixed_ips=wanted if asks else None,
+    )
+    value.floating_ip_address = port.fixed_ips[0].ip_address
+    value.floating_port_id = port.id
+    if value.port_id:
+        _associate(ctx, value)
+    elif value.fixed_ip_address:
+        raise BadRequest(
+            "BadRequest", "Bad floatingip request: fixed_ip_address cannot be specified without a port_id."
+        )
+    q.FLOATING_IPS.insert(ctx.tx, [value])
+    floating_ip_news(ctx.tx, value)
+    return _again(ctx, value)
+
+
+def update_floating_ip(ctx: Context, old: FloatingIp, draft: Draft[FloatingIp]) -> FloatingIp:
+    """Raises `BadRequest`, `NotFound`, `Conflict` like `create_floating_ips`."""
+    new = msgspec.structs.replace(draft.value, revision_number=old.revision_number + 1, updated_at=ctx.now)
+    if {"port_id", "fixed_ip_address"} & draft.given:
+        if not new.port_id:
+            if "fixed_ip_address" in draft.given and new.fixed_ip_address and "port_id" not in draft.given:
+                raise BadRequest(
+                    "BadRequest", "Bad floatingip request: fixed_ip_address cannot be specified without a port_id."
+                )
+            new.router_id, new.fixed_ip_address, new.status = None, None, "DOWN"
+        else:
+            if "fixed_ip_address" not in draft.given and new.port_id != old.port_id:
+                new.fixed_ip_address = None
+            _associate(ctx, new)
+            if (new.port_id, new.fixed_ip_address, new.router_id) != (old.port_id, old.fixed_ip_address, old.router_id):
+                new.status = "DOWN"
+    q.FLOATING_IPS.update(ctx.tx, old, new)
+    floating_ip_news(ctx.tx, new, old)
+    return _again(ctx, new)
+
+
+def delete_floating_ip(ctx: Context, floating_ip: FloatingIp) -> None:
+    if floating_ip.port_id:
+        associations.disassociate(ctx, floating_ip)
+    q.FLOATING_IPS.delete(ctx.tx, floating_ip.id)
+    port = port_query.PORTS.get(ctx.tx, floating_ip.floating_port_id)
+    if port is not None:
+        ports.delete_port(ctx, port, own=True)
+    quotas.give_back(ctx, floating_ip.project_id, "floatingip")
+
+
+def _associate(ctx: Context, floating_ip: FloatingIp) -> None:
+    """Fill in the fixed address and the router through which the port is reached."""
+    port = need(ctx, port_query.PORTS, floating_ip.port_id or "")
+    fixed_ip = _choose_fixed_ip(floating_ip, port)
+    for other in q.of_port(ctx.tx, port.id):
+        if (
+            other.id != floating_ip.id
+            and other.fixed_ip_address == fixed_ip.ip_address
+            and other.floating_network_id == floating_ip.floating_network_id
+        ):
+            raise Conflict(
+                "FloatingIPPortAlreadyAssociated",
+                f"Cannot associate floating IP {floating_ip.floating_ip_address} ({floating_ip.floating_port_id}) with port {port.id} using fixed IP {fixed_ip.ip_address}, as that fixed IP already has a floating IP on external network {floating_ip.floating_network_id}.",
+            )
+    floating_ip.fixed_ip_address = fixed_ip.ip_address
+    floating_ip.router_id = _router_of(ctx, floating_ip, port, fixed_ip)
+
+
+def _choose_fixed_ip(floating_ip: FloatingIp, port: Port) -> FixedIp:
+    ipv4 = [fixed_ip for fixed_ip in port.fixed_ips if ":" not in fixed_ip.ip_address]
+    if floating_ip.fixed_ip_address:
+        for fixed_ip in ipv4:
+            if fixed_ip.ip_address == floating_ip.fixed_ip_address:
+                return fixed_ip
+        raise BadRequest(
+            "BadRequest",
+            f"Bad floatingip request: Port {port.id} does not have fixed ip {floating_ip.fixed_ip_address}.",
+        )
+    if not ipv4:
+        raise BadRequest(
+            "BadRequest",
+            f"Bad floatingip request: Cannot add floating IP to port {port.id} that has no fixed IPv4 addresses.",
+        )
+    if len(ipv4) > 1:
+        raise BadRequest(
+            "BadRequest",
+            f"Bad floatingip request: Port {port.id} has multiple fixed IPv4 addresses. Must provide a specific IPv4 address when assigning a floating IP.",
+        )
+    return ipv4[0]
+
+
+def _router_of(ctx: Context, floating_ip: FloatingIp, port: Port, fixed_ip: FixedIp) -> str:
+    interfaces = [
+        interface
+        for interface in port_query.interfaces_on_network(ctx.tx, port.network_id, ROUTER_INTERFACE)
+        if any(f.subnet_id == fixed_ip.subnet_id for f in interface.fixed_ips)
+    ]
+    found = router_query.with_gateway_on(ctx.tx, floating_ip.floating_network_id, [i.device_id for i in interfaces])
+    if not found:
+        raise NotFound(
+            "ExternalGatewayForFloatingIPNotFound",
+            f"External network {floating_ip.floating_network_id} is not reachable from subnet {fixed_ip.subnet_id}. Therefore, cannot associate Port {port.id} with a Floating IP.",
+        )
+    subnet = subnet_query.SUBNETS.get(ctx.tx, fixed_ip.subnet_id)
+    gateway = subnet.gateway_ip if subnet else None
+    for interface in interfaces:
+        if any(f.ip_address == gateway for f in interface.fixed_ips):
+            for router in found:
+                if router.id == interface.device_id:
+                    return router.id
+    return found[0].id
+
+
+def _again(ctx: Context, floating_ip: FloatingIp) -> FloatingIp:
+    found = q.FLOATING_IPS.get(ctx.tx, floating_ip.id)
+    assert found is not None
+    return found

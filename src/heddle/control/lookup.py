@@ -1,0 +1,38 @@
+"""Finding what a request names: there, and visible to the caller, or not found."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from heddle.control.context import Context
+from heddle.errors import NotFound
+from heddle.model.resource import Resource
+from heddle.store.query.records import Records
+
+R = TypeVar("R", bound=Resource)
+
+TITLES = {
+    "network": "Network",
+    "subnet": "Subnet",
+    "port": "Port",
+    "router": "Router",
+    "floatingip": "FloatingIP",
+    "security_group": "SecurityGroup",
+    "security_group_rule": "SecurityGroupRule",
+    "agent": "Agent",
+}
+
+
+def not_found(model: type[Resource], id: str) -> NotFound:
+    title = TITLES.get(model.member, model.member)
+    return NotFound(f"{title}NotFound", f"{title} {id} could not be found.")
+
+
+def need(ctx: Context, records: Records[R], id: str, *, lock: bool = False) -> R:
+    """The object, if the caller may see it.  Raises `NotFound`."""
+    found = records.get(ctx.tx, id, ctx.visible(records.model))
+    if found is not None and lock:
+        found = records.lock(ctx.tx, id)
+    if found is None:
+        raise not_found(records.model, id)
+    return found

@@ -1,0 +1,103 @@
+"""Which scopes a change concerns: what is noted when an object is new, other than before, or gone.
+
+Every verb ends with these; the agents that have one of the scopes are told (see `view/types.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from heddle.model.floating_ip import FloatingIp
+from heddle.model.network import Network
+from heddle.model.port import Port
+from heddle.model.resource import fields_of
+from heddle.model.router import Router
+from heddle.model.subnet import Subnet
+from heddle.store.engine import Tx
+from heddle.view.types import CLOUD, group_scope, host_scope, network_scope, router_scope
+
+# What of a port travels to hosts; a change of anything else is no news.
+_TRAVELS = (
+    "admin_state_up",
+    "mac_address",
+    "fixed_ips",
+    "allowed_address_pairs",
+    "extra_dhcp_opts",
+    "security_groups",
+    "port_security_enabled",
+    "dns_name",
+    "device_id",
+    "device_owner",
+    "binding_host_id",
+)
+assert set(_TRAVELS) <= set(fields_of(Port))
+
+
+def port_news(tx: Tx, port: Port, old: Port | None = None) -> None:
+    """A port is new, or other than `old`."""
+    if old is not None and all(getattr(port, name) == getattr(old, name) for name in _TRAVELS):
+        return
+    _port(tx, port, old, gone=False)
+
+
+def port_gone(tx: Tx, port: Port) -> None:
+    _port(tx, port, port, gone=True)
+
+
+def _port(tx: Tx, port: Port, old: Port | None, *, gone: bool) -> None:
+    now_host = set() if gone else _host(port)
+    tx.change("port", port.id, now_host, (_host(old) if old else set()) - now_host)
+    network = {network_scope(port.network_id)}
+    tx.change("neighbour", port.id, set() if gone else network, network if gone else ())
+    groups = set() if gone else _groups(port)
+    for group in groups:
+        tx.change("member", f"{group}/{port.id}", (group_scope(group),))
+    for group in (_groups(old) if old else set()) - groups:
+        tx.change("member", f"{group}/{port.id}", (), (group_scope(group),))
+
+
+def _host(port: Port) -> set[str]:
+    return {host_scope(port.binding_host_id)} if port.binding_host_id else set()
+
+
+def _groups(port: Port) -> set[str]:
+    return set(port.security_groups) if port.port_security_enabled else set()
+
+
+def network_news(tx: Tx, network: Network, *, gone: bool = False) -> None:
+    _note(tx, "network", network.id, network_scope(network.id), gone)
+
+
+def subnet_news(tx: Tx, subnet: Subnet, *, gone: bool = False) -> None:
+    _note(tx, "subnet", subnet.id, network_scope(subnet.network_id), gone)
+
+
+def group_news(tx: Tx, group_id: str, *, gone: bool = False) -> None:
+    """A security group or one of its rules changed."""
+    _note(tx, "group", group_id, group_scope(group_id), gone)
+
+
+def router_news(tx: Tx, router: Router, *, gone: bool = False) -> None:
+    _note(tx, "router", router.id, router_scope(router.id), gone)
+
+
+def floating_ip_news(tx: Tx, new: FloatingIp | None, old: FloatingIp | None = None) -> None:
+    """A floating IP reaches a port behind a router, another than before, or none any more."""
+    now = {router_scope(new.router_id)} if new and new.router_id else set()
+    before = {router_scope(old.router_id)} if old and old.router_id else set()
+    floating_ip = new or old
+    if floating_ip is not None:
+        tx.change("floating_ip", floating_ip.id, now, before - now)
+
+
+def assignment_news(tx: Tx, role: str, object_id: str, hosts: Iterable[str], gone: Iterable[str] = ()) -> None:
+    """Hosts serve a router or the DHCP of a network, or no longer."""
+    tx.change("assignment", f"{role}/{object_id}", map(host_scope, hosts), map(host_scope, gone))
+
+
+def host_news(tx: Tx, host: str) -> None:
+    _note(tx, "host", host, CLOUD, False)
+
+
+def _note(tx: Tx, kind: str, id: str, scope: str, gone: bool) -> None:
+    tx.change(kind, id, () if gone else (scope,), (scope,) if gone else ())

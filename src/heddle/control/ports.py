@@ -1,0 +1,213 @@
+"""Ports: created with addresses, groups and a binding; changed; deleted."""
+
+from __future__ import annotations
+
+import secrets
+from collections import Counter
+from collections.abc import Sequence
+
+import msgspec
+
+from heddle.control import allocation, associations, binding, quotas, security_groups
+from heddle.control.context import Context, new_id
+from heddle.control.lookup import need
+from heddle.control.news import port_gone, port_news
+from heddle.errors import BadRequest, Conflict
+from heddle.model.network import Network
+from heddle.model.port import DHCP, FLOATING_IP, ROUTER_GATEWAY, ROUTER_INTERFACE, Port
+from heddle.model.resource import Draft
+from heddle.model.subnet import Subnet
+from heddle.model.values import AddressPair, FixedIp
+from heddle.store.query import networks as network_query
+from heddle.store.query import ports as q
+from heddle.store.query import subnets as subnet_query
+
+OWN = (DHCP, ROUTER_INTERFACE, ROUTER_GATEWAY, FLOATING_IP)
+
+
+def create_ports(ctx: Context, drafts: Sequence[Draft[Port]]) -> list[Port]:
+    """Create ports, all or none.  Raises `BadRequest`, `NotFound`, `Conflict` (OverQuota, address or MAC in use)."""
+    for project_id, count in Counter(draft.value.project_id for draft in drafts).items():
+        if project_id:
+            quotas.take(ctx, project_id, "port", count)
+    networks = {id: need(ctx, network_query.NETWORKS, id) for id in {draft.value.network_id for draft in drafts}}
+    subnets = subnet_query.of_networks(ctx.tx, list(networks))
+    created: dict[int, Port] = {}
+    for network in networks.values():
+        own = [draft for draft in drafts if draft.value.network_id == network.id]
+        created |= dict(zip(map(id, own), _on_network(ctx, network, subnets[network.id], own), strict=True))
+    ports = [created[id(draft)] for draft in drafts]
+    q.PORTS.insert(ctx.tx, ports)
+    allocation.store_allocations(ctx, ports)
+    q.set_groups(ctx.tx, ports, fresh=True)
+    for port in ports:
+        port_news(ctx.tx, port)
+    return ports
+
+
+def _on_network(ctx: Context, network: Network, subnets: Sequence[Subnet], drafts: Sequence[Draft[Port]]) -> list[Port]:
+    allocator = allocation.Allocator(ctx, network, subnets)
+    allocator.reserve([draft.value.device_owner for draft in drafts if _asks_nothing(draft)])
+    macs = _choose_macs(ctx, network, drafts)
+    ports = []
+    for draft, mac in zip(drafts, macs, strict=True):
+        port = msgspec.structs.replace(
+            draft.value, id=new_id(), mac_address=mac, revision_number=1, created_at=ctx.now, updated_at=ctx.now
+        )
+        port.extra_dhcp_opts = port.extra_dhcp_opts or []
+        _set_security(ctx, network, port, draft.given)
+        wanted = None if _asks_nothing(draft) else draft.value.fixed_ips
+        port.fixed_ips = allocator.allocate(port, wanted)
+        port.ip_allocation = "immediate" if port.fixed_ips or wanted is None else "none"
+        port.allowed_address_pairs = _complete_pairs(ctx, port)
+        binding.bind(ctx, port, network)
+        ports.append(port)
+    return ports
+
+
+def _asks_nothing(draft: Draft[Port]) -> bool:
+    return "fixed_ips" not in draft.given
+
+
+def _choose_macs(ctx: Context, network: Network, drafts: Sequence[Draft[Port]]) -> list[str]:
+    given = [draft.value.mac_address for draft in drafts if draft.value.mac_address]
+    taken = q.macs_in_use(ctx.tx, network.id, given) if given else set()
+    repeated = [mac for mac, count in Counter(given).items() if count > 1]
+    for mac in [*sorted(taken), *repeated]:
+        raise Conflict(
+            "MacAddressInUse",
+            f"Unable to complete operation for network {network.id}. The mac address {mac} is in use.",
+        )
+    base = ctx.settings.network.base_mac[:8]
+    return [
+        draft.value.mac_address or base + "".join(f":{byte:02x}" for byte in secrets.token_bytes(3)) for draft in drafts
+    ]
+
+
+def _set_security(ctx: Context, network: Network, port: Port, given: frozenset[str]) -> None:
+    """Port security as asked, else as the network has it; the default group where none is named."""
+    trusted = port.device_owner.startswith("network:")
+    if "port_security_enabled" not in given:
+        port.port_security_enabled = network.port_security_enabled and not trusted
+    if "security_groups" in given:
+        security_groups.check_usable(ctx, port.security_groups)
+    elif port.port_security_enabled and not trusted and port.project_id:
+        port.security_groups = [security_groups.ensure_default(ctx, port.project_id)]
+    _check_security(port)
+
+
+def _check_security(port: Port) -> None:
+    if port.port_security_enabled:
+        return
+    if port.security_groups:
+        raise Conflict(
+            "PortSecurityPortHasSecurityGroup",
+            "Port has security group associated. Cannot disable port security or ip address until security group is removed.",
+        )
+    if port.allowed_address_pairs:
+        raise Conflict(
+            "AddressPairAndPortSecurityRequired",
+            "Port Security must be enabled in order to have allowed address pairs on a port.",
+        )
+
+
+def _complete_pairs(ctx: Context, port: Port) -> list[AddressPair]:
+    limit = ctx.settings.network.max_allowed_address_pairs
+    if len(port.allowed_address_pairs) > limit:
+        raise BadRequest("AddressPairsExhausted", f"The number of allowed address pair exceeds the maximum {limit}.")
+    return [
+        pair if pair.mac_address else msgspec.structs.replace(pair, mac_address=port.mac_address)
+        for pair in port.allowed_address_pairs
+    ]
+
+
+def update_port(ctx: Context, old: Port, draft: Draft[Port]) -> Port:
+    """Raises `BadRequest`, `NotFound`, `Conflict` like `create_ports`."""
+    new, given = draft.value, draft.given
+    new.revision_number, new.updated_at = old.revision_number + 1, ctx.now
+    network = network_query.NETWORKS.get(ctx.tx, old.network_id)
+    assert network is not None
+    if new.mac_address != old.mac_address:
+        _choose_macs(ctx, network, [draft])
+    if "security_groups" in given:
+        security_groups.check_usable(ctx, [group for group in new.security_groups if group not in old.security_groups])
+    elif not old.port_security_enabled and new.port_security_enabled and not new.security_groups:
+        new.security_groups = [security_groups.ensure_default(ctx, new.project_id)]
+    _check_security(new)
+    if "allowed_address_pairs" in given:
+        new.allowed_address_pairs = _complete_pairs(ctx, new)
+    if "fixed_ips" in given and new.fixed_ips != old.fixed_ips:
+        _change_addresses(ctx, network, old, new)
+    binding.bind(ctx, new, network, old)
+    q.PORTS.update(ctx.tx, old, new)
+    if set(new.security_groups) != set(old.security_groups):
+        q.set_groups(ctx.tx, [new])
+    port_news(ctx.tx, new, old)
+    return new
+
+
+def _change_addresses(ctx: Context, network: Network, old: Port, new: Port) -> None:
+    subnets = subnet_query.of_network(ctx.tx, network.id)
+    wanted = new.fixed_ips
+    new.fixed_ips = allocation.reallocate(
+        ctx, network, subnets, msgspec.structs.replace(new, fixed_ips=old.fixed_ips), wanted
+    )
+    allocation.store_allocations(ctx, [new])
+    gone = {fixed_ip.ip_address for fixed_ip in old.fixed_ips} - {fixed_ip.ip_address for fixed_ip in new.fixed_ips}
+    associations.addresses_gone(ctx, new, gone)
+
+
+def delete_port(ctx: Context, port: Port, *, own: bool = False) -> None:
+    """Delete a port.  `own`: by the verb to which a router's or floating IP's port belongs.
+
+    Raises `Conflict` (ServicePortInUse) for a port that belongs to a router or a floating IP.
+    """
+    if not own and port.device_owner in (ROUTER_INTERFACE, ROUTER_GATEWAY, FLOATING_IP):
+        raise Conflict(
+            "ServicePortInUse",
+            f"Port {port.id} cannot be deleted directly via the port API: has device owner {port.device_owner}.",
+        )
+    associations.port_gone(ctx, port)
+    subnets = subnet_query.of_network(ctx.tx, port.network_id) if port.fixed_ips else []
+    allocation.release(ctx, port.fixed_ips, subnets)
+    if port.security_groups:
+        port_without = msgspec.structs.replace(port, security_groups=[])
+        q.set_groups(ctx.tx, [port_without])
+    q.PORTS.delete(ctx.tx, port.id)
+    if port.project_id:
+        quotas.give_back(ctx, port.project_id, "port")
+    port_gone(ctx.tx, port)
+
+
+def hostname(port: Port, ip_address: str) -> str:
+    """The name by which the network's DNS knows an address of the port."""
+    return port.dns_name or "host-" + ip_address.replace(".", "-").replace(":", "-")
+
+
+def describe_names(domain: str, ports: Sequence[Port]) -> None:
+    """Fill in `dns_assignment`: what the network's DNS answers for each address."""
+    for port in ports:
+        port.dns_assignment = [
+            {
+                "hostname": name,
+                "ip_address": ip.ip_address,
+                "fqdn": f"{name}.{(port.dns_domain or domain).rstrip('.')}.",
+            }
+            for ip in port.fixed_ips
+            for name in (hostname(port, ip.ip_address).split(".")[0],)
+        ]
+
+
+def own_port(ctx: Context, network: Network, *, owner: str, device_id: str, project_id: str, host: str,
+             fixed_ips: Sequence[FixedIp] | None, given: frozenset[str] = frozenset()) -> Port:  # fmt: skip
+    """Create a port of the cloud's own: a router's, a DHCP server's, a floating IP's."""
+    value = Port(
+        project_id=project_id,
+        network_id=network.id,
+        device_owner=owner,
+        device_id=device_id,
+        binding_host_id=host,
+        fixed_ips=list(fixed_ips or []),
+    )
+    names = {"binding_host_id"} | ({"fixed_ips"} if fixed_ips is not None else set())
+    return create_ports(ctx, [Draft(value, frozenset(names) | given)])[0]

@@ -1,0 +1,67 @@
+"""Quotas: how many objects of a kind a project may have, and how many it has.
+
+Usage is counted in a row per project and resource, in the transaction that creates or deletes: the row is the
+lock that keeps two requests from passing the limit together, and creating never counts what exists.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from heddle.config import Quota
+from heddle.control.context import Context
+from heddle.errors import BadRequest, Conflict
+from heddle.model.fields import Int, Invalid
+from heddle.store.query import quotas as q
+
+RESOURCES = Quota.__struct_fields__
+UNLIMITED = -1
+
+
+def take(ctx: Context, project_id: str, resource: str, count: int = 1) -> None:
+    """Count new objects.  Raises `Conflict` (OverQuota) when they are more than the project may have."""
+    limit = q.limits(ctx.tx, project_id).get(resource, getattr(ctx.settings.quota, resource))
+    if not q.add_usage(ctx.tx, project_id, resource, count, limit):
+        raise Conflict("OverQuota", f"Quota exceeded for resources: ['{resource}'].")
+
+
+def give_back(ctx: Context, project_id: str, resource: str, count: int = 1) -> None:
+    q.add_usage(ctx.tx, project_id, resource, -count, UNLIMITED)
+
+
+def defaults(ctx: Context) -> dict[str, int]:
+    return dict(msgspec.structs.asdict(ctx.settings.quota))
+
+
+def limits(ctx: Context, project_id: str) -> dict[str, int]:
+    """The limits in force for a project."""
+    return defaults(ctx) | q.limits(ctx.tx, project_id)
+
+
+def details(ctx: Context, project_id: str) -> dict[str, dict[str, int]]:
+    """For each resource its limit, what is used, and what is reserved (always 0: a request holds its lock)."""
+    used = q.usage(ctx.tx, project_id)
+    return {
+        name: {"limit": limit, "used": used.get(name, 0), "reserved": 0}
+        for name, limit in limits(ctx, project_id).items()
+    }
+
+
+def set_limits(ctx: Context, project_id: str, wanted: dict[str, object]) -> dict[str, int]:
+    """Change limits of a project.  Raises `BadRequest`."""
+    number = Int(UNLIMITED)
+    parsed = {}
+    for name, value in wanted.items():
+        if name not in RESOURCES:
+            raise BadRequest("HTTPBadRequest", f"Unrecognized attribute(s) '{name}': quotas are {', '.join(RESOURCES)}")
+        try:
+            parsed[name] = number.parse(value)
+        except Invalid as reason:
+            raise BadRequest("HTTPBadRequest", f"Invalid input for {name}. Reason: {reason}.") from None
+    q.set_limits(ctx.tx, project_id, parsed)
+    return limits(ctx, project_id)
+
+
+def reset(ctx: Context, project_id: str) -> None:
+    """Back to the defaults."""
+    q.delete_limits(ctx.tx, project_id)

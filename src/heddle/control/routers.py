@@ -1,0 +1,371 @@
+"""Routers: interfaces to subnets, a gateway to the outside, extra routes; and the host that carries each."""
+
+from __future__ import annotations
+
+import ipaddress
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from heddle.control import ports, quotas
+from heddle.control.context import Context, new_id
+from heddle.control.lookup import need, not_found
+from heddle.control.news import assignment_news, router_news
+from heddle.errors import BadRequest, Conflict, NotFound
+from heddle.model.network import Network
+from heddle.model.port import ROUTER_GATEWAY, ROUTER_INTERFACE, Port
+from heddle.model.resource import Draft
+from heddle.model.router import Router
+from heddle.model.subnet import Subnet
+from heddle.model.values import FixedIp, GatewayInfo, HostRoute
+from heddle.store.query import floating_ips as floating_ip_query
+from heddle.store.query import hosts
+from heddle.store.query import networks as network_query
+from heddle.store.query import ports as port_query
+from heddle.store.query import routers as q
+from heddle.store.query import subnets as subnet_query
+
+ROLE = "router"
+
+
+@dataclass(frozen=True, slots=True)
+class Interface:
+    """What joins a router to a subnet, as the API tells it."""
+
+    router: Router
+    port: Port
+    subnet_ids: list[str]
+
+
+def create_routers(ctx: Context, drafts: Sequence[Draft[Router]]) -> list[Router]:
+    """Create routers, all or none.  Raises `BadRequest`, `NotFound`, `Conflict`."""
+    created = []
+    for draft in drafts:
+        quotas.take(ctx, draft.value.project_id, "router")
+        router = msgspec.structs.replace(
+            draft.value, id=new_id(), revision_number=1, created_at=ctx.now, updated_at=ctx.now
+        )
+        q.ROUTERS.insert(ctx.tx, [router])
+        if router.external_gateway_info is not None:
+            _set_gateway(ctx, router, router.external_gateway_info)
+        router_news(ctx.tx, router)
+        created.append(_again(ctx, router))
+    return created
+
+
+def update_router(ctx: Context, old: Router, draft: Draft[Router]) -> Router:
+    """Raises `BadRequest`, `NotFound`, `Conflict` when floating IPs or routes need what is taken away."""
+    new = msgspec.structs.replace(draft.value, revision_number=old.revision_number + 1, updated_at=ctx.now)
+    if "external_gateway_info" in draft.given:
+        _change_gateway(ctx, old, new)
+    if "routes" in draft.given:
+        _check_routes(ctx, new, new.routes)
+    stored = q.ROUTERS.get(ctx.tx, old.id)
+    assert stored is not None
+    q.ROUTERS.update(ctx.tx, stored, new)
+    router_news(ctx.tx, new)
+    return _again(ctx, new)
+
+
+def delete_router(ctx: Context, router: Router) -> None:
+    """Raises `Conflict` (RouterInUse) while it has interfaces."""
+    if port_query.of_device(ctx.tx, router.id, [ROUTER_INTERFACE]):
+        raise Conflict("RouterInUse", f"Router {router.id} still has ports")
+    _check_no_floating_ips(ctx, router)
+    _drop_gateway(ctx, router)
+    gone = hosts.unassign(ctx.tx, ROLE, router.id)
+    assignment_news(ctx.tx, ROLE, router.id, (), gone)
+    q.ROUTERS.delete(ctx.tx, router.id)
+    quotas.give_back(ctx, router.project_id, "router")
+    router_news(ctx.tx, router, gone=True)
+
+
+# Interfaces
+
+
+def add_interface(ctx: Context, router: Router, *, subnet_id: str = "", port_id: str = "") -> Interface:
+    """Join a router to a subnet, with its gateway address or with a given port.  Raises `BadRequest`, `Conflict`."""
+    q.ROUTERS.lock(ctx.tx, router.id)
+    if port_id:
+        port, subnets = _adopt_port(ctx, router, port_id)
+    else:
+        port, subnets = _make_port(ctx, router, subnet_id)
+    _bump(ctx, router)
+    return Interface(router, port, [subnet.id for subnet in subnets])
+
+
+def remove_interface(ctx: Context, router: Router, *, subnet_id: str = "", port_id: str = "") -> Interface:
+    """Raises `NotFound` for an interface that is not there, `Conflict` while floating IPs or routes need it."""
+    port = _find_interface(ctx, router, subnet_id, port_id)
+    subnets = [fixed_ip.subnet_id for fixed_ip in port.fixed_ips]
+    _check_interface_unused(ctx, router, port)
+    ports.delete_port(ctx, port, own=True)
+    _bump(ctx, router)
+    return Interface(router, port, [subnet_id] if subnet_id else subnets)
+
+
+def _make_port(ctx: Context, router: Router, subnet_id: str) -> tuple[Port, list[Subnet]]:
+    subnet = need(ctx, subnet_query.SUBNETS, subnet_id)
+    if subnet.gateway_ip is None:
+        raise BadRequest(
+            "BadRequest", f"Bad router request: Subnet {subnet_id} for router interface must have a gateway IP."
+        )
+    _check_apart(ctx, router, [subnet])
+    network = need(ctx, network_query.NETWORKS, subnet.network_id)
+    host = _host_for(ctx, router)
+    port = ports.own_port(
+        ctx,
+        network,
+        owner=ROUTER_INTERFACE,
+        device_id=router.id,
+        project_id=router.project_id,
+        host=host,
+        fixed_ips=[FixedIp(subnet.id, subnet.gateway_ip)],
+    )
+    return port, [subnet]
+
+
+def _adopt_port(ctx: Context, router: Router, port_id: str) -> tuple[Port, list[Subnet]]:
+    port = need(ctx, port_query.PORTS, port_id)
+    if port.device_id and (port.device_id != router.id or port.device_owner):
+        raise Conflict(
+            "PortInUse",
+            f"Unable to complete operation on port {port.id} for network {port.network_id}. Port already has an attached device {port.device_id}.",
+        )
+    if not port.fixed_ips:
+        raise BadRequest(
+            "BadRequest", f"Bad router request: Router port must have at least one fixed IP; port {port.id} has none."
+        )
+    subnets = list(subnet_query.SUBNETS.get_many(ctx.tx, [f.subnet_id for f in port.fixed_ips]).values())
+    if len([subnet for subnet in subnets if subnet.ip_version == 4]) > 1:
+        raise BadRequest("BadRequest", "Bad router request: Cannot have multiple IPv4 subnets on router port.")
+    _check_apart(ctx, router, subnets)
+    new = msgspec.structs.replace(
+        port,
+        device_id=router.id,
+        device_owner=ROUTER_INTERFACE,
+        binding_host_id=_host_for(ctx, router),
+        port_security_enabled=False,
+        security_groups=[],
+        allowed_address_pairs=[],
+    )
+    names = frozenset({"device_id", "device_owner", "binding_host_id", "security_groups"})
+    return ports.update_port(ctx, port, Draft(new, names)), subnets
+
+
+def _check_apart(ctx: Context, router: Router, subnets: Sequence[Subnet]) -> None:
+    """A router's subnets do not overlap, and it has one interface to each."""
+    own = port_query.of_device(ctx.tx, router.id, [ROUTER_INTERFACE, ROUTER_GATEWAY])
+    known = subnet_query.SUBNETS.get_many(ctx.tx, [f.subnet_id for port in own for f in port.fixed_ips])
+    for subnet in subnets:
+        if subnet.id in known:
+            raise BadRequest("BadRequest", f"Bad router request: Router already has a port on subnet {subnet.id}.")
+        for other in known.values():
+            if ipaddress.ip_network(subnet.cidr).overlaps(ipaddress.ip_network(other.cidr)):
+                raise BadRequest(
+                    "BadRequest",
+                    f"Bad router request: Cidr {subnet.cidr} of subnet {subnet.id} overlaps with cidr {other.cidr} of subnet {other.id}.",
+                )
+
+
+def _find_interface(ctx: Context, router: Router, subnet_id: str, port_id: str) -> Port:
+    interfaces = port_query.of_device(ctx.tx, router.id, [ROUTER_INTERFACE])
+    if port_id:
+        port = next((port for port in interfaces if port.id == port_id), None)
+        if port is None:
+            raise NotFound(
+                "RouterInterfaceNotFound", f"Router {router.id} does not have an interface with id {port_id}"
+            )
+        if subnet_id and subnet_id not in {fixed_ip.subnet_id for fixed_ip in port.fixed_ips}:
+            raise Conflict(
+                "SubnetMismatchForPort", f"Subnet on port {port_id} does not match the requested subnet {subnet_id}."
+            )
+        return port
+    need(ctx, subnet_query.SUBNETS, subnet_id)
+    for port in interfaces:
+        if any(fixed_ip.subnet_id == subnet_id for fixed_ip in port.fixed_ips):
+            return port
+    raise NotFound("RouterInterfaceNotFoundForSubnet", f"Router {router.id} has no interface on subnet {subnet_id}.")
+
+
+def _check_interface_unused(ctx: Context, router: Router, port: Port) -> None:
+    subnets = subnet_query.SUBNETS.get_many(ctx.tx, [fixed_ip.subnet_id for fixed_ip in port.fixed_ips]).values()
+    blocks = [ipaddress.ip_network(subnet.cidr) for subnet in subnets]
+    for floating_ip in floating_ip_query.of_router(ctx.tx, router.id):
+        address = ipaddress.ip_address(floating_ip.fixed_ip_address or "0.0.0.0")
+        if any(address in block for block in blocks):
+            raise Conflict(
+                "RouterInterfaceInUseByFloatingIP",
+                f"Router interface for subnet {port.fixed_ips[0].subnet_id} on router {router.id} cannot be deleted, as it is required by one or more floating IPs.",
+            )
+    for route in router.routes:
+        if any(ipaddress.ip_address(route.nexthop) in block for block in blocks):
+            raise Conflict(
+                "RouterInterfaceInUseByRoute",
+                f"Router interface for subnet {port.fixed_ips[0].subnet_id} on router {router.id} cannot be deleted, as it is required by one or more routes.",
+            )
+
+
+# The gateway
+
+
+def _change_gateway(ctx: Context, old: Router, new: Router) -> None:
+    wanted = new.external_gateway_info
+    if wanted is None:
+        if old.gateway_port_id:
+            _check_no_floating_ips(ctx, old)
+        _drop_gateway(ctx, old)
+        new.gateway_port_id, new.enable_snat = None, True
+        return
+    have = old.external_gateway_info
+    if have is not None and have.network_id == wanted.network_id:
+        _change_snat(new, wanted)
+        if wanted.external_fixed_ips is not None:
+            _readdress(ctx, old, wanted.external_fixed_ips)
+        return
+    if have is not None:
+        _check_no_floating_ips(ctx, old)
+        _drop_gateway(ctx, old)
+    _set_gateway(ctx, new, wanted)
+
+
+def _change_snat(router: Router, wanted: GatewayInfo) -> None:
+    router.enable_snat = router.enable_snat if wanted.enable_snat is None else wanted.enable_snat
+
+
+def _set_gateway(ctx: Context, router: Router, wanted: GatewayInfo) -> None:
+    network = need(ctx, network_query.NETWORKS, wanted.network_id)
+    if not network.router_external:
+        raise BadRequest("BadRequest", f"Bad router request: Network {network.id} is not an external network.")
+    _check_gateway_apart(ctx, router, network)
+    router.enable_snat = wanted.enable_snat is not False
+    stored = q.ROUTERS.get(ctx.tx, router.id)
+    assert stored is not None
+    host = _host_for(ctx, router)
+    port = ports.own_port(
+        ctx,
+        network,
+        owner=ROUTER_GATEWAY,
+        device_id=router.id,
+        project_id="",
+        host=host,
+        fixed_ips=wanted.external_fixed_ips,
+    )
+    router.gateway_port_id = port.id
+    q.ROUTERS.update(ctx.tx, stored, router)
+
+
+def _check_gateway_apart(ctx: Context, router: Router, network: Network) -> None:
+    outside = subnet_query.of_network(ctx.tx, network.id)
+    inside = port_query.of_device(ctx.tx, router.id, [ROUTER_INTERFACE])
+    known = subnet_query.SUBNETS.get_many(ctx.tx, [f.subnet_id for port in inside for f in port.fixed_ips])
+    for subnet in known.values():
+        for other in outside:
+            if ipaddress.ip_network(subnet.cidr).overlaps(ipaddress.ip_network(other.cidr)):
+                raise BadRequest(
+                    "BadRequest",
+                    f"Bad router request: Cidr {other.cidr} of subnet {other.id} overlaps with cidr {subnet.cidr} of subnet {subnet.id}.",
+                )
+
+
+def _readdress(ctx: Context, router: Router, fixed_ips: Sequence[FixedIp]) -> None:
+    port = port_query.PORTS.get(ctx.tx, router.gateway_port_id or "")
+    if port is not None:
+        new = msgspec.structs.replace(port, fixed_ips=list(fixed_ips))
+        ports.update_port(ctx, port, Draft(new, frozenset({"fixed_ips"})))
+
+
+def _drop_gateway(ctx: Context, router: Router) -> None:
+    port = port_query.PORTS.get(ctx.tx, router.gateway_port_id) if router.gateway_port_id else None
+    if port is None:
+        return
+    stored = q.ROUTERS.get(ctx.tx, router.id)
+    assert stored is not None
+    q.ROUTERS.update(ctx.tx, stored, msgspec.structs.replace(stored, gateway_port_id=None))
+    ports.delete_port(ctx, port, own=True)
+
+
+def _check_no_floating_ips(ctx: Context, router: Router) -> None:
+    if floating_ip_query.of_router(ctx.tx, router.id):
+        raise Conflict(
+            "RouterExternalGatewayInUseByFloatingIp",
+            f"Gateway cannot be updated for router {router.id}, since a gateway to external network is required by one or more floating IPs.",
+        )
+
+
+# Routes and hosts
+
+
+def _check_routes(ctx: Context, router: Router, routes: Sequence[HostRoute]) -> None:
+    """A route's next hop is on a subnet of the router and not its own address.  Raises `BadRequest`."""
+    limit = ctx.settings.network.max_routes
+    if len(routes) > limit:
+        raise BadRequest(
+            "RoutesExhausted",
+            f"Unable to complete operation for {router.id}. The number of routes exceeds the maximum {limit}.",
+        )
+    own = port_query.of_device(ctx.tx, router.id, [ROUTER_INTERFACE, ROUTER_GATEWAY])
+    mine = {fixed_ip.ip_address for port in own for fixed_ip in port.fixed_ips}
+    known = subnet_query.SUBNETS.get_many(ctx.tx, [f.subnet_id for port in own for f in port.fixed_ips])
+    blocks = [ipaddress.ip_network(subnet.cidr) for subnet in known.values()]
+    for route in routes:
+        nexthop = ipaddress.ip_address(route.nexthop)
+        if not any(nexthop in block for block in blocks):
+            reason = "the nexthop is not connected with router"
+        elif route.nexthop in mine:
+            reason = "the nexthop is used by router"
+        elif ipaddress.ip_network(route.destination).version != nexthop.version:
+            reason = "the nexthop is of another IP version than the destination"
+        else:
+            continue
+        raise BadRequest(
+            "InvalidRoutes", f"Invalid format for routes: {route.destination} via {route.nexthop}, {reason}"
+        )
+
+
+def _host_for(ctx: Context, router: Router) -> str:
+    """The host that carries the router; one is chosen when it needs the first port.  "" if there is none."""
+    if router.host:
+        return router.host
+    known = hosts.hosts_of(ctx.tx, ROLE, router.id)
+    if not known:
+        free = hosts.serving(ctx.tx, ROLE, int(time.time()))
+        if not free:
+            return ""
+        known = [free[0][0].name]
+        hosts.assign(ctx.tx, ROLE, router.id, known[0])
+    assignment_news(ctx.tx, ROLE, router.id, known)
+    stored = q.ROUTERS.get(ctx.tx, router.id)
+    assert stored is not None
+    q.ROUTERS.update(ctx.tx, stored, msgspec.structs.replace(stored, host=known[0]))
+    router.host = known[0]
+    return router.host
+
+
+def schedule(ctx: Context, router: Router) -> None:
+    """Give a router that has no host one, with its ports (when hosts come)."""
+    own = port_query.of_device(ctx.tx, router.id, [ROUTER_INTERFACE, ROUTER_GATEWAY])
+    if not own or not _host_for(ctx, router):
+        return
+    for port in own:
+        ports.update_port(
+            ctx, port, Draft(msgspec.structs.replace(port, binding_host_id=router.host), frozenset({"binding_host_id"}))
+        )
+    router_news(ctx.tx, router)
+
+
+def _bump(ctx: Context, router: Router) -> None:
+    stored = q.ROUTERS.get(ctx.tx, router.id)
+    if stored is None:
+        raise not_found(Router, router.id)
+    new = msgspec.structs.replace(stored, revision_number=stored.revision_number + 1, updated_at=ctx.now)
+    q.ROUTERS.update(ctx.tx, stored, new)
+    router_news(ctx.tx, new)
+
+
+def _again(ctx: Context, router: Router) -> Router:
+    found = q.ROUTERS.get(ctx.tx, router.id)
+    assert found is not None
+    return found

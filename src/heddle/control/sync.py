@@ -1,0 +1,73 @@
+"""`fetch`: the news of a host's scopes (the protocol is told in `view/types.py`).
+
+The server keeps nothing about a host: which scopes it needs follows from its ports and what it serves, and what
+is new in them from the notes of changes.  All is read in one snapshot, so an answer is never torn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from heddle.store import changes
+from heddle.store.engine import Store, Tx
+from heddle.store.query import hosts, ports, security_groups
+from heddle.view.compile import Compiler
+from heddle.view.types import (
+    CLOUD,
+    FetchReply,
+    FetchRequest,
+    Ref,
+    ScopeNews,
+    group_scope,
+    host_scope,
+    network_scope,
+    router_scope,
+)
+
+
+def fetch(store: Store, compiler: Compiler, request: FetchRequest) -> FetchReply:
+    """Answer a host."""
+    with store.read() as tx:
+        revision = changes.current_revision(tx.conn)
+        needed = needed_scopes(tx, request.host)
+        since = request.revision
+        if since > revision or since < changes.forgotten_revision(tx.conn):
+            since = 0
+        kept = [scope for scope in request.scopes if scope in needed] if since else []
+        news = [_kept(tx, compiler, scope, entries) for scope, entries in _entries(tx, kept, since)]
+        had = set(kept)
+        news += [_whole(tx, compiler, scope) for scope in sorted(needed) if scope not in had]
+        dropped = [scope for scope in request.scopes if scope not in needed]
+        return FetchReply(revision=revision, scopes=news, dropped=dropped)
+
+
+def needed_scopes(tx: Tx, host: str) -> set[str]:
+    """What a host must know: its own, its ports' networks and groups, the groups those name, what it serves."""
+    needed = {CLOUD, host_scope(host)}
+    networks = set(ports.networks_of_host(tx, host))
+    for role, object_id in hosts.assigned(tx, host):
+        if role == "router":
+            needed.add(router_scope(object_id))
+        elif role == "dhcp":
+            networks.add(object_id)
+    groups = set(ports.groups_of_host(tx, host))
+    if groups:
+        groups |= security_groups.remotes_of(tx, sorted(groups))
+    needed |= {network_scope(id) for id in networks}
+    needed |= {group_scope(id) for id in groups}
+    return needed
+
+
+def _entries(tx: Tx, scopes: Sequence[str], since: int) -> list[tuple[str, list[changes.Entry]]]:
+    return sorted(changes.scope_news(tx.conn, scopes, since).items()) if scopes else []
+
+
+def _kept(tx: Tx, compiler: Compiler, scope: str, entries: Sequence[changes.Entry]) -> ScopeNews:
+    raws = compiler.encode(tx, [entry for entry in entries if not entry.deleted])
+    gone = [Ref(entry.kind, entry.id) for entry in entries if (entry.kind, entry.id) not in raws]
+    return ScopeNews(scope=scope, objects=list(raws.values()), gone=gone)
+
+
+def _whole(tx: Tx, compiler: Compiler, scope: str) -> ScopeNews:
+    raws = compiler.encode(tx, changes.scope_content(tx.conn, scope))
+    return ScopeNews(scope=scope, whole=True, objects=list(raws.values()))

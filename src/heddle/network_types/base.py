@@ -1,0 +1,60 @@
+"""What a network type is: where a network of the type lives, what that costs, and which uplink it needs.
+
+A type is a file of this folder with a `TYPE`.  It is pure: the allocation of a segment goes over what
+`candidates` yields, and a data plane realises the uplink.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from heddle.config import Network as NetworkSettings
+from heddle.errors import BadRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Uplink:
+    """How a network's frames leave a host: not at all, through a physical network, or in a tunnel."""
+
+    kind: Literal["none", "physnet", "tunnel"]
+    tagged: bool = False
+
+
+class NetworkType(Protocol):
+    """`overhead`: bytes that the type takes from the MTU of the path, by the underlay's IP version."""
+
+    name: str
+    uplink: Uplink
+    overhead: dict[int, int]
+
+    def check(self, settings: NetworkSettings, physical_network: str | None, segmentation_id: int | None) -> None:
+        """Whether an administrator may ask for this segment.  Raises `BadRequest`."""
+
+    def candidates(
+        self, settings: NetworkSettings, physical_network: str | None
+    ) -> Iterator[tuple[str | None, int | None]]:
+        """Segments to try for a network that asks for none, as (physical network, segmentation ID)."""
+
+
+def segment_key(network_type: str, physical_network: str | None, segmentation_id: int | None, network_id: str) -> str:
+    """The unique name of a segment; a local network's is its own."""
+    if network_type == "local":
+        return f"local:{network_id}"
+    return f"{network_type}:{physical_network or ''}:{'' if segmentation_id is None else segmentation_id}"
+
+
+def refuse(reason: str) -> BadRequest:
+    return BadRequest("InvalidInput", f"Invalid input for operation: {reason}.")
+
+
+def parse_range(text: str) -> range:
+    """ "first:last" as a range; settings are checked when the server starts."""
+    first, _, last = text.partition(":")
+    return range(int(first), int(last) + 1)
+
+
+def no_physical_network(name: str, physical_network: str | None) -> None:
+    if physical_network:
+        raise refuse(f"provider:physical_network is not allowed for a {name} network")

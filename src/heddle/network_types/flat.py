@@ -1,0 +1,32 @@
+"""flat: a physical network as it is, untagged; one network on each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from heddle.config import Network as NetworkSettings
+from heddle.network_types.base import Uplink, refuse
+
+
+class Flat:
+    name = "flat"
+    uplink = Uplink("physnet")
+    overhead = {4: 0, 6: 0}
+
+    def check(self, settings: NetworkSettings, physical_network: str | None, segmentation_id: int | None) -> None:
+        if not physical_network:
+            raise refuse("provider:physical_network is required for a flat network")
+        if "*" not in settings.flat_physnets and physical_network not in settings.flat_physnets:
+            raise refuse(f"physical_network '{physical_network}' unknown for flat provider network")
+        if segmentation_id is not None:
+            raise refuse("provider:segmentation_id is not allowed for a flat network")
+
+    def candidates(
+        self, settings: NetworkSettings, physical_network: str | None
+    ) -> Iterator[tuple[str | None, int | None]]:
+        names = [physical_network] if physical_network else [name for name in settings.flat_physnets if name != "*"]
+        for name in names:
+            yield name, None
+
+
+TYPE = Flat()

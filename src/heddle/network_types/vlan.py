@@ -1,0 +1,48 @@
+"""vlan: a physical network with a VLAN tag (IEEE 802.1Q), 1 to 4094."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from heddle.config import Network as NetworkSettings
+from heddle.network_types.base import Uplink, refuse
+
+
+def _ranges(settings: NetworkSettings) -> dict[str, list[range]]:
+    """The ranges of each physical network; one without a range is for administrators only."""
+    found: dict[str, list[range]] = {}
+    for text in settings.vlan_ranges:
+        name, _, numbers = text.partition(":")
+        ranges = found.setdefault(name, [])
+        if numbers:
+            first, _, last = numbers.partition(":")
+            ranges.append(range(int(first), int(last) + 1))
+    return found
+
+
+class Vlan:
+    name = "vlan"
+    uplink = Uplink("physnet", tagged=True)
+    overhead = {4: 0, 6: 0}
+
+    def check(self, settings: NetworkSettings, physical_network: str | None, segmentation_id: int | None) -> None:
+        known = _ranges(settings)
+        if not physical_network:
+            if segmentation_id is not None:
+                raise refuse("segmentation_id requires physical_network for VLAN provider network")
+        elif physical_network not in known:
+            raise refuse(f"physical_network '{physical_network}' unknown for VLAN provider network")
+        if segmentation_id is not None and not 1 <= segmentation_id <= 4094:
+            raise refuse("segmentation_id out of range (1 through 4094)")
+
+    def candidates(
+        self, settings: NetworkSettings, physical_network: str | None
+    ) -> Iterator[tuple[str | None, int | None]]:
+        for name, ranges in _ranges(settings).items():
+            if physical_network in (None, name):
+                for numbers in ranges:
+                    for number in numbers:
+                        yield name, number
+
+
+TYPE = Vlan()

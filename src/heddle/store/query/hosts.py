@@ -1,0 +1,133 @@
+"""Hosts, their agents, what they serve, and what they could not realise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import sqlalchemy as sa
+
+from heddle.model.agent import ALIVE_SECONDS, Agent
+from heddle.store import tables as t
+from heddle.store.dialect import upsert
+from heddle.store.engine import Tx
+from heddle.store.query.records import Records
+
+_h, _a, _g, _f = t.hosts.c, t.assignments.c, t.agents.c, t.faults.c
+
+AGENTS: Records[Agent] = Records(Agent, t.agents)
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """`heartbeat` in seconds since the epoch; `bridge_mappings`: physical network -> bridge."""
+
+    name: str
+    tunnel_ip: str = ""
+    datapath: str = ""
+    bridge_mappings: dict[str, str] = field(default_factory=dict)
+    heartbeat: int = 0
+    revision: int = 0
+    drift: int = 0
+    failed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    host: str
+    kind: str
+    id: str
+    message: str
+    since: str
+
+
+_COLUMNS = (_h.name, _h.tunnel_ip, _h.datapath, _h.bridge_mappings, _h.heartbeat, _h.revision, _h.drift, _h.failed)
+
+
+def get(tx: Tx, name: str) -> Host | None:
+    row = tx.conn.execute(sa.select(*_COLUMNS).where(_h.name == name)).first()
+    return None if row is None else Host(*row)
+
+
+def every(tx: Tx) -> list[Host]:
+    return [Host(*row) for row in tx.conn.execute(sa.select(*_COLUMNS).order_by(_h.name))]
+
+
+def named(tx: Tx, names: Iterable[str]) -> dict[str, Host]:
+    return {row[0]: Host(*row) for row in tx.conn.execute(sa.select(*_COLUMNS).where(_h.name.in_(list(names))))}
+
+
+def save(tx: Tx, host: Host) -> None:
+    values = {c.name: getattr(host, c.name) for c in _COLUMNS}
+    upsert(tx.conn, t.hosts, [values], ("name",))
+
+
+def agents_of(tx: Tx, host: str) -> dict[str, Agent]:
+    """The agents of a host by role."""
+    return {agent.role: agent for agent in AGENTS.find(tx, _g.host == host)}
+
+
+def serving(tx: Tx, role: str, now: int) -> list[tuple[Host, int]]:
+    """The live, enabled hosts with a role, and how many objects each serves in it; the least loaded first."""
+    load = sa.select(_a.host, sa.func.count().label("load")).where(_a.role == role).group_by(_a.host).subquery()
+    count = sa.func.coalesce(load.c.load, 0)
+    query = (
+        sa.select(*_COLUMNS, count)
+        .join(t.agents, sa.and_(_g.host == _h.name, _g.role == role, _g.admin_state_up == sa.true()))
+        .join(load, load.c.host == _h.name, isouter=True)
+        .where(_g.heartbeat >= now - ALIVE_SECONDS)
+        .order_by(count, _h.name)
+    )
+    return [(Host(*row[:-1]), int(row[-1])) for row in tx.conn.execute(query)]
+
+
+def assign(tx: Tx, role: str, object_id: str, host: str) -> None:
+    tx.conn.execute(sa.insert(t.assignments), [{"role": role, "object_id": object_id, "host": host}])
+
+
+def unassign(tx: Tx, role: str, object_id: str) -> list[str]:
+    """Returns the hosts that served it."""
+    found = hosts_of(tx, role, object_id)
+    if found:
+        tx.conn.execute(sa.delete(t.assignments).where(_a.role == role, _a.object_id == object_id))
+    return found
+
+
+def hosts_of(tx: Tx, role: str, object_id: str) -> list[str]:
+    query = sa.select(_a.host).where(_a.role == role, _a.object_id == object_id).order_by(_a.host)
+    return [row[0] for row in tx.conn.execute(query)]
+
+
+def assigned(tx: Tx, host: str) -> list[tuple[str, str]]:
+    """What a host serves, as (role, object id)."""
+    return [(row[0], row[1]) for row in tx.conn.execute(sa.select(_a.role, _a.object_id).where(_a.host == host))]
+
+
+def set_faults(tx: Tx, faults: Sequence[Fault]) -> None:
+    rows = [{"host": f.host, "kind": f.kind, "id": f.id, "message": f.message, "since": f.since} for f in faults]
+    upsert(tx.conn, t.faults, rows, ("host", "kind", "id"))
+
+
+def clear_faults(tx: Tx, host: str, refs: Iterable[tuple[str, str]]) -> None:
+    for kind, id in refs:
+        tx.conn.execute(sa.delete(t.faults).where(_f.host == host, _f.kind == kind, _f.id == id))
+
+
+def faults(tx: Tx, host: str = "") -> list[Fault]:
+    query = sa.select(_f.host, _f.kind, _f.id, _f.message, _f.since).order_by(_f.since)
+    return [Fault(*row) for row in tx.conn.execute(query.where(_f.host == host) if host else query)]
+
+
+def unserved_networks(tx: Tx) -> list[str]:
+    """Networks with a subnet that wants DHCP and no host that serves it."""
+    served = sa.select(_a.object_id).where(_a.role == "dhcp")
+    query = (
+        sa.select(t.subnets.c.network_id)
+        .where(t.subnets.c.enable_dhcp == sa.true(), t.subnets.c.network_id.not_in(served))
+        .distinct()
+    )
+    return [row[0] for row in tx.conn.execute(query)]
+
+
+def unserved_routers(tx: Tx) -> list[str]:
+    return [row[0] for row in tx.conn.execute(sa.select(t.routers.c.id).where(t.routers.c.host == ""))]

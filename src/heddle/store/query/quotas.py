@@ -1,0 +1,59 @@
+"""Limits and usage per project and resource."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import sqlalchemy as sa
+
+from heddle.store import tables as t
+from heddle.store.dialect import upsert
+from heddle.store.engine import Tx
+
+_q, _u = t.quotas.c, t.quota_usage.c
+
+_LIMITS = sa.select(_q.resource, _q.limit).where(_q.project_id == sa.bindparam("project"))
+_ADD = (
+    sa.update(t.quota_usage)
+    .where(_u.project_id == sa.bindparam("project"), _u.resource == sa.bindparam("kind"))
+    .values(used=_u.used + sa.bindparam("count"))
+)
+_ADD_LIMITED = _ADD.where(_u.used + sa.bindparam("count") <= sa.bindparam("most"))
+
+
+def limits(tx: Tx, project_id: str) -> dict[str, int]:
+    """The limits that were set for a project."""
+    return {row[0]: int(row[1]) for row in tx.conn.execute(_LIMITS, {"project": project_id})}
+
+
+def add_usage(tx: Tx, project_id: str, resource: str, count: int, limit: int) -> bool:
+    """Count objects in a project; False when that passes the limit (-1: none).  `count` may be negative."""
+    values = {"project": project_id, "kind": resource, "count": count, "most": limit}
+    if limit < 0 or count < 0:
+        values.pop("most")
+    if tx.conn.execute(_ADD if limit < 0 or count < 0 else _ADD_LIMITED, values).rowcount:
+        return True
+    row = {"project_id": project_id, "resource": resource, "used": count}
+    known = sa.select(_u.used).where(_u.project_id == project_id, _u.resource == resource)
+    if tx.conn.execute(known).first() is not None or 0 <= limit < count:
+        return False
+    tx.conn.execute(sa.insert(t.quota_usage), [row])
+    return True
+
+
+def usage(tx: Tx, project_id: str) -> dict[str, int]:
+    query = sa.select(_u.resource, _u.used).where(_u.project_id == project_id)
+    return {row[0]: int(row[1]) for row in tx.conn.execute(query)}
+
+
+def set_limits(tx: Tx, project_id: str, values: Mapping[str, int]) -> None:
+    rows = [{"project_id": project_id, "resource": name, "limit": limit} for name, limit in values.items()]
+    upsert(tx.conn, t.quotas, rows, ("project_id", "resource"))
+
+
+def delete_limits(tx: Tx, project_id: str) -> None:
+    tx.conn.execute(sa.delete(t.quotas).where(_q.project_id == project_id))
+
+
+def projects_with_limits(tx: Tx) -> list[str]:
+    return [row[0] for row in tx.conn.execute(sa.select(_q.project_id).distinct().order_by(_q.project_id))]

@@ -1,0 +1,37 @@
+"""Routers, with their gateway as the API tells it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+
+from heddle.model.router import Router
+from heddle.model.values import FixedIp, GatewayInfo
+from heddle.store import tables as t
+from heddle.store.engine import Tx
+from heddle.store.query.ports import PORTS
+from heddle.store.query.records import Records
+from heddle.store.query.tags import tag_filters
+
+_r, _p = t.routers.c, t.ports.c
+
+
+def _load(tx: Tx, routers: Sequence[Router]) -> None:
+    gateways = PORTS.get_many(tx, [router.gateway_port_id for router in routers if router.gateway_port_id])
+    for router in routers:
+        port = gateways.get(router.gateway_port_id or "")
+        router.external_gateway_info = None
+        if port is not None:
+            fixed_ips = [FixedIp(fixed_ip.subnet_id, fixed_ip.ip_address) for fixed_ip in port.fixed_ips]
+            router.external_gateway_info = GatewayInfo(port.network_id, router.enable_snat, fixed_ips)
+        router.availability_zones = ["nova"] if router.host else []
+
+
+ROUTERS: Records[Router] = Records(Router, t.routers, load=_load, filters=dict(tag_filters(t.routers)))
+
+
+def with_gateway_on(tx: Tx, network_id: str, router_ids: Sequence[str]) -> list[Router]:
+    """Those of the routers whose gateway is on a network."""
+    query = sa.select(_p.id).where(_p.network_id == network_id)
+    return ROUTERS.find(tx, _r.id.in_(list(router_ids)), _r.gateway_port_id.in_(query))

@@ -1,0 +1,77 @@
+"""Security groups with their rules, and the default group of each project."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import sqlalchemy as sa
+
+from heddle.model.security_group import SecurityGroup, SecurityGroupRule
+from heddle.store import tables as t
+from heddle.store.engine import Tx
+from heddle.store.query.records import CHUNK, Parent, Records
+from heddle.store.query.tags import tag_filters
+
+_r, _d, _p = t.security_group_rules.c, t.default_security_groups.c, t.port_security_groups.c
+
+RULES: Records[SecurityGroupRule] = Records(
+    SecurityGroupRule,
+    t.security_group_rules,
+    parents={"security_group": Parent("security_group_id", t.security_groups)},
+    filters=dict(tag_filters(t.security_group_rules)),
+)
+
+
+def _load(tx: Tx, groups: Sequence[SecurityGroup]) -> None:
+    by_id = {group.id: group for group in groups}
+    for group in groups:
+        group.security_group_rules = []
+    ids = list(by_id)
+    for start in range(0, len(ids), CHUNK):
+        for rule in RULES.find(tx, _r.security_group_id.in_(ids[start : start + CHUNK])):
+            by_id[rule.security_group_id].security_group_rules.append(rule)
+
+
+GROUPS: Records[SecurityGroup] = Records(
+    SecurityGroup, t.security_groups, load=_load, filters=dict(tag_filters(t.security_groups))
+)
+
+_DEFAULT = sa.select(_d.security_group_id).where(_d.project_id == sa.bindparam("project"))
+
+
+def default_of(tx: Tx, project_id: str) -> str | None:
+    """The id of a project's default group."""
+    found = tx.conn.execute(_DEFAULT, {"project": project_id}).scalar_one_or_none()
+    return None if found is None else str(found)
+
+
+def set_default(tx: Tx, project_id: str, group_id: str) -> None:
+    tx.conn.execute(sa.insert(t.default_security_groups), [{"project_id": project_id, "security_group_id": group_id}])
+
+
+def drop_default(tx: Tx, project_id: str) -> None:
+    tx.conn.execute(sa.delete(t.default_security_groups).where(_d.project_id == project_id))
+
+
+def existing(tx: Tx, ids: Iterable[str], clause: sa.ColumnElement[bool]) -> set[str]:
+    """Which of the groups exist and meet a condition."""
+    c = t.security_groups.c
+    return {row[0] for row in tx.conn.execute(sa.select(c.id).where(c.id.in_(list(ids)), clause))}
+
+
+def in_use(tx: Tx, group_id: str) -> bool:
+    query = sa.select(_p.port_id).where(_p.security_group_id == group_id).limit(1)
+    return tx.conn.execute(query).first() is not None
+
+
+def rules_naming(tx: Tx, group_id: str) -> list[SecurityGroupRule]:
+    """The rules of other groups that name a group as their remote."""
+    return RULES.find(tx, _r.remote_group_id == group_id)
+
+
+def remotes_of(tx: Tx, group_ids: Sequence[str]) -> set[str]:
+    """The groups that the rules of these groups name."""
+    query = sa.select(_r.remote_group_id).where(
+        _r.security_group_id.in_(list(group_ids)), _r.remote_group_id.is_not(None)
+    )
+    return {row[0] for row in tx.conn.execute(query.distinct())}
