@@ -176,4 +176,5 @@ class App:
             headers=headers,
             body=environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0)),
             base_url=base,
+            client=environ.get("REMOTE_ADDR", ""),
         )
