@@ -6,10 +6,12 @@ Sent through packet sockets in the namespace, without a process.
 from __future__ import annotations
 
 import contextlib
+import heapq
 import ipaddress
 import socket
 import struct
 import threading
+import time
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -36,39 +38,53 @@ def announce(namespace: str, announcements: Iterable[Announcement]) -> None:
 
 
 class Announcer:
-    """Repeats announcements a few times, because the way to the neighbours may only just be being made."""
+    """Sends announcements from a thread of its own: at once, and a few times more.
 
-    def __init__(self, delays: tuple[float, ...] = (0.2, 0.7, 2.0)) -> None:
+    More, because the way to the neighbours may only just be being made; of its own, because the kernel takes some ten
+    milliseconds to close a packet socket.  The thread lives as long as there is something to send.
+    """
+
+    def __init__(self, delays: tuple[float, ...] = (0.0, 0.2, 0.7, 2.0)) -> None:
         self._delays = delays
-        self._timers: set[threading.Timer] = set()
+        self._due: list[tuple[float, int, str, list[Announcement]]] = []
+        self._changed = threading.Condition()
+        self._thread: threading.Thread | None = None
+        self._count = 0
 
     def start(self, namespace: str, announcements: Iterable[Announcement]) -> None:
-        """Send them now, and again after each of the delays (seconds from now)."""
+        """Send them after each of the delays (seconds from now).  Returns at once."""
         every = list(announcements)
         if not every:
             return
-        announce(namespace, every)
-        self._later(namespace, every, 0)
+        now = time.monotonic()
+        with self._changed:
+            for delay in self._delays:
+                self._count += 1
+                heapq.heappush(self._due, (now + delay, self._count, namespace, every))
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._work, name="announce", daemon=True)
+                self._thread.start()
+            self._changed.notify()
 
     def close(self) -> None:
-        for timer in list(self._timers):
-            timer.cancel()
+        """Forget what is still to be sent."""
+        with self._changed:
+            self._due.clear()
+            self._changed.notify()
 
-    def _later(self, namespace: str, every: list[Announcement], step: int) -> None:
-        if step == len(self._delays):
-            return
-        wait = self._delays[step] - (self._delays[step - 1] if step else 0.0)
-
-        def fire() -> None:
-            self._timers.discard(timer)
+    def _work(self) -> None:
+        while True:
+            with self._changed:
+                if not self._due:
+                    self._thread = None
+                    return
+                wait = self._due[0][0] - time.monotonic()
+                if wait > 0:
+                    self._changed.wait(wait)
+                    continue
+                _, _, namespace, every = heapq.heappop(self._due)
             with contextlib.suppress(OSError):
                 announce(namespace, every)
-                self._later(namespace, every, step + 1)
-
-        timer = threading.Timer(wait, fire)
-        timer.daemon = True
-        self._timers.add(timer)
-        timer.start()
 
 
 def frame(item: Announcement) -> bytes:

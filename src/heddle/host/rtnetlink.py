@@ -119,6 +119,11 @@ def delete_link(name: str) -> Request:
     return Request(_DELLINK, _LINK.pack(0, 0, 0, 0, 0) + text(3, name), 0, f"deletion of link {name}", (errno.ENODEV,))
 
 
+def delete_index(index: int) -> Request:
+    """Deletes the link of that number, or nothing when it has gone."""
+    return Request(_DELLINK, _LINK.pack(0, 0, index, 0, 0), 0, f"deletion of link {index}", (errno.ENODEV,))
+
+
 def add_address(link: Link, address: str) -> Request:
     where = f"address {address} of {link.name}"
     return Request(_NEWADDR, _address_body(link, address), ADD, where, (errno.EEXIST,))

@@ -1,15 +1,24 @@
-"""The namespaces of one kind (`qrouter-`, `qdhcp-`), made when they are missing and held open."""
+"""The namespaces of one kind (`qrouter-`, `qdhcp-`), made when they are missing and held open.
+
+A namespace that is removed loses its name at once, and the kernel takes its interfaces away in the background, all
+together; one by one would take it some thirty milliseconds each.  What is left of them after a moment, because a
+process of somebody still sits in the namespace, is deleted then, by number and not by name: the name may be in use
+again.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import resource
+import threading
 from collections.abc import Mapping
 
 from heddle.errors import HeddleError
 from heddle.host import netns, rtnetlink
 from heddle.host.netlink import Netlink, within
 from heddle.host.netns import Namespace
+
+_REAP_AFTER = 1.0
 
 
 class ForeignNamespace(HeddleError):
@@ -56,9 +65,14 @@ class Spaces:
         interfaces: list[str] = []
         if netns.identity(name):
             with contextlib.suppress(OSError):
-                interfaces = self._delete_interfaces(name)
+                interfaces = _interfaces(name)
+        outer = [link.index for each in interfaces if (link := rtnetlink.link(self.root, each)) is not None]
         self.forget(name)
         netns.remove(name)
+        if outer:
+            reaper = threading.Timer(_REAP_AFTER, _reap, [outer])
+            reaper.daemon = True
+            reaper.start()
         return interfaces
 
     def forget(self, name: str) -> None:
@@ -83,14 +97,19 @@ class Spaces:
         finally:
             opened.close()
 
-    def _delete_interfaces(self, name: str) -> list[str]:
-        routing = Netlink(netns=netns.path_of(name))
-        try:
-            names = [link.name for link in rtnetlink.links(routing) if link.name != "lo"]
-            routing.run([rtnetlink.delete_link(each) for each in names])
-        finally:
-            routing.close()
-        return names
+
+def _interfaces(name: str) -> list[str]:
+    routing = Netlink(netns=netns.path_of(name))
+    try:
+        return [link.name for link in rtnetlink.links(routing) if link.name != "lo"]
+    finally:
+        routing.close()
+
+
+def _reap(indexes: list[int]) -> None:
+    root = Netlink()
+    root.run([rtnetlink.delete_index(index) for index in indexes])
+    root.close()
 
 
 def allow_descriptors() -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from heddle.agent.mirror import Mirror, ref_of
 from heddle.agent.roles.base import Drift, Host
 from heddle.agent.roles.dhcp_plan import OWNER, SETTINGS, DhcpInput, DhcpPlan, plan
+from heddle.agent.roles.parallel import together
 from heddle.agent.roles.plugs import Plugs, plug
 from heddle.errors import HeddleError
 from heddle.host.dnsmasq import Dnsmasq, Lease
@@ -54,14 +55,11 @@ class DhcpRole:
         else:
             concerned = {network for ref in changed for network in self._networks_of(mirror, ref)}
         plugs = Plugs(self._host.ovs)
-        statuses: list[Status] = []
-        for network_id in sorted(concerned):
-            if network_id not in wanted:
-                statuses += self._remove(network_id, plugs)
-            elif network_id in mirror.networks:
-                statuses += self._realise(mirror, network_id, plugs)
+        served = sorted(each for each in concerned & wanted if each in mirror.networks)
+        done = together(lambda network_id: self._realise(mirror, network_id, plugs), served)
+        done += together(lambda network_id: self._remove(network_id, plugs), sorted(concerned - wanted))
         plugs.commit()
-        return statuses
+        return [status for statuses in done for status in statuses]
 
     def audit(self, mirror: Mirror) -> list[Drift]:
         drifts: list[Drift] = []
@@ -72,7 +70,7 @@ class DhcpRole:
             except (OSError, HeddleError) as error:
                 log.warning("dhcp audit failed network=%s error=%s", network_id, error)
                 self._host.touch([Ref("network", network_id)])
-        plugs.commit()
+        drifts += [Drift("port", id_, "a port on br-int", "none") for id_ in plugs.commit()]
         return drifts
 
     def state(self, mirror: Mirror) -> RoleState:

@@ -35,15 +35,18 @@ class Plugs:
         self._dropped.add(name)
 
     def commit(self) -> list[str]:
-        """Apply; returns the ports that had been missing.  Raises `OvsdbError` and `OvsConflict`."""
+        """Apply; returns the ids of the ports whose device was there and which the switch did not have.
+
+        Raises `OvsdbError` and `OvsConflict`.
+        """
         again = [name for name in self._made if self._ovs.interface(name) is not None]
         first = Batch(self._ovs)
         for name in sorted({*again, *self._dropped} - (self._wanted.keys() - set(again))):
             first.delete_port(name)
         first.commit(wait=bool(again))
-        missing = [name for name in self._wanted if self._ovs.interface(name) is None]
+        missing = [name for name in self._wanted.keys() - self._made if self._ovs.interface(name) is None]
         second = Batch(self._ovs)
         for spec in self._wanted.values():
             second.ensure_port(spec)
         second.commit()
-        return missing
+        return [self._wanted[name].external_ids["iface-id"] for name in sorted(missing)]

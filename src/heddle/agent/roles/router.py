@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 from heddle.agent.mirror import Mirror, ref_of
 from heddle.agent.roles.base import Drift, Host
+from heddle.agent.roles.parallel import together
 from heddle.agent.roles.plugs import Plugs, plug
 from heddle.agent.roles.router_plan import SETTINGS, RouterInput, RouterPlan, plan
 from heddle.errors import HeddleError
@@ -62,14 +63,11 @@ class RouterRole:
         else:
             concerned = {owner for ref in changed for owner in self._owners(mirror, ref)}
         plugs = Plugs(self._host.ovs)
-        statuses: list[Status] = []
-        for router_id in sorted(concerned):
-            if router_id in wanted and router_id in mirror.routers:
-                statuses += self._realise(mirror, router_id, plugs)
-            elif router_id not in wanted:
-                statuses += self._remove(router_id, plugs)
+        realised = sorted(each for each in concerned & wanted if each in mirror.routers)
+        done = together(lambda router_id: self._realise(mirror, router_id, plugs), realised)
+        done += [self._remove(router_id, plugs) for router_id in sorted(concerned - wanted)]
         plugs.commit()
-        return statuses
+        return [status for statuses in done for status in statuses]
 
     def audit(self, mirror: Mirror) -> list[Drift]:
         drifts: list[Drift] = []
@@ -80,7 +78,7 @@ class RouterRole:
             except (OSError, HeddleError) as error:
                 log.warning("router audit failed router=%s error=%s", router_id, error)
                 self._host.touch([Ref("router", router_id)])
-        plugs.commit()
+        drifts += [Drift("port", id_, "a port on br-int", "none") for id_ in plugs.commit()]
         return drifts
 
     def state(self, mirror: Mirror) -> RoleState:
