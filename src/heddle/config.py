@@ -84,7 +84,7 @@ class Network(Section, frozen=True):
 
     tenant_types: tuple[str, ...] = ("vxlan",)
     vxlan_ranges: tuple[str, ...] = ("1:65536",)
-    vlan_ranges: tuple[str, ...] = ("physnet1",)
+    vlan_ranges: tuple[str, ...] = ("public", "physnet1")
     flat_physnets: tuple[str, ...] = ("*",)
     physical_mtu: int = 1500
     path_mtu: int = 0

@@ -38,7 +38,7 @@ class Cloud:
 
 def cloud(settings: Settings, name: str, password: str) -> Cloud:
     """The entry of a user of the same name as the project."""
-    return Cloud(name, f"{settings.public_url}/v3", name, password, name, settings.identity.region)
+    return Cloud(name, f"{settings.public_url}/identity/v3", name, password, name, settings.identity.region)
 
 
 def write_clouds(path: Path, clouds: Iterable[Cloud]) -> None:

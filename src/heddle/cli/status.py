@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
-COUNTED = ("networks", "subnets", "ports", "routers", "floatingips", "security_groups")
+COUNTED = ("networks", "subnets", "ports", "routers", "floatingips", "security-groups")
 
 
 def register(commands: Subparsers) -> None:
@@ -73,7 +73,9 @@ def _ask(settings: Settings, found: dict[str, Any]) -> list[str]:
         client = Client(credentials(settings))
         agents = client.get("/v2.0/agents")["agents"]
         found["agents"] = [_agent(agent) for agent in agents]
-        found["counts"] = {name: len(client.get(f"/v2.0/{name}", fields="id")[name]) for name in COUNTED}
+        for name in COUNTED:
+            (items,) = client.get(f"/v2.0/{name}", fields="id").values()
+            found["counts"][name] = len(items)
         found["failed"] = _failed(client)
     except ClientError as error:
         return [f"the API does not say: {error}"]
@@ -118,7 +120,7 @@ def text(found: dict[str, Any]) -> list[str]:
         lines.append(f"agent     {agent['type']:<20} {agent['host']:<24} {alive:<10} last heard {agent['heartbeat']}")
     for bridge in found["bridges"]:
         lines.append(f"bridge    {bridge['name']:<20} {bridge['ports']} ports")
-    counts = ", ".join(f"{number} {name.replace('_', ' ')}" for name, number in found["counts"].items())
+    counts = ", ".join(f"{number} {name.replace('-', ' ')}" for name, number in found["counts"].items())
     lines.append(f"objects   {counts or '-'}")
     lines.append(f"drift     {found['drift']} put right since the agent started")
     lines.append(f"failed    {len(found['failed'])}")

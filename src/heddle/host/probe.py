@@ -124,7 +124,7 @@ def missing_features() -> list[str]:
     missing = [] if Path("/dev/net/tun").exists() else ["tun (/dev/net/tun)"]
     if not succeeds(["unshare", "--net", "true"]):
         return [*missing, "network namespaces"]
-    if not succeeds(["unshare", "--net", "ip", "link", "add", "a", "type", "veth", "peer", "name", "b"]):
+    if not succeeds(["unshare", "--net", "ip", "link", "add", "hdl0", "type", "veth", "peer", "name", "hdl1"]):
         missing.append("veth")
     if not succeeds(["unshare", "--net", "nft", _NAT]):
         missing.append("nf_tables with NAT")

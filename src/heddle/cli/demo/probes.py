@@ -82,8 +82,7 @@ def reaches(bench: Bench, row: Row) -> Result:
     first = _eventually(lambda: wire.ping(source, target))
     mark = wire.nonce()
     answer = wire.ping(source, target, mark) if first.ok else first
-    known = f"nonce captured by {', '.join(bench.saw(OF, mark)) or 'nobody'}"
-    return _result(row, "yes" if answer.ok else "no", answer.ms if answer.ok else None, known)
+    return _arrived(bench, row, answer, mark, "its nonce")
 
 
 def connects(bench: Bench, row: Row) -> Result:
@@ -91,8 +90,16 @@ def connects(bench: Bench, row: Row) -> Result:
     _eventually(lambda: wire.tcp(source, target, WEB_PORT))
     port = _some_port()
     answer = wire.tcp(source, target, WEB_PORT, source_port=port)
-    known = f"its ports captured by {', '.join(bench.saw(OF, _ports(port))) or 'nobody'}"
-    return _result(row, "yes" if answer.ok else "no", answer.ms if answer.ok else None, known)
+    return _arrived(bench, row, answer, _ports(port), "its ports")
+
+
+def _arrived(bench: Bench, row: Row, answer: wire.Answer, mark: bytes, what: str) -> Result:
+    """Answered, and captured where it should have gone."""
+    if not answer.ok:
+        return _result(row, "no", None, answer.said or "no answer")
+    captured = wire.until(lambda: bench.taps[row.to].saw(mark), SETTLE)
+    known = f"{what} captured there" if captured else f"answered, but {what} not captured there"
+    return _result(row, "yes" if captured else "unproved", answer.ms, known)
 
 
 def leaves_as(bench: Bench, row: Row) -> Result:
@@ -101,10 +108,9 @@ def leaves_as(bench: Bench, row: Row) -> Result:
         bench.lab.router_address(tenant_of(row.sender))
     )  # fmt: skip
     answer = _eventually(lambda: wire.tcp(namespace(row.sender), bench.address(row), INTERNET_PORT))
-    kind = row.expected.removeprefix("as ")
-    seen = f"as {kind}" if answer.said == own else (answer.said or "no answer")
-    known = f"source seen outside: {answer.said}"
-    return _result(row, seen if answer.ok else "no", answer.ms if answer.ok else None, known)
+    seen = f"as {answer.said}" if answer.ok else "no"
+    known = f"it came from its {row.expected.removeprefix('as ')}"
+    return _result(row, seen, answer.ms if answer.ok else None, known, expected=f"as {own}")
 
 
 def stays_away(bench: Bench, row: Row) -> Result:
@@ -117,11 +123,11 @@ def stays_away(bench: Bench, row: Row) -> Result:
     leaked = bench.saw(others, mark)
     if answer.ok or leaked:
         return _result(row, "yes", answer.ms, f"captured by {', '.join(leaked) or 'nobody'}")
-    known = f"nonce on 0 of {len(others)} taps"
+    known = f"on 0/{len(others)} taps"
     if row.sender == "outside":
-        return _result(row, "no", None, f"{known}; control: rule added")
+        return _result(row, "no", None, f"{known}; see: rule added")
     control = _control(bench, row.sender)
-    return _result(row, "no" if control == "3 of 3" else "unproved", None, f"{known}; control {control}")
+    return _result(row, "no" if control == "3/3" else "unproved", None, f"{known}; control {control}")
 
 
 def is_refused(bench: Bench, row: Row) -> Result:
@@ -133,7 +139,7 @@ def is_refused(bench: Bench, row: Row) -> Result:
     leaked = bench.saw(OF, _ports(port))
     if answer.ok or leaked:
         return _result(row, "yes", answer.ms, f"captured by {', '.join(leaked) or 'nobody'}")
-    return _result(row, "no", None, f"its ports on 0 of {len(OF)} taps; control: rule added")
+    return _result(row, "no", None, f"on 0/{len(OF)} taps; see: rule added")
 
 
 def frames_stay_away(bench: Bench, row: Row) -> Result:
@@ -147,8 +153,8 @@ def frames_stay_away(bench: Bench, row: Row) -> Result:
     time.sleep(SETTLE)
     leaked = sum(bool(bench.saw(others, mark)) for mark in marks)
     control = _control(bench, row.sender)
-    seen = "yes" if leaked else "no" if control == "3 of 3" else "unproved"
-    return _result(row, seen, None, f"{leaked} of {len(marks)} nonces on {len(others)} taps; control {control}")
+    seen = "yes" if leaked else "no" if control == "3/3" else "unproved"
+    return _result(row, seen, None, f"{leaked}/{len(marks)} on {len(others)} taps; control {control}")
 
 
 def spoofed_is_dropped(bench: Bench, row: Row) -> Result:
@@ -160,8 +166,8 @@ def spoofed_is_dropped(bench: Bench, row: Row) -> Result:
     time.sleep(SETTLE)
     arrived = sum(bool(bench.saw(OF, mark)) for mark in marks)
     control = _control(bench, row.sender)
-    seen = "yes" if arrived else "no" if control == "3 of 3" else "unproved"
-    return _result(row, seen, None, f"{arrived} of 3 captured; true source {control}")
+    seen = "yes" if arrived else "no" if control == "3/3" else "unproved"
+    return _result(row, seen, None, f"{arrived}/3 captured; true source {control}")
 
 
 def is_not_listed(bench: Bench, row: Row) -> Result:
@@ -171,7 +177,7 @@ def is_not_listed(bench: Bench, row: Row) -> Result:
         lister: Callable[..., Iterable[Any]] = getattr(red, f"{kind}s")
         asked += 1
         found += any(item.id == id for item in lister()) or any(True for _ in lister(id=id))
-    return _result(row, "not found" if not found else f"{found} found", None, f"{asked} of blue's objects asked for")
+    return _result(row, "not found" if not found else f"{found} found", None, f"asked for {asked} objects of blue")
 
 
 def is_not_shown(bench: Bench, row: Row) -> Result:
@@ -196,7 +202,7 @@ def _hidden(bench: Bench, row: Row, verb: str) -> Result:
             hidden += 1
         getattr(blue, f"get_{kind}")(id)
     seen = "not found" if hidden == len(objects) else f"{len(objects) - hidden} reached"
-    return _result(row, seen, None, f"{hidden} of {len(objects)} answered 404; blue still has them")
+    return _result(row, seen, None, f"{hidden}/{len(objects)} answer 404, blue has them")
 
 
 def _of_blue(lab: Lab) -> list[tuple[str, str]]:
@@ -242,7 +248,7 @@ def _control(bench: Bench, sender: str) -> str:
     frames, marks = _three(bench.station(sender), bench.station(friend))
     wire.send(namespace(sender), "eth0", frames)
     wire.until(lambda: all(bench.taps[friend].saw(mark) for mark in marks), 1.0)
-    return f"{sum(bench.taps[friend].saw(mark) for mark in marks)} of 3"
+    return f"{sum(bench.taps[friend].saw(mark) for mark in marks)}/3"
 
 
 def _eventually(probe: Callable[[], wire.Answer]) -> wire.Answer:
