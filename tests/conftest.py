@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
 
+from heddle.api.app import App
+from heddle.api.server import make_app
 from heddle.config import Settings, load
+from heddle.control.identity.bootstrap import bootstrap
 from heddle.store import migrate
 from heddle.store.engine import Store
-from heddle.store.tables import METADATA, counters
+from tests.fakes.client import PASSWORD, People
 
 
 @pytest.fixture
@@ -26,15 +28,18 @@ def settings(tmp_path: Path) -> Settings:
 def store(settings: Settings) -> Iterator[Store]:
     """An empty database with the schema."""
     made = Store(settings.database_url)
-    create_schema(made)
+    migrate.upgrade(made)
     yield made
     made.close()
 
 
-def create_schema(store: Store) -> None:
-    if any((Path(migrate.__file__).parent / "migrations" / "versions").glob("*.py")):
-        migrate.upgrade(store)
-        return
-    METADATA.create_all(store.engine)
-    with store.engine.begin() as conn:
-        conn.execute(sa.insert(counters), [{"name": "revision", "value": 0}, {"name": "forgotten", "value": 0}])
+@pytest.fixture
+def app(store: Store, settings: Settings) -> App:
+    """The application on that database, with an administrator."""
+    bootstrap(store, PASSWORD, settings)
+    return make_app(settings, store)
+
+
+@pytest.fixture
+def people(app: App) -> People:
+    return People(app)
