@@ -28,9 +28,9 @@ def not_found(model: type[Resource], id: str) -> NotFound:
     return NotFound(f"{title}NotFound", f"{title} {id} could not be found.")
 
 
-def need(ctx: Context, records: Records[R], id: str, *, lock: bool = False) -> R:
-    """The object, if the caller may see it.  Raises `NotFound`."""
-    found = records.get(ctx.tx, id, ctx.visible(records.model))
+def need(ctx: Context, records: Records[R], id: str, *, lock: bool = False, bare: bool = False) -> R:
+    """The object, if the caller may see it; `bare`: only what its own table keeps.  Raises `NotFound`."""
+    found = records.get(ctx.tx, id, ctx.visible(records.model), bare=bare)
     if found is not None and lock:
         found = records.lock(ctx.tx, id)
     if found is None:

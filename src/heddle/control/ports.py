@@ -30,7 +30,9 @@ def create_ports(ctx: Context, drafts: Sequence[Draft[Port]]) -> list[Port]:
     for project_id, count in Counter(draft.value.project_id for draft in drafts).items():
         if project_id:
             quotas.take(ctx, project_id, "port", count)
-    networks = {id: need(ctx, network_query.NETWORKS, id) for id in {draft.value.network_id for draft in drafts}}
+    networks = {
+        id: need(ctx, network_query.NETWORKS, id, bare=True) for id in {draft.value.network_id for draft in drafts}
+    }
     subnets = subnet_query.of_networks(ctx.tx, list(networks))
     created: dict[int, Port] = {}
     for network in networks.values():
@@ -125,7 +127,7 @@ def update_port(ctx: Context, old: Port, draft: Draft[Port]) -> Port:
     """Raises `BadRequest`, `NotFound`, `Conflict` like `create_ports`."""
     new, given = draft.value, draft.given
     new.revision_number, new.updated_at = old.revision_number + 1, ctx.now
-    network = network_query.NETWORKS.get(ctx.tx, old.network_id)
+    network = network_query.NETWORKS.get(ctx.tx, old.network_id, bare=True)
     assert network is not None
     if new.mac_address != old.mac_address:
         _choose_macs(ctx, network, [draft])

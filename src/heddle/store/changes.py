@@ -43,16 +43,25 @@ class ChangeNotes:
         """Take a revision and write the rows.  Returns the scopes that have news."""
         if not self._rows:
             return []
-        counters = t.counters
-        bump = sa.update(counters).where(counters.c.name == "revision").values(value=counters.c.value + 1)
-        conn.execute(bump)
-        revision = current_revision(conn)
+        revision = _next_revision(conn)
         rows = [
             {"scope": scope, "kind": kind, "id": id, "revision": revision, "deleted": deleted}
             for (scope, kind, id), deleted in sorted(self._rows.items())
         ]
         upsert(conn, t.changes, rows, ("scope", "kind", "id"))
         return sorted({scope for scope, _, _ in self._rows})
+
+
+_BUMP = sa.update(t.counters).where(t.counters.c.name == "revision").values(value=t.counters.c.value + 1)
+_BUMP_TELLING = _BUMP.returning(t.counters.c.value)
+
+
+def _next_revision(conn: sa.Connection) -> int:
+    """Take the next revision; the row stays locked until the transaction ends."""
+    if conn.dialect.update_returning:
+        return int(conn.execute(_BUMP_TELLING).scalar_one())
+    conn.execute(_BUMP)
+    return current_revision(conn)
 
 
 _CURRENT = sa.select(t.counters.c.value).where(t.counters.c.name == sa.bindparam("name"))

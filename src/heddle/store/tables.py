@@ -47,6 +47,10 @@ class JsonText(TypeDecorator[Any]):
         return None if value is None else msgspec.json.encode(value).decode()
 
     def process_result_value(self, value: str | None, dialect: Any) -> Any:
+        if value == "[]":
+            return []
+        if value == "{}":
+            return {}
         return None if value is None else self._decoder.decode(value)
 
 

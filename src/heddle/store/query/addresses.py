@@ -55,6 +55,12 @@ _LOWEST = (
 )
 
 
+_THIS = (_r.subnet_id == sa.bindparam("subnet"), _r.first == sa.bindparam("old"))
+_MOVE = sa.update(t.ip_ranges).where(*_THIS).values(first=sa.bindparam("low"), last=sa.bindparam("high"))
+_DROP = sa.delete(t.ip_ranges).where(*_THIS)
+_INSERT_ALLOCATIONS = sa.insert(t.ip_allocations)
+
+
 def take_lowest(tx: Tx, subnet_id: str, count: int) -> list[int]:
     """Take up to `count` of the lowest free addresses; fewer where there are not as many."""
     taken: list[int] = []
@@ -117,12 +123,12 @@ def _run_at(tx: Tx, subnet_id: str, number: int) -> Run | None:
 
 
 def _replace(tx: Tx, subnet_id: str, first: int, parts: Sequence[Run]) -> None:
-    where = (_r.subnet_id == subnet_id, _r.first == _hex(first))
+    where = {"subnet": subnet_id, "old": _hex(first)}
     if len(parts) == 1:
         low, high = parts[0]
-        tx.conn.execute(sa.update(t.ip_ranges).where(*where).values(first=_hex(low), last=_hex(high)))
+        tx.conn.execute(_MOVE, where | {"low": _hex(low), "high": _hex(high)})
         return
-    tx.conn.execute(sa.delete(t.ip_ranges).where(*where))
+    tx.conn.execute(_DROP, where)
     if parts:
         rows = [{"subnet_id": subnet_id, "first": _hex(low), "last": _hex(high)} for low, high in parts]
         tx.conn.execute(sa.insert(t.ip_ranges), rows)
@@ -131,7 +137,7 @@ def _replace(tx: Tx, subnet_id: str, first: int, parts: Sequence[Run]) -> None:
 def insert_allocations(tx: Tx, rows: Sequence[Allocation]) -> None:
     if rows:
         tx.conn.execute(
-            sa.insert(t.ip_allocations),
+            _INSERT_ALLOCATIONS,
             [
                 {
                     "subnet_id": row.subnet_id,

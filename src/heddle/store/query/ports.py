@@ -16,6 +16,12 @@ from heddle.store.query.tags import tag_filters
 
 _p, _a, _g = t.ports.c, t.ip_allocations.c, t.port_security_groups.c
 _MANY = 2000
+_ADDRESSES = (
+    sa.select(_a.port_id, _a.subnet_id, _a.ip_address)
+    .where(_a.port_id.in_(sa.bindparam("ports", expanding=True)))
+    .order_by(_a.position)
+)
+_GROUPS = sa.select(_g.port_id, _g.security_group_id).where(_g.port_id.in_(sa.bindparam("ports", expanding=True)))
 
 
 def _load(tx: Tx, ports: Sequence[Port]) -> None:
@@ -26,11 +32,9 @@ def _load(tx: Tx, ports: Sequence[Port]) -> None:
     ids = list(by_id)
     for start in range(0, len(ids), _MANY):
         part = ids[start : start + _MANY]
-        addresses = sa.select(_a.port_id, _a.subnet_id, _a.ip_address).where(_a.port_id.in_(part)).order_by(_a.position)
-        for port_id, subnet_id, ip_address in tx.conn.execute(addresses):
+        for port_id, subnet_id, ip_address in tx.conn.execute(_ADDRESSES, {"ports": part}).all():
             by_id[port_id].fixed_ips.append(FixedIp(subnet_id, ip_address))
-        groups = sa.select(_g.port_id, _g.security_group_id).where(_g.port_id.in_(part))
-        for port_id, group_id in tx.conn.execute(groups):
+        for port_id, group_id in tx.conn.execute(_GROUPS, {"ports": part}).all():
             by_id[port_id].security_groups.append(group_id)
 
 

@@ -22,6 +22,7 @@ from heddle.store.engine import Tx
 R = TypeVar("R", bound=Resource)
 Clause = sa.ColumnElement[bool]
 CHUNK = 500
+_STATEMENTS = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,17 +59,38 @@ class Records(Generic[R]):
     parents: Mapping[str, Parent] = field(default_factory=dict)
     filters: Mapping[str, Callable[[Sequence[Any]], Clause]] = field(default_factory=dict)
 
+    names: list[str] = field(init=False)
+    select: sa.Select[Any] = field(init=False)
+    insert_statement: sa.Insert = field(init=False)
+    statements: dict[Condition, sa.Select[Any]] = field(init=False, default_factory=dict)
+
     def __post_init__(self) -> None:
         names = [name for name, info in fields_of(self.model).items() if info.stored]
-        object.__setattr__(self, "_names", names)
-        object.__setattr__(self, "_select", sa.select(*[self.table.c[name] for name in names]))
+        object.__setattr__(self, "names", names)
+        object.__setattr__(self, "select", sa.select(*[self.table.c[name] for name in names]))
+        object.__setattr__(self, "insert_statement", sa.insert(self.table))
 
     # Reading
 
-    def get(self, tx: Tx, id: str, where: Condition = ALWAYS) -> R | None:
-        """The object with this id, if it meets the condition."""
-        found = self.find(tx, self.table.c.id == id, self.clause(where))
-        return found[0] if found else None
+    def get(self, tx: Tx, id: str, where: Condition = ALWAYS, *, bare: bool = False) -> R | None:
+        """The object with this id, if it meets the condition; `bare`: without what other tables keep."""
+        row = tx.conn.execute(self._by_id(where), {"wanted": id}).first()
+        if row is None:
+            return None
+        found = self.model(**dict(zip(self.names, row, strict=True)))
+        if self.load and not bare:
+            self.load(tx, [found])
+        return found
+
+    def _by_id(self, where: Condition) -> sa.Select[Any]:
+        """The statement that gets an object by its id, made once for each condition."""
+        statement = self.statements.get(where)
+        if statement is None:
+            if len(self.statements) > _STATEMENTS:
+                self.statements.clear()
+            statement = self.select.where(self.table.c.id == sa.bindparam("wanted"), self.clause(where))
+            self.statements[where] = statement
+        return statement
 
     def get_many(self, tx: Tx, ids: Iterable[str]) -> dict[str, R]:
         """Those of the ids that exist, by id."""
@@ -81,10 +103,13 @@ class Records(Generic[R]):
 
     def find(self, tx: Tx, *clauses: Clause, query: sa.Select[Any] | None = None) -> list[R]:
         """The objects that meet SQL conditions (for the modules beside this one)."""
-        select: sa.Select[Any] = self._select if query is None else query  # type: ignore[attr-defined]
-        names: list[str] = self._names  # type: ignore[attr-defined]
-        model = self.model
-        found = [model(**dict(zip(names, row, strict=True))) for row in tx.conn.execute(select.where(*clauses))]
+        select = self.select if query is None else query
+        return self.fetch(tx, select.where(*clauses) if clauses else select)
+
+    def fetch(self, tx: Tx, select: sa.Select[Any], values: Mapping[str, Any] | None = None) -> list[R]:
+        """The objects that a statement over `self.select` finds."""
+        names, model = self.names, self.model
+        found = [model(**dict(zip(names, row))) for row in tx.conn.execute(select, values or {}).all()]  # noqa: B905
         if self.load and found:
             self.load(tx, found)
         return found
@@ -103,7 +128,7 @@ class Records(Generic[R]):
             sorts = [(name, not ascending) for name, ascending in sorts]
         if page.marker is not None:
             clauses.append(self._after(page.marker, sorts))
-        query: sa.Select[Any] = self._select  # type: ignore[attr-defined]
+        query = self.select
         if page.sorts or page.limit or page.marker is not None:
             query = query.order_by(*(c.asc() if up else c.desc() for c, up in self._order(sorts)))
         if page.limit:
@@ -119,13 +144,13 @@ class Records(Generic[R]):
     # Writing
 
     def insert(self, tx: Tx, items: Sequence[R]) -> None:
-        names: list[str] = self._names  # type: ignore[attr-defined]
+        names = self.names
         if items:
-            tx.conn.execute(sa.insert(self.table), [{name: getattr(item, name) for name in names} for item in items])
+            tx.conn.execute(self.insert_statement, [{name: getattr(item, name) for name in names} for item in items])
 
     def update(self, tx: Tx, old: R, new: R) -> bool:
         """Write the columns in which `new` differs.  Returns whether there were any."""
-        names: list[str] = self._names  # type: ignore[attr-defined]
+        names = self.names
         values = {name: getattr(new, name) for name in names if getattr(new, name) != getattr(old, name)}
         if values:
             tx.conn.execute(sa.update(self.table).where(self.table.c.id == old.id).values(**values))
@@ -137,7 +162,7 @@ class Records(Generic[R]):
 
     def lock(self, tx: Tx, id: str) -> R | None:
         """Like `get`, and no other transaction changes the object until this one ends."""
-        query: sa.Select[Any] = self._select  # type: ignore[attr-defined]
+        query = self.select
         found = self.find(tx, self.table.c.id == id, query=query.with_for_update())
         return found[0] if found else None
 

@@ -28,10 +28,13 @@ SUBNETS: Records[Subnet] = Records(
 )
 
 
+_OF_NETWORKS = SUBNETS.select.where(_s.network_id.in_(sa.bindparam("networks", expanding=True)))
+
+
 def of_networks(tx: Tx, network_ids: Sequence[str]) -> dict[str, list[Subnet]]:
     """The subnets of each network, oldest first."""
     found: dict[str, list[Subnet]] = {network_id: [] for network_id in network_ids}
-    for subnet in SUBNETS.find(tx, _s.network_id.in_(list(found))):
+    for subnet in SUBNETS.fetch(tx, _OF_NETWORKS, {"networks": list(found)}):
         found[subnet.network_id].append(subnet)
     for subnets in found.values():
         subnets.sort(key=lambda subnet: (subnet.created_at, subnet.id))
