@@ -39,6 +39,12 @@ class L3Lab:
     def has_space(self, name: str) -> bool:
         return name in self.host.run("ip", "netns", "list").split()
 
+    def start_agent(self) -> None:
+        """Start it and wait until it has taken its whole view and worked on it."""
+        before = len(self.cloud.fetches)
+        self.agent.start()
+        self.until(lambda: any(each.revision for each in self.cloud.fetches[before:]), 15, "the agent has its view")
+
     def until(self, condition: Callable[[], Any], seconds: float, what: str) -> Any:
         """Like `wait_until`, with the end of the agent's log."""
         try:

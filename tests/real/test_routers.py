@@ -219,9 +219,7 @@ def test_a_restart_of_the_agent_loses_no_ping(made: L3Lab, blue: Tenant) -> None
     time.sleep(0.3)
     made.agent.stop(signal.SIGKILL)
     time.sleep(0.5)
-    reports = len(made.cloud.reports)
-    made.agent.start()
-    made.until(lambda: len(made.cloud.reports) > reports, 10, "the agent is back")
+    made.start_agent()
     text = ping.communicate(timeout=20)[0]
     assert "200 received" in text, text
     assert made.in_space(blue.space, "ip", "-o", "addr") == before
@@ -231,7 +229,7 @@ def test_a_router_that_is_not_wanted_goes(made: L3Lab, blue: Tenant, red: Tenant
     """Even when it was taken away while the agent was not there."""
     made.agent.stop()
     made.cloud.remove(Ref("assignment", f"router/{red.router}"))
-    made.agent.start()
+    made.start_agent()
     made.until(lambda: not made.has_space(red.space), 10, "the namespace is gone")
     made.until(lambda: l3.uuid(red.base + 1)[:11] not in made.host.run("ovs-vsctl", "show"), 5, "its ports are gone")
     assert made.has_space(blue.space)
@@ -286,9 +284,7 @@ def test_dnsmasq_killed_comes_back(made: L3Lab, served: str) -> None:
 def test_a_restarted_agent_keeps_dnsmasq(made: L3Lab, served: str) -> None:
     pid = made.until(lambda: made.host.run("pgrep", "-f", "conf-file=.*served/conf", check=False).strip(), 5, "dnsmasq")
     made.agent.stop()
-    reports = len(made.cloud.reports)
-    made.agent.start()
-    made.until(lambda: len(made.cloud.reports) > reports + 1, 10, "the agent is back")
+    made.start_agent()
     assert made.host.run("pgrep", "-f", "conf-file=.*served/conf").strip() == pid
 
 

@@ -64,6 +64,7 @@ class Layout:
             _make_folder(folder)
             os.chown(folder, 0 if os.geteuid() == 0 else -1, group)
             folder.chmod(0o1770 if group > 0 else 0o700)
+        self.run.chmod(0o1771 if group > 0 else 0o711)  # dnsmasq's user reads files in a folder below it
         self.log.chmod(0o750)
         self.server_logs.mkdir(exist_ok=True, mode=0o750)
         if os.geteuid() == 0 and self.settings.server.user:

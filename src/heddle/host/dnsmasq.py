@@ -25,6 +25,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
+from heddle.errors import HeddleError
 from heddle.host import netns
 from heddle.host.netlink import within
 from heddle.host.process import alive
@@ -65,8 +66,9 @@ class Dnsmasq:
         Returns "same", "reloaded", "started" (it was not there) or "restarted" (another configuration, or the wrong
         namespace).  Raises `CommandError` when dnsmasq refuses to start, `OSError` when a file cannot be written.
         """
-        self.folder.mkdir(parents=True, exist_ok=True, mode=0o755)
-        self.leases_file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _make_folder(self.folder.parent, 0o755)
+        _make_folder(self.folder, 0o755)
+        _make_folder(self.leases_file.parent, 0o700)
         reload = [
             self._write(name, lines)
             for name, lines in (("hosts", files.hosts), ("opts", files.opts), ("names", files.names))
@@ -178,6 +180,15 @@ def _send_releases(leases: Collection[Lease], server: str) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sender:
         for lease in leases:
             sender.sendto(release_packet(lease, server), (server, 67))
+
+
+def _make_folder(folder: Path, mode: int) -> None:
+    """Raises `HeddleError` for a folder that somebody else put there: the server may write beside it, as its user."""
+    folder.mkdir(parents=True, exist_ok=True)
+    there = folder.lstat()
+    if not stat.S_ISDIR(there.st_mode) or there.st_uid != os.geteuid():
+        raise HeddleError(f"{folder} is not a folder of this process's user: remove it, the agent makes it anew")
+    folder.chmod(mode)
 
 
 def _user(folder: Path) -> str:

@@ -23,8 +23,9 @@ from typing import NoReturn
 from heddle.errors import HeddleError
 from heddle.host import netns, rtnetlink
 from heddle.host.guest_dhcp import lease
+from heddle.host.layout import Interface
 from heddle.host.netlink import Netlink
-from heddle.host.netns import Interface, Namespace
+from heddle.host.netns import Namespace
 from heddle.host.ovs import Batch, Ovs, PortSpec
 from heddle.host.rtnetlink import Route
 from heddle.host.spaces import Spaces

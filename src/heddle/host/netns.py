@@ -1,8 +1,8 @@
 """Network namespaces: made, seen and brought to a wanted layout.
 
-A `Layout` is what a namespace must hold: interfaces with their addresses, routes, kernel settings.  `observe` gives
-the same shape as it is; `converge` compares both and applies the difference in two netlink batches (interfaces first,
-because addresses need their index), so that what is right is not touched and traffic does not notice.
+What a namespace must hold is a `Layout`, and how that differs from what it holds is worked out in `layout.py`, without
+the kernel.  `Namespace.observe` reads, `Namespace.converge` applies the difference in a few netlink batches, so that
+what is right is not touched and traffic does not notice.
 
 An interface is one end of a veth; the other end, mostly of the same name, stays in the namespace of the agent, where
 the switch has it as a port.  It survives a restart of the switch, which an internal port of a userspace datapath does
@@ -19,65 +19,28 @@ import ctypes
 import errno
 import os
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from heddle.host import rtnetlink as rt
-from heddle.host.netlink import NETFILTER, Netlink, NetlinkError, Request, libc, within
+from heddle.host.layout import (
+    Change,
+    Interface,
+    Layout,
+    Observed,
+    dark,
+    forwarding,
+    interface_requests,
+    route_requests,
+    surplus,
+)
+from heddle.host.netlink import NETFILTER, Netlink, NetlinkError, libc, within
 from heddle.host.offload import no_transmit_checksum
-from heddle.host.rtnetlink import Link, Route
 
 FOLDER = Path("/run/netns")
 MARK = "heddle"
 _PASSES = 3
 _CLONE_NEWNET = 0x40000000
 _MS_BIND, _MS_REC, _MS_SHARED, _MNT_DETACH = 4096, 16384, 1 << 20, 2
-
-
-@dataclass(frozen=True, slots=True)
-class Interface:
-    """A wanted interface; `addresses` as "10.0.0.1/24".  `outer`: the name of the other end, "" for the same."""
-
-    name: str
-    mac: str
-    mtu: int
-    addresses: frozenset[str] = frozenset()
-    outer: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """What a namespace must hold.  `settings`: file below /proc/sys/net -> value, written when it is made."""
-
-    interfaces: tuple[Interface, ...] = ()
-    routes: frozenset[Route] = frozenset()
-    settings: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Observed:
-    """What a namespace holds."""
-
-    links: dict[str, Link]
-    addresses: dict[str, frozenset[str]]
-    routes: frozenset[Route]
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """What `converge` did: interfaces made and removed, addresses, as (interface, address), that are new and that went,
-    the number of requests, and what failed."""
-
-    made: tuple[str, ...] = ()
-    removed: tuple[str, ...] = ()
-    added: tuple[tuple[str, str], ...] = ()
-    withdrawn: tuple[tuple[str, str], ...] = ()
-    requests: int = 0
-    failures: tuple[NetlinkError, ...] = ()
-
-    @property
-    def any(self) -> bool:
-        return bool(self.made or self.removed or self.requests or self.failures)
 
 
 def path_of(name: str) -> str:
@@ -153,7 +116,8 @@ class Namespace:
             if index in by_index:
                 found[by_index[index]].add(address)
         routes = frozenset(rt.routes(self.routing, by_index))
-        return Observed(links, {name: frozenset(value) for name, value in found.items()}, routes)
+        addresses = {name: frozenset(value) for name, value in found.items()}
+        return Observed(links, addresses, routes, rt.forwards(self.routing))
 
     def converge(self, layout: Layout, observed: Observed | None = None) -> Change:
         """Bring the namespace to the layout; what is right is left as it is.
@@ -168,21 +132,24 @@ class Namespace:
         if missing:
             failures += self.make(missing)
             seen = self.observe()
-        failures += self.root.run([rt.set_link(name, up=True) for name in _dark(layout, seen)])
+        failures += self.root.run([rt.set_link(name, up=True) for name in dark(layout, seen)])
         added: dict[tuple[str, str], None] = {}
         withdrawn: dict[tuple[str, str], None] = {}
         other = 0
         for _ in range(_PASSES):
-            fixes = [request for item in layout.interfaces for request in _fix_interface(item, seen)]
-            added.update(dict.fromkeys(_surplus(layout, seen, new=True)))
-            withdrawn.update(dict.fromkeys(_surplus(layout, seen, new=False)))
+            fixes = [request for item in layout.interfaces for request in interface_requests(item, seen)]
+            added.update(dict.fromkeys(surplus(layout, seen, new=True)))
+            withdrawn.update(dict.fromkeys(surplus(layout, seen, new=False)))
             failures += self.routing.run(fixes)
             other += len(fixes)
             if not fixes:
                 break
             seen = self.observe()
-        repairs = _fix_routes(layout, seen)
+        repairs = route_requests(layout, seen)
         failures += self.routing.run(repairs)
+        if forwarding(layout) - seen.forwards.items():
+            within(path_of(self.name), lambda: write_settings(layout.settings))
+            other += 1
         made = tuple(item.name for item in missing)
         return Change(made, removed, tuple(added), tuple(withdrawn), other + len(repairs), tuple(failures))
 
@@ -201,45 +168,6 @@ class Namespace:
             with contextlib.suppress(OSError):
                 Path(f"/proc/sys/net/ipv6/conf/{name}/disable_ipv6").write_text("1")
         return failures + self.root.run([rt.set_link(name, up=True) for name in outer])
-
-
-def _dark(layout: Layout, seen: Observed) -> list[str]:
-    """The outer ends of interfaces that are up and hear nobody: somebody took the other end down."""
-    links = [(item.outer or item.name, seen.links.get(item.name)) for item in layout.interfaces]
-    return [name for name, link in links if link and link.up and not link.carrier]
-
-
-def _fix_interface(wanted: Interface, seen: Observed) -> list[Request]:
-    link = seen.links.get(wanted.name)
-    if link is None:
-        return []
-    requests: list[Request] = []
-    if link.mac != wanted.mac or link.mtu != wanted.mtu or not link.up:
-        requests.append(rt.set_link(wanted.name, mac=wanted.mac, mtu=wanted.mtu, up=True))
-    has = seen.addresses[wanted.name]
-    requests += [rt.delete_address(link, address) for address in sorted(has - wanted.addresses)]
-    requests += [rt.add_address(link, address) for address in sorted(wanted.addresses - has)]
-    return requests
-
-
-def _surplus(layout: Layout, seen: Observed, new: bool) -> list[tuple[str, str]]:
-    """The addresses, by interface, that are wanted and not there (`new`), or there and not wanted."""
-    found: list[tuple[str, str]] = []
-    for item in layout.interfaces:
-        if item.name in seen.links:
-            has = seen.addresses[item.name]
-            found += [(item.name, each) for each in sorted(item.addresses - has if new else has - item.addresses)]
-    return found
-
-
-def _fix_routes(layout: Layout, seen: Observed) -> list[Request]:
-    index = {name: link.index for name, link in seen.links.items()}
-    gone = [rt.delete_route(route, index.get(route.device, 0)) for route in sorted(seen.routes - layout.routes)]
-    new = [
-        rt.add_route(route, index[route.device]) if route.device in index else rt.add_route(route, 0)
-        for route in sorted(layout.routes - seen.routes)
-    ]
-    return gone + new
 
 
 def write_settings(settings: Mapping[str, str]) -> None:

@@ -17,6 +17,8 @@ from heddle.host.netlink import ADD, DUMP, Netlink, Request, attribute, attribut
 _NEWLINK, _DELLINK, _GETLINK = 16, 17, 18
 _NEWADDR, _DELADDR, _GETADDR = 20, 21, 22
 _NEWROUTE, _DELROUTE, _GETROUTE = 24, 25, 26
+_NEWNETCONF, _GETNETCONF = 80, 82
+_CONF_INDEX, _CONF_FORWARDING, _EVERY_INTERFACE = 1, 2, 0xFFFFFFFF
 _LINK = struct.Struct("=BxHiII")
 _ADDRESS = struct.Struct("=BBBBI")
 _ROUTE = struct.Struct("=BBBBBBBBI")
@@ -91,6 +93,18 @@ def routes(socket: Netlink, by_index: Mapping[int, str]) -> Iterator[Route]:
         gateway = str(ipaddress.ip_address(found[5])) if 5 in found else ""
         device = by_index.get(struct.unpack("=I", found[4])[0], "") if 4 in found else ""
         yield Route(destination, gateway, device, bool(flags & _ONLINK))
+
+
+def forwards(socket: Netlink) -> dict[int, bool]:
+    """Whether the namespace forwards, by IP version."""
+    found: dict[int, bool] = {}
+    for version in (4, 6):
+        body = struct.pack("=Bxxx", socket_family(version)) + u32(_CONF_INDEX, _EVERY_INTERFACE)
+        for kind, answer in socket.ask(Request(_GETNETCONF, body, 0, f"IPv{version} settings")):
+            if kind == _NEWNETCONF:
+                value = attributes(answer, 4).get(_CONF_FORWARDING, bytes(4))
+                found[version] = bool(struct.unpack("=i", value)[0])
+    return found
 
 
 def add_veth(outer: str, inner: str, mac: str, mtu: int, namespace: int) -> Request:

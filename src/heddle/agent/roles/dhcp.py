@@ -18,7 +18,7 @@ from heddle.agent.roles.parallel import together
 from heddle.agent.roles.plugs import Plugs, plug
 from heddle.errors import HeddleError
 from heddle.host.dnsmasq import Dnsmasq, Lease
-from heddle.host.netns import Change
+from heddle.host.layout import Change
 from heddle.host.spaces import Spaces, allow_descriptors
 from heddle.view.types import PortView, Ref, RoleState, Status
 

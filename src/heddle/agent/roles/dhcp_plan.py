@@ -20,7 +20,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from heddle.host.dnsmasq import Files
-from heddle.host.netns import Interface, Layout
+from heddle.host.layout import Interface, Layout
 from heddle.host.rtnetlink import Route
 from heddle.view.types import DhcpOption, FixedIp, NeighbourView, NetworkView, PortView, SubnetView
 

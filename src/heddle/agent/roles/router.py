@@ -23,7 +23,8 @@ from heddle.agent.roles.router_plan import SETTINGS, RouterInput, RouterPlan, pl
 from heddle.errors import HeddleError
 from heddle.host import conntrack
 from heddle.host.announce import Announcement, Announcer
-from heddle.host.netns import Change, Namespace
+from heddle.host.layout import Change
+from heddle.host.netns import Namespace
 from heddle.host.nft import Ruleset
 from heddle.host.spaces import Spaces, allow_descriptors
 from heddle.view.types import Ref, RoleState, Status

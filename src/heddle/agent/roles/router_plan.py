@@ -18,7 +18,7 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
-from heddle.host.netns import Interface, Layout
+from heddle.host.layout import Interface, Layout
 from heddle.host.nft import Chain, Elements, Table
 from heddle.host.rtnetlink import Route
 from heddle.view.types import FloatingIpView, NetworkView, PortView, RouterView, SubnetView

@@ -1,0 +1,108 @@
+"""What a network namespace shall hold, what it holds, and the netlink requests that lead from one to the other.
+
+Pure: nothing here touches the kernel.  Where a request needs the index of an interface, that comes from what was seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from heddle.host import rtnetlink as rt
+from heddle.host.netlink import NetlinkError, Request
+from heddle.host.rtnetlink import Link, Route
+
+
+@dataclass(frozen=True, slots=True)
+class Interface:
+    """A wanted interface; `addresses` as "10.0.0.1/24".  `outer`: the name of the other end, "" for the same."""
+
+    name: str
+    mac: str
+    mtu: int
+    addresses: frozenset[str] = frozenset()
+    outer: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """What a namespace must hold.  `settings`: file below /proc/sys/net -> value.
+
+    Settings are written when the namespace is made or adopted, and when forwarding is not as they say.
+    """
+
+    interfaces: tuple[Interface, ...] = ()
+    routes: frozenset[Route] = frozenset()
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """What a namespace holds."""
+
+    links: dict[str, Link]
+    addresses: dict[str, frozenset[str]]
+    routes: frozenset[Route]
+    forwards: dict[int, bool] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What `converge` did: interfaces made and removed, addresses, as (interface, address), that are new and that went,
+    the number of requests, and what failed."""
+
+    made: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    added: tuple[tuple[str, str], ...] = ()
+    withdrawn: tuple[tuple[str, str], ...] = ()
+    requests: int = 0
+    failures: tuple[NetlinkError, ...] = ()
+
+    @property
+    def any(self) -> bool:
+        return bool(self.made or self.removed or self.requests or self.failures)
+
+
+def dark(layout: Layout, seen: Observed) -> list[str]:
+    """The outer ends of interfaces that are up and hear nobody: somebody took the other end down."""
+    links = [(item.outer or item.name, seen.links.get(item.name)) for item in layout.interfaces]
+    return [name for name, link in links if link and link.up and not link.carrier]
+
+
+def interface_requests(wanted: Interface, seen: Observed) -> list[Request]:
+    link = seen.links.get(wanted.name)
+    if link is None:
+        return []
+    requests: list[Request] = []
+    if link.mac != wanted.mac or link.mtu != wanted.mtu or not link.up:
+        requests.append(rt.set_link(wanted.name, mac=wanted.mac, mtu=wanted.mtu, up=True))
+    has = seen.addresses[wanted.name]
+    requests += [rt.delete_address(link, address) for address in sorted(has - wanted.addresses)]
+    requests += [rt.add_address(link, address) for address in sorted(wanted.addresses - has)]
+    return requests
+
+
+def forwarding(layout: Layout) -> set[tuple[int, bool]]:
+    """What the settings say of forwarding: the one of them that is looked at again and again."""
+    names = {4: "ipv4/ip_forward", 6: "ipv6/conf/all/forwarding"}
+    return {(version, layout.settings[name] == "1") for version, name in names.items() if name in layout.settings}
+
+
+def surplus(layout: Layout, seen: Observed, new: bool) -> list[tuple[str, str]]:
+    """The addresses, by interface, that are wanted and not there (`new`), or there and not wanted."""
+    found: list[tuple[str, str]] = []
+    for item in layout.interfaces:
+        if item.name in seen.links:
+            has = seen.addresses[item.name]
+            found += [(item.name, each) for each in sorted(item.addresses - has if new else has - item.addresses)]
+    return found
+
+
+def route_requests(layout: Layout, seen: Observed) -> list[Request]:
+    index = {name: link.index for name, link in seen.links.items()}
+    gone = [rt.delete_route(route, index.get(route.device, 0)) for route in sorted(seen.routes - layout.routes)]
+    new = [
+        rt.add_route(route, index[route.device]) if route.device in index else rt.add_route(route, 0)
+        for route in sorted(layout.routes - seen.routes)
+    ]
+    return gone + new
