@@ -1,7 +1,7 @@
 """The folders and files of one Heddle on this host, and the record of what it made.
 
 Three folders come from the settings: state, run and log.  They belong to root and to the group of the
-server's user and are closed to everybody else; the sticky bit keeps the server from replacing what the agent
+server's user and are closed to everybody else (the run folder may be entered, for dnsmasq); the sticky bit keeps the server from replacing what the agent
 wrote there.  A folder that Heddle made carries a marker file: one without it is never removed, and one that
 holds other things is never taken over.  What was made outside of them (the system user, files for users) is
 written down in `made.json`, so that `heddle down` removes that and nothing else.
@@ -66,6 +66,7 @@ class Layout:
             folder.chmod(0o1770 if group > 0 else 0o700)
         self.run.chmod(0o1771 if group > 0 else 0o711)  # dnsmasq's user reads files in a folder below it
         self.log.chmod(0o750)
+        self.run.chmod(0o1771 if group > 0 else 0o711)
         self.server_logs.mkdir(exist_ok=True, mode=0o750)
         if os.geteuid() == 0 and self.settings.server.user:
             os.chown(self.server_logs, pwd.getpwnam(self.settings.server.user).pw_uid, group)

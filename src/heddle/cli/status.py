@@ -15,7 +15,6 @@ from heddle.cli.supervisor import holder
 from heddle.config import Settings
 
 if TYPE_CHECKING:
-    from heddle.cli.client import Client
 
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
@@ -36,7 +35,8 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
 def look(settings: Settings) -> dict[str, Any]:
     """All that is known: server, agents, bridges, counts, drift, failed, problems and `healthy`."""
     found: dict[str, Any] = {
-        "server": _server(settings), "agents": [], "bridges": _bridges(), "counts": {}, "drift": 0, "failed": [],
+        "server": _server(settings), "agents": [], "hosts": [], "bridges": _bridges(), "counts": {},
+        "drift": 0, "failed": [],
     }  # fmt: skip
     problems: list[str] = []
     if not found["server"]["process"]:
@@ -76,38 +76,30 @@ def _ask(settings: Settings, found: dict[str, Any]) -> list[str]:
         for name in COUNTED:
             (items,) = client.get(f"/v2.0/{name}", fields="id").values()
             found["counts"][name] = len(items)
-        found["failed"] = _failed(client)
+        told = client.get("/heddle/v1/hosts")
+        found["hosts"], found["failed"] = told["hosts"], told["faults"]
     except ClientError as error:
         return [f"the API does not say: {error}"]
-    found["drift"] = max((agent["drift"] for agent in found["agents"]), default=0)
+    found["drift"] = sum(int(host["drift"]) for host in found["hosts"])
     silent = [agent for agent in found["agents"] if not agent["alive"]]
     problems = [f"the {agent['type']} of {agent['host']} does not report" for agent in silent]
     if not found["agents"]:
         problems.append(f"no agent has reported yet: see {Layout(settings).log_file('agent')}")
-    failed = max((agent["failed"] for agent in found["agents"]), default=0)
-    if failed:
-        problems.append(f"{failed} items could not be realised on a host: see the agent's log")
-    return problems + [f"{item['kind']} {item['id']} is in ERROR" for item in found["failed"]]
+    return problems + [_fault(item) for item in found["failed"]]
 
 
 def _agent(agent: dict[str, Any]) -> dict[str, Any]:
-    configuration = agent.get("configurations") or {}
     return {
         "type": agent["agent_type"],
         "host": agent["host"],
         "alive": agent["alive"],
         "heartbeat": agent["heartbeat_timestamp"],
-        "drift": int(configuration.get("drift", 0)),
-        "failed": int(configuration.get("failed", 0)),
     }
 
 
-def _failed(client: Client) -> list[dict[str, str]]:
-    failed = []
-    for collection, kind in (("ports", "port"), ("routers", "router"), ("floatingips", "floating IP")):
-        for item in client.get(f"/v2.0/{collection}", status="ERROR")[collection]:
-            failed.append({"kind": kind, "id": item["id"], "name": item.get("name", "")})
-    return failed
+def _fault(fault: dict[str, str]) -> str:
+    what = f"{fault['kind']} {fault['id']} could not be realised on {fault['host']} since {fault['since']}"
+    return f"{what}: {fault['message']}"
 
 
 def text(found: dict[str, Any]) -> list[str]:
@@ -118,11 +110,13 @@ def text(found: dict[str, Any]) -> list[str]:
     for agent in found["agents"]:
         alive = "alive" if agent["alive"] else "NOT ALIVE"
         lines.append(f"agent     {agent['type']:<20} {agent['host']:<24} {alive:<10} last heard {agent['heartbeat']}")
+    for host in found["hosts"]:
+        lines.append(f"host      {host['name']:<20} datapath {host['datapath']}, at revision {host['revision']}")
     for bridge in found["bridges"]:
         lines.append(f"bridge    {bridge['name']:<20} {bridge['ports']} ports")
     counts = ", ".join(f"{number} {name.replace('-', ' ')}" for name, number in found["counts"].items())
     lines.append(f"objects   {counts or '-'}")
     lines.append(f"drift     {found['drift']} put right since the agent started")
-    lines.append(f"failed    {len(found['failed'])}")
+    lines.append(f"failed    {len(found['failed'])} objects that a host could not realise")
     lines += [f"PROBLEM   {problem}" for problem in found["problems"]]
     return [*lines, "healthy" if found["healthy"] else "NOT healthy"]
