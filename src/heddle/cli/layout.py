@@ -1,10 +1,11 @@
 """The folders and files of one Heddle on this host, and the record of what it made.
 
 Three folders come from the settings: state, run and log.  They belong to root and to the group of the
-server's user and are closed to everybody else (the run folder may be entered, for dnsmasq); the sticky bit keeps the server from replacing what the agent
-wrote there.  A folder that Heddle made carries a marker file: one without it is never removed, and one that
-holds other things is never taken over.  What was made outside of them (the system user, files for users) is
-written down in `made.json`, so that `heddle down` removes that and nothing else.
+server's user and are closed to everybody else (the run folder may be entered: dnsmasq has files there); the
+sticky bit keeps the server from replacing what the agent wrote.  A folder that Heddle made carries a marker
+file: one without it is never removed, and one that holds other things is never taken over.  What was made
+outside of them (the system user, files for users) is written down in `made.json`, so that `heddle down`
+removes that and nothing else.
 """
 
 from __future__ import annotations
