@@ -6,8 +6,8 @@ What changed is noted with `tx.change`; as the transaction's last statements the
 with a revision from a one-row counter, whose row lock makes revisions visible in the order of commits.
 After the commit, `on_commit` hears of the scopes.
 
-SQLite is opened with write-ahead logging and synced commits; a writing transaction begins as IMMEDIATE, so
-that two never wait for each other's locks.  PostgreSQL and MariaDB run READ COMMITTED.
+SQLite is opened with write-ahead logging and synced commits; a writing transaction begins as IMMEDIATE, and
+the threads of a process take turns, so that none sleeps on the file's lock.  PostgreSQL and MariaDB run READ COMMITTED.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from __future__ import annotations
 import logging
 import random
 import sqlite3
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -58,6 +59,7 @@ class Store:
         self.on_commit: Callable[[list[str], str], None] = lambda scopes, request_id: None
         self.engine = _engine(url, pool)
         self.sqlite = self.engine.dialect.name == "sqlite"
+        self._turn: AbstractContextManager[object] = threading.Lock() if self.sqlite else nullcontext()
 
     @contextmanager
     def read(self) -> Iterator[Tx]:
@@ -82,7 +84,7 @@ class Store:
         raise AssertionError("unreachable")
 
     def _write_once(self, work: Callable[[Tx], T], request_id: str) -> T:
-        with self.engine.connect() as conn:
+        with self._turn, self.engine.connect() as conn:
             if self.sqlite:
                 conn.exec_driver_sql("BEGIN IMMEDIATE")
             tx = Tx(conn, request_id)
