@@ -227,7 +227,7 @@ class Loop:
                 continue
             for drift in drifts:
                 _log_drift(role, drift)
-            self._reporter.drift += len(drifts)
+            self._reporter.count_drift(len(drifts))
 
 
 def _log_drift(role: Role, drift: Drift) -> None:

@@ -83,11 +83,14 @@ class Builder:
 
 
 def base_flows() -> FlowSet:
-    """What is the same on every host."""
+    """What is the same on every host.  What only routers and servers listen to is not flooded to guests."""
     b = Builder("base")
     _egress_base(b)
     _ingress_base(b)
-    b.add(FLOOD, 30, "icmp6", f"resubmit(,{FLOOD_PORTS})")
+    for number in (130, 134, 135, 136):
+        b.add(FLOOD, 30, f"icmp6,icmp_type={number}", f"resubmit(,{FLOOD_PORTS})")
+    for number in (131, 132, 133, 143):
+        b.add(FLOOD, 30, f"icmp6,icmp_type={number}", "drop")
     b.add(FLOOD, 30, "udp,tp_src=67,tp_dst=68", f"resubmit(,{FLOOD_PORTS})")
     b.add(FLOOD, 30, "udp,tp_src=68,tp_dst=67", "drop")
     b.add(FLOOD, 30, "udp6,tp_src=546,tp_dst=547", "drop")

@@ -48,6 +48,12 @@ class Reporter:
         self._told.clear()
         self.due = 0.0
 
+    def count_drift(self, number: int) -> None:
+        """Add to the count, and tell it with the next report."""
+        if number:
+            self.drift += number
+            self.due = 0.0
+
     def send(self, revision: int, roles: Iterable[Role], mirror: Mirror, failed: int) -> None:
         """Report if there is something to tell or it is time; what cannot be told waits for the next time."""
         now = time.monotonic()

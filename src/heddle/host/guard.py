@@ -9,8 +9,8 @@ frames before that), and no IPv6.  The table is ours alone.
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
+import re
 import subprocess
 from collections.abc import Iterable
 from pathlib import Path
@@ -20,6 +20,7 @@ from heddle.host.run import CommandError, finish, run, start
 log = logging.getLogger(__name__)
 
 TABLE = "netdev heddle_ovs"
+HOOK = re.compile(r'hook ingress device "([^"]+)" priority -500; policy drop;')
 DEVICES = Path("/sys/class/net")
 IPV6 = Path("/proc/sys/net/ipv6/conf")
 
@@ -35,16 +36,15 @@ class Guard:
     def load(self) -> None:
         """Read what is there.  Raises `CommandError` when nft does not work."""
         run(["nft", "-f", "-"], f"add table {TABLE}\n")
-        listing = json.loads(run(["nft", "-j", "list", "table", *TABLE.split()]))
-        chains = [each["chain"] for each in listing["nftables"] if "chain" in each]
-        self.guarded = {name for chain in chains for name in _devices(chain)}
+        self.guarded = set(HOOK.findall(run(["nft", "list", "table", *TABLE.split()])))
 
     def begin(self, names: Iterable[str]) -> None:
         """Start to guard these devices and no others."""
-        self._wanted = {name for name in names if (DEVICES / name).exists()}
+        self._wanted = set(names)
         lines = [_deletion(name) for name in sorted(self.guarded - self._wanted)]
-        fresh = sorted(self._wanted - self.guarded)
-        lines += [_addition(name) for name in fresh]
+        fresh = [name for name in sorted(self._wanted - self.guarded) if (DEVICES / name).exists()]
+        self._wanted = (self._wanted & self.guarded) | set(fresh)
+        lines += [_deletion(name) + _addition(name) for name in fresh]
         for name in fresh:
             with contextlib.suppress(OSError):
                 (IPV6 / name / "disable_ipv6").write_text("1", encoding="ascii")
@@ -67,7 +67,7 @@ class Guard:
         """A device that vanished meanwhile must not leave the others without their chains."""
         for name in sorted(self._wanted - self.guarded):
             try:
-                run(["nft", "-f", "-"], f"add table {TABLE}\n" + _addition(name))
+                run(["nft", "-f", "-"], f"add table {TABLE}\n" + _deletion(name) + _addition(name))
                 self.guarded.add(name)
             except CommandError as error:
                 log.warning("device=%s cannot be guarded: %s", name, error)
@@ -91,10 +91,3 @@ def _addition(device: str) -> str:
 def _deletion(device: str) -> str:
     """Works as well where the chain went away with its device."""
     return f"add chain {TABLE} {chain_of(device)}\ndelete chain {TABLE} {chain_of(device)}\n"
-
-
-def _devices(chain: dict[str, object]) -> list[str]:
-    """The devices of a chain of ours that does drop; a damaged one does not count."""
-    device = chain.get("dev")
-    names = [device] if isinstance(device, str) else device if isinstance(device, list) else []
-    return [str(name) for name in names if chain.get("policy") == "drop" and chain_of(str(name)) == chain.get("name")]

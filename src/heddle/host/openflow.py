@@ -91,25 +91,33 @@ class Flows:
 
     def __init__(self, bridge: str) -> None:
         self.bridge = bridge
+        self._command = [*OFCTL, "--bundle", "add-flows", bridge, "-"]
+        self._lock = threading.Lock()
         self._waiting: subprocess.Popen[str] | None = None
 
     def warm_up(self) -> None:
-        """Start the process of the next `apply` now."""
-        if self._waiting is None:
-            self._waiting = start([*OFCTL, "--bundle", "add-flows", self.bridge, "-"])
+        """Have the process of the next `apply` started, beside what the caller does."""
+        threading.Thread(target=self._start, name="warm-up", daemon=True).start()
+
+    def _start(self) -> None:
+        with self._lock, contextlib.suppress(CommandError):
+            if self._waiting is None:
+                self._waiting = start(self._command)
+
+    def _take(self) -> subprocess.Popen[str]:
+        with self._lock:
+            process, self._waiting = self._waiting, None
+        if process is not None and process.poll() is not None:
+            process.communicate()
+            process = None
+        return process or start(self._command)
 
     def apply(self, lines: Iterable[str]) -> None:
         """Run the lines of `changes` as one bundle.  Raises `CommandError`; then nothing was changed."""
         text = "".join(line + "\n" for line in lines)
         if not text:
             return
-        self.warm_up()
-        process, self._waiting = self._waiting, None
-        assert process is not None
-        if process.poll() is not None:
-            finish(process)
-            process = start([*OFCTL, "--bundle", "add-flows", self.bridge, "-"])
-        finish(process, text)
+        finish(self._take(), text)
 
     def differences(self, flows: Mapping[FlowKey, FlowBody]) -> list[Difference]:
         """What differs from these flows.  Raises `CommandError` when the bridge cannot be read."""
@@ -131,7 +139,8 @@ class Flows:
         return [line.strip() for line in output.splitlines() if line.strip()]
 
     def close(self) -> None:
-        process, self._waiting = self._waiting, None
+        with self._lock:
+            process, self._waiting = self._waiting, None
         if process is not None:
             process.kill()
             process.communicate()

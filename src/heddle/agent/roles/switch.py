@@ -15,7 +15,9 @@ is changed: flows that are right are not touched.
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -33,6 +35,7 @@ log = logging.getLogger(__name__)
 
 OWN_BRIDGES = (INT, TUN, "br-ex")
 TUNNEL_PORT = "vxlan0"
+TAGS = Ref("tags", "")
 RUNDIR = Path("/run/openvswitch")
 
 
@@ -42,6 +45,7 @@ class SwitchRole:
     def __init__(self) -> None:
         self._adopted = False
         self._errors: dict[Ref, str] = {}
+        self._untagged: set[str] = set()
 
     def prepare(self, host: Host) -> None:
         """Raises `HeddleError` when the bridges cannot be made, and when a bridge of our names is not ours."""
@@ -61,6 +65,8 @@ class SwitchRole:
         self._watches = {bridge: Watch(folder, bridge, self._came_back(bridge)) for bridge in self._bridges}
 
     def close(self) -> None:
+        with contextlib.suppress(HeddleError):
+            self._write_tags()
         for watch in self._watches.values():
             watch.close()
         for flows in self._flows.values():
@@ -93,6 +99,9 @@ class SwitchRole:
         self._wiring.uplinks = self._read_uplinks()
         return changed
 
+    def _missing(self, bridges: Iterable[str]) -> list[str]:
+        return [bridge for bridge in bridges if self._ovs.bridge(bridge) is None]
+
     def _own_ports(self) -> list[PortSpec]:
         specs = []
         for bridge in self._mappings.values():
@@ -117,14 +126,17 @@ class SwitchRole:
     # Reconciling
 
     def reconcile(self, mirror: Mirror, changed: frozenset[Ref] | None) -> list[Status]:
-        if changed is not None and any(self._unsettles(ref) for ref in changed):
+        if self._missing(self._bridges) or any(self._unsettles(ref) for ref in changed or ()):
             self._adopted = False
         if not self._adopted:
             return self._adopt(mirror)
         plan = self._wiring.plan(mirror, changed)
-        self._begin_guard()
+        if changed is None or any(ref.kind in ("port", "interface") for ref in changed):
+            self._begin_guard()
         self._apply(plan)
         self._finish(plan)
+        if changed is None or TAGS in changed:
+            self._write_tags()
         return self._statuses(mirror, plan, changed)
 
     def _unsettles(self, ref: Ref) -> bool:
@@ -135,6 +147,8 @@ class SwitchRole:
 
     def _adopt(self, mirror: Mirror) -> list[Status]:
         """Plan everything, compare with what is there, and change what differs."""
+        if self._missing(self._bridges):
+            self._make_bridges()
         if not all(watch.connected for watch in self._watches.values()):
             raise HeddleError("ovs-vswitchd does not run: its bridges cannot be reached; the flows follow when it is")
         self._make_bridges()
@@ -201,8 +215,8 @@ class SwitchRole:
     def _begin_guard(self) -> None:
         if self._host.datapath == "netdev":
             bridges = {*self._bridges, *self._mappings.values()}
-            devices = [each.name for each in self._ovs.interfaces() if each.type == "" and each.bridge in bridges]
-            self._guard.begin(devices)
+            devices = [each for each in self._ovs.interfaces() if each.type == "" and each.bridge in bridges]
+            self._guard.begin(each.name for each in devices if each.ofport or not each.error)
 
     def _finish(self, plan: Plan) -> None:
         """What may follow the flows: the guard's end, tags in OVSDB, and the state of freed tags."""
@@ -211,17 +225,39 @@ class SwitchRole:
         except CommandError as error:
             log.warning("the guard of the devices is not complete: %s", error)
             self._host.touch([Ref("interface", "")])
-        batch = self._ovs.batch()
-        for port_id in plan.ports:
-            wired, interface = self._wiring.ports.get(port_id), self._ovs.plugged(port_id)
-            if wired is not None and interface is not None:
-                batch.set_port(interface.name, wired.tag, {"heddle-network": self._wiring.network_of(port_id)})
-        batch.commit()
+        self._note_tags(plan)
         for tag in plan.freed:
             try:
                 run(["ovs-appctl", "dpctl/flush-conntrack", f"zone={tag}"])
             except CommandError as error:
                 log.warning("tag=%d its connections could not be forgotten: %s", tag, error)
+
+    def _note_tags(self, plan: Plan) -> None:
+        """Tags go to OVSDB, at once for a network's first port, else soon: each write makes vswitchd pause."""
+        written = {each.tag for each in self._ovs.interfaces(INT) if each.tag} if plan.ports else set()
+        fresh = self._untagged - plan.ports
+        urgent = False
+        for port_id in plan.ports:
+            wired, interface = self._wiring.ports.get(port_id), self._ovs.plugged(port_id)
+            self._untagged.discard(port_id)
+            if wired is not None and interface is not None and interface.tag != wired.tag:
+                self._untagged.add(port_id)
+                urgent = urgent or wired.tag not in written
+        if urgent:
+            self._write_tags()
+        elif self._untagged and not fresh:
+            timer = threading.Timer(1.0, self._host.touch, ([TAGS],))
+            timer.daemon = True
+            timer.start()
+
+    def _write_tags(self) -> None:
+        batch = self._ovs.batch()
+        for port_id in self._untagged:
+            wired, interface = self._wiring.ports.get(port_id), self._ovs.plugged(port_id)
+            if wired is not None and interface is not None:
+                batch.set_port(interface.name, wired.tag, {"heddle-network": self._wiring.network_of(port_id)})
+        batch.commit()
+        self._untagged.clear()
 
     # Statuses
 
@@ -271,10 +307,11 @@ class SwitchRole:
         if self._host.datapath == "netdev":
             drifts += self._audit_guard()
         self._finish(Plan(ports=set(self._wiring.ports)))
+        self._write_tags()
         return drifts
 
     def _audit_bridges(self) -> list[Drift]:
-        missing = [bridge for bridge in (*self._bridges, *self._mappings.values()) if self._ovs.bridge(bridge) is None]
+        missing = self._missing([*self._bridges, *self._mappings.values()])
         if not self._make_bridges(sync=False):
             return []
         self._host.touch([Ref("bridge", INT)])
