@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.fakes.client import PASSWORD, People
 
 from heddle.api.app import App
 from heddle.api.server import make_app
@@ -13,7 +14,6 @@ from heddle.config import Settings, load
 from heddle.control.identity.bootstrap import bootstrap
 from heddle.store import migrate
 from heddle.store.engine import Store
-from tests.fakes.client import PASSWORD, People
 
 
 @pytest.fixture

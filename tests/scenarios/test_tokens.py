@@ -94,7 +94,9 @@ def test_a_new_password_ends_all_tokens_at_once(blue: Client, app: App) -> None:
 @pytest.mark.parametrize("kind", ["users", "projects", "domains"])
 def test_what_is_disabled_is_refused_at_once(kind: str, people: People, app: App) -> None:
     domain = people.admin.post(f"{V3}/domains", {"domain": {"name": "d"}}).json()["domain"]["id"]
-    project = people.admin.post(f"{V3}/projects", {"project": {"name": "p", "domain_id": domain}}).json()["project"]["id"]
+    project = people.admin.post(f"{V3}/projects", {"project": {"name": "p", "domain_id": domain}}).json()["project"][
+        "id"
+    ]
     new = {"user": {"name": "u", "domain_id": domain, "password": PASSWORD}}
     user = people.admin.post(f"{V3}/users", new).json()["user"]["id"]
     people.grant(user, "member", project)

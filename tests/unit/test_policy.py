@@ -145,7 +145,7 @@ def test_an_override_takes_the_place_of_the_default(tmp_path: Path) -> None:
     ],
 )
 def test_an_override_that_cannot_be_understood_stops_the_start(tmp_path: Path, text: str, says: str) -> None:
-    with pytest.raises(ConfigError, match="policy.yaml") as stopped:
+    with pytest.raises(ConfigError, match=r"policy\.yaml") as stopped:
         _override(tmp_path, text)
     assert says in str(stopped.value)
 

@@ -1,0 +1,244 @@
+"""Every route, called as those who must not get through.
+
+The routes come from the program's own table, so that a new one without a case here fails.  For each: no token and a
+wrong token are refused; a member of another project and a user without any role find nothing and change
+nothing; a reader of the project changes nothing; and, so that a refusal means something, whoever may do it can.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from tests.fakes.client import PASSWORD, Answer, Client
+from tests.scenarios.world import V3, World, make_world
+
+from heddle.api.http import Route
+from heddle.api.policy import Policy
+from heddle.api.routes import ROUTES
+from heddle.api.server import make_app
+from heddle.config import load
+from heddle.control.identity.bootstrap import bootstrap
+from heddle.model.caller import Caller
+from heddle.model.predicate import ALWAYS, NEVER
+from heddle.store import migrate
+from heddle.store.engine import Store
+
+PROTECTED = [route for route in ROUTES if route.permission != "public"]
+PUBLIC = {
+    ("GET", "/"), ("GET", "/healthz"), ("GET", "/openapi.json"), ("GET", "/identity"), ("GET", V3),
+    ("POST", f"{V3}/auth/tokens"),
+}  # fmt: skip
+OPEN = {
+    "get_extension", "get_availability_zone", "identity:get_auth_catalog", "identity:get_auth_projects",
+    "identity:get_auth_domains", "identity:get_auth_system", "identity:list_regions", "identity:get_region",
+}  # fmt: skip
+
+POLICY = Policy()
+MEMBER = Caller(user_id="u", project_id="p", roles=frozenset(("member", "reader")))
+
+Body = Callable[[World], Any]
+
+NAMED = {"name": "x"}
+BODIES: dict[tuple[str, str], Body] = {
+    ("POST", "/v2.0/networks"): lambda w: {"network": {"project_id": w.blue_id}},
+    ("POST", "/v2.0/subnets"): lambda w: {
+        "subnet": {"network_id": w.network(), "ip_version": 4, "cidr": "10.1.0.0/24", "project_id": w.blue_id}
+    },
+    ("POST", "/v2.0/ports"): lambda w: {"port": {"network_id": w.network(), "project_id": w.blue_id}},
+    ("POST", "/v2.0/routers"): lambda w: {"router": {"project_id": w.blue_id}},
+    ("POST", "/v2.0/floatingips"): lambda w: {
+        "floatingip": {"floating_network_id": w.external, "project_id": w.blue_id}
+    },
+    ("POST", "/v2.0/security-groups"): lambda w: {"security_group": {"name": "x", "project_id": w.blue_id}},
+    ("POST", "/v2.0/security-group-rules"): lambda w: {
+        "security_group_rule": {"security_group_id": w.group(), "direction": "egress", "protocol": "udp"}
+    },
+    ("PUT", "/v2.0/agents/{id}"): lambda w: {"agent": {"description": "x"}},
+    ("PUT", "/v2.0/quotas/{id}"): lambda w: {"quota": {"network": -1}},
+    ("PUT", "/v2.0/routers/{id}/add_router_interface"): lambda w: {"subnet_id": w.subnet()},
+    ("PUT", "/v2.0/routers/{id}/remove_router_interface"): lambda w: {"subnet_id": w.ids["subnet"]},
+    ("PUT", "/v2.0/routers/{id}/add_extraroutes"): lambda w: {
+        "router": {"routes": [{"destination": "192.0.2.0/24", "nexthop": "10.0.0.9"}]}
+    },
+    ("PUT", "/v2.0/routers/{id}/remove_extraroutes"): lambda w: {"router": {"routes": []}},
+    ("POST", f"{V3}/users"): lambda w: {"user": {"name": f"made{next(w._numbers)}"}},
+    ("PATCH", f"{V3}/users/{{id}}"): lambda w: {"user": {"description": "x"}},
+    ("POST", f"{V3}/users/{{id}}/password"): lambda w: {"user": {"password": "y", "original_password": "x"}},
+    ("POST", f"{V3}/users/{{user_id}}/application_credentials"): lambda w: {
+        "application_credential": {"name": f"made{next(w._numbers)}"}
+    },
+    ("POST", f"{V3}/projects"): lambda w: {"project": {"name": f"made{next(w._numbers)}"}},
+    ("PATCH", f"{V3}/projects/{{id}}"): lambda w: {"project": {"description": "x"}},
+    ("POST", f"{V3}/domains"): lambda w: {"domain": {"name": f"made{next(w._numbers)}"}},
+    ("PATCH", f"{V3}/domains/{{id}}"): lambda w: {"domain": {"description": "x"}},
+    ("POST", f"{V3}/roles"): lambda w: {"role": {"name": f"made{next(w._numbers)}"}},
+    ("PATCH", f"{V3}/roles/{{id}}"): lambda w: {"role": {"description": "x"}},
+}
+for _name in ("network", "subnet", "port", "router", "floatingip", "security-group"):
+    _member = _name.replace("-", "_")
+    BODIES["PUT", f"/v2.0/{_name}s/{{id}}"] = lambda w, member=_member: {member: {"description": "changed"}}
+for _name in ("networks", "subnets", "ports", "routers", "floatingips", "security-groups", "security-group-rules"):
+    BODIES["PUT", f"/v2.0/{_name}/{{id}}/tags"] = lambda w: {"tags": ["x"]}
+    BODIES["PUT", f"/v2.0/{_name}/{{id}}/tags/{{tag}}"] = lambda w: None
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    folder = tmp_path_factory.mktemp("world")
+    settings = load(overrides=[f"paths.{name}={folder / name}" for name in ("state", "run", "log")], environ={})
+    (folder / "state").mkdir()
+    store = Store(settings.database_url)
+    migrate.upgrade(store)
+    bootstrap(store, PASSWORD, settings)
+    yield make_world(make_app(settings, store), store)
+    store.close()
+
+
+def prepare(world: World, route: Route) -> tuple[str, Any, dict[str, str]]:
+    """Path, body and headers of a call of the route on objects of blue that are made for it."""
+    path = route.path
+    if "router_interface" in path or "extraroutes" in path:
+        id = world.new_id(path)
+        if "add_router" not in path:
+            _, world.ids["subnet"] = world.routed(id)
+    elif "{id}" in path and "application_credentials" not in path:
+        id = world.new_id(path)
+    else:
+        id = ""
+    if path.startswith("/v2.0/quotas/") and route.method in ("PUT", "DELETE"):
+        id = world.admin.project_id
+    if path.startswith("/v2.0") and "{tag}" in path:
+        url = path.split("{tag}")[0].replace("{id}", id).rstrip("/")
+        assert world.owner.call("PUT", url, {"tags": ["t"]}).status == 200
+    if "application_credentials/{id}" in path:
+        id = world.credential(next(world._numbers))
+    role = world.people.roles["manager"]
+    values = {"id": id, "tag": "t", "user_id": world.owner.user_id, "role_id": role}
+    values |= {"project_id": world.blue_id, "domain_id": "default"}
+    if "/roles" in path and "{user_id}" in path and route.method != "PUT":
+        grant = f"{path.removesuffix('/{role_id}')}/{{role_id}}".format(**values)
+        assert world.admin.call("PUT", grant).status == 204
+    if "{user_id}" not in path and path.endswith("/password"):
+        values["id"] = id
+    body = (
+        BODIES[route.method, path](world)
+        if route.method in ("POST", "PUT", "PATCH") and "role_id" not in path
+        else None
+    )
+    headers = {"X-Subject-Token": world.owner.token} if path.endswith("/auth/tokens") else {}
+    return path.format(**values), body, headers
+
+
+def name_of(route: Route) -> str:
+    return f"{route.method} {route.path}"
+
+
+def refused(answer: Answer) -> bool:
+    return answer.status in (403, 404)
+
+
+def is_list(route: Route) -> bool:
+    return route.method == "GET" and not route.path.endswith("}") and "{" not in route.path
+
+
+def test_no_other_route_is_public() -> None:
+    assert {(route.method, route.path) for route in ROUTES if route.permission == "public"} == PUBLIC
+    assert all(route.permission for route in PROTECTED), "a route without a rule lets everybody with a token through"
+
+
+def test_no_other_rule_lets_everybody_through() -> None:
+    always = {route.permission for route in PROTECTED if POLICY.condition(route.permission, MEMBER) == ALWAYS}
+    assert always == OPEN
+
+
+@pytest.mark.parametrize("route", PROTECTED, ids=name_of)
+def test_refusals(route: Route, world: World) -> None:
+    path, body, headers = prepare(world, route)
+    for token in ("", "x" * 200):
+        assert Client(world.owner.app, token).call(route.method, path, body, headers).status == 401
+    if route.permission in OPEN:
+        return
+    for name, stranger in (("red", world.red), ("nobody", world.nobody)):
+        answer = stranger.call(route.method, path, body, headers)
+        if is_list(route) and answer.status == 200:
+            assert world.blue_id not in answer.body.decode(), f"{name} sees what is blue's"
+        else:
+            assert refused(answer), f"{name} got {answer.status}: {answer.body!r}"
+    if route.method not in ("GET", "HEAD") and not path.endswith("/auth/tokens"):
+        answer = world.reader.call(route.method, path, body, headers)
+        invisible = POLICY.condition(route.permission, MEMBER) == NEVER and refused(answer)
+        assert answer.status == 403 or invisible, f"the reader got {answer.status}: {answer.body!r}"
+
+
+@pytest.mark.parametrize("route", PROTECTED, ids=name_of)
+def test_whoever_may_do_it_can(route: Route, world: World) -> None:
+    path, body, headers = prepare(world, route)
+    client = world.admin if POLICY.condition(route.permission, MEMBER) == NEVER else world.owner
+    if path.startswith(V3) and "application_credentials" not in path and route.permission not in OPEN:
+        client = world.admin
+    if path == "/v2.0/quotas":
+        client = world.admin
+    if path.endswith("/auth/tokens"):
+        again = Client(world.owner.app).log_in("owner", project="blue")
+        headers = {"X-Subject-Token": again.token}
+    answer = client.call(route.method, path, body, headers)
+    assert answer.status == route.success, answer.body
+    if route.method == "GET" and client is world.owner and "{id}" in route.path and path.startswith("/v2.0"):
+        assert world.reader.call("GET", path).status == route.success
+
+
+def test_a_stranger_finds_nothing_in_any_list_and_by_any_filter(world: World) -> None:
+    lists = [route for route in PROTECTED if is_list(route) and route.path.startswith("/v2.0/")]
+    checked = 0
+    for route in lists:
+        shown = world.owner.get(route.path)
+        if shown.status != 200:
+            continue
+        for items in shown.json().values():
+            for item in items if isinstance(items, list) else []:
+                if not isinstance(item, dict) or item.get("project_id") != world.blue_id:
+                    continue
+                for query in (f"id={item['id']}", f"project_id={world.blue_id}", f"name={item.get('name', '')}"):
+                    found = world.red.get(f"{route.path}?{query}")
+                    assert found.status in (200, 400) and item["id"] not in json.dumps(found.json())
+                checked += 1
+                break
+    assert checked >= 6
+
+
+def test_anothers_objects_cannot_be_used(world: World) -> None:
+    red, group = world.red, world.group()
+    network, blue_subnet = world.network(), world.subnet()
+    port = world.new_id("/v2.0/ports/{id}")
+    own_network = world.make(red, "/v2.0/networks", "network")
+    own_subnet = {"network_id": own_network, "ip_version": 4, "cidr": "10.0.0.0/24"}
+    world.make(red, "/v2.0/subnets", "subnet", **own_subnet)
+    own_group = world.make(red, "/v2.0/security-groups", "security_group", name="g")
+    own_port = world.make(red, "/v2.0/ports", "port", network_id=own_network)
+    router = world.make(red, "/v2.0/routers", "router")
+    rule = {"direction": "ingress", "protocol": "tcp"}
+    attempts = [
+        ("POST", "/v2.0/ports", {"port": {"network_id": network}}),
+        ("POST", "/v2.0/subnets", {"subnet": {**own_subnet, "network_id": network}}),
+        ("POST", "/v2.0/ports", {"port": {"network_id": own_network, "fixed_ips": [{"subnet_id": blue_subnet}]}}),
+        ("POST", "/v2.0/ports", {"port": {"network_id": own_network, "security_groups": [group]}}),
+        ("PUT", f"/v2.0/ports/{own_port}", {"port": {"security_groups": [group]}}),
+        ("POST", "/v2.0/security-group-rules", {"security_group_rule": {**rule, "security_group_id": group}}),
+        ("POST", "/v2.0/security-group-rules",
+         {"security_group_rule": {**rule, "security_group_id": own_group, "remote_group_id": group}}),
+        ("PUT", f"/v2.0/routers/{router}/add_router_interface", {"subnet_id": blue_subnet}),
+        ("PUT", f"/v2.0/routers/{router}/add_router_interface", {"port_id": port}),
+        ("PUT", f"/v2.0/routers/{router}", {"router": {"external_gateway_info": {"network_id": network}}}),
+        ("POST", "/v2.0/routers", {"router": {"external_gateway_info": {"network_id": network}}}),
+        ("POST", "/v2.0/floatingips", {"floatingip": {"floating_network_id": network}}),
+        ("POST", "/v2.0/floatingips", {"floatingip": {"floating_network_id": world.external, "port_id": port}}),
+    ]  # fmt: skip
+    got_through = []
+    for method, path, body in attempts:
+        answer = red.call(method, path, body)
+        if not 400 <= answer.status < 500:
+            got_through.append(f"{method} {path} {body}: {answer.status}")
+    assert not got_through

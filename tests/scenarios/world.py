@@ -1,0 +1,141 @@
+"""Two projects with users of each kind, and objects of every resource that belong to one of them."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.fakes.client import Client, People
+
+from heddle.api.app import App
+from heddle.model.agent import Agent
+from heddle.store.engine import Store
+from heddle.store.query.hosts import AGENTS
+
+V3 = "/identity/v3"
+
+
+@dataclass
+class World:
+    """`owner` is a member of blue, `reader` reads it, `red` is a member of red, `nobody` has no role at all."""
+
+    store: Store
+    people: People
+    owner: Client
+    reader: Client
+    red: Client
+    nobody: Client
+    blue_id: str
+    external: str = ""
+    ids: dict[str, str] = field(default_factory=dict)
+    _numbers: Any = field(default_factory=lambda: itertools.count(1))
+
+    @property
+    def admin(self) -> Client:
+        return self.people.admin
+
+    def make(self, client: Client, path: str, member: str, **body: Any) -> str:
+        answer = client.post(path, {member: body})
+        assert answer.status == 201, answer.body
+        return str(answer.json()[member]["id"])
+
+    def new_id(self, path: str) -> str:
+        """The id of a new object for the `{id}` of a path; it belongs to blue where it belongs to anybody."""
+        root = "/".join(path.split("/")[:4]) if path.startswith(V3) else "/".join(path.split("/")[:3])
+        return MAKERS[root](self, next(self._numbers))
+
+    def network(self, number: int = 0) -> str:
+        return self.make(self.owner, "/v2.0/networks", "network", name=f"n{number or next(self._numbers)}")
+
+    def subnet(self, network: str = "") -> str:
+        body = {"network_id": network or self.network(), "ip_version": 4, "cidr": "10.0.0.0/24"}
+        return self.make(self.owner, "/v2.0/subnets", "subnet", **body)
+
+    def group(self) -> str:
+        return self.make(self.owner, "/v2.0/security-groups", "security_group", name="g")
+
+    def routed(self, router: str = "") -> tuple[str, str]:
+        """A router with a gateway and the subnet that it serves."""
+        gateway = {"network_id": self.external}
+        router = router or self.make(self.owner, "/v2.0/routers", "router", external_gateway_info=gateway)
+        subnet = self.subnet()
+        answer = self.owner.call("PUT", f"/v2.0/routers/{router}/add_router_interface", {"subnet_id": subnet})
+        assert answer.status == 200, answer.body
+        return router, subnet
+
+    def agent(self, number: int) -> str:
+        id = f"00000000-0000-4000-8000-{number:012d}"
+        agent = Agent(
+            id=id, host=f"host{number}", role="switch", agent_type="Open vSwitch agent", binary="x", topic="N/A"
+        )
+        self.store.write(lambda tx: AGENTS.insert(tx, [agent]))
+        return id
+
+    def user(self, number: int) -> str:
+        return self.make(self.admin, f"{V3}/users", "user", name=f"user{number}", password="x")
+
+    def domain(self, number: int) -> str:
+        return self.make(self.admin, f"{V3}/domains", "domain", name=f"domain{number}", enabled=False)
+
+    def entry(self, kind: str) -> str:
+        return str(self.admin.get(f"{V3}/{kind}").json()[kind][0]["id"])
+
+    def credential(self, number: int) -> str:
+        path = f"{V3}/users/{self.owner.user_id}/application_credentials"
+        return self.make(self.owner, path, "application_credential", name=f"c{number}")
+
+
+MAKERS: dict[str, Callable[[World, int], str]] = {
+    "/v2.0/networks": World.network,
+    "/v2.0/subnets": lambda world, number: world.subnet(),
+    "/v2.0/ports": lambda world, number: world.make(world.owner, "/v2.0/ports", "port", network_id=world.network()),
+    "/v2.0/routers": lambda world, number: world.make(world.owner, "/v2.0/routers", "router", name="r"),
+    "/v2.0/floatingips": lambda world, number: world.make(
+        world.owner, "/v2.0/floatingips", "floatingip", floating_network_id=world.external
+    ),
+    "/v2.0/security-groups": lambda world, number: world.group(),
+    "/v2.0/security-group-rules": lambda world, number: world.make(
+        world.owner, "/v2.0/security-group-rules", "security_group_rule", security_group_id=world.group(),
+        direction="ingress", protocol="tcp",
+    ),
+    "/v2.0/agents": World.agent,
+    "/v2.0/quotas": lambda world, number: world.blue_id,
+    "/v2.0/extensions": lambda world, number: "router",
+    "/v2.0/network-ip-availabilities": World.network,
+    f"{V3}/users": World.user,
+    f"{V3}/projects": lambda world, number: world.make(world.admin, f"{V3}/projects", "project", name=f"p{number}"),
+    f"{V3}/domains": World.domain,
+    f"{V3}/roles": lambda world, number: world.make(world.admin, f"{V3}/roles", "role", name=f"role{number}"),
+    f"{V3}/services": lambda world, number: world.entry("services"),
+    f"{V3}/endpoints": lambda world, number: world.entry("endpoints"),
+    f"{V3}/regions": lambda world, number: world.entry("regions"),
+}  # fmt: skip
+
+
+def make_world(app: App, store: Store) -> World:
+    people = People(app)
+    blue, red = people.project("blue"), people.project("red")
+    people.user("owner", member=blue)
+    people.user("reader", reader=blue)
+    people.user("stranger", member=red)
+    people.user("nobody")
+    anybody = Client(app)
+    world = World(
+        store,
+        people,
+        owner=anybody.log_in("owner", project="blue"),
+        reader=anybody.log_in("reader", project="blue"),
+        red=anybody.log_in("stranger", project="red"),
+        nobody=anybody.log_in("nobody"),
+        blue_id=blue,
+    )
+    unlimited = {name: -1 for name in people.admin.get(f"/v2.0/quotas/{blue}").json()["quota"] if "_id" not in name}
+    assert people.admin.call("PUT", f"/v2.0/quotas/{blue}", {"quota": unlimited}).status == 200
+    outside = {"name": "public", "router:external": True, "provider:network_type": "flat"}
+    outside["provider:physical_network"] = "public"
+    world.external = world.make(people.admin, "/v2.0/networks", "network", **outside)
+    inside = {"network_id": world.external, "ip_version": 4, "cidr": "203.0.0.0/16", "enable_dhcp": False}
+    world.make(people.admin, "/v2.0/subnets", "subnet", **inside)
+    return world
