@@ -18,7 +18,6 @@ import uuid
 from collections.abc import Callable, Iterable
 from typing import Any
 
-
 from heddle.api.http import Request, Response, json_response
 from heddle.api.routes import ROUTES, Router
 from heddle.api.services import Services

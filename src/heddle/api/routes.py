@@ -20,7 +20,7 @@ ROUTES: list[Route] = [
     *versions.ROUTES,
     *(route for collection in EVERY for route in collection.routes()),
     *router_actions.ROUTES,
-    *(route for collection in TAGGED for route in tags.routes_of(collection)),
+    *(route for collection in TAGGED for route in tags.Tagging(collection).routes()),
     *operation.ROUTES,
     *IDENTITY_ROUTES,
 ]

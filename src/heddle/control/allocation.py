@@ -92,7 +92,8 @@ class Allocator:
         if auto and wanted.ip_address != ipam.eui64_address(subnet.cidr, port.mac_address):
             raise BadRequest(
                 "AllocationOnAutoAddressSubnet",
-                f"IPv6 address {wanted.ip_address} cannot be directly assigned to a port on subnet {subnet.id} as the subnet is configured for automatic addresses",
+                f"IPv6 address {wanted.ip_address} cannot be directly assigned to a port on subnet {subnet.id} as "
+                "the subnet is configured for automatic addresses",
             )
         return self._claim(subnet, wanted.ip_address)
 
@@ -103,7 +104,8 @@ class Allocator:
                     _check_inside(subnet, wanted.ip_address)
                     return subnet
             raise refuse(
-                f"Failed to create port on network {self.network.id}, because fixed_ips included invalid subnet {wanted.subnet_id}"
+                f"Failed to create port on network {self.network.id}, because fixed_ips included invalid subnet "
+                f"{wanted.subnet_id}"
             )
         address = ipaddress.ip_address(wanted.ip_address)
         for subnet in self.subnets:

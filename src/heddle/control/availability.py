@@ -21,7 +21,7 @@ def of_networks(tx: Tx, condition: Condition, wanted: Mapping[str, Sequence[str]
     """The use of the networks that meet the condition and the filters, as the Networking API shows it."""
     filters = {_FILTERS[name]: values for name, values in wanted.items() if name in _FILTERS}
     networks = NETWORKS.search(tx, condition, filters)
-    versions = {text for text in wanted.get("ip_version", ())}
+    versions = set(wanted.get("ip_version", ()))
     by_network = subnets_of_networks(tx, [network.id for network in networks])
     used = addresses.used_by_subnet(tx, [subnet.id for subnets in by_network.values() for subnet in subnets])
     found = []

@@ -106,7 +106,9 @@ def _associate(ctx: Context, floating_ip: FloatingIp) -> None:
         ):
             raise Conflict(
                 "FloatingIPPortAlreadyAssociated",
-                f"Cannot associate floating IP {floating_ip.floating_ip_address} ({floating_ip.floating_port_id}) with port {port.id} using fixed IP {fixed_ip.ip_address}, as that fixed IP already has a floating IP on external network {floating_ip.floating_network_id}.",
+                f"Cannot associate floating IP {floating_ip.floating_ip_address} ({floating_ip.floating_port_id}) "
+                f"with port {port.id} using fixed IP {fixed_ip.ip_address}, as that fixed IP already has a floating "
+                f"IP on external network {floating_ip.floating_network_id}.",
             )
     floating_ip.fixed_ip_address = fixed_ip.ip_address
     floating_ip.router_id = _router_of(ctx, floating_ip, port, fixed_ip)
@@ -130,7 +132,8 @@ def _choose_fixed_ip(floating_ip: FloatingIp, port: Port) -> FixedIp:
     if len(ipv4) > 1:
         raise BadRequest(
             "BadRequest",
-            f"Bad floatingip request: Port {port.id} has multiple fixed IPv4 addresses. Must provide a specific IPv4 address when assigning a floating IP.",
+            f"Bad floatingip request: Port {port.id} has multiple fixed IPv4 addresses. Must provide a specific IPv4 "
+            "address when assigning a floating IP.",
         )
     return ipv4[0]
 
@@ -145,7 +148,8 @@ def _router_of(ctx: Context, floating_ip: FloatingIp, port: Port, fixed_ip: Fixe
     if not found:
         raise NotFound(
             "ExternalGatewayForFloatingIPNotFound",
-            f"External network {floating_ip.floating_network_id} is not reachable from subnet {fixed_ip.subnet_id}. Therefore, cannot associate Port {port.id} with a Floating IP.",
+            f"External network {floating_ip.floating_network_id} is not reachable from subnet {fixed_ip.subnet_id}. "
+            f"Therefore, cannot associate Port {port.id} with a Floating IP.",
         )
     subnet = subnet_query.SUBNETS.get(ctx.tx, fixed_ip.subnet_id)
     gateway = subnet.gateway_ip if subnet else None

@@ -12,7 +12,7 @@ from heddle.control import quotas, security_groups, subnets
 from heddle.control.context import Context, new_id
 from heddle.control.news import network_news
 from heddle.control.ports import delete_port
-from heddle.errors import BadRequest, Conflict, Unavailable
+from heddle.errors import Conflict, Unavailable
 from heddle.model.network import Network
 from heddle.model.port import DHCP
 from heddle.model.resource import Draft
@@ -54,7 +54,8 @@ def update_network(ctx: Context, old: Network, draft: Draft[Network]) -> Network
     if old.router_external and not new.router_external and _used_as_external(ctx, old):
         raise Conflict(
             "ExternalNetworkInUse",
-            f"External network {old.id} cannot be updated to be made non-external, since it has existing gateway ports.",
+            f"External network {old.id} cannot be updated to be made non-external, since it has existing gateway "
+            "ports.",
         )
     if old.shared and not new.shared and _used_by_others(ctx, old):
         raise Conflict(
@@ -73,7 +74,8 @@ def delete_network(ctx: Context, network: Network) -> None:
     if port_query.count_foreign(ctx.tx, network.id, [DHCP]):
         raise Conflict(
             "NetworkInUse",
-            f"Unable to complete operation on network {network.id}. There are one or more ports still in use on the network.",
+            f"Unable to complete operation on network {network.id}. There are one or more ports still in use on the "
+            "network.",
         )
     for port in port_query.of_network(ctx.tx, network.id):
         delete_port(ctx, port, own=True)
@@ -89,7 +91,7 @@ def _choose_segment(ctx: Context, network: Network, given: frozenset[str]) -> Ne
     """Fill in where the network lives, and claim it."""
     asked = [name for name in _SEGMENT if name in given and getattr(network, name) not in (None, "")]
     if not asked:
-        for name in _tenant_types(ctx, network):
+        for name in ctx.settings.network.tenant_types:
             if _claim_any(ctx, network, registry()[name], None):
                 return registry()[name]
         raise Unavailable(
@@ -100,7 +102,8 @@ def _choose_segment(ctx: Context, network: Network, given: frozenset[str]) -> Ne
     kind = registry().get(network.provider_network_type)
     if kind is None:
         raise refuse(
-            f"network_type value '{network.provider_network_type}' is not supported: there are {', '.join(sorted(registry()))}"
+            f"network_type value '{network.provider_network_type}' is not supported: there are "
+            f"{', '.join(sorted(registry()))}"
         )
     physical, number = network.provider_physical_network or None, network.provider_segmentation_id
     kind.check(ctx.settings.network, physical, number)
@@ -115,10 +118,6 @@ def _choose_segment(ctx: Context, network: Network, given: frozenset[str]) -> Ne
             "NoNetworkAvailable", f"Unable to create the network. No {kind.name} segment is available for allocation."
         )
     return kind
-
-
-def _tenant_types(ctx: Context, network: Network) -> Sequence[str]:
-    return ctx.settings.network.tenant_types
 
 
 def _claim_any(ctx: Context, network: Network, kind: NetworkType, physical: str | None) -> bool:
@@ -175,12 +174,3 @@ def _used_as_external(ctx: Context, network: Network) -> bool:
 def _used_by_others(ctx: Context, network: Network) -> bool:
     ports = port_query.of_network(ctx.tx, network.id)
     return any(port.project_id not in ("", network.project_id) for port in ports)
-
-
-def bump(ctx: Context, network_id: str) -> None:
-    """A subnet of the network changed: so did the network."""
-    network = q.NETWORKS.get(ctx.tx, network_id)
-    if network is None:
-        raise BadRequest("HTTPBadRequest", f"Network {network_id} could not be found.")
-    new = msgspec.structs.replace(network, revision_number=network.revision_number + 1, updated_at=ctx.now)
-    q.NETWORKS.update(ctx.tx, network, new)

@@ -104,7 +104,8 @@ def _check_security(port: Port) -> None:
     if port.security_groups:
         raise Conflict(
             "PortSecurityPortHasSecurityGroup",
-            "Port has security group associated. Cannot disable port security or ip address until security group is removed.",
+            "Port has security group associated. Cannot disable port security or ip address until security group is "
+            "removed.",
         )
     if port.allowed_address_pairs:
         raise Conflict(

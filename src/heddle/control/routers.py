@@ -132,7 +132,8 @@ def _adopt_port(ctx: Context, router: Router, port_id: str) -> tuple[Port, list[
     if port.device_id and (port.device_id != router.id or port.device_owner):
         raise Conflict(
             "PortInUse",
-            f"Unable to complete operation on port {port.id} for network {port.network_id}. Port already has an attached device {port.device_id}.",
+            f"Unable to complete operation on port {port.id} for network {port.network_id}. Port already has an "
+            f"attached device {port.device_id}.",
         )
     if not port.fixed_ips:
         raise BadRequest(
@@ -166,7 +167,8 @@ def _check_apart(ctx: Context, router: Router, subnets: Sequence[Subnet]) -> Non
             if ipaddress.ip_network(subnet.cidr).overlaps(ipaddress.ip_network(other.cidr)):
                 raise BadRequest(
                     "BadRequest",
-                    f"Bad router request: Cidr {subnet.cidr} of subnet {subnet.id} overlaps with cidr {other.cidr} of subnet {other.id}.",
+                    f"Bad router request: Cidr {subnet.cidr} of subnet {subnet.id} overlaps with cidr {other.cidr} "
+                    f"of subnet {other.id}.",
                 )
 
 
@@ -198,13 +200,15 @@ def _check_interface_unused(ctx: Context, router: Router, port: Port) -> None:
         if any(address in block for block in blocks):
             raise Conflict(
                 "RouterInterfaceInUseByFloatingIP",
-                f"Router interface for subnet {port.fixed_ips[0].subnet_id} on router {router.id} cannot be deleted, as it is required by one or more floating IPs.",
+                f"Router interface for subnet {port.fixed_ips[0].subnet_id} on router {router.id} cannot be deleted, "
+                "as it is required by one or more floating IPs.",
             )
     for route in router.routes:
         if any(ipaddress.ip_address(route.nexthop) in block for block in blocks):
             raise Conflict(
                 "RouterInterfaceInUseByRoute",
-                f"Router interface for subnet {port.fixed_ips[0].subnet_id} on router {router.id} cannot be deleted, as it is required by one or more routes.",
+                f"Router interface for subnet {port.fixed_ips[0].subnet_id} on router {router.id} cannot be deleted, "
+                "as it is required by one or more routes.",
             )
 
 
@@ -266,7 +270,8 @@ def _check_gateway_apart(ctx: Context, router: Router, network: Network) -> None
             if ipaddress.ip_network(subnet.cidr).overlaps(ipaddress.ip_network(other.cidr)):
                 raise BadRequest(
                     "BadRequest",
-                    f"Bad router request: Cidr {other.cidr} of subnet {other.id} overlaps with cidr {subnet.cidr} of subnet {subnet.id}.",
+                    f"Bad router request: Cidr {other.cidr} of subnet {other.id} overlaps with cidr {subnet.cidr} of "
+                    f"subnet {subnet.id}.",
                 )
 
 
@@ -291,7 +296,8 @@ def _check_no_floating_ips(ctx: Context, router: Router) -> None:
     if floating_ip_query.of_router(ctx.tx, router.id):
         raise Conflict(
             "RouterExternalGatewayInUseByFloatingIp",
-            f"Gateway cannot be updated for router {router.id}, since a gateway to external network is required by one or more floating IPs.",
+            f"Gateway cannot be updated for router {router.id}, since a gateway to external network is required by "
+            "one or more floating IPs.",
         )
 
 

@@ -12,6 +12,7 @@ from heddle.control.context import Context, new_id
 from heddle.control.lookup import need
 from heddle.control.news import subnet_news
 from heddle.errors import BadRequest, Conflict, NotFound
+from heddle.model.network import Network
 from heddle.model.port import DHCP, ROUTER_INTERFACE
 from heddle.model.resource import Draft
 from heddle.model.subnet import Subnet
@@ -48,8 +49,16 @@ def _create(ctx: Context, draft: Draft[Subnet]) -> Subnet:
     subnet_news(ctx.tx, subnet)
     if ipam.is_auto_address(subnet):
         allocation.add_auto_addresses(ctx, network, subnet)
+    _bump(ctx, network)
     dhcp.refresh(ctx, network)
     return subnet
+
+
+def _bump(ctx: Context, network: Network) -> None:
+    """A subnet of the network changed: so did the network."""
+    revision = network.revision_number + 1
+    new = msgspec.structs.replace(network, revision_number=revision, updated_at=ctx.now)
+    network_query.NETWORKS.update(ctx.tx, network, new)
 
 
 def update_subnet(ctx: Context, old: Subnet, draft: Draft[Subnet]) -> Subnet:
@@ -71,8 +80,10 @@ def update_subnet(ctx: Context, old: Subnet, draft: Draft[Subnet]) -> Subnet:
         addresses.set_free_runs(ctx.tx, new.id, runs)
     q.SUBNETS.update(ctx.tx, old, new)
     subnet_news(ctx.tx, new)
-    if network is not None and new.enable_dhcp != old.enable_dhcp:
-        dhcp.refresh(ctx, network)
+    if network is not None:
+        _bump(ctx, network)
+        if new.enable_dhcp != old.enable_dhcp:
+            dhcp.refresh(ctx, network)
     return new
 
 
@@ -86,7 +97,8 @@ def delete_subnet(ctx: Context, subnet: Subnet, *, with_network: bool = False) -
         if not ipam.is_auto_address(subnet) or port.device_owner == ROUTER_INTERFACE:
             raise Conflict(
                 "SubnetInUse",
-                f"Unable to complete operation on subnet {subnet.id}: One or more ports have an IP allocation from this subnet.",
+                f"Unable to complete operation on subnet {subnet.id}: One or more ports have an IP allocation from "
+                "this subnet.",
             )
     for port in ports:
         allocation.drop_subnet(ctx, port, subnet)
@@ -95,6 +107,7 @@ def delete_subnet(ctx: Context, subnet: Subnet, *, with_network: bool = False) -
     quotas.give_back(ctx, subnet.project_id, "subnet")
     subnet_news(ctx.tx, subnet, gone=True)
     if network is not None and not with_network:
+        _bump(ctx, network)
         dhcp.refresh(ctx, network)
 
 
@@ -136,11 +149,13 @@ def _check_modes(subnet: Subnet, block: ipam.IpNetwork, given: frozenset[str]) -
         raise refuse("ipv6_ra_mode or ipv6_address_mode cannot be set when enable_dhcp is set to False")
     if ra and address and ra != address:
         raise refuse(
-            f"ipv6_ra_mode set to '{ra}' with ipv6_address_mode set to '{address}' is not valid. If both attributes are set, they must be the same value"
+            f"ipv6_ra_mode set to '{ra}' with ipv6_address_mode set to '{address}' is not valid. If both attributes "
+            "are set, they must be the same value"
         )
     if ipam.is_auto_address(subnet) and block.prefixlen != 64:
         raise refuse(
-            f"Invalid CIDR {block} for IPv6 address mode. OpenStack uses the EUI-64 address format, which requires the prefix to be /64"
+            f"Invalid CIDR {block} for IPv6 address mode. OpenStack uses the EUI-64 address format, which requires "
+            "the prefix to be /64"
         )
 
 
@@ -149,12 +164,14 @@ def _check_lists(ctx: Context, subnet: Subnet, block: ipam.IpNetwork) -> None:
     if len(subnet.dns_nameservers) > limits.max_dns_nameservers:
         raise BadRequest(
             "DNSNameServersExhausted",
-            f"Unable to complete operation for {subnet.id}. The number of DNS nameservers exceeds the limit {limits.max_dns_nameservers}.",
+            f"Unable to complete operation for {subnet.id}. The number of DNS nameservers exceeds the limit "
+            f"{limits.max_dns_nameservers}.",
         )
     if len(subnet.host_routes) > limits.max_host_routes:
         raise BadRequest(
             "HostRoutesExhausted",
-            f"Unable to complete operation for {subnet.id}. The number of host routes exceeds the limit {limits.max_host_routes}.",
+            f"Unable to complete operation for {subnet.id}. The number of host routes exceeds the limit "
+            f"{limits.max_host_routes}.",
         )
     for server in subnet.dns_nameservers:
         if ipaddress.ip_address(server).version != subnet.ip_version:
@@ -163,7 +180,8 @@ def _check_lists(ctx: Context, subnet: Subnet, block: ipam.IpNetwork) -> None:
         versions = {ipaddress.ip_network(route.destination).version, ipaddress.ip_address(route.nexthop).version}
         if versions != {subnet.ip_version}:
             raise refuse(
-                f"host_routes '{route.destination} via {route.nexthop}' does not match the ip_version '{subnet.ip_version}'"
+                f"host_routes '{route.destination} via {route.nexthop}' does not match the ip_version "
+                f"'{subnet.ip_version}'"
             )
     _check_gateway(subnet, block)
 

@@ -92,7 +92,8 @@ class Collection(Generic[R]):
             if marker is None:
                 raise BadRequest(
                     "HTTPBadRequest",
-                    f"Invalid input for marker. Reason: there is no {self.model.member} with the id '{listing.marker[:64]}'.",
+                    f"Invalid input for marker. Reason: there is no {self.model.member} with the id "
+                    f"'{listing.marker[:64]}'.",
                 )
         page = Page(tuple(listing.sorts), listing.limit, marker, listing.backward)
         return self.records.search(tx, rights.condition(), listing.filters, page)

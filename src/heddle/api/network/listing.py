@@ -56,7 +56,8 @@ def parse_listing(model: type[Resource], request: Request, most: int = 0) -> Lis
     if unknown:
         raise BadRequest(
             "HTTPBadRequest",
-            f"Invalid filters {sorted(set(unknown))}: {model.collection} can be filtered by {', '.join(filterable(model))}",
+            f"Invalid filters {sorted(set(unknown))}: {model.collection} can be filtered by "
+            f"{', '.join(filterable(model))}",
         )
     listing.sorts = _sorts(declared, model, keys, directions)
     if most and (listing.limit == 0 or listing.limit > most):
@@ -105,7 +106,8 @@ def _sorts(
         if key not in declared or not declared[key].sort or not declared[key].stored:
             raise BadRequest(
                 "HTTPBadRequest",
-                f"'{key}' is an invalid attribute for sort key: {model.collection} can be sorted by {', '.join(n for n, i in declared.items() if i.sort and i.stored)}",
+                f"'{key}' is an invalid attribute for sort key: {model.collection} can be sorted by "
+                f"{', '.join(n for n, i in declared.items() if i.sort and i.stored)}",
             )
         if direction not in ("asc", "desc"):
             raise BadRequest("HTTPBadRequest", f"sort_dir '{direction}' is not 'asc' or 'desc'")
