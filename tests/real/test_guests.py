@@ -19,7 +19,7 @@ pytestmark = pytest.mark.real
 PORT = 9696
 FREE = l3.port(0x10, "n1", {"s1": "10.0.0.10"}, security_groups=["open"])
 BY_HAND = l3.port(0x11, "n1", {"s1": "10.0.0.11"}, security_groups=["open"])
-OPEN = GroupView(id="open", rules=[RuleView(id="in", direction="ingress", ethertype=4)])
+OPEN = GroupView(id="open", rules=[RuleView(id=each, direction=each, ethertype=4) for each in ("ingress", "egress")])
 
 
 def api_port(name: str, number: int, address: str, **more: str) -> dict[str, object]:
@@ -64,7 +64,7 @@ def guests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guests]:
         lab.cloud.port(BY_HAND)
         file = tmp_path_factory.mktemp("api") / "objects.json"
         file.write_text(json.dumps(OBJECTS), encoding="utf-8")
-        lab.host.python("-m", "tests.fakes.api", str(PORT), str(file), cwd=Path(__file__).parents[2])
+        lab.host.python(str(Path(__file__).parents[1] / "fakes" / "api.py"), str(PORT), str(file))
         lab.until(lambda: "LISTEN" in lab.host.run("ss", "-tln", f"sport = :{PORT}"), 10, "the API listens")
         yield Guests(lab)
 
