@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
 from tests.fakes.cloud import FakeCloud
 from tests.fakes.objects import ip, mac, port_id
 from tests.real.testhost import TestHost, host, wait_until

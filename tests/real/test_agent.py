@@ -6,11 +6,12 @@ import re
 import signal
 import time
 
-from heddle.view.types import NetworkView, PortView, Ref, Segment, host_scope
 from tests.fakes.objects import OUT, allow, default_group, group, ip, mac, network, port, port_id
 from tests.real.conftest import Lab
 from tests.real.testhost import wait_until
 from tests.real.traffic import Pinging
+
+from heddle.view.types import NetworkView, PortView, Ref, Segment, host_scope
 
 VSWITCHD = (
     "ovs-vswitchd unix:/run/openvswitch/db.sock --no-chdir --detach --pidfile --log-file -vconsole:off "

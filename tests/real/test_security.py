@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-
-from heddle.view.types import AddressPair, MemberView, Ref
 from tests.fakes.objects import OUT, allow, default_group, group, ip, mac, network, port, port_id
 from tests.real.conftest import Lab
 from tests.real.traffic import BROADCAST, arp, catching, connects, eventually, listening, send, udp
+
+from heddle.view.types import AddressPair, MemberView, Ref
 
 NONCE = "6865646c652d6e6f6e6365"
 

@@ -169,3 +169,25 @@ def host(name: str = "host1", ovs: bool = True) -> Iterator[TestHost]:
         yield made
     finally:
         made.stop()
+
+
+def join(one: TestHost, other: TestHost, device: str = "eth0", bridge: str = "br-phy") -> None:
+    """A cable between two hosts, on a bridge of each (userspace, not ours): 172.31.0.1 and 172.31.0.2.
+
+    Userspace tunnels need the tunnel's address on a bridge of Open vSwitch.
+    """
+    cable = ["type", "veth", "peer", "name", device, "mtu", "1600", "netns", str(other.pid)]
+    subprocess.run(
+        ["ip", "link", "add", device, "mtu", "1600", "netns", str(one.pid), *cable], check=True, stdin=-3
+    )
+    for number, each in ((1, one), (2, other)):
+        each.sh(f"""
+            sysctl -qw net.ipv6.conf.{device}.disable_ipv6=1
+            nft 'add table netdev underlay'
+            nft 'add chain netdev underlay c {{ type filter hook ingress device {device} priority -500; policy drop; }}'
+            ip link set {device} up
+            ovs-vsctl add-br {bridge} -- set bridge {bridge} datapath_type=netdev fail-mode=standalone \
+              -- add-port {bridge} {device}
+            ip addr add 172.31.0.{number}/24 dev {bridge}
+            ip link set {bridge} up mtu 1600
+        """)
