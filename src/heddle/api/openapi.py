@@ -88,8 +88,8 @@ def _list_parameters(model: type[Resource]) -> list[dict[str, Any]]:
 def _resource_schemas() -> dict[str, Any]:
     found: dict[str, Any] = {}
     for collection in EVERY:
-        fields = fields_of(collection.model).values()
-        name = str(collection.model.__name__)
+        model: type[Resource] = collection.model
+        fields, name = fields_of(model).values(), model.__name__
         found[name] = _object([field for field in fields if field.visible], [])
         required = [field.api for field in fields if field.create and field.default is REQUIRED]
         found[f"{name}Create"] = _object([field for field in fields if field.create], required)
