@@ -25,8 +25,8 @@ for package in $packages; do
     dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing="$missing $package"
 done
 if [ -n "$missing" ]; then
-    ovs_before=$(ls -d /etc/openvswitch /etc/openvswitch/conf.db /var/log/openvswitch /run/openvswitch 2>/dev/null || true)
-    say "system packages:$missing"
+    say "$(echo $missing | wc -w) system packages to install"
+    echo $missing | fold -s -w 90 | sed 's/^/       /'
     export DEBIAN_FRONTEND=noninteractive
     log=$(mktemp)
     { apt-get -q update && apt-get -q install -y --no-install-recommends $missing; } >"$log" 2>&1 || {

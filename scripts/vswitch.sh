@@ -4,19 +4,20 @@ if ! ovs-vsctl --timeout=5 show >/dev/null 2>&1; then
     if [ "$(cat /proc/1/comm)" = systemd ] && [ -d /run/systemd/system ]; then
         systemctl start openvswitch-switch || fail "systemctl start openvswitch-switch failed." "journalctl -u openvswitch-switch"
     else
-        kept=$(echo ${ovs_before-$(ls -d /etc/openvswitch/conf.db /etc/openvswitch/system-id.conf /var/log/openvswitch /run/openvswitch 2>/dev/null || true)})
+        kept=$(ls -d /etc/openvswitch/conf.db /etc/openvswitch/system-id.conf /var/log/openvswitch /run/openvswitch \
+            2>/dev/null || true)
         ctl=/usr/share/openvswitch/scripts/ovs-ctl
         modprobe openvswitch 2>/dev/null || true
         if [ -d /sys/module/openvswitch ]; then
             $ctl start --system-id=random >/dev/null 2>&1 || fail "Open vSwitch did not start." "See /var/log/openvswitch; try $ctl start --system-id=random"
         else
             # The kernel has no openvswitch module: the userspace datapath needs the daemons only.
-            { $ctl --no-ovs-vswitchd start --system-id=random && ovs-vswitchd unix:/run/openvswitch/db.sock --no-chdir --pidfile --detach \
+            { $ctl --no-ovs-vswitchd start --system-id=random && ovs-vswitchd unix:/run/openvswitch/db.sock --no-chdir --pidfile --detach --monitor \
                 --disable-system --log-file=/var/log/openvswitch/ovs-vswitchd.log; } >/dev/null 2>&1 ||
                 fail "Open vSwitch did not start." "See /var/log/openvswitch"
         fi
         mkdir -p /run/openvswitch
-        echo "$kept" >/run/openvswitch/started-by-heddle
+        echo $kept >/run/openvswitch/started-by-heddle
     fi
     i=0
     until ovs-vsctl --timeout=2 show >/dev/null 2>&1; do

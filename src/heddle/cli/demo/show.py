@@ -84,9 +84,8 @@ def _build(access: Access, layout: Layout, words: list[str], progress: Progress)
         notes.append(lab.floating.floating_ip_address)
     with progress.step("the outside, behind br-ex"):
         _outside(settings)
-    with progress.step("guests, addresses by DHCP") as notes:
-        given = guests.add(lab, words)
-        notes.extend(f"{name} {address}" for name, address in given.items())
+    with progress.step("guests with addresses by DHCP") as notes:
+        notes.extend(guests.add(lab, words))
     with progress.step("all ports ACTIVE"):
         guests.wait_until_active(lab)
     return lab
