@@ -87,10 +87,10 @@ Listener = Callable[[list[tuple[Interface | None, Interface | None]]], None]
 
 
 class Ovs:
-    """The connection.  `remote` as "unix:/run/openvswitch/db.sock"."""
+    """The connection.  `remote` as "unix:/run/openvswitch/db.sock"; `client` makes what speaks OVSDB."""
 
-    def __init__(self, remote: str) -> None:
-        self._client = ovsdb.OvsdbClient(remote, COLUMNS, self._updated)
+    def __init__(self, remote: str, client: Callable[..., ovsdb.OvsdbClient] = ovsdb.OvsdbClient) -> None:
+        self._client = client(remote, COLUMNS, self._updated)
         self._interfaces: dict[str, Interface] = {}
         self._names: dict[str, str] = {}
         self._by_port_id: dict[str, set[str]] = {}

@@ -42,7 +42,11 @@ RUNDIR = Path("/run/openvswitch")
 class SwitchRole:
     name = "switch"
 
-    def __init__(self) -> None:
+    def __init__(
+        self, make_flows: Callable[[str], Flows] = Flows, make_watch: Callable[..., Watch] = Watch,
+        make_guard: Callable[[], Guard] = Guard,
+    ) -> None:
+        self._make_flows, self._make_watch, self._guard = make_flows, make_watch, make_guard()
         self._adopted = False
         self._errors: dict[Ref, str] = {}
         self._untagged: set[str] = set()
@@ -56,13 +60,12 @@ class SwitchRole:
         self._ovs.check_ours(OWN_BRIDGES)
         self._wiring = Wiring(host.name, self._ovs.plugged)
         self._wiring.adopt_tags(self._ovs.interfaces(INT))
-        self._guard = Guard()
         if host.datapath == "netdev":
             self._guard.load()
         self._make_bridges()
-        self._flows = {bridge: Flows(bridge) for bridge in self._bridges}
+        self._flows = {bridge: self._make_flows(bridge) for bridge in self._bridges}
         folder = folder_of(host.settings.agent.ovsdb)
-        self._watches = {bridge: Watch(folder, bridge, self._came_back(bridge)) for bridge in self._bridges}
+        self._watches = {bridge: self._make_watch(folder, bridge, self._came_back(bridge)) for bridge in self._bridges}
 
     def close(self) -> None:
         with contextlib.suppress(HeddleError):
