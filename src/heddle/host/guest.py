@@ -83,7 +83,7 @@ def add(name: str, port: GuestPort, ovs: Ovs) -> Guest:
         raise GuestError(f"port {port.id} is plugged already, as {other.name}; delete that, or take another port")
     spaces = Spaces(PREFIX)
     try:
-        namespace, _ = spaces.ensure(PREFIX + name, {"ipv6/conf/default/accept_dad": "0"})
+        namespace = spaces.ensure(PREFIX + name, {"ipv6/conf/default/accept_dad": "0"}).namespace
         made = _interface(namespace, port, tap)
         _plug(ovs, tap, port, name, made)
         _wait_until_wired(ovs, tap)

@@ -11,12 +11,15 @@ from __future__ import annotations
 import contextlib
 import resource
 import threading
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from heddle.errors import HeddleError
-from heddle.host import netns, rtnetlink
+from heddle.host import conntrack, netns, rtnetlink
+from heddle.host.announce import Announcement, Announcer
+from heddle.host.layout import Change, Layout
 from heddle.host.netlink import Netlink, within
 from heddle.host.netns import Namespace
+from heddle.host.nft import Ruleset, Table
 
 _REAP_AFTER = 1.0
 
@@ -25,17 +28,45 @@ class ForeignNamespace(HeddleError):
     """A namespace of our name is there and is not ours."""
 
 
+class Space:
+    """One namespace, and what can be done in it."""
+
+    def __init__(self, namespace: Namespace, fresh: bool, announcer: Announcer) -> None:
+        self.namespace = namespace
+        self._ruleset = Ruleset(namespace, fresh)
+        self._announcer = announcer
+
+    def converge(self, layout: Layout) -> Change:
+        """Make interfaces, addresses, routes and forwarding be so.  Failures are in the answer."""
+        return self.namespace.converge(layout)
+
+    def rules(self, table: Table) -> str:
+        """Make the nftables table be so: "same", "changed" or "drift".  Raises `CommandError`."""
+        return self._ruleset.ensure(table)
+
+    def cut(self, addresses: Collection[str]) -> int:
+        """Cut the connections to these addresses and under them; returns how many."""
+        return conntrack.cut(self.namespace, addresses)
+
+    def announce(self, announcements: Collection[Announcement]) -> None:
+        """Tell the neighbours, in the background."""
+        self._announcer.start(self.namespace.name, announcements)
+
+
 class Spaces:
+    """`prefix`: that of their names."""
+
     def __init__(self, prefix: str) -> None:
         self.prefix = prefix
         self.root = Netlink()
-        self._open: dict[str, Namespace] = {}
+        self._open: dict[str, Space] = {}
+        self._announcer = Announcer()
 
-    def ensure(self, name: str, settings: Mapping[str, str]) -> tuple[Namespace, bool]:
-        """The namespace, and whether it was just made.  Raises `ForeignNamespace` and `OSError`."""
+    def ensure(self, name: str, settings: Mapping[str, str]) -> Space:
+        """The namespace of that name, made if there is none.  Raises `ForeignNamespace` and `OSError`."""
         there = self._open.get(name)
-        if there is not None and there.is_current:
-            return there, False
+        if there is not None and there.namespace.is_current:
+            return there
         self.forget(name)
         fresh = not netns.identity(name)
         if fresh:
@@ -49,12 +80,12 @@ class Spaces:
             )
         if not fresh:
             within(netns.path_of(name), lambda: netns.write_settings(settings))
-        self._open[name] = opened
-        return opened, fresh
+        self._open[name] = Space(opened, fresh, self._announcer)
+        return self._open[name]
 
     def is_current(self, name: str) -> bool:
         """Whether the namespace is held open and is still the one of that name."""
-        return name in self._open and self._open[name].is_current
+        return name in self._open and self._open[name].namespace.is_current
 
     def ours(self) -> list[str]:
         """The namespaces of this kind on the host that bear our mark."""
@@ -78,9 +109,10 @@ class Spaces:
     def forget(self, name: str) -> None:
         opened = self._open.pop(name, None)
         if opened is not None:
-            opened.close()
+            opened.namespace.close()
 
     def close(self) -> None:
+        self._announcer.close()
         for name in list(self._open):
             self.forget(name)
         self.root.close()

@@ -8,6 +8,7 @@ agent: a restarted agent finds it by its pid file and leaves it alone.
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,14 +39,19 @@ class Served:
 class DhcpRole:
     name = "dhcp"
 
-    def __init__(self) -> None:
+    def __init__(
+        self,
+        spaces: Callable[[str], Spaces] = Spaces,
+        server: Callable[[str, str, Path, Path], Dnsmasq] = Dnsmasq,
+    ) -> None:
+        self._make_spaces, self._make_server = spaces, server
         self._networks: dict[str, Served] = {}
         self._network_of: dict[Ref, str] = {}
 
     def prepare(self, host: Host) -> None:
         allow_descriptors()
         self._host = host
-        self._spaces = Spaces(PREFIX)
+        self._spaces = self._make_spaces(PREFIX)
 
     def reconcile(self, mirror: Mirror, changed: frozenset[Ref] | None) -> list[Status]:
         wanted = mirror.assigned("dhcp")
@@ -122,8 +128,7 @@ class DhcpRole:
 
     def _apply(self, network_id: str, wanted: DhcpPlan, plugs: Plugs) -> tuple[Change, str]:
         """Make it be as planned; tells what changed in the namespace, and what became of the server."""
-        namespace, _ = self._spaces.ensure(PREFIX + network_id, SETTINGS)
-        change = namespace.converge(wanted.layout)
+        change = self._spaces.ensure(PREFIX + network_id, SETTINGS).converge(wanted.layout)
         if change.failures:
             raise change.failures[0]
         for name in change.removed:
@@ -145,7 +150,7 @@ class DhcpRole:
 
     def _server(self, network_id: str) -> Dnsmasq:
         paths = self._host.settings.paths
-        return Dnsmasq(network_id, PREFIX + network_id, Path(paths.run), Path(paths.state))
+        return self._make_server(network_id, PREFIX + network_id, Path(paths.run), Path(paths.state))
 
     def _withdraw(self, network_id: str, plugs: Plugs) -> list[Status]:
         """No port of the server has come: nothing may run under its address."""

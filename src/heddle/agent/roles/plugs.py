@@ -6,7 +6,7 @@ datapath goes on to listen to the device that is gone, and would never hear the 
 
 from __future__ import annotations
 
-from heddle.host.ovs import Batch, Ovs, PortSpec
+from heddle.host.ovs import Ovs, PortSpec
 from heddle.view.types import PortView
 
 BRIDGE = "br-int"
@@ -40,12 +40,12 @@ class Plugs:
         Raises `OvsdbError` and `OvsConflict`.
         """
         again = [name for name in self._made if self._ovs.interface(name) is not None]
-        first = Batch(self._ovs)
+        first = self._ovs.batch()
         for name in sorted({*again, *self._dropped} - (self._wanted.keys() - set(again))):
             first.delete_port(name)
         first.commit(wait=bool(again))
         missing = [name for name in self._wanted.keys() - self._made if self._ovs.interface(name) is None]
-        second = Batch(self._ovs)
+        second = self._ovs.batch()
         for spec in self._wanted.values():
             second.ensure_port(spec)
         second.commit()

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import ipaddress
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from heddle.agent.mirror import Mirror, ref_of
@@ -21,12 +22,9 @@ from heddle.agent.roles.parallel import together
 from heddle.agent.roles.plugs import Plugs, plug
 from heddle.agent.roles.router_plan import SETTINGS, RouterInput, RouterPlan, plan
 from heddle.errors import HeddleError
-from heddle.host import conntrack
-from heddle.host.announce import Announcement, Announcer
+from heddle.host.announce import Announcement
 from heddle.host.layout import Change
-from heddle.host.netns import Namespace
-from heddle.host.nft import Ruleset
-from heddle.host.spaces import Spaces, allow_descriptors
+from heddle.host.spaces import Space, Spaces, allow_descriptors
 from heddle.view.types import Ref, RoleState, Status
 
 log = logging.getLogger(__name__)
@@ -38,23 +36,22 @@ PREFIX = "qrouter-"
 class Realised:
     """A router as it was last made."""
 
-    namespace: Namespace
-    ruleset: Ruleset
+    space: Space
     plan: RouterPlan
 
 
 class RouterRole:
     name = "router"
 
-    def __init__(self) -> None:
+    def __init__(self, spaces: Callable[[str], Spaces] = Spaces) -> None:
+        self._make_spaces = spaces
         self._routers: dict[str, Realised] = {}
         self._owner: dict[Ref, str] = {}
 
     def prepare(self, host: Host) -> None:
         allow_descriptors()
         self._host = host
-        self._spaces = Spaces(PREFIX)
-        self._announcer = Announcer()
+        self._spaces = self._make_spaces(PREFIX)
 
     def reconcile(self, mirror: Mirror, changed: frozenset[Ref] | None) -> list[Status]:
         wanted = mirror.assigned("router")
@@ -98,7 +95,6 @@ class RouterRole:
         )
 
     def close(self) -> None:
-        self._announcer.close()
         self._spaces.close()
 
     def _owners(self, mirror: Mirror, ref: Ref) -> set[str]:
@@ -147,17 +143,15 @@ class RouterRole:
     def _apply(self, router_id: str, wanted: RouterPlan, plugs: Plugs) -> tuple[Change, str]:
         """Make the router be as planned; tells what was changed, and how the rules were found."""
         before = self._routers.get(router_id)
-        namespace, fresh = self._spaces.ensure(PREFIX + router_id, SETTINGS)
-        ruleset = before.ruleset if before and before.namespace is namespace else Ruleset(namespace, fresh)
-        rules = ruleset.ensure(wanted.table)
-        change = namespace.converge(wanted.layout)
+        space = self._spaces.ensure(PREFIX + router_id, SETTINGS)
+        rules = space.rules(wanted.table)
+        change = space.converge(wanted.layout)
         self._plug(wanted, change, plugs)
-        self._routers[router_id] = Realised(namespace, ruleset, wanted)
+        self._routers[router_id] = Realised(space, wanted)
         moved = _moved(before.plan, wanted) if before else set()
-        cut = conntrack.cut(namespace, moved | {address.partition("/")[0] for _, address in change.withdrawn})
+        cut = space.cut(moved | {address.partition("/")[0] for _, address in change.withdrawn})
         macs = {item.name: item.mac for item in wanted.layout.interfaces}
-        announcements = [Announcement(name, macs[name], address.partition("/")[0]) for name, address in change.added]
-        self._announcer.start(namespace.name, announcements)
+        space.announce([Announcement(name, macs[name], each.partition("/")[0]) for name, each in change.added])
         if change.any or rules != "same":
             log.info(
                 "router realised router=%s made=%d removed=%d requests=%d rules=%s connections_cut=%d",
