@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 HEDDLE := .venv/bin/heddle
 
-.PHONY: help setup dev up demo down test lint unit bench test-kernel lock
+.PHONY: help setup dev oracle up demo down test lint unit bench test-kernel lock
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -13,6 +13,9 @@ setup:  ## install the system packages and the Python environment
 dev:  ## the same, and what the tests need
 	@scripts/setup.sh dev
 
+oracle: dev  ## neutron-lib in an environment of its own, for the tests that compare the API with it
+	@scripts/oracle.sh
+
 up: setup  ## start Heddle in the background
 	@$(HEDDLE) up --detach
 
@@ -22,7 +25,7 @@ demo: setup  ## start Heddle, build two tenants' networks, check them with packe
 down:  ## remove everything that Heddle made on this host (the packages stay)
 	@if [ -x $(HEDDLE) ]; then $(HEDDLE) down --yes; else echo "There is no .venv, so Heddle has not been set up from here."; fi
 
-test: dev lint unit  ## lint, types, the laws of the house, all tests
+test: dev oracle lint unit  ## lint, types, the laws of the house, all tests
 
 lint:
 	.venv/bin/ruff check src tests

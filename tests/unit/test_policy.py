@@ -138,7 +138,7 @@ def test_an_override_takes_the_place_of_the_default(tmp_path: Path) -> None:
         ('"get_port": "http://example.org/%(id)s"', "not supported"),
         ('"get_port": "field:port:device_owner=~^a.*b"', "is not supported"),
         ('"get_port": "field:teapots:shared=True"', "no resource 'teapots'"),
-        ('"get_security_group": "field:security_groups:shared=True"', "lists cannot be filtered"),
+        ('"get_security_group": "field:security_groups:security_group_rules=x"', "lists cannot be filtered"),
         ('"get_port": 7', "must be text"),
         ("- get_port", "must map"),
         ('"get_port": "role:admin', "neither YAML nor JSON"),

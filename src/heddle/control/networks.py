@@ -24,6 +24,7 @@ from heddle.store.query import ports as port_query
 from heddle.store.query import subnets as subnet_query
 
 _TRIES = 64
+LEAST_MTU = 68
 _SEGMENT = ("provider_network_type", "provider_physical_network", "provider_segmentation_id")
 
 
@@ -36,7 +37,6 @@ def create_networks(ctx: Context, drafts: Sequence[Draft[Network]]) -> list[Netw
         )
         quotas.take(ctx, network.project_id, "network")
         security_groups.ensure_default(ctx, network.project_id)
-        _check_default(ctx, network)
         kind = _choose_segment(ctx, network, draft.given)
         _set_mtu(ctx, network, kind, "mtu" in draft.given)
         q.NETWORKS.insert(ctx.tx, [network])
@@ -50,7 +50,6 @@ def update_network(ctx: Context, old: Network, draft: Draft[Network]) -> Network
     new = msgspec.structs.replace(draft.value, revision_number=old.revision_number + 1, updated_at=ctx.now)
     if any(getattr(new, name) != getattr(old, name) for name in _SEGMENT):
         raise refuse("Plugin does not support updating provider attributes: the segment of a network stays as it is")
-    _check_default(ctx, new)
     if old.router_external and not new.router_external and _used_as_external(ctx, old):
         raise Conflict(
             "ExternalNetworkInUse",
@@ -154,16 +153,10 @@ def _set_mtu(ctx: Context, network: Network, kind: NetworkType, given: bool) -> 
     most -= kind.overhead[4]
     if not given or network.mtu == 0:
         network.mtu = most
+    elif network.mtu < LEAST_MTU:
+        raise refuse(f"Requested MTU is too small, minimum is {LEAST_MTU}")
     elif network.mtu > most:
         raise refuse(f"Requested MTU is too big, maximum is {most}")
-
-
-def _check_default(ctx: Context, network: Network) -> None:
-    if not network.is_default or not network.router_external:
-        return
-    others = [other for other in q.default_external(ctx.tx) if other.id != network.id]
-    if others:
-        raise Conflict("DefaultExternalNetworkExists", f"A default external network already exists: {others[0].id}.")
 
 
 def _used_as_external(ctx: Context, network: Network) -> bool:

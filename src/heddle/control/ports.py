@@ -18,6 +18,7 @@ from heddle.model.port import DHCP, FLOATING_IP, ROUTER_GATEWAY, ROUTER_INTERFAC
 from heddle.model.resource import Draft
 from heddle.model.subnet import Subnet
 from heddle.model.values import AddressPair, FixedIp
+from heddle.store.engine import Tx
 from heddle.store.query import networks as network_query
 from heddle.store.query import ports as q
 from heddle.store.query import subnets as subnet_query
@@ -187,14 +188,15 @@ def hostname(port: Port, ip_address: str) -> str:
     return port.dns_name or "host-" + ip_address.replace(".", "-").replace(":", "-")
 
 
-def describe_names(domain: str, ports: Sequence[Port]) -> None:
+def describe_names(tx: Tx, domain: str, ports: Sequence[Port]) -> None:
     """Fill in `dns_assignment`: what the network's DNS answers for each address."""
+    domains = network_query.domains_of(tx, {port.network_id for port in ports})
     for port in ports:
         port.dns_assignment = [
             {
                 "hostname": name,
                 "ip_address": ip.ip_address,
-                "fqdn": f"{name}.{(port.dns_domain or domain).rstrip('.')}.",
+                "fqdn": f"{name}.{(domains.get(port.network_id) or domain).rstrip('.')}.",
             }
             for ip in port.fixed_ips
             for name in (hostname(port, ip.ip_address).split(".")[0],)

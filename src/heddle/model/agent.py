@@ -24,18 +24,18 @@ class Agent(Resource, kw_only=True):
     member: ClassVar[str] = "agent"
     collection: ClassVar[str] = "agents"
 
+    project_id: Annotated[str, Field(Text(255), visible=False)] = ""
     agent_type: Annotated[str, Field(Text(255), filter=True, sort=True)] = ""
     binary: Annotated[str, Field(Text(255), filter=True, sort=True)] = ""
     topic: Annotated[str, Field(Text(255), filter=True, sort=True)] = ""
     host: Annotated[str, Field(Text(255), filter=True, sort=True, indexed=True)] = ""
     availability_zone: Annotated[str | None, Field(Text(255, nullable=True), filter=True)] = None
     admin_state_up: Annotated[bool, Field(Bool(), update=True, filter=True, sort=True)] = True
-    alive: Annotated[bool, Field(Bool(), filter=True, stored=False)] = True
+    alive: Annotated[bool, Field(Bool(), filter=True, sort=True, stored=False)] = True
     created_at: Annotated[str, Field(Text(20), sort=True)] = ""
     started_at: Annotated[str, Field(Text(20), sort=True)] = ""
     heartbeat_timestamp: Annotated[str, Field(Text(20), sort=True)] = ""
     description: Annotated[str | None, Field(Text(255, nullable=True), update=True, filter=True, sort=True)] = None
     configurations: Annotated[dict[str, Any], Field(OBJECT)] = {}
-    resources_synced: Annotated[bool | None, Field(Bool(nullable=True), stored=False)] = None
     role: Annotated[str, Field(Text(32), visible=False)] = ""
     heartbeat: Annotated[int, Field(Int(0, 2**40), visible=False)] = 0

@@ -19,7 +19,7 @@ from typing import Any, Final
 HEX = re.compile(r"[0-9a-fA-F]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _MAC = re.compile(r"([0-9a-fA-F]{2}[:-]){5}[0-9a-fA-F]{2}|[0-9a-fA-F]{12}|([0-9a-fA-F]{4}\.){2}[0-9a-fA-F]{4}")
-_DNS_LABEL = re.compile(r"(?!-)[a-zA-Z0-9_-]{1,63}(?<!-)")
+_DNS_LABEL = re.compile(r"(?!-)[a-zA-Z0-9-]{1,63}(?<!-)")
 
 
 class Invalid(ValueError):
@@ -90,6 +90,16 @@ class Text(FieldType):
         return shape
 
 
+class Name(Text):
+    """A name: a string without white space at its ends."""
+
+    def check(self, value: Any) -> str:
+        name = super().check(value)
+        if name != name.strip():
+            raise Invalid(f"{quote(value)} is not a valid string: it has white space at its ends")
+        return name
+
+
 class Lower(Text):
     """A string that is kept in lower case."""
 
@@ -118,13 +128,13 @@ class Uuid(FieldType):
 
 class Bool(FieldType):
     column = "bool"
-    _true: Final = frozenset(("true", "1"))
-    _false: Final = frozenset(("false", "0"))
+    _true: Final = frozenset(("true", "t", "yes", "y", "on", "1"))
+    _false: Final = frozenset(("false", "f", "no", "n", "off", "0"))
 
     def check(self, value: Any) -> bool:
         if isinstance(value, bool):
             return value
-        text = str(value).lower() if isinstance(value, str | int) else ""
+        text = str(value).strip().lower() if isinstance(value, str | int) else ""
         if text in self._true:
             return True
         if text in self._false:
@@ -182,16 +192,23 @@ class OneOf(FieldType):
 
 
 class Mac(FieldType):
-    """An Ethernet address, kept as `fa:16:3e:00:00:01`: unicast, not all zero."""
+    """An Ethernet address, kept as `fa:16:3e:00:00:01`: not all zero, not the broadcast address.
+
+    `unicast` refuses multicast addresses too.
+    """
 
     length = 17
+
+    def __init__(self, *, nullable: bool = False, unicast: bool = False) -> None:
+        super().__init__(nullable=nullable)
+        self.unicast = unicast
 
     def check(self, value: Any) -> str:
         if not isinstance(value, str) or not _MAC.fullmatch(value):
             raise Invalid(f"{quote(value)} is not a valid MAC address")
         digits = re.sub(r"[^0-9a-f]", "", value.lower())
-        if digits == "0" * 12 or int(digits[:2], 16) & 1:
-            raise Invalid(f"{quote(value)} is not a valid MAC address: it must be a unicast address that is not zero")
+        if digits in ("0" * 12, "f" * 12) or (self.unicast and int(digits[:2], 16) & 1):
+            raise Invalid(f"{quote(value)} is not a valid MAC address: it must be the address of one card")
         return ":".join(digits[i : i + 2] for i in range(0, 12, 2))
 
     def from_query(self, text: str) -> str:
@@ -223,7 +240,10 @@ class Ip(FieldType):
 
 
 class Cidr(FieldType):
-    """A network in CIDR notation.  `strict` refuses host bits, otherwise they are cut off."""
+    """A network in CIDR notation.  `strict` refuses host bits, otherwise they are cut off.
+
+    Where it is not strict, an address stands for its one-address network.
+    """
 
     length = 64
 
@@ -232,6 +252,9 @@ class Cidr(FieldType):
         self.strict = strict
 
     def check(self, value: Any) -> str:
+        if not self.strict and isinstance(value, str) and "/" not in value:
+            address = parse_ip(value)
+            return f"{address}/{address.max_prefixlen}"
         return str(parse_network(value, strict=self.strict))
 
     def from_query(self, text: str) -> str:
@@ -242,22 +265,30 @@ class Cidr(FieldType):
 
 
 class DnsName(FieldType):
-    """A host name or domain name (RFC 1035, RFC 1123): labels of letters, digits and hyphens, in lower case."""
+    """A host name or domain name (RFC 1035, RFC 1123): labels of letters, digits and hyphens, in lower case.
+
+    `form`: a "host" name may end with a dot or not, a "relative" one does not, a "domain" does.
+    """
 
     length = 255
 
+    def __init__(self, form: str = "host") -> None:
+        super().__init__()
+        self.form = form
+
     def check(self, value: Any) -> str:
-        if value is None:
-            return ""
         if not isinstance(value, str) or len(value) > 255:
             raise Invalid(f"{quote(value)} is not a valid DNS name of at most 255 characters")
         name = value.lower()
-        labels = name.rstrip(".").split(".") if name else []
+        labels = name.removesuffix(".").split(".") if name else []
         for label in labels:
             if not _DNS_LABEL.fullmatch(label) or not label.isascii():
                 raise Invalid(f"{quote(value)} not a valid PQDN or FQDN. Reason: label {quote(label)} is not allowed")
-        if len(labels) > 1 and name.endswith(".") and labels[-1].isdecimal():
+        if len(labels) > 1 and labels[-1].isdecimal():
             raise Invalid(f"{quote(value)} not a valid FQDN. Reason: the top-level domain must not be all digits")
+        if name and self.form != "host" and name.endswith(".") != (self.form == "domain"):
+            wanted = "end with a dot" if self.form == "domain" else "not end with a dot"
+            raise Invalid(f"{quote(value)} is not allowed here: the name must {wanted}")
         return name
 
     def shape(self) -> dict[str, Any]:

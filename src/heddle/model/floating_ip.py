@@ -31,8 +31,8 @@ class FloatingIp(Standard, kw_only=True):
         str | None, Field(Ip(nullable=True), create=True, update=True, default=None, filter=True, sort=True)
     ] = None
     status: Annotated[str, Field(OneOf("ACTIVE", "DOWN", "ERROR"), filter=True, sort=True)] = "DOWN"
-    dns_name: Annotated[str, Field(DnsName(), create=True, default="")] = ""
-    dns_domain: Annotated[str, Field(DnsName(), create=True, default="")] = ""
+    dns_name: Annotated[str, Field(DnsName("relative"), create=True, default="")] = ""
+    dns_domain: Annotated[str, Field(DnsName("domain"), create=True, default="")] = ""
     port_details: Annotated[
         dict[str, Any] | None,
         Field(Json(dict, {"type": ["object", "null"]}, nullable=True), default=GENERATED, stored=False),

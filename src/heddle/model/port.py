@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, ClassVar
 
 from heddle.model.fields import Bool, DnsName, Json, Mac, OneOf, Text, Uuid
-from heddle.model.resource import ADMIN_STATE, GENERATED, REQUIRED, Field, Standard
+from heddle.model.resource import ADMIN_STATE, GENERATED, REQUIRED, Field, Named
 from heddle.model.values import (
     DHCP_OPTIONS,
     FIXED_IPS,
@@ -37,7 +37,7 @@ ROUTER_GATEWAY = "network:router_gateway"
 FLOATING_IP = "network:floatingip"
 
 
-class Port(Standard, kw_only=True):
+class Port(Named, kw_only=True):
     """`status` is what the host observed; `binding_*` say which host carries the port and how."""
 
     member: ClassVar[str] = "port"
@@ -73,7 +73,6 @@ class Port(Standard, kw_only=True):
         bool, Field(Bool(), create=True, update=True, default=GENERATED, guard="create update")
     ] = True
     dns_name: Annotated[str, Field(DnsName(), create=True, update=True, default="")] = ""
-    dns_domain: Annotated[str, Field(DnsName(), create=True, update=True, default="")] = ""
     dns_assignment: Annotated[
         list[dict[str, str]], Field(Json(list, {"type": "array", "items": {"type": "object"}}), stored=False)
     ] = []
@@ -86,11 +85,11 @@ class Port(Standard, kw_only=True):
     binding_vnic_type: Annotated[
         str,
         Field(OneOf(*VNIC_TYPES), create=True, update=True, default="normal", guard="create update",
-              api="binding:vnic_type", filter=True),
+              api="binding:vnic_type"),
     ] = "normal"  # fmt: skip
     binding_profile: Annotated[
         dict[str, Any],
         Field(OBJECT, create=True, update=True, default=GENERATED, guard="create update read", api="binding:profile"),
     ] = {}
-    binding_vif_type: Annotated[str, Field(Text(64), guard="read", filter=True, api="binding:vif_type")] = "unbound"
+    binding_vif_type: Annotated[str, Field(Text(64), guard="read", api="binding:vif_type")] = "unbound"
     binding_vif_details: Annotated[dict[str, Any], Field(OBJECT, guard="read", api="binding:vif_details")] = {}

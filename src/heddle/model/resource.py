@@ -26,7 +26,7 @@ from typing import Annotated, Any, ClassVar, Generic, TypeVar, get_type_hints
 import msgspec
 
 from heddle.errors import BadRequest, invalid
-from heddle.model.fields import Bool, DnsName, FieldType, Int, Invalid, Json, Text, Uuid, quote
+from heddle.model.fields import Bool, FieldType, Int, Invalid, Json, Name, Text, Uuid, quote
 
 
 class Sentinel:
@@ -59,11 +59,16 @@ class FieldInfo:
     sort: bool
     stored: bool
     indexed: bool
+    null: bool
     python_type: Any
 
 
 class Field:
-    """A declaration; see the module.  `stored=False`: the value is not in the resource's own table."""
+    """A declaration; see the module.
+
+    `stored=False`: the value is not in the resource's own table.  `null=False`: a request may not give `null`,
+    although the value can be None.
+    """
 
     def __init__(
         self,
@@ -78,11 +83,12 @@ class Field:
         sort: bool = False,
         stored: bool = True,
         indexed: bool = False,
+        null: bool = True,
         api: str = "",
     ) -> None:
         self.type, self.create, self.update, self.default = type, create, update, default
         self.guard, self.visible, self.filter, self.sort = frozenset(guard.split()), visible, filter, sort
-        self.stored, self.indexed, self.api = stored, indexed, api
+        self.stored, self.indexed, self.null, self.api = stored, indexed, null, api
 
     def named(self, name: str, python_type: Any) -> FieldInfo:
         return FieldInfo(
@@ -98,6 +104,7 @@ class Field:
             sort=self.sort,
             stored=self.stored,
             indexed=self.indexed,
+            null=self.null,
             python_type=python_type,
         )
 
@@ -136,7 +143,6 @@ TAGS = Json(read_tags, {"type": "array", "items": {"type": "string", "maxLength"
 class Standard(Resource, kw_only=True):
     """A resource with the standard attributes of the Networking API.  Times are UTC, as `2026-01-31T23:59:59Z`."""
 
-    name: Annotated[str, Field(Text(255), create=True, update=True, default="", filter=True, sort=True)] = ""
     description: Annotated[str, Field(Text(255), create=True, update=True, default="", filter=True, sort=True)] = ""
     revision_number: Annotated[int, Field(Int(), filter=True, sort=True)] = 0
     created_at: Annotated[str, Field(Text(20), filter=True, sort=True)] = ""
@@ -144,8 +150,13 @@ class Standard(Resource, kw_only=True):
     tags: Annotated[list[str], Field(TAGS)] = []
 
 
+class Named(Standard, kw_only=True):
+    """A standard resource with a name, which need not be unique."""
+
+    name: Annotated[str, Field(Name(255), create=True, update=True, default="", filter=True, sort=True)] = ""
+
+
 ADMIN_STATE = Field(Bool(), create=True, update=True, default=True, filter=True, sort=True)
-DNS_DOMAIN = Field(DnsName(), create=True, update=True, default="")
 
 R = TypeVar("R", bound=Resource)
 
@@ -213,6 +224,8 @@ def _parse(model: type[Resource], body: Mapping[str, Any], verb: str) -> tuple[d
             where = "POST" if verb == "create" else "PUT"
             raise BadRequest("HTTPBadRequest", f"Attribute '{api_name}' not allowed in {where}")
         try:
+            if raw is None and not field.null:
+                raise Invalid("'None' is not a value that it can have")
             value = field.type.parse(raw)
         except Invalid as reason:
             raise invalid(api_name, f"{reason}.") from None

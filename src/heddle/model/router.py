@@ -5,25 +5,23 @@ from __future__ import annotations
 from typing import Annotated, ClassVar
 
 from heddle.model.fields import Bool, OneOf, Text, Uuid
-from heddle.model.resource import ADMIN_STATE, GENERATED, Field, Standard
-from heddle.model.values import GATEWAY, ROUTES, ZONE_HINTS, GatewayInfo, HostRoute
+from heddle.model.resource import ADMIN_STATE, GENERATED, Field, Named
+from heddle.model.values import GATEWAY, ROUTES, GatewayInfo, HostRoute
 
 
-class Router(Standard, kw_only=True):
+class Router(Named, kw_only=True):
     """`gateway_port_id` is the port on the external network, None without a gateway."""
 
     member: ClassVar[str] = "router"
     collection: ClassVar[str] = "routers"
 
     admin_state_up: Annotated[bool, ADMIN_STATE] = True
-    status: Annotated[str, Field(OneOf("ACTIVE", "DOWN", "ERROR", "ALLOCATING"), sort=True, filter=True)] = "ACTIVE"
+    status: Annotated[str, Field(OneOf("ACTIVE", "DOWN", "ERROR", "ALLOCATING"), sort=True)] = "ACTIVE"
     external_gateway_info: Annotated[
         GatewayInfo | None,
         Field(GATEWAY, create=True, update=True, default=None, guard="create update", stored=False),
     ] = None
     routes: Annotated[list[HostRoute], Field(ROUTES, update=True, default=GENERATED)] = []
-    availability_zone_hints: Annotated[list[str], Field(ZONE_HINTS, create=True, default=[])] = []
-    availability_zones: Annotated[list[str], Field(ZONE_HINTS, stored=False)] = []
     gateway_port_id: Annotated[str | None, Field(Uuid(nullable=True), visible=False, indexed=True)] = None
     enable_snat: Annotated[bool, Field(Bool(), visible=False)] = True
     host: Annotated[str, Field(Text(255), visible=False, indexed=True)] = ""

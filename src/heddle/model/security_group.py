@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, ClassVar
 
 from heddle.model.fields import Bool, Cidr, FieldType, Int, Invalid, Json, OneOf, Text, Uuid, parse_ip, quote
-from heddle.model.resource import REQUIRED, Field, Resource, Standard
+from heddle.model.resource import REQUIRED, Field, Named, Resource
 
 PROTOCOLS = {
     "ah": 51, "dccp": 33, "egp": 8, "esp": 50, "gre": 47, "icmp": 1, "icmpv6": 58, "igmp": 2, "ipip": 4,
@@ -101,7 +101,7 @@ class SecurityGroupRule(Resource, kw_only=True):
         str | None, Field(Uuid(nullable=True), create=True, default=None, filter=True, sort=True, indexed=True)
     ] = None
     description: Annotated[str, Field(Text(255), create=True, default="", filter=True, sort=True)] = ""
-    normalized_cidr: Annotated[str | None, Field(Text(64, nullable=True), filter=True)] = None
+    normalized_cidr: Annotated[str | None, Field(Text(64, nullable=True), filter=True, sort=True)] = None
     belongs_to_default_sg: Annotated[bool, Field(Bool(), filter=True)] = False
     revision_number: Annotated[int, Field(Int(), filter=True, sort=True)] = 0
     created_at: Annotated[str, Field(Text(20), filter=True, sort=True)] = ""
@@ -109,14 +109,13 @@ class SecurityGroupRule(Resource, kw_only=True):
     tags: Annotated[list[str], Field(Json(list, {"type": "array", "items": {"type": "string"}}))] = []
 
 
-class SecurityGroup(Standard, kw_only=True):
+class SecurityGroup(Named, kw_only=True):
     """`is_default` marks the group that a project's ports get when they name none."""
 
     member: ClassVar[str] = "security_group"
     collection: ClassVar[str] = "security_groups"
 
     stateful: Annotated[bool, Field(Bool(), create=True, update=True, default=True, filter=True)] = True
-    shared: Annotated[bool, Field(Bool(), filter=True, stored=False)] = False
     is_default: Annotated[bool, Field(Bool(), visible=False)] = False
     security_group_rules: Annotated[
         list[SecurityGroupRule], Field(Json(list, {"type": "array", "items": {"type": "object"}}), stored=False)

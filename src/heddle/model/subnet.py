@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
-from heddle.model.fields import Bool, Cidr, Int, Ip, OneOf, Text, Uuid
-from heddle.model.resource import GENERATED, REQUIRED, Field, Standard
+from heddle.model.fields import Bool, Cidr, Int, Ip, OneOf, Uuid
+from heddle.model.resource import GENERATED, REQUIRED, Field, Named
 from heddle.model.values import NAMESERVERS, POOLS, ROUTES, SERVICE_TYPES, AllocationPool, HostRoute
 
 MODES = ("dhcpv6-stateful", "dhcpv6-stateless", "slaac")
 
 
-class Subnet(Standard, kw_only=True):
+PREFIX_DELEGATION = "prefix_delegation"
+
+
+class SubnetPoolId(Uuid):
+    """The pool that a subnet's block is taken from: a UUID, or the word for prefix delegation (RFC 8415)."""
+
+    def __init__(self) -> None:
+        super().__init__(nullable=True)
+
+    def check(self, value: Any) -> str:
+        return PREFIX_DELEGATION if value == PREFIX_DELEGATION else super().check(value)
+
+    def shape(self) -> dict[str, Any]:
+        return {"type": "string", "anyOf": [{"format": "uuid"}, {"const": PREFIX_DELEGATION}]}
+
+
+class Subnet(Named, kw_only=True):
     """`allocation_pools` are the parts of the CIDR from which addresses are given out by themselves."""
 
     member: ClassVar[str] = "subnet"
@@ -20,15 +36,12 @@ class Subnet(Standard, kw_only=True):
     network_id: Annotated[str, Field(Uuid(), create=True, default=REQUIRED, filter=True, sort=True, indexed=True)] = ""
     ip_version: Annotated[int, Field(OneOf(4, 6), create=True, default=REQUIRED, filter=True, sort=True)] = 4
     subnetpool_id: Annotated[
-        str | None, Field(Text(36, nullable=True), create=True, default=None, filter=True, sort=True)
+        str | None, Field(SubnetPoolId(), create=True, default=GENERATED, filter=True, sort=True)
     ] = None
-    use_default_subnetpool: Annotated[bool, Field(Bool(), create=True, default=False, visible=False, stored=False)] = (
-        False
-    )
     prefixlen: Annotated[
-        int | None, Field(Int(0, 128), create=True, default=GENERATED, visible=False, stored=False)
+        int | None, Field(Int(0, 2**63 - 1), create=True, default=GENERATED, visible=False, stored=False)
     ] = None
-    cidr: Annotated[str, Field(Cidr(nullable=True), create=True, default=GENERATED, filter=True, sort=True)] = ""
+    cidr: Annotated[str, Field(Cidr(strict=False), create=True, default=GENERATED, filter=True, sort=True)] = ""
     gateway_ip: Annotated[
         str | None, Field(Ip(nullable=True), create=True, update=True, default=GENERATED, filter=True, sort=True)
     ] = None
@@ -43,7 +56,4 @@ class Subnet(Standard, kw_only=True):
         str | None, Field(OneOf(*MODES, nullable=True), create=True, default=GENERATED, filter=True, sort=True)
     ] = None
     service_types: Annotated[list[str], Field(SERVICE_TYPES, create=True, update=True, default=GENERATED)] = []
-    segment_id: Annotated[
-        str | None, Field(Uuid(nullable=True), create=True, update=True, default=None, filter=True, sort=True)
-    ] = None
     shared: Annotated[bool, Field(Bool(), filter=True, visible=False, stored=False)] = False

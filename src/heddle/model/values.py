@@ -11,7 +11,22 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from heddle.model.fields import Bool, Cidr, FieldType, Int, Invalid, Ip, Json, Mac, OneOf, Text, Uuid, quote
+from heddle.model.fields import (
+    Bool,
+    Cidr,
+    FieldType,
+    Int,
+    Invalid,
+    Ip,
+    Json,
+    Mac,
+    OneOf,
+    Text,
+    Uuid,
+    parse_ip,
+    parse_network,
+    quote,
+)
 
 V = TypeVar("V", bound=msgspec.Struct)
 
@@ -107,13 +122,12 @@ def read_fixed_ip(value: Any) -> FixedIp:
     return FixedIp(**parsed)
 
 
-_read_fixed_ips = list_of(read_fixed_ip, "fixed IPs")
-
-
 def read_fixed_ips(value: Any) -> list[FixedIp]:
+    if not isinstance(value, list):
+        raise Invalid(f"{quote(value)} is not a list of fixed IPs")
     fixed_ips = []
     seen = set()
-    for item in value if isinstance(value, list) else _read_fixed_ips(value):
+    for item in value:
         fixed_ip = read_fixed_ip(item)
         if fixed_ip.ip_address:
             if fixed_ip.ip_address in seen:
@@ -129,14 +143,17 @@ FIXED_IPS = Json(read_fixed_ips, _items(_FIXED_IP_SHAPE, []))
 
 def read_pool(value: Any) -> AllocationPool:
     parsed = record(value, {"start": Ip(), "end": Ip()}, ("start", "end"), "an allocation pool")
-    first, last = ipaddress.ip_address(parsed["start"]), ipaddress.ip_address(parsed["end"])
-    if first.version != last.version or int(first) > int(last):
-        raise Invalid(f"the allocation pool {first}-{last} does not run from a lower to a higher address")
-    return AllocationPool(str(first), str(last))
+    return AllocationPool(parsed["start"], parsed["end"])
+
+
+def read_pools(value: Any) -> list[AllocationPool]:
+    if value is not None and not isinstance(value, list):
+        raise Invalid(f"{quote(value)} is not a list of allocation pools")
+    return [read_pool(item) for item in value or []]
 
 
 POOLS = Json(
-    list_of(read_pool, "allocation pools"),
+    read_pools,
     _items({"start": {"type": "string"}, "end": {"type": "string"}}, ["start", "end"]),
 )
 
@@ -192,31 +209,39 @@ def read_service_type(value: Any) -> str:
     return text
 
 
+def read_service_types(value: Any) -> list[str]:
+    if value is not None and not isinstance(value, list):
+        raise Invalid(f"{quote(value)} is not a list of service types")
+    return list(dict.fromkeys(read_service_type(item) for item in value or []))
+
+
 SERVICE_TYPES = Json(
-    lambda value: _strings(value, read_service_type, "service types"),
+    read_service_types,
     {"type": ["array", "null"], "items": {"type": "string"}},
 )
 
 
-def read_zone_hints(value: Any) -> list[str]:
-    return _strings(value, Text(255, empty=False).check, "availability zones")
-
-
-ZONE_HINTS = Json(read_zone_hints, {"type": ["array", "null"], "items": {"type": "string", "maxLength": 255}})
-
-
 def read_pair(value: Any) -> AddressPair:
     """An address pair; the MAC address is empty when it is the port's own."""
-    keys: dict[str, FieldType] = {"mac_address": Mac(), "ip_address": IpOrCidr()}
+    keys: dict[str, FieldType] = {"mac_address": Mac(unicast=True), "ip_address": IpOrCidr()}
     parsed = record(value, keys, ("ip_address",), "an allowed address pair")
     return AddressPair(parsed.get("mac_address", ""), parsed["ip_address"])
 
 
 class IpOrCidr(FieldType):
-    """An address, or a network in CIDR notation."""
+    """An address, or one with a prefix length, which is kept as it is; not multicast."""
 
     def check(self, value: Any) -> str:
-        return Cidr().check(value) if isinstance(value, str) and "/" in value else Ip().check(value)
+        if not isinstance(value, str) or "/" not in value:
+            address = parse_ip(value)
+            text = str(address)
+        else:
+            network = parse_network(value, strict=False)
+            address = ipaddress.ip_address(value.split("/")[0])
+            text = f"{address}/{network.prefixlen}"
+        if address.is_multicast:
+            raise Invalid(f"{quote(value)} is a multicast address")
+        return text
 
 
 PAIRS = Json(
@@ -258,7 +283,7 @@ DHCP_OPTIONS = Json(
 
 
 def read_gateway(value: Any) -> GatewayInfo | None:
-    if value in (None, {}):
+    if not value:
         return None
     keys: dict[str, FieldType] = {"network_id": Uuid(), "enable_snat": Bool(), "external_fixed_ips": FIXED_IPS}
     return GatewayInfo(**record(value, keys, ("network_id",), "external_gateway_info"))

@@ -6,6 +6,7 @@ cache that all hosts share; the others are loaded kind by kind, a few queries fo
 
 from __future__ import annotations
 
+import ipaddress
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
@@ -126,13 +127,20 @@ def _ports(tx: Tx, wanted: Revisions) -> Iterable[v.Object]:
             network_id=port.network_id,
             mac_address=port.mac_address,
             fixed_ips=_fixed_ips(port),
-            allowed_address_pairs=[v.AddressPair(p.ip_address, p.mac_address) for p in port.allowed_address_pairs],
+            allowed_address_pairs=[
+                v.AddressPair(_block(p.ip_address), p.mac_address) for p in port.allowed_address_pairs
+            ],
             security_groups=sorted(port.security_groups) if port.port_security_enabled else [],
             port_security=port.port_security_enabled,
             admin_state_up=port.admin_state_up,
             device_owner=port.device_owner,
             device_id=port.device_id,
         )
+
+
+def _block(text: str) -> str:
+    """An address, or the network of an address with a prefix length."""
+    return str(ipaddress.ip_network(text, strict=False)) if "/" in text else text
 
 
 def _neighbours(tx: Tx, wanted: Revisions) -> Iterable[v.Object]:
@@ -158,7 +166,7 @@ def _members(tx: Tx, wanted: Revisions) -> Iterable[v.Object]:
         by_port.setdefault(port_id, []).append(group)
     for port in ports.PORTS.get_many(tx, by_port).values():
         addresses = [fixed_ip.ip_address for fixed_ip in port.fixed_ips]
-        addresses += [pair.ip_address for pair in port.allowed_address_pairs]
+        addresses += [_block(pair.ip_address) for pair in port.allowed_address_pairs]
         for group in by_port[port.id]:
             id = f"{group}/{port.id}"
             yield v.MemberView(id=id, revision=wanted[id], group_id=group, addresses=sorted(set(addresses)))

@@ -31,14 +31,13 @@ OF_NETWORK = {"network": ("network_id", NETWORKS)}
 
 
 def _describe_ports(services: Services, tx: Tx, items: Sequence[Port]) -> None:
-    ports.describe_names(services.settings.network.dns_domain, items)
+    ports.describe_names(tx, services.settings.network.dns_domain, items)
 
 
 def _describe_agents(services: Services, tx: Tx, items: Sequence[Agent]) -> None:
     now = int(time.time())
     for agent in items:
         agent.alive = now - agent.heartbeat <= ALIVE_SECONDS
-        agent.resources_synced = None
 
 
 def _default_group(services: Services, request: Request) -> None:

@@ -25,9 +25,11 @@ class Extension:
 
 EXTENSIONS = (
     Extension("agent", "Agents", "The agents of the cloud's hosts"),
+    Extension("agent_sort_key", "Sorted agents", "Agents in an order"),
     Extension("allowed-address-pairs", "Allowed address pairs", "Addresses that a port may use besides its own"),
     Extension("availability_zone", "Availability zones", "Where agents are"),
     Extension("binding", "Port binding", "Which host carries a port"),
+    Extension("dns-integration", "DNS names", "Names of ports, which the network's DNS answers"),
     Extension("empty-string-filtering", "Empty string filters", "A filter may be the empty string"),
     Extension("ext-gw-mode", "Gateway mode", "Source NAT of a router's gateway on or off"),
     Extension("external-net", "External networks", "Networks that routers use as their gateway"),
@@ -43,6 +45,7 @@ EXTENSIONS = (
     Extension("network-ip-availability", "IP availability", "How many addresses of a network are in use"),
     Extension("pagination", "Pagination", "Lists in pages"),
     Extension("port-security", "Port security", "Anti-spoofing of a port on or off"),
+    Extension("port-security-groups-filtering", "Ports by group", "Ports by their security groups"),
     Extension("project-id", "Project id", "project_id beside tenant_id"),
     Extension("provider", "Provider networks", "The segment of a network"),
     Extension("quota_details", "Quota details", "Quotas with their use"),
@@ -51,10 +54,17 @@ EXTENSIONS = (
     Extension("router", "Routers", "Routers and floating IPs"),
     Extension("security-group", "Security groups", "What may reach a port"),
     Extension("security-groups-normalized-cidr", "Normalized CIDR", "A rule's CIDR in its normal form"),
+    Extension(
+        "security-groups-rules-belongs-to-default-sg",
+        "Rules of default groups",
+        "Whether a rule's group is a default one",
+    ),
+    Extension("sort-key-validation", "Sort key validation", "A sort key that is not one is an error"),
     Extension("sorting", "Sorting", "Lists in an order"),
     Extension("standard-attr-description", "Descriptions", "A description of every resource"),
     Extension("standard-attr-revisions", "Revisions", "A revision number of every resource"),
     Extension("standard-attr-tag", "Tags", "Tags of every resource"),
     Extension("standard-attr-timestamp", "Timestamps", "When a resource was created and changed"),
+    Extension("stateful-security-group", "Stateless groups", "Security groups without connection tracking"),
     Extension("subnet-service-types", "Subnet service types", "Subnets for ports of some owners"),
 )

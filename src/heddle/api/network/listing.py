@@ -103,11 +103,11 @@ def _sorts(
     sorts = []
     for place, key in enumerate(keys):
         direction = directions[place] if place < len(directions) else "asc"
-        if key not in declared or not declared[key].sort or not declared[key].stored:
+        if key not in declared or not declared[key].sort:
             raise BadRequest(
                 "HTTPBadRequest",
                 f"'{key}' is an invalid attribute for sort key: {model.collection} can be sorted by "
-                f"{', '.join(n for n, i in declared.items() if i.sort and i.stored)}",
+                f"{', '.join(n for n, i in declared.items() if i.sort)}",
             )
         if direction not in ("asc", "desc"):
             raise BadRequest("HTTPBadRequest", f"sort_dir '{direction}' is not 'asc' or 'desc'")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -11,11 +13,17 @@ from heddle.model.agent import ALIVE_SECONDS, Agent
 from heddle.store import tables as t
 from heddle.store.dialect import upsert
 from heddle.store.engine import Tx
-from heddle.store.query.records import Records
+from heddle.store.query.records import Clause, Records
 
 _h, _a, _g, _f = t.hosts.c, t.assignments.c, t.agents.c, t.faults.c
 
-AGENTS: Records[Agent] = Records(Agent, t.agents)
+
+def _alive(values: Sequence[Any]) -> Clause:
+    alive = _g.heartbeat >= int(time.time()) - ALIVE_SECONDS
+    return sa.or_(*(alive if value else sa.not_(alive) for value in values))
+
+
+AGENTS: Records[Agent] = Records(Agent, t.agents, filters={"alive": _alive}, sort_as={"alive": "heartbeat"})
 
 
 @dataclass(frozen=True, slots=True)

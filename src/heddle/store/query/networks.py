@@ -20,23 +20,12 @@ def _load(tx: Tx, networks: Sequence[Network]) -> None:
     by_id = {network.id: network for network in networks}
     for network in networks:
         network.subnets = []
-        network.availability_zones = []
     ids = list(by_id)
     for start in range(0, len(ids), CHUNK):
         part = ids[start : start + CHUNK]
         query = sa.select(_s.network_id, _s.id).where(_s.network_id.in_(part)).order_by(_s.created_at, _s.id)
         for network_id, subnet_id in tx.conn.execute(query):
             by_id[network_id].subnets.append(subnet_id)
-        a, g = t.assignments.c, t.agents.c
-        zones = (
-            sa.select(a.object_id, g.availability_zone)
-            .join(t.agents, sa.and_(g.host == a.host, g.role == a.role))
-            .where(a.role == "dhcp", a.object_id.in_(part))
-            .distinct()
-        )
-        for network_id, zone in tx.conn.execute(zones):
-            if zone:
-                by_id[network_id].availability_zones.append(zone)
 
 
 def _subnets(values: Sequence[Any]) -> Clause:
@@ -46,6 +35,17 @@ def _subnets(values: Sequence[Any]) -> Clause:
 NETWORKS: Records[Network] = Records(
     Network, t.networks, load=_load, filters={"subnets": _subnets, **tag_filters(t.networks)}
 )
+
+
+def domains_of(tx: Tx, ids: Iterable[str]) -> dict[str, str]:
+    """The DNS domains of those of the networks that have one of their own."""
+    query = sa.select(_n.id, _n.dns_domain).where(_n.dns_domain != "")
+    wanted = list(ids)
+    found: dict[str, str] = {}
+    for start in range(0, len(wanted), CHUNK):
+        part = query.where(_n.id.in_(wanted[start : start + CHUNK]))
+        found.update((row[0], row[1]) for row in tx.conn.execute(part))
+    return found
 
 
 def claim_segment(tx: Tx, key: str, network_id: str) -> bool:
@@ -65,7 +65,3 @@ def claimed(tx: Tx, keys: Iterable[str]) -> set[str]:
 
 def release_segments(tx: Tx, network_id: str) -> None:
     tx.conn.execute(sa.delete(t.segment_claims).where(t.segment_claims.c.network_id == network_id))
-
-
-def default_external(tx: Tx) -> list[Network]:
-    return NETWORKS.find(tx, _n.is_default == sa.true(), _n.router_external == sa.true())

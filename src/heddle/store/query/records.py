@@ -51,13 +51,17 @@ WHOLE = Page()
 
 @dataclass(frozen=True)
 class Records(Generic[R]):
-    """`load` fills in what other tables keep; `filters` say filters in SQL that are not a plain column."""
+    """`load` fills in what other tables keep; `filters` say filters in SQL that are not a plain column.
+
+    `sort_as` names the column whose order a field that has no column follows.
+    """
 
     model: type[R]
     table: sa.Table
     load: Callable[[Tx, Sequence[R]], None] | None = None
     parents: Mapping[str, Parent] = field(default_factory=dict)
     filters: Mapping[str, Callable[[Sequence[Any]], Clause]] = field(default_factory=dict)
+    sort_as: Mapping[str, str] = field(default_factory=dict)
 
     names: list[str] = field(init=False)
     select: sa.Select[Any] = field(init=False)
@@ -123,7 +127,8 @@ class Records(Generic[R]):
     ) -> list[R]:
         """The objects that meet the condition and all filters (each: any of its values)."""
         clauses = [self.clause(where), *(self.filter_clause(name, values) for name, values in (filters or {}).items())]
-        sorts = [*page.sorts, *([] if any(name == "id" for name, _ in page.sorts) else [("id", True)])]
+        sorts = [(self.sort_as.get(name, name), up) for name, up in page.sorts]
+        sorts += [] if any(name == "id" for name, _ in sorts) else [("id", True)]
         if page.backward:
             sorts = [(name, not ascending) for name, ascending in sorts]
         if page.marker is not None:

@@ -25,7 +25,6 @@ def _load(tx: Tx, routers: Sequence[Router]) -> None:
         if port is not None:
             fixed_ips = [FixedIp(fixed_ip.subnet_id, fixed_ip.ip_address) for fixed_ip in port.fixed_ips]
             router.external_gateway_info = GatewayInfo(port.network_id, router.enable_snat, fixed_ips)
-        router.availability_zones = ["nova"] if router.host else []
 
 
 ROUTERS: Records[Router] = Records(Router, t.routers, load=_load, filters=dict(tag_filters(t.routers)))

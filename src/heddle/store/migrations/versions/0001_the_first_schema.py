@@ -30,7 +30,6 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("agents", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_agents_host"), ["host"], unique=False)
-        batch_op.create_index(batch_op.f("ix_agents_project_id"), ["project_id"], unique=False)
 
     op.create_table(
         "application_credentials",
@@ -109,7 +108,6 @@ def upgrade() -> None:
         "floatingips",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("project_id", sa.String(length=255), nullable=False),
-        sa.Column("name", sa.String(length=255), nullable=False),
         sa.Column("description", sa.String(length=255), nullable=False),
         sa.Column("revision_number", sa.BigInteger(), nullable=False),
         sa.Column("created_at", sa.String(length=20), nullable=False),
@@ -167,23 +165,21 @@ def upgrade() -> None:
         "networks",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("project_id", sa.String(length=255), nullable=False),
-        sa.Column("name", sa.String(length=255), nullable=False),
         sa.Column("description", sa.String(length=255), nullable=False),
         sa.Column("revision_number", sa.BigInteger(), nullable=False),
         sa.Column("created_at", sa.String(length=20), nullable=False),
         sa.Column("updated_at", sa.String(length=20), nullable=False),
         sa.Column("tags", sa.Text(), nullable=False),
+        sa.Column("name", sa.String(length=255), nullable=False),
         sa.Column("admin_state_up", sa.Boolean(), nullable=False),
         sa.Column("status", sa.String(length=64), nullable=False),
         sa.Column("shared", sa.Boolean(), nullable=False),
         sa.Column("router_external", sa.Boolean(), nullable=False),
-        sa.Column("is_default", sa.Boolean(), nullable=False),
         sa.Column("mtu", sa.BigInteger(), nullable=False),
         sa.Column("port_security_enabled", sa.Boolean(), nullable=False),
         sa.Column("provider_network_type", sa.String(length=32), nullable=False),
         sa.Column("provider_physical_network", sa.String(length=64), nullable=True),
         sa.Column("provider_segmentation_id", sa.BigInteger(), nullable=True),
-        sa.Column("availability_zone_hints", sa.Text(), nullable=False),
         sa.Column("dns_domain", sa.String(length=255), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_networks")),
     )
@@ -207,12 +203,12 @@ def upgrade() -> None:
         "ports",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("project_id", sa.String(length=255), nullable=False),
-        sa.Column("name", sa.String(length=255), nullable=False),
         sa.Column("description", sa.String(length=255), nullable=False),
         sa.Column("revision_number", sa.BigInteger(), nullable=False),
         sa.Column("created_at", sa.String(length=20), nullable=False),
         sa.Column("updated_at", sa.String(length=20), nullable=False),
         sa.Column("tags", sa.Text(), nullable=False),
+        sa.Column("name", sa.String(length=255), nullable=False),
         sa.Column("network_id", sa.String(length=36), nullable=False),
         sa.Column("admin_state_up", sa.Boolean(), nullable=False),
         sa.Column("status", sa.String(length=64), nullable=False),
@@ -223,7 +219,6 @@ def upgrade() -> None:
         sa.Column("extra_dhcp_opts", sa.Text(), nullable=False),
         sa.Column("port_security_enabled", sa.Boolean(), nullable=False),
         sa.Column("dns_name", sa.String(length=255), nullable=False),
-        sa.Column("dns_domain", sa.String(length=255), nullable=False),
         sa.Column("ip_allocation", sa.String(length=64), nullable=False),
         sa.Column("binding_host_id", sa.String(length=255), nullable=True),
         sa.Column("binding_vnic_type", sa.String(length=64), nullable=False),
@@ -301,16 +296,15 @@ def upgrade() -> None:
         "routers",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("project_id", sa.String(length=255), nullable=False),
-        sa.Column("name", sa.String(length=255), nullable=False),
         sa.Column("description", sa.String(length=255), nullable=False),
         sa.Column("revision_number", sa.BigInteger(), nullable=False),
         sa.Column("created_at", sa.String(length=20), nullable=False),
         sa.Column("updated_at", sa.String(length=20), nullable=False),
         sa.Column("tags", sa.Text(), nullable=False),
+        sa.Column("name", sa.String(length=255), nullable=False),
         sa.Column("admin_state_up", sa.Boolean(), nullable=False),
         sa.Column("status", sa.String(length=64), nullable=False),
         sa.Column("routes", sa.Text(), nullable=False),
-        sa.Column("availability_zone_hints", sa.Text(), nullable=False),
         sa.Column("gateway_port_id", sa.String(length=36), nullable=True),
         sa.Column("enable_snat", sa.Boolean(), nullable=False),
         sa.Column("host", sa.String(length=255), nullable=False),
@@ -353,12 +347,12 @@ def upgrade() -> None:
         "security_groups",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("project_id", sa.String(length=255), nullable=False),
-        sa.Column("name", sa.String(length=255), nullable=False),
         sa.Column("description", sa.String(length=255), nullable=False),
         sa.Column("revision_number", sa.BigInteger(), nullable=False),
         sa.Column("created_at", sa.String(length=20), nullable=False),
         sa.Column("updated_at", sa.String(length=20), nullable=False),
         sa.Column("tags", sa.Text(), nullable=False),
+        sa.Column("name", sa.String(length=255), nullable=False),
         sa.Column("stateful", sa.Boolean(), nullable=False),
         sa.Column("is_default", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_security_groups")),
@@ -379,16 +373,16 @@ def upgrade() -> None:
         "subnets",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("project_id", sa.String(length=255), nullable=False),
-        sa.Column("name", sa.String(length=255), nullable=False),
         sa.Column("description", sa.String(length=255), nullable=False),
         sa.Column("revision_number", sa.BigInteger(), nullable=False),
         sa.Column("created_at", sa.String(length=20), nullable=False),
         sa.Column("updated_at", sa.String(length=20), nullable=False),
         sa.Column("tags", sa.Text(), nullable=False),
+        sa.Column("name", sa.String(length=255), nullable=False),
         sa.Column("network_id", sa.String(length=36), nullable=False),
         sa.Column("ip_version", sa.BigInteger(), nullable=False),
         sa.Column("subnetpool_id", sa.String(length=36), nullable=True),
-        sa.Column("cidr", sa.String(length=64), nullable=True),
+        sa.Column("cidr", sa.String(length=64), nullable=False),
         sa.Column("gateway_ip", sa.String(length=45), nullable=True),
         sa.Column("allocation_pools", sa.Text(), nullable=False),
         sa.Column("dns_nameservers", sa.Text(), nullable=False),
@@ -397,7 +391,6 @@ def upgrade() -> None:
         sa.Column("ipv6_ra_mode", sa.String(length=64), nullable=True),
         sa.Column("ipv6_address_mode", sa.String(length=64), nullable=True),
         sa.Column("service_types", sa.Text(), nullable=False),
-        sa.Column("segment_id", sa.String(length=36), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_subnets")),
     )
     with op.batch_alter_table("subnets", schema=None) as batch_op:
@@ -520,7 +513,6 @@ def downgrade() -> None:
 
     op.drop_table("application_credentials")
     with op.batch_alter_table("agents", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_agents_project_id"))
         batch_op.drop_index(batch_op.f("ix_agents_host"))
 
     op.drop_table("agents")

@@ -1,0 +1,196 @@
+"""Our attributes against neutron-lib's definitions: which there are, who may set them, defaults, what they accept.
+
+Where the definitions accept what cannot be kept or would be cut or guessed at (a list as a host's name, `1.5` as a
+whole number, a key that means nothing), we refuse it; `STRICTER` says each such case.  Never the other way round.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.compat.probes import PROBES
+
+from heddle.api.network.collections import EVERY
+from heddle.api.network.extensions import EXTENSIONS
+from heddle.model.fields import Invalid
+from heddle.model.resource import GENERATED, REQUIRED, FieldInfo, api_fields
+
+ORACLE = Path(__file__).parents[2] / ".oracle/bin/python"
+OURS = {collection.model.collection: api_fields(collection.model) for collection in EVERY}
+
+# Extensions whose attributes neutron-lib does not define, and what they add to every resource that has them.
+ELSEWHERE = {
+    "quotas", "quota_details", "security-group", "standard-attr-description", "standard-attr-revisions",
+    "standard-attr-tag", "standard-attr-timestamp",
+}  # fmt: skip
+STANDARD = {"description", "revision_number", "created_at", "updated_at", "tags", "project_id"}
+# Of the security-group extension, as the Networking API's reference documents it.
+GROUP = {
+    "security_groups": {"id", "name", "tenant_id", "security_group_rules"},
+    "security_group_rules": {
+        "id", "tenant_id", "security_group_id", "remote_group_id", "direction", "protocol", "port_range_min",
+        "port_range_max", "ethertype", "remote_ip_prefix",
+    },
+    "ports": {"security_groups"},
+}  # fmt: skip
+
+# The same, by attribute: may a POST give it, may a PUT, its default ("-": it has none).
+GROUP_RIGHTS: dict[tuple[str, str], tuple[bool, bool, Any]] = {
+    ("security_groups", "name"): (True, True, ""),
+    ("security_groups", "security_group_rules"): (False, False, "-"),
+    ("security_group_rules", "security_group_id"): (True, False, REQUIRED),
+    ("security_group_rules", "remote_group_id"): (True, False, None),
+    ("security_group_rules", "direction"): (True, False, REQUIRED),
+    ("security_group_rules", "protocol"): (True, False, None),
+    ("security_group_rules", "port_range_min"): (True, False, None),
+    ("security_group_rules", "port_range_max"): (True, False, None),
+    ("security_group_rules", "ethertype"): (True, False, "IPv4"),
+    ("security_group_rules", "remote_ip_prefix"): (True, False, None),
+    ("ports", "security_groups"): (True, True, GENERATED),
+}
+
+
+def _odd_number(value: Any) -> bool:
+    return isinstance(value, bool | float)
+
+
+def _not_text(value: Any) -> bool:
+    return not isinstance(value, str) or len(value) > 255
+
+
+def _empty(value: Any) -> bool:
+    return not value and value != []
+
+
+def _strange_keys(value: Any) -> bool:
+    return any(not item or set(item) - {"subnet_id", "ip_address"} for item in value)
+
+
+STRICTER: dict[tuple[str, str], tuple[str, Callable[[Any], bool]]] = {
+    ("networks", "mtu"): ("a truth value or a fraction is no number of bytes", _odd_number),
+    ("networks", "provider:segmentation_id"): ("a truth value or a fraction is no ID", _odd_number),
+    ("subnets", "prefixlen"): ("a truth value or a fraction is no length", _odd_number),
+    ("ports", "mac_address"): (
+        "a number or an incomplete address would be filled up to another address than was meant",
+        lambda value: not isinstance(value, str) or len(value) < 12,
+    ),
+    ("ports", "fixed_ips"): ("keys that mean nothing are refused, as attributes are", _strange_keys),
+    ("ports", "binding:host_id"): ("a host's name is text of up to 255 characters", _not_text),
+    ("ports", "binding:profile"): ("it must fit into 4095 characters", lambda value: len(str(value)) > 4095),
+    ("subnets", "gateway_ip"): ("a number is no address", lambda value: isinstance(value, int)),
+    ("subnets", "allocation_pools"): ("only a list or null", _empty),
+    ("subnets", "dns_nameservers"): ("only a list or null", _empty),
+    ("subnets", "service_types"): (
+        "only a list or null, and of device owners",
+        lambda value: _empty(value) or value in (["a"], ["a", "a"], ["a,b"]),
+    ),
+}
+# No rule of its own: who may change the network may set it.
+UNGUARDED = {("networks", "mtu")}
+
+
+def _definitions() -> dict[str, Any]:
+    if not ORACLE.exists():
+        pytest.skip("there is no .oracle environment: make oracle")
+    asked = {"aliases": [extension.alias for extension in EXTENSIONS], "probes": PROBES}
+    script = Path(__file__).with_name("oracle_dump.py")
+    done = subprocess.run([ORACLE, script], input=json.dumps(asked), capture_output=True, text=True, timeout=100)
+    assert done.returncode == 0, done.stderr[-2000:]
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+@pytest.fixture(scope="module")
+def definitions() -> dict[str, Any]:
+    return _definitions()
+
+
+def test_each_listed_extension_is_one_that_clients_know(definitions: dict[str, Any]) -> None:
+    assert {extension.alias for extension in EXTENSIONS} - set(definitions["known"]) == ELSEWHERE
+
+
+@pytest.mark.parametrize("collection", sorted(OURS))
+def test_the_attributes_are_those_of_the_definitions(definitions: dict[str, Any], collection: str) -> None:
+    defined = set(definitions["resources"].get(collection, ())) | GROUP.get(collection, set())
+    ours = {name for name, field in OURS[collection].items() if field.visible or field.create or field.update}
+    ours |= {name for name in defined if name in OURS[collection]}
+    more = STANDARD if "tags" in OURS[collection] else set()
+    assert ours == defined | more
+
+
+@pytest.mark.parametrize("collection", sorted(OURS))
+def test_who_may_set_and_see_what_and_its_default(definitions: dict[str, Any], collection: str) -> None:
+    differences = [
+        f"{name}: {what} is {wanted} there, {have} here"
+        for name, spec in definitions["resources"].get(collection, {}).items()
+        for what, wanted, have in _compared(collection, name, spec, OURS[collection][name])
+        if wanted != have
+    ]
+    assert differences == []
+
+
+def _compared(collection: str, name: str, spec: dict[str, Any], field: FieldInfo) -> list[tuple[str, Any, Any]]:
+    guarded = bool(field.guard & {"create", "update"})
+    wants_guard = spec["enforce_policy"] and (collection, name) not in UNGUARDED
+    settable = field.create or field.update
+    return [
+        ("allow_post", spec["allow_post"], field.create),
+        ("allow_put", spec["allow_put"], field.update),
+        ("is_visible", spec["is_visible"], field.visible),
+        ("is_filter", spec["is_filter"], field.filter),
+        ("is_sort_key", spec["is_sort_key"], field.sort),
+        ("default", *((_default(field), spec["default"]) if field.create and name != "tenant_id" else (0, 0))),
+        ("enforce_policy", wants_guard if settable else guarded, guarded),
+    ]
+
+
+def _default(field: FieldInfo) -> dict[str, Any]:
+    if field.default is REQUIRED:
+        return {"required": True}
+    return {"generated": True} if field.default is GENERATED else {"value": field.default}
+
+
+@pytest.mark.parametrize("collection", sorted(OURS))
+def test_the_same_values_are_accepted(definitions: dict[str, Any], collection: str) -> None:
+    differences = []
+    for name, spec in definitions["resources"].get(collection, {}).items():
+        field = OURS[collection][name]
+        if not (field.create or field.update):
+            continue
+        _, stricter = STRICTER.get((collection, name), ("", lambda value: False))
+        for value, theirs in zip(PROBES, spec["accepted"], strict=True):
+            ours = _accepts(field, value)
+            if ours != theirs and not (theirs and stricter(value)):
+                differences.append(f"{name}: {value!r:.80} is {'accepted' if theirs else 'refused'} there")
+    assert differences == []
+
+
+def _accepts(field: FieldInfo, value: Any) -> bool:
+    if value is None and not field.null:
+        return False
+    try:
+        field.type.parse(value)
+    except Invalid:
+        return False
+    return True
+
+
+@pytest.mark.parametrize(("collection", "name"), GROUP_RIGHTS)
+def test_the_attributes_of_security_groups(collection: str, name: str) -> None:
+    field = OURS[collection][name]
+    post, put, default = GROUP_RIGHTS[collection, name]
+    assert (field.create, field.update) == (post, put)
+    assert default == "-" or field.default is default or field.default == default
+
+
+@pytest.mark.parametrize("collection", sorted(set(OURS) - {"agents"}))
+def test_the_standard_attributes(collection: str) -> None:
+    fields = OURS[collection]
+    assert (fields["description"].create, fields["description"].default) == (True, "")
+    for name in ("revision_number", "created_at", "updated_at", "tags"):
+        assert (fields[name].create, fields[name].update, fields[name].visible) == (False, False, True)
