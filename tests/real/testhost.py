@@ -23,8 +23,8 @@ INIT = r"""
 set -e
 mount --make-rprivate /
 mount -t tmpfs -o mode=755,size=256m tmpfs /run
-mkdir -p /run/openvswitch /run/netns /run/lock /etc/openvswitch /var/log/openvswitch
-for d in /etc/openvswitch /var/log/openvswitch; do mount -t tmpfs -o mode=755 tmpfs $d; done
+mkdir -p /run/openvswitch /run/netns /run/lock /etc/openvswitch /etc/netns /var/log/openvswitch
+for d in /etc/openvswitch /etc/netns /var/log/openvswitch; do mount -t tmpfs -o mode=755 tmpfs $d; done
 mkdir -p /run/.cg; mount --rbind /sys/fs/cgroup /run/.cg
 mount -t sysfs sysfs /sys; mount --rbind /run/.cg /sys/fs/cgroup || true
 hostname "$1"

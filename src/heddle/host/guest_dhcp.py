@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 from heddle.errors import HeddleError
@@ -51,9 +52,14 @@ def lease(namespace: str, folder: Path) -> bool:
     Raises `HeddleError` when the client is not installed.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    script = folder / "udhcpc.script"
-    script.write_text(SCRIPT, encoding="utf-8")
-    script.chmod(0o755)
+    with tempfile.TemporaryDirectory(prefix="heddle-dhcp-") as own:
+        script = Path(own) / "script"
+        script.write_text(SCRIPT, encoding="utf-8")
+        script.chmod(0o755)
+        return _ask(namespace, folder, script)
+
+
+def _ask(namespace: str, folder: Path, script: Path) -> bool:
     client = ["udhcpc", "-f", "-q", "-n", "-t", str(TRIES), "-T", "1", "-i", "eth0", "-s", str(script)]
     options = [part for option in ("mtu", "staticroutes") for part in ("-O", option)]
     command = ["env", f"RESOLV_CONF={folder}/resolv.conf", "busybox", *client, *options]

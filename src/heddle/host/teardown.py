@@ -85,7 +85,8 @@ def remove_guest_folders() -> list[str]:
     for folder in folders:
         shutil.rmtree(folder)
     if folders and not any(CONFIG.iterdir()):
-        CONFIG.rmdir()
+        with suppress(OSError):
+            CONFIG.rmdir()
     return [str(folder) for folder in folders]
 
 

@@ -25,14 +25,20 @@ class Progress:
     def step(self, what: str) -> Iterator[list[str]]:
         """Print `what` when the step is done, followed by what was put into the list."""
         notes: list[str] = []
-        if self._live:
-            print(f"{self._elapsed()}  {what} …", end="\r", flush=True)
+        self.now(what)
         try:
             yield notes
         except BaseException:
-            print(f"{self._elapsed()}  {what}: FAILED", flush=True)
+            self._end(f"{what}: FAILED")
             raise
-        text = f"{what}: {', '.join(notes)}" if notes else what
+        self._end(f"{what}: {', '.join(notes)}" if notes else what)
+
+    def now(self, what: str) -> None:
+        """On a terminal, show what is being done; the end of the step replaces it."""
+        if self._live:
+            print(f"{self._elapsed()}  {what} …\033[K", end="\r", flush=True)
+
+    def _end(self, text: str) -> None:
         clear = "\033[K" if self._live else ""
         print(f"{self._elapsed()}  {text}{clear}", flush=True)
 

@@ -27,8 +27,7 @@ def show(args: argparse.Namespace, settings: Settings) -> int:
     """Returns 0 when every row is as expected."""
     progress = Progress()
     layout = Layout(settings)
-    if not _started(args, layout, progress):
-        return 1
+    _start(args, layout, progress)
     access = Access(layout)
     with _explained(layout):
         lab = _build(access, layout, up.same_settings(args), progress)
@@ -38,14 +37,13 @@ def show(args: argparse.Namespace, settings: Settings) -> int:
     return _conclude(results, settings, files)
 
 
-def _started(args: argparse.Namespace, layout: Layout, progress: Progress) -> bool:
+def _start(args: argparse.Namespace, layout: Layout, progress: Progress) -> None:
     with progress.step("Heddle: server and agent") as notes:
         if not (holder(layout.lock) and up.answers(layout.settings)):
             options = argparse.Namespace(**{**vars(args), "detach": True, "wait": 60.0, "supervised": False})
             if up.start_quietly(options, layout) != 0:
-                return False
+                raise DemoFailed("Heddle could not be started: the lines above say why, and how to mend it")
         notes.append(f"{layout.settings.public_url}, process {holder(layout.lock)}, logs in {layout.log}")
-    return True
 
 
 @contextmanager
@@ -115,6 +113,7 @@ def _check(lab: build.Lab, progress: Progress) -> list[Result]:
                 if isinstance(item, Change):
                     item.make(lab)
                 else:
+                    progress.now(f"checking with packets: {item.sender} to {item.to}, {item.protocol}")
                     results.append(item.check(bench, item))
             notes.append(f"{len(results)} expectations")
     finally:
