@@ -1,0 +1,139 @@
+"""The rows: what is measured, what the reference needs, what is wanted; and the table of them.
+
+The reference is OpenStack Neutron 29 with ML2/OVS on a machine of the same kind (`docs/bench.md`).  A figure is
+in the row's unit; `higher` says that more is better.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """`note` tells more about the reference; `data_plane` rows need a host that this program started."""
+
+    name: str
+    title: str
+    unit: str
+    reference: float
+    wanted: float
+    higher: bool = False
+    data_plane: bool = False
+    note: str = ""
+
+
+ROWS = (
+    Row("post-port", "POST port, 1 client: p50", "ms", 110, 4),
+    Row("post-port-8", "POST port, 8 clients", "/s", 17.6, 250, higher=True),
+    Row("bulk", "bulk POST, 100 ports a request", "ports/s", 20, 1500, higher=True),
+    Row("list", "GET 10,000 ports", "s", 5.6, 0.4),
+    Row("get-port", "GET one port: p50", "ms", 13, 0.9),
+    Row("ping", "POST port -> first ping answered", "s", 0.63, 0.08, data_plane=True),
+    Row("ports", "200 ports: POST -> all ACTIVE", "s", 117, 3, data_plane=True),
+    Row("restart", "agent restart, 200 ports: in sync", "s", 55, 2, data_plane=True),
+    Row("restart-pings", "the same: pings lost", "%", 1.4, 0, data_plane=True,
+        note="of new flows; established flows of 182 of 200 ports for good"),
+    Row("routers", "20 routers: all configured", "s", 142, 2.5, data_plane=True),
+    Row("rule", "a rule on 100 ports: enforced on all", "s", 12.8, 0.5, data_plane=True),
+    Row("processes", "control plane: processes", "", 48, 3, data_plane=True),
+    Row("memory", "control plane: memory (PSS)", "MB", 3400, 200, data_plane=True),
+)  # fmt: skip
+BY_NAME = {row.name: row for row in ROWS}
+API_ROWS = tuple(row.name for row in ROWS if not row.data_plane)
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """`value` None: not measured, and `detail` says why.  `detail` else: p99, parts, counts."""
+
+    value: float | None
+    detail: str = ""
+
+
+def ratio(row: Row, value: float) -> float | None:
+    """How many times better than the reference; None where that cannot be said."""
+    if not value or not row.reference:
+        return None
+    return value / row.reference if row.higher else row.reference / value
+
+
+def reached(row: Row, value: float) -> bool:
+    return value >= row.wanted if row.higher else value <= row.wanted
+
+
+def number(value: float) -> str:
+    """Three significant figures, without an exponent."""
+    if value == 0:
+        return "0"
+    digits = max(0, 2 - _magnitude(abs(value)))
+    text = f"{value:,.{digits}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def _magnitude(value: float) -> int:
+    return int(f"{value:e}".partition("e")[2])
+
+
+def table(measured: Mapping[str, Measured], command: str) -> str:
+    """The table as text, and below it the details of its rows."""
+    lines = [("measure", "reference", "wanted", "measured", "ratio", "")]
+    details = []
+    for row in ROWS:
+        found = measured.get(row.name, Measured(None, "not asked for"))
+        sign = ">=" if row.higher else "<="
+        shown, times, verdict = "not measured", "", ""
+        if found.value is not None:
+            better = ratio(row, found.value)
+            shown = f"{number(found.value)} {row.unit}"
+            times = f"{number(better)} x" if better is not None else "-"
+            verdict = "ok" if reached(row, found.value) else "MISSED"
+        wanted = f"{sign} {number(row.wanted)} {row.unit}"
+        lines.append((row.title, f"{number(row.reference)} {row.unit}", wanted, shown, times, verdict))
+        if found.detail:
+            details.append(f"  {row.title}: {found.detail}")
+    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
+    text = [_line(line, widths) for line in lines]
+    text.insert(1, "-" * len(text[0]))
+    return "\n".join([*text, "", *details, "", f"taken by: {command}"])
+
+
+def _line(cells: tuple[str, ...], widths: list[int]) -> str:
+    first = cells[0].ljust(widths[0])
+    return "  ".join([first, *(cell.rjust(width) for cell, width in zip(cells[1:], widths[1:], strict=True))])
+
+
+def api_rows(results: Sequence[Mapping[str, Any]]) -> dict[str, Measured]:
+    """What the API bench's results say about the table's rows."""
+    ops = {(each["op"], each["concurrency"]): each for each in results if each["ok"]}
+    bulk = [each for each in ops.values() if each["op"].startswith("port_bulk_create_to_")]
+    measured: dict[str, Measured] = {}
+    if one := ops.get(("port_create", 1)):
+        measured["post-port"] = Measured(one["p50_ms"], _times(one) + _at(ops, "port_create", 1))
+    if eight := ops.get(("port_create", 8)):
+        measured["post-port-8"] = Measured(eight["req_per_s"], _times(eight) + _at(ops, "port_create", 8))
+    if bulk:
+        last = bulk[-1]
+        measured["bulk"] = Measured(last["units_per_s"], f"{last['op'].rpartition('_')[2]} ports; {_times(last)}")
+    if listed := ops.get(("port_list_10000", 1)):
+        size = f"{listed['bytes_per_answer'] / 1e6:.1f} MB"
+        measured["list"] = Measured(listed["p50_ms"] / 1000, f"{size}; {_times(listed)}")
+    gets = [each for (op, clients), each in ops.items() if op.startswith("port_get") and clients == 1]
+    if gets:
+        measured["get-port"] = Measured(gets[-1]["p50_ms"], f"{gets[-1]['op']}: {_times(gets[-1])}")
+    failed = sum(sum(each["errors"].values()) for each in results)
+    return measured if not failed else {
+        name: Measured(each.value, f"{each.detail}; {failed} REQUESTS FAILED") for name, each in measured.items()
+    }
+
+
+def _at(ops: Mapping[tuple[str, int], Mapping[str, Any]], op: str, clients: int) -> str:
+    """The same verb among many ports."""
+    found = [(name, each) for (name, number), each in ops.items() if name.startswith(f"{op}_at_") and number == clients]
+    return "".join(f"; at {name.rpartition('_')[2]} ports: {_times(each)}" for name, each in found)
+
+
+def _times(row: Mapping[str, Any]) -> str:
+    return f"p50 {row['p50_ms']:.2f}, p99 {row['p99_ms']:.2f} ms"

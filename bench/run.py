@@ -1,0 +1,138 @@
+"""Measure, and print the figures beside the reference's: `make bench`, or `bench/run.py --help`."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import shlex
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from bench import machine, rows
+from bench.api_bench import Bench, Options
+from bench.client import ApiError, Dial, from_environment
+from bench.rows import API_ROWS, BY_NAME, Measured
+
+GROUPS = {"api": API_ROWS, "restart": ("restart", "restart-pings"), "footprint": ("processes", "memory")}
+
+
+class Run:
+    """What was asked for, and what has been found."""
+
+    def __init__(self, args: argparse.Namespace) -> None:
+        self.args = args
+        self.measured: dict[str, Measured] = {}
+        self.found: dict[str, Any] = {}
+        self._started = time.monotonic()
+
+    def say(self, text: str) -> None:
+        """A progress line."""
+        print(f"[{time.monotonic() - self._started:6.1f} s] {text}", file=sys.stderr, flush=True)
+
+    def wants(self, *names: str) -> bool:
+        return any(name in self.args.only for name in names)
+
+    def take(self, names: Sequence[str], work: Callable[[], dict[str, Measured]]) -> None:
+        """Measure some rows; what fails is shown as not measured, and the others follow."""
+        if not self.wants(*names):
+            return
+        self.say(f"measuring {', '.join(BY_NAME[name].title if name in BY_NAME else name for name in names)}")
+        try:
+            found = work()
+        except Exception as error:
+            traceback.print_exc()
+            found = {name: Measured(None, f"failed: {type(error).__name__}: {error}"[:300]) for name in names}
+        for name, each in found.items():
+            self.measured[name] = each
+            value = "not measured" if each.value is None else rows.number(each.value) + " " + BY_NAME[name].unit
+            self.say(f"{BY_NAME[name].title}: {value}   {each.detail}")
+
+    def api(self, url: str, token: str, dial: Dial | None) -> dict[str, Measured]:
+        quick = self.args.quick
+        options = Options(
+            url, token, requests=60 if quick else 200, list_requests=3 if quick else 10, dial=dial, say=self.say,
+            sizes=(1000, 10000) if not quick or dial else (1000,), concurrency=(1,) if quick else (1, 8),
+        )  # fmt: skip
+        if quick and self.wants("post-port-8"):
+            options.concurrency = (1, 8)
+        self.found["api"] = Bench(options).run()
+        return rows.api_rows(self.found["api"]["results"])
+
+
+def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter,
+                                     epilog=f"rows: {' '.join([*BY_NAME, *GROUPS, 'scaling'])}")  # fmt: skip
+    parser.add_argument("--url", help="measure this Networking v2.0 server (API rows only); default: a Heddle of its "
+                        "own, in scratch namespaces")  # fmt: skip
+    parser.add_argument("--token", default="", help="X-Auth-Token; default: by the OS_ variables")
+    parser.add_argument("--only", nargs="+", metavar="ROW", default=[], help="these rows or groups only")
+    parser.add_argument("--quick", action="store_true", help="fewer requests and rounds")
+    parser.add_argument("--full", action="store_true", help="scaling up to 100,000 ports")
+    parser.add_argument("--state-dir", type=Path, default=Path("/var/tmp"), help="where the database is put while "
+                        "measuring (default /var/tmp)")  # fmt: skip
+    parser.add_argument("-o", "--output", type=Path, default=Path("bench-result.json"), help="the figures as JSON")
+    args = parser.parse_args(argv)
+    names = [*BY_NAME, "scaling"]
+    wanted = [part for word in args.only for part in word.split(",")]
+    unknown = set(wanted) - set(names) - set(GROUPS)
+    if unknown:
+        parser.error(f"no row {', '.join(sorted(unknown))}; there are: {' '.join([*names, *GROUPS])}")
+    args.only = {name for word in wanted for name in GROUPS.get(word, (word,))} or set(names)
+    return args
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    args = parse(argv)
+    signal.signal(signal.SIGTERM, _end)
+    run = Run(args)
+    run.found["machine"] = machine.describe(args.state_dir)
+    with contextlib.suppress(KeyboardInterrupt):
+        if args.url or not _own(run):
+            _other(run)
+    command = "bench/run.py " + shlex.join(sys.argv[1:] if argv is None else argv)
+    print(machine.text(run.found["machine"]))
+    if run.found.get("scaling"):
+        print("\n" + run.found["scaling"]["text"])
+    print("\n" + rows.table(run.measured, command.strip()))
+    run.found["rows"] = {name: {"value": each.value, "detail": each.detail} for name, each in run.measured.items()}
+    args.output.write_text(json.dumps({"command": command, **run.found}, indent=1) + "\n", encoding="utf-8")
+    print(f"figures in {args.output}")
+    return 1 if any(each.value is None and each.detail.startswith("failed") for each in run.measured.values()) else 0
+
+
+def _end(*_: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def _other(run: Run) -> None:
+    """The API rows of a server that is there."""
+    try:
+        token, url = (run.args.token, "") if run.args.token else from_environment()
+    except (ApiError, OSError, ValueError) as error:
+        raise SystemExit(f"no token: {error}; give --token, or the OS_ variables") from error
+    run.take(API_ROWS, lambda: run.api(run.args.url or url, token, None))
+    for row in rows.ROWS:
+        if row.data_plane and row.name in run.args.only:
+            run.measured[row.name] = Measured(None, "needs a host that this program starts")
+
+
+def _own(run: Run) -> bool:
+    """All rows of a Heddle that is started for it."""
+    from bench import cloud
+
+    run.say("starting Heddle in scratch namespaces")
+    with cloud.running(run.args.state_dir) as made:
+        run.take(API_ROWS, lambda: run.api(cloud.URL, made.token, made.space.dial))
+    return True
+
+
+if __name__ == "__main__":
+    sys.exit(main())
