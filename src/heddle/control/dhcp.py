@@ -11,7 +11,7 @@ import uuid
 
 import msgspec
 
-from heddle.control import allocation, ipam
+from heddle.control import allocation, ipam, readdressing
 from heddle.control.binding import reaches
 from heddle.control.context import Context
 from heddle.control.news import assignment_news, port_news
@@ -84,7 +84,7 @@ def _readdress(ctx: Context, network: Network, port: Port, subnets: list[Subnet]
     known = {fixed_ip.subnet_id: fixed_ip for fixed_ip in port.fixed_ips}
     wanted = [known.get(subnet.id, FixedIp(subnet.id)) for subnet in subnets]
     wanted = [item for item in wanted if item.ip_address or _has_room(ctx, item)]
-    fixed_ips = allocation.reallocate(ctx, network, every, port, wanted)
+    fixed_ips = readdressing.reallocate(ctx, network, every, port, wanted)
     new = msgspec.structs.replace(
         port, fixed_ips=fixed_ips, revision_number=port.revision_number + 1, updated_at=ctx.now
     )

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from heddle.control import allocation, associations, binding, quotas, security_groups
+from heddle.control import allocation, associations, binding, quotas, readdressing, security_groups
 from heddle.control.context import Context, new_id
 from heddle.control.lookup import need
 from heddle.control.news import port_gone, port_news
@@ -153,7 +153,7 @@ def update_port(ctx: Context, old: Port, draft: Draft[Port]) -> Port:
 def _change_addresses(ctx: Context, network: Network, old: Port, new: Port) -> None:
     subnets = subnet_query.of_network(ctx.tx, network.id)
     wanted = new.fixed_ips
-    new.fixed_ips = allocation.reallocate(
+    new.fixed_ips = readdressing.reallocate(
         ctx, network, subnets, msgspec.structs.replace(new, fixed_ips=old.fixed_ips), wanted
     )
     allocation.store_allocations(ctx, [new])

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from heddle.control import allocation, dhcp, ipam, quotas
+from heddle.control import dhcp, ipam, quotas, readdressing
 from heddle.control.context import Context, new_id
 from heddle.control.lookup import need
 from heddle.control.news import subnet_news
@@ -48,7 +48,7 @@ def _create(ctx: Context, draft: Draft[Subnet]) -> Subnet:
     addresses.set_free_runs(ctx.tx, subnet.id, ipam.pool_runs(subnet.allocation_pools))
     subnet_news(ctx.tx, subnet)
     if ipam.is_auto_address(subnet):
-        allocation.add_auto_addresses(ctx, network, subnet)
+        readdressing.add_auto_addresses(ctx, network, subnet)
     _bump(ctx, network)
     dhcp.refresh(ctx, network)
     return subnet
@@ -101,7 +101,7 @@ def delete_subnet(ctx: Context, subnet: Subnet, *, with_network: bool = False) -
                 "this subnet.",
             )
     for port in ports:
-        allocation.drop_subnet(ctx, port, subnet)
+        readdressing.drop_subnet(ctx, port, subnet)
     addresses.drop_free_runs(ctx.tx, subnet.id)
     q.SUBNETS.delete(ctx.tx, subnet.id)
     quotas.give_back(ctx, subnet.project_id, "subnet")

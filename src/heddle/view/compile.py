@@ -6,20 +6,16 @@ cache that all hosts share; the others are loaded kind by kind, a few queries fo
 
 from __future__ import annotations
 
-import ipaddress
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import msgspec
 
-from heddle.model.port import Port
-from heddle.model.security_group import PROTOCOLS, SecurityGroup, SecurityGroupRule
 from heddle.store.changes import Entry
 from heddle.store.engine import Tx
-from heddle.store.query import floating_ips, hosts, networks, ports, routers, security_groups, subnets
-from heddle.view import types as v
+from heddle.view import shapes
 
 _KEPT = 20_000
 _encoder = msgspec.msgpack.Encoder()
@@ -53,7 +49,7 @@ class Compiler:
                     missing.setdefault(entry.kind, []).append(Wanted(entry.id, entry.revision))
         for kind, wanted in missing.items():
             revisions = {item.id: item.revision for item in wanted}
-            for view in LOADERS[kind](tx, revisions):
+            for view in shapes.LOADERS[kind](tx, revisions):
                 raw = msgspec.Raw(_encoder.encode(view))
                 found[(kind, view.id)] = raw
                 self._keep((kind, view.id, view.revision), raw)
@@ -64,177 +60,3 @@ class Compiler:
             self._cache[key] = raw
             while len(self._cache) > _KEPT:
                 self._cache.popitem(last=False)
-
-
-Revisions = Mapping[str, int]
-
-
-def _hosts(tx: Tx, wanted: Revisions) -> Iterable[v.Object]:
-    for host in hosts.named(tx, wanted).values():
-        yield v.HostView(id=host.name, revision=wanted[host.name], tunnel_ip=host.tunnel_ip)
-
-
-def _assignments(tx: Tx, wanted: Revisions) -> Iterable[v.Object]:
-    for id, revision in wanted.items():
-        role, _, object_id = id.partition("/")
-        yield v.AssignmentView(id=id, revision=revision, role=role, object_id=object_id)
-
-
-def _networks(tx: Tx, wanted: Revisions) -> Iterable[v.Object]:
-    for network in networks.NETWORKS.get_many(tx, wanted).values():
-        segment = v.Segment(
-            network.provider_network_type,
-            network.provider_physical_network or "",
-            network.provider_segmentation_id or 0,
-        )
-        yield v.NetworkView(
-            id=network.id,
-            revision=wanted[network.id],
-            mtu=network.mtu,
-            segments=[segment],
-            admin_state_up=network.admin_state_up,
-            external=network.router_external,
-            dns_domain=network.dns_domain,
-        )
-
-
-def _subnets(tx: Tx, wanted: Revisions) -> Iterable[v.Object]:
-    for subnet in subnets.SUBNETS.get_many(tx, wanted).values():
-        yield v.SubnetView(
-            id=subnet.id,
-            revision=wanted[subnet.id],
-            network_id=subnet.network_id,
-            cidr=subnet.cidr,
-            ip_version=subnet.ip_version,
-            gateway_ip=subnet.gateway_ip or "",
-            enable_dhcp=subnet.enable_dhcp,
-            dns_nameservers=subnet.dns_nameservers,
-            host_routes=[v.HostRoute(route.destination, route.nexthop) for route in subnet.host_routes],
-            ipv6_address_mode=subnet.ipv6_address_mode or "",
-            ipv6_ra_mode=subnet.ipv6_ra_mode or "",
-        )
-
-
-def _fixed_ips(port: Port) -> list[v.FixedIp]:
-    return [v.FixedIp(fixed_ip.subnet_id, fixed_ip.ip_address) for fixed_ip in port.fixed_ips]
-
-
-def _ports(tx: Tx, wanted: Revisions) -> Iterable[v.Object]:
-    for port in ports.PORTS.get_many(tx, wanted).values():
-        yield v.PortView(
-            id=port.id,
-            revision=wanted[port.id],
-            network_id=port.network_id,
-            mac_address=port.mac_address,
-            fixed_ips=_fixed_ips(port),
-            allowed_address_pairs=[
-                v.AddressPair(_block(p.ip_address), p.mac_address) for p in port.allowed_address_pairs
-            ],
-            security_groups=sorted(port.security_groups) if port.port_security_enabled else [],
-            port_security=port.port_security_enabled,
-            admin_state_up=port.admin_state_up,
-            device_owner=port.device_owner,
-            device_id=port.device_id,
-        )
-
-
-def _block(text: str) -> str:
-    """An address, or the network of an address with a prefix length."""
-    return str(ipaddress.ip_network(text, strict=False)) if "/" in text else text
-
-
-def _neighbours(tx: Tx, wanted: Revisions) -> Iterable[v.Object]:
-    for port in ports.PORTS.get_many(tx, wanted).values():
-        options = [v.DhcpOption(o.opt_name, o.opt_value or "", o.ip_version) for o in port.extra_dhcp_opts or []]
-        yield v.NeighbourView(
-            id=port.id,
-            revision=wanted[port.id],
-            network_id=port.network_id,
-            mac_address=port.mac_address,
-            fixed_ips=_fixed_ips(port),
-            host=port.binding_host_id,
-            device_owner=port.device_owner,
-            hostname=port.dns_name,
-            dhcp_options=options,
-        )
-
-
-def _members(tx: Tx, wanted: Revisions) -> Iterable[v.Object]:
-    by_port: dict[str, list[str]] = {}
-    for id in wanted:
-        group, _, port_id = id.partition("/")
-        by_port.setdefault(port_id, []).append(group)
-    for port in ports.PORTS.get_many(tx, by_port).values():
-        addresses = [fixed_ip.ip_address for fixed_ip in port.fixed_ips]
-        addresses += [_block(pair.ip_address) for pair in port.allowed_address_pairs]
-        for group in by_port[port.id]:
-            id = f"{group}/{port.id}"
-            yield v.MemberView(id=id, revision=wanted[id], group_id=group, addresses=sorted(set(addresses)))
-
-
-def _rule(rule: SecurityGroupRule) -> v.RuleView:
-    protocol = -1
-    if rule.protocol is not None:
-        protocol = int(rule.protocol) if rule.protocol.isdecimal() else PROTOCOLS[rule.protocol]
-    if protocol == 1 and rule.ethertype == "IPv6":
-        protocol = 58
-    return v.RuleView(
-        id=rule.id,
-        direction=rule.direction,
-        ethertype=6 if rule.ethertype == "IPv6" else 4,
-        protocol=protocol,
-        port_min=-1 if rule.port_range_min is None else rule.port_range_min,
-        port_max=-1 if rule.port_range_max is None else rule.port_range_max,
-        remote_cidr=rule.remote_ip_prefix or "",
-        remote_group=rule.remote_group_id or "",
-    )
-
-
-def _groups(tx: Tx, wanted: Revisions) -> Iterable[v.Object]:
-    for group in security_groups.GROUPS.get_many(tx, wanted).values():
-        yield _group(group, wanted[group.id])
-
-
-def _group(group: SecurityGroup, revision: int) -> v.GroupView:
-    rules = sorted((_rule(rule) for rule in group.security_group_rules), key=lambda rule: rule.id)
-    return v.GroupView(id=group.id, revision=revision, rules=rules, stateful=group.stateful)
-
-
-def _routers(tx: Tx, wanted: Revisions) -> Iterable[v.Object]:
-    for router in routers.ROUTERS.get_many(tx, wanted).values():
-        yield v.RouterView(
-            id=router.id,
-            revision=wanted[router.id],
-            admin_state_up=router.admin_state_up,
-            gateway_port_id=router.gateway_port_id or "",
-            enable_snat=router.enable_snat,
-            routes=[v.Route(route.destination, route.nexthop) for route in router.routes],
-        )
-
-
-def _floating_ips(tx: Tx, wanted: Revisions) -> Iterable[v.Object]:
-    for item in floating_ips.FLOATING_IPS.get_many(tx, wanted).values():
-        if item.router_id and item.port_id:
-            yield v.FloatingIpView(
-                id=item.id,
-                revision=wanted[item.id],
-                router_id=item.router_id,
-                floating_ip=item.floating_ip_address or "",
-                fixed_ip=item.fixed_ip_address or "",
-                port_id=item.port_id,
-                floating_network_id=item.floating_network_id,
-            )
-
-
-LOADERS: Mapping[str, Callable[[Tx, Revisions], Iterable[v.Object]]] = {
-    "host": _hosts,
-    "assignment": _assignments,
-    "network": _networks,
-    "subnet": _subnets,
-    "port": _ports,
-    "neighbour": _neighbours,
-    "member": _members,
-    "group": _groups,
-    "router": _routers,
-    "floating_ip": _floating_ips,
-}
