@@ -15,7 +15,7 @@ from heddle.host.dnsmasq import Files, Lease
 from heddle.host.layout import Change, Layout
 from heddle.host.netlink import NetlinkError
 from heddle.host.nft import Table
-from heddle.host.ovs import Interface, PortSpec
+from heddle.host.ovs import Interface, OvsConflict, PortSpec
 from heddle.host.rtnetlink import Route
 
 
@@ -199,6 +199,9 @@ class FakeBatch:
         self._gone: list[str] = []
 
     def ensure_port(self, spec: PortSpec) -> None:
+        there = self._ovs.ports.get(spec.name)
+        if there is not None and there.bridge != spec.bridge:
+            raise OvsConflict(f"the port {spec.name} is on the bridge {there.bridge}")
         self._new.append(spec)
 
     def delete_port(self, name: str) -> None:

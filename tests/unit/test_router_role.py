@@ -14,6 +14,7 @@ from heddle.agent.mirror import Mirror
 from heddle.agent.roles.base import Host
 from heddle.agent.roles.router import RouterRole
 from heddle.config import Settings
+from heddle.host.ovs import PortSpec
 from heddle.view.types import AssignmentView, FetchRequest, Ref, Route, Status
 
 
@@ -232,6 +233,16 @@ def test_an_audit_that_fails_asks_for_the_router_again(world: World) -> None:
     world.kernel.fail[world.space(router)] = OSError(5, "no")
     assert world.role.audit(world.mirror) == []
     assert world.touched == [Ref("router", router)]
+
+
+def test_a_port_name_that_is_taken_fails_its_router_alone(world: World) -> None:
+    bad, good = world.router(0x10), world.router(0x20, "203.0.113.11")
+    world.kernel.ovs.ports["qr-00000012-00"] = PortSpec("br-other", "qr-00000012-00", external_ids={"iface-id": "x"})
+    statuses = world.step()
+    assert statuses[Ref("router", bad)].state == "error"
+    assert "is on the bridge br-other" in statuses[Ref("router", bad)].message
+    assert statuses[Ref("router", good)].state == "up"
+    assert "qr-00000022-00" in world.kernel.ovs.ports
 
 
 def test_the_record_counts(world: World) -> None:

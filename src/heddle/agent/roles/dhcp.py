@@ -21,7 +21,7 @@ from heddle.errors import HeddleError
 from heddle.host.dnsmasq import Dnsmasq, Lease
 from heddle.host.layout import Change
 from heddle.host.spaces import Spaces, allow_descriptors
-from heddle.view.types import PortView, Ref, RoleState, Status
+from heddle.view.types import NetworkView, PortView, Ref, RoleState, Status
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +65,8 @@ class DhcpRole:
         done = together(lambda network_id: self._realise(mirror, network_id, plugs), served)
         done += together(lambda network_id: self._remove(network_id, plugs), sorted(concerned - wanted))
         plugs.commit()
+        for network_id, problem in plugs.refused.items():
+            done.append([_failed(mirror.networks[network_id], problem)])
         return [status for statuses in done for status in statuses]
 
     def audit(self, mirror: Mirror) -> list[Drift]:
@@ -122,8 +124,7 @@ class DhcpRole:
             self._apply(network_id, plan(given), plugs)
         except (OSError, HeddleError, ValueError) as error:
             log.error("dhcp failed network=%s revision=%d error=%s", network_id, network.revision, error)
-            problem = f"DHCP: {error}"
-            return [Status(kind="network", id=network_id, revision=network.revision, state="error", message=problem)]
+            return [_failed(network, str(error))]
         return [Status(kind="network", id=network_id, revision=network.revision, state="up")]
 
     def _apply(self, network_id: str, wanted: DhcpPlan, plugs: Plugs) -> tuple[Change, str]:
@@ -133,7 +134,7 @@ class DhcpRole:
             raise change.failures[0]
         for name in change.removed:
             plugs.drop(name)
-        plugs.want(plug(*wanted.plug, self.name), wanted.plug[0] in change.made)
+        plugs.want(network_id, plug(*wanted.plug, self.name), wanted.plug[0] in change.made)
         server = self._server(network_id)
         outcome = server.ensure(wanted.files)
         self._networks[network_id] = Served(server, wanted)
@@ -183,6 +184,11 @@ class DhcpRole:
         if outcome != "same":
             drifts.append(Drift("network", network_id, "dnsmasq with its files", f"not so, and {outcome}"))
         return drifts
+
+
+def _failed(network: NetworkView, problem: str) -> Status:
+    message = f"DHCP: {problem}"
+    return Status(kind="network", id=network.id, revision=network.revision, state="error", message=message)
 
 
 def _stale(leases: list[Lease], wanted: DhcpPlan) -> list[Lease]:

@@ -6,7 +6,7 @@ datapath goes on to listen to the device that is gone, and would never hear the 
 
 from __future__ import annotations
 
-from heddle.host.ovs import Ovs, PortSpec
+from heddle.host.ovs import Ovs, OvsConflict, PortSpec
 from heddle.view.types import PortView
 
 BRIDGE = "br-int"
@@ -19,15 +19,20 @@ def plug(name: str, port: PortView, kind: str) -> PortSpec:
 
 
 class Plugs:
+    """`refused`: why the port of an owner (a router, a network) could not be plugged, after `commit`."""
+
     def __init__(self, ovs: Ovs) -> None:
+        self.refused: dict[str, str] = {}
         self._ovs = ovs
+        self._owners: dict[str, str] = {}
         self._wanted: dict[str, PortSpec] = {}
         self._dropped: set[str] = set()
         self._made: set[str] = set()
 
-    def want(self, spec: PortSpec, made: bool) -> None:
+    def want(self, owner: str, spec: PortSpec, made: bool) -> None:
         """`made`: the device was made just now."""
         self._wanted[spec.name] = spec
+        self._owners[spec.name] = owner
         if made:
             self._made.add(spec.name)
 
@@ -37,16 +42,24 @@ class Plugs:
     def commit(self) -> list[str]:
         """Apply; returns the ids of the ports whose device was there and which the switch did not have.
 
-        Raises `OvsdbError` and `OvsConflict`.
+        A port whose name is taken on another bridge is left out and told in `refused`.  Raises `OvsdbError`.
         """
-        again = [name for name in self._made if self._ovs.interface(name) is not None]
+        again = {name for name in self._made if self._is_there(name)}
         first = self._ovs.batch()
-        for name in sorted({*again, *self._dropped} - (self._wanted.keys() - set(again))):
-            first.delete_port(name)
+        for name in sorted(again | (self._dropped - self._wanted.keys())):
+            if self._is_there(name):
+                first.delete_port(name)
         first.commit(wait=bool(again))
         missing = [name for name in self._wanted.keys() - self._made if self._ovs.interface(name) is None]
         second = self._ovs.batch()
         for spec in self._wanted.values():
-            second.ensure_port(spec)
+            try:
+                second.ensure_port(spec)
+            except OvsConflict as error:
+                self.refused[self._owners[spec.name]] = str(error)
         second.commit()
         return [self._wanted[name].external_ids["iface-id"] for name in sorted(missing)]
+
+    def _is_there(self, name: str) -> bool:
+        interface = self._ovs.interface(name)
+        return interface is not None and interface.bridge == BRIDGE

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import ipaddress
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from heddle.agent.mirror import Mirror, ref_of
@@ -65,7 +65,8 @@ class RouterRole:
         done = together(lambda router_id: self._realise(mirror, router_id, plugs), realised)
         done += [self._remove(router_id, plugs) for router_id in sorted(concerned - wanted)]
         plugs.commit()
-        return [status for statuses in done for status in statuses]
+        statuses = [status for statuses in done for status in statuses]
+        return [_refuse(status, plugs.refused) if status.kind == "router" else status for status in statuses]
 
     def audit(self, mirror: Mirror) -> list[Drift]:
         drifts: list[Drift] = []
@@ -146,7 +147,7 @@ class RouterRole:
         space = self._spaces.ensure(PREFIX + router_id, SETTINGS)
         rules = space.rules(wanted.table)
         change = space.converge(wanted.layout)
-        self._plug(wanted, change, plugs)
+        self._plug(router_id, wanted, change, plugs)
         self._routers[router_id] = Realised(space, wanted)
         moved = _moved(before.plan, wanted) if before else set()
         cut = space.cut(moved | {address.partition("/")[0] for _, address in change.withdrawn})
@@ -161,11 +162,11 @@ class RouterRole:
             raise change.failures[0]
         return change, rules
 
-    def _plug(self, wanted: RouterPlan, change: Change, plugs: Plugs) -> None:
+    def _plug(self, router_id: str, wanted: RouterPlan, change: Change, plugs: Plugs) -> None:
         for name in change.removed:
             plugs.drop(name)
         for name, port in wanted.plugs.items():
-            plugs.want(plug(name, port, self.name), name in change.made)
+            plugs.want(router_id, plug(name, port, self.name), name in change.made)
 
     def _remove(self, router_id: str, plugs: Plugs) -> list[Status]:
         known = self._routers.pop(router_id, None)
@@ -202,6 +203,12 @@ def _problem_of(router_id: str, wanted: RouterPlan) -> str:
     """What is wrong with the router itself or with a port of it: a port's own status is the switch's to tell."""
     own = wanted.problems.get(("router", router_id), "")
     return own or next((f"port {id_}: {text}" for (kind, id_), text in wanted.problems.items() if kind == "port"), "")
+
+
+def _refuse(status: Status, refused: Mapping[str, str]) -> Status:
+    """The status of a router, one of whose ports the switch would not take."""
+    problem = refused.get(status.id, "")
+    return _status(status.kind, status.id, status.revision, "error", problem) if problem else status
 
 
 def _moved(old: RouterPlan, new: RouterPlan) -> set[str]:
