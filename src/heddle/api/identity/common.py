@@ -14,7 +14,17 @@ from heddle.api.services import Services
 from heddle.control.identity.errors import forbidden, wrong
 from heddle.errors import NotFound
 from heddle.model.fields import Invalid
-from heddle.model.resource import Draft, Resource, api_fields, fields_of, parse_create, parse_update
+from heddle.model.predicate import ALWAYS, Condition
+from heddle.model.resource import (
+    Draft,
+    FieldInfo,
+    Resource,
+    Sentinel,
+    api_fields,
+    fields_of,
+    parse_create,
+    parse_update,
+)
 
 R = TypeVar("R", bound=Resource)
 
@@ -42,14 +52,29 @@ def enforce(services: Services, request: Request, action: str, **target: object)
         raise forbidden(f"identity:{action}")
 
 
+def readable(services: Services, request: Request, kind: str) -> Condition:
+    """Which objects a list shows: all to those who may see all, else what may be seen one by one."""
+    caller = request.caller
+    if services.policy.allows(f"identity:list_{kind}s", caller, lambda name: None):
+        return ALWAYS
+    return services.policy.condition(f"identity:get_{kind}", caller)
+
+
 def body_of(request: Request, model: type[Resource]) -> tuple[dict[str, Any], dict[str, Any]]:
     """The attributes of a request that are declared, and the others."""
     body = request.json().get(model.member)
     if not isinstance(body, dict):
         raise wrong(f"The request body must have an object '{model.member}'.")
     declared = api_fields(model)
-    known = {name: value for name, value in body.items() if name in declared}
+    known = {name: _or_default(declared[name], value) for name, value in body.items() if name in declared}
     return known, {name: value for name, value in body.items() if name not in declared}
+
+
+def _or_default(field: FieldInfo, value: Any) -> Any:
+    """Clients send null for what they leave open."""
+    if value is None and not field.type.nullable and not isinstance(field.default, Sentinel):
+        return field.default
+    return value
 
 
 def read_create(request: Request, model: type[R], *, without: Iterable[str] = ()) -> Draft[R]:

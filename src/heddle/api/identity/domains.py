@@ -9,6 +9,7 @@ from heddle.api.identity.common import (
     filters,
     read_create,
     read_update,
+    readable,
     render,
     root,
     show,
@@ -22,10 +23,9 @@ from heddle.store.query import identity as q
 
 
 def list_domains(services: Services, request: Request) -> Response:
-    enforce(services, request, "list_domains")
     base = root(services, request)
     with services.store.read() as tx:
-        found = q.DOMAINS.search(tx, filters=filters(request, Domain))
+        found = q.DOMAINS.search(tx, readable(services, request, "domain"), filters(request, Domain))
     items = [render(domain, base, f"/domains/{domain.id}") for domain in found]
     return show_list(services, request, "domains", items)
 

@@ -9,6 +9,7 @@ from heddle.api.identity.common import (
     filters,
     read_create,
     read_update,
+    readable,
     render,
     root,
     show,
@@ -22,10 +23,9 @@ from heddle.store.query import identity as q
 
 
 def list_projects(services: Services, request: Request) -> Response:
-    enforce(services, request, "list_projects")
     base = root(services, request)
     with services.store.read() as tx:
-        found = q.PROJECTS.search(tx, filters=filters(request, Project))
+        found = q.PROJECTS.search(tx, readable(services, request, "project"), filters(request, Project))
     if any(name == "is_domain" and value.lower() in ("true", "1") for name, value in request.query()):
         found = []
     items = [render(project, base, f"/projects/{project.id}") for project in found]

@@ -14,6 +14,7 @@ from heddle.api.identity.common import (
     filters,
     read_create,
     read_update,
+    readable,
     render,
     root,
     show,
@@ -30,10 +31,9 @@ from heddle.store.query import identity as q
 
 
 def list_users(services: Services, request: Request) -> Response:
-    enforce(services, request, "list_users")
     base = root(services, request)
     with services.store.read() as tx:
-        found = q.USERS.search(tx, filters=filters(request, User))
+        found = q.USERS.search(tx, readable(services, request, "user"), filters(request, User))
     return show_list(services, request, "users", [render(user, base, f"/users/{user.id}") for user in found])
 
 

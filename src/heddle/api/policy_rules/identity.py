@@ -33,7 +33,10 @@ RULES = (
     rule("identity:change_password", SELF, "Change a password, knowing the present one"),
     rule("identity:list_user_projects", SELF_OR_READER, "See the projects of a user"),
     *_crud("project", PROJECT),
-    *_crud("domain", any_rule(READER, "token.domain.id:%(target.domain.id)s")),
+    *_crud(
+        "domain",
+        any_rule(READER, "token.domain.id:%(target.domain.id)s", "user_domain_id:%(target.domain.id)s"),
+    ),
     *_crud("role", READER),
     rule("identity:get_implied_role", READER, "See which roles a role implies"),
     rule("identity:list_grants", READER, "See a user's roles on a project, a domain or the system"),
