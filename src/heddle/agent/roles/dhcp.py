@@ -14,7 +14,7 @@ from pathlib import Path
 
 from heddle.agent.mirror import Mirror, ref_of
 from heddle.agent.roles.base import Drift, Host
-from heddle.agent.roles.dhcp_plan import OWNER, SETTINGS, DhcpInput, DhcpPlan, plan
+from heddle.agent.roles.dhcp_plan import OWNER, SETTINGS, DhcpInput, DhcpPlan, Entries, plan
 from heddle.agent.roles.parallel import together
 from heddle.agent.roles.plugs import Plugs, plug
 from heddle.errors import HeddleError
@@ -34,6 +34,7 @@ class Served:
 
     server: Dnsmasq
     plan: DhcpPlan
+    entries: Entries
 
 
 class DhcpRole:
@@ -121,13 +122,15 @@ class DhcpRole:
         given = DhcpInput(network, port, subnets, neighbours, settings.dns_domain, settings.dhcp_lease_seconds)
         self._network_of.update({ref_of(item): network_id for item in (*subnets, *neighbours, port)})
         try:
-            self._apply(network_id, plan(given), plugs)
+            known = self._networks.get(network_id)
+            entries = known.entries if known else Entries()
+            self._apply(network_id, plan(given, entries), entries, plugs)
         except (OSError, HeddleError, ValueError) as error:
             log.error("dhcp failed network=%s revision=%d error=%s", network_id, network.revision, error)
             return [_failed(network, str(error))]
         return [Status(kind="network", id=network_id, revision=network.revision, state="up")]
 
-    def _apply(self, network_id: str, wanted: DhcpPlan, plugs: Plugs) -> tuple[Change, str]:
+    def _apply(self, network_id: str, wanted: DhcpPlan, entries: Entries, plugs: Plugs) -> tuple[Change, str]:
         """Make it be as planned; tells what changed in the namespace, and what became of the server."""
         change = self._spaces.ensure(PREFIX + network_id, SETTINGS).converge(wanted.layout)
         if change.failures:
@@ -137,9 +140,11 @@ class DhcpRole:
         plugs.want(network_id, plug(*wanted.plug, self.name), wanted.plug[0] in change.made)
         server = self._server(network_id)
         outcome = server.ensure(wanted.files)
-        self._networks[network_id] = Served(server, wanted)
+        before = self._networks.get(network_id)
+        self._networks[network_id] = Served(server, wanted, entries)
         if outcome != "same":
-            stale = _stale(server.leases(), wanted)
+            lost = before is None or set(before.plan.files.hosts) - set(wanted.files.hosts)
+            stale = _stale(server.leases(), wanted) if lost else []
             address = _address(wanted.plug[1])
             if address:
                 server.release(stale, address)
@@ -175,7 +180,7 @@ class DhcpRole:
     def _audit_one(self, network_id: str, served: Served, plugs: Plugs) -> list[Drift]:
         name = PREFIX + network_id
         lost = not self._spaces.is_current(name)
-        change, outcome = self._apply(network_id, served.plan, plugs)
+        change, outcome = self._apply(network_id, served.plan, served.entries, plugs)
         if lost:
             return [Drift("network", network_id, f"namespace {name}", "none of that name, or another one")]
         drifts: list[Drift] = []

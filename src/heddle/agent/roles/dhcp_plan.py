@@ -64,18 +64,48 @@ def interface_name(port: PortView) -> str:
     return f"tap{port.id[:11]}"
 
 
-def plan(given: DhcpInput) -> DhcpPlan:
-    served = [subnet for subnet in sorted(given.subnets, key=lambda subnet: subnet.id) if _is_served(given, subnet)]
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """A line of `hosts` and one of `names`."""
+
+    line: str
+    name: str
+
+
+class Entries:
+    """The lines of each neighbour, kept while neither it nor what is served changes: a port more costs its own."""
+
+    def __init__(self) -> None:
+        self._key: tuple[tuple[SubnetView, ...], str] | None = None
+        self._kept: dict[str, tuple[NeighbourView, tuple[_Entry, ...]]] = {}
+
+    def of(self, neighbours: Iterable[NeighbourView], served: tuple[SubnetView, ...], domain: str) -> list[_Entry]:
+        old = self._kept if self._key == (served, domain) else {}
+        self._key, self._kept = (served, domain), {}
+        found: list[_Entry] = []
+        for item in neighbours:
+            there = old.get(item.id)
+            if there is None or there[0] is not item:
+                there = (item, () if item.device_owner == OWNER else tuple(_entries(item, served, domain)))
+            self._kept[item.id] = there
+            found += there[1]
+        return found
+
+
+def plan(given: DhcpInput, kept: Entries | None = None) -> DhcpPlan:
+    """`kept`: those of the network's last plan."""
+    subnets = sorted(given.subnets, key=lambda subnet: subnet.id)
+    served = tuple(subnet for subnet in subnets if _is_served(given, subnet))
     name = interface_name(given.port)
     domain = given.network.dns_domain.rstrip(".") or given.domain
     domain = domain if _DOMAIN.fullmatch(domain) else ""
     neighbours = sorted(given.neighbours, key=lambda item: item.id)
-    entries = [entry for item in neighbours if item.device_owner != OWNER for entry in _entries(item, served)]
+    entries = (kept or Entries()).of(neighbours, served, domain)
     files = Files(
         conf=tuple(_conf(given, name, served, domain)),
         hosts=tuple(entry.line for entry in entries),
         opts=(*_subnet_options(given, served, domain), *_port_options(neighbours)),
-        names=tuple(entry.name_line(domain) for entry in entries),
+        names=tuple(entry.name for entry in entries),
     )
     return DhcpPlan(_layout(given, name), files, (name, given.port))
 
@@ -107,7 +137,7 @@ def _layout(given: DhcpInput, name: str) -> Layout:
     return Layout((interface,), frozenset(routes.values()), SETTINGS)
 
 
-def _conf(given: DhcpInput, name: str, served: list[SubnetView], domain: str) -> Iterable[str]:
+def _conf(given: DhcpInput, name: str, served: tuple[SubnetView, ...], domain: str) -> Iterable[str]:
     yield "no-hosts"
     yield "no-resolv"
     yield "no-poll"
@@ -128,7 +158,7 @@ def _conf(given: DhcpInput, name: str, served: list[SubnetView], domain: str) ->
     yield f"dhcp-lease-max={min(leases, _MOST_LEASES)}"
 
 
-def _subnet_options(given: DhcpInput, served: list[SubnetView], domain: str) -> Iterable[str]:
+def _subnet_options(given: DhcpInput, served: tuple[SubnetView, ...], domain: str) -> Iterable[str]:
     for subnet in served:
         head = f"tag:{_tag(subnet)},"
         own = _own_address(given.port, subnet)
@@ -170,17 +200,7 @@ def _is_plain(option: DhcpOption) -> bool:
     return bool(_OPTION.fullmatch(option.name)) and option.value.isprintable()
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    line: str
-    address: str
-    name: str
-
-    def name_line(self, domain: str) -> str:
-        return f"{self.address}\t{self.name}.{domain} {self.name}" if domain else f"{self.address}\t{self.name}"
-
-
-def _entries(item: NeighbourView, served: list[SubnetView]) -> Iterable[_Entry]:
+def _entries(item: NeighbourView, served: Iterable[SubnetView], domain: str) -> Iterable[_Entry]:
     by_id = {subnet.id: subnet for subnet in served}
     for fixed in item.fixed_ips:
         subnet = by_id.get(fixed.subnet_id)
@@ -189,7 +209,8 @@ def _entries(item: NeighbourView, served: list[SubnetView]) -> Iterable[_Entry]:
         name = _hostname(item, fixed)
         address = f"[{fixed.ip_address}]" if subnet.ip_version == 6 else fixed.ip_address
         tags = [f"set:{_port_tag(item)}"] if item.dhcp_options else []
-        yield _Entry(",".join([item.mac_address, *tags, name, address]), fixed.ip_address, name)
+        full = f"{name}.{domain} {name}" if domain else name
+        yield _Entry(",".join([item.mac_address, *tags, name, address]), f"{fixed.ip_address}\t{full}")
 
 
 def _hostname(item: NeighbourView, fixed: FixedIp) -> str:
