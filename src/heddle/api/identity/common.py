@@ -65,7 +65,7 @@ def body_of(request: Request, model: type[Resource]) -> tuple[dict[str, Any], di
     body = request.json().get(model.member)
     if not isinstance(body, dict):
         raise wrong(f"The request body must have an object '{model.member}'.")
-    declared = api_fields(model)
+    declared = {name: field for name, field in api_fields(model).items() if field.stored or field.visible}
     known = {name: _or_default(declared[name], value) for name, value in body.items() if name in declared}
     return known, {name: value for name, value in body.items() if name not in declared}
 
