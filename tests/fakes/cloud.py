@@ -102,6 +102,13 @@ class FakeCloud:
 
     def port(self, port: PortView, host: str = "") -> None:
         """A port of `host` (this one by default), with its neighbour entry and its group memberships."""
+        left = [
+            ref for ref in self._views
+            if ref.kind == "member" and ref.id.endswith("/" + port.id)
+            and ref.id.partition("/")[0] not in port.security_groups
+        ]
+        if left:
+            self.remove(*left)
         self.put(*self.port_objects(port, host))
 
     def port_objects(self, port: PortView, host: str = "") -> list[Object]:

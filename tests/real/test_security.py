@@ -61,6 +61,45 @@ def test_what_the_receiver_refused_does_not_become_established(lab: Lab) -> None
     assert caught == {"g1": [], "g2": []}
 
 
+def test_a_connection_made_on_a_detour_is_still_new_to_the_receiver(lab: Lab) -> None:
+    """Guest 1 has its rules commit a flow to guest 2's address by way of the router, then sends it directly."""
+    lab.cloud.put(network(), default_group(), group("closed", *OUT), group("open", *OUT, allow()))
+    lab.cloud.port(port(1, ("closed",)))
+    lab.cloud.port(port(2, ("closed",)))
+    lab.cloud.port(port(3, (), device_owner="network:router_interface"))
+    for number in (1, 2, 3):
+        lab.plug(number)
+    lab.wait_up(1, 2, 3)
+    detour = udp(mac(1), mac(3), ip(1), ip(2), NONCE)
+    direct = udp(mac(1), mac(2), ip(1), ip(2), NONCE)
+    lab.host.guest("g3", "ip", "addr", "flush", "dev", "eth0")
+    with catching(lab.host, ["g2", "g3"], NONCE) as caught:
+        for _ in range(4):
+            send(lab.host, "g1", detour)
+        for _ in range(4):
+            send(lab.host, "g1", direct)
+    assert (len(caught["g2"]), len(caught["g3"])) == (0, 4)
+    lab.cloud.port(port(2, ("open",)))
+    lab.wait_up(2)
+    with catching(lab.host, ["g2"], NONCE) as caught:
+        for _ in range(20):
+            send(lab.host, "g1", direct)
+    assert caught["g2"]
+
+
+def test_multicast_meets_the_rules_of_each_receiver(lab: Lab) -> None:
+    lab.cloud.put(network(), group("closed", *OUT), group("open", *OUT, allow()))
+    for number, groups in ((1, "closed"), (2, "closed"), (3, "open")):
+        lab.cloud.port(port(number, (groups,)))
+        lab.plug(number)
+    lab.wait_up(1, 2, 3)
+    frame = udp(mac(1), "01:00:5e:01:01:01", ip(1), "239.1.1.1", NONCE)
+    with catching(lab.host, ["g2", "g3"], NONCE) as caught:
+        for _ in range(4):
+            send(lab.host, "g1", frame)
+    assert (len(caught["g2"]), len(caught["g3"])) == (0, 4)
+
+
 def test_a_remote_group_follows_its_members(lab: Lab) -> None:
     lab.cloud.put(
         network(), default_group(), group("friends", *OUT),

@@ -169,7 +169,9 @@ class Loop:
             self._bus.subscribe(self.mirror.scopes)
             self._fetch_at = 0.0
         for ref in changed & self.mirror.broken.keys():
-            log.error("kind=%s id=%s cannot be read: %s", ref.kind, ref.id, self.mirror.broken[ref])
+            message = self.mirror.broken[ref]
+            log.error("kind=%s id=%s cannot be read: %s", ref.kind, ref.id, message)
+            self._reporter.note([Status(kind=ref.kind, id=ref.id, revision=0, state="error", message=message)])
         if changed:
             text = ",".join(sorted(requests)) or "-"
             log.debug("fetched revision=%d changed=%d request_id=%s", reply.revision, len(changed), text)

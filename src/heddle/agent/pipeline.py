@@ -13,7 +13,13 @@ A frame gets its network when it enters, and can leave only on that network:
 
 **State.**  A network is one conntrack zone, its tag.  A frame from a guest to a guest of the same host is
 looked up once; the rules of both see the same state, and only ACCEPT or SEND commits, where all have
-agreed: what the receiver refused leaves no entry that could let an answer through.
+agreed: what the receiver refused leaves no entry that could let an answer through.  An entry says in its mark
+whose rules have agreed: bit 0 the initiator's, bit 1 the responder's.  A guest's own bit lets its frames pass
+without the rules, nobody else's does: a connection that the sender had committed on another way (to a
+router, to an unknown address) is still new to the receiver.  What a rule agreed to in this pass is in reg3 (the
+sender's) and reg2 (the receiver's).  Multicast is never committed and always meets the rules.
+
+**Uplinks.**  What came in by an uplink (reg4) never leaves by one: networks with several have no loops.
 
 **Profiles.**  Ports with the same set of groups share a profile: a number derived from the set.  Rules are
 compiled once per profile (`security.py`) and match reg7, so their number does not grow with the ports.
@@ -94,14 +100,24 @@ def base_flows() -> FlowSet:
     b.add(FLOOD, 30, "udp,tp_src=67,tp_dst=68", f"resubmit(,{FLOOD_PORTS})")
     b.add(FLOOD, 30, "udp,tp_src=68,tp_dst=67", "drop")
     b.add(FLOOD, 30, "udp6,tp_src=546,tp_dst=547", "drop")
-    for kind in ("ip", "ipv6"):
-        b.add(FLOOD, 20, f"ct_state=-trk,{kind}", f"ct(table={FLOOD_PORTS},{ZONE})")
-        b.add(ACCEPT, 10, f"ct_state=+new+trk,{kind}", f"ct(commit,{ZONE}),output:NXM_NX_REG5[]")
-        b.add(SEND, 10, f"ct_state=+new+trk,{kind}", f"ct(commit,{ZONE}),resubmit(,{UPLINK})")
     b.add(FLOOD, 0, "", f"resubmit(,{FLOOD_PORTS})")
-    b.add(ACCEPT, 0, "", "output:NXM_NX_REG5[]")
-    b.add(SEND, 0, "", f"resubmit(,{UPLINK})")
+    b.add(UPLINK, 20, "reg4=1", "drop")
+    b.add(ACCEPT, 50, MULTICAST, "output:NXM_NX_REG5[]")
+    _commit(b, ACCEPT, ((0, 1), (0, 2), (1, 0), (2, 0), (1, 2), (2, 1)), "output:NXM_NX_REG5[]")
+    _commit(b, SEND, ((1, 0), (2, 0)), f"resubmit(,{UPLINK})")
     return b.flows
+
+
+def _commit(b: Builder, table: int, agreed: Iterable[tuple[int, int]], then: str) -> None:
+    """Note in the entry who agreed (reg3, reg2), where it does not say so yet, and go on."""
+    for sender, receiver in agreed:
+        bits = sender | receiver
+        match = f"ct_state=+trk,reg3={sender},reg2={receiver}" if table == ACCEPT else f"ct_state=+trk,reg3={sender}"
+        for kind in ("ip", "ipv6"):
+            for missing in (bit for bit in (1, 2) if bits & bit):
+                commit = f"ct(commit,{ZONE},exec(set_field:0x{bits:x}/0x{bits:x}->ct_mark))"
+                b.add(table, 10 + missing, f"{kind},{match},ct_mark=0x0/0x{missing:x}", f"{commit},{then}")
+    b.add(table, 0, "", then)
 
 
 def _egress_base(b: Builder) -> None:
@@ -119,7 +135,7 @@ def _egress_base(b: Builder) -> None:
     b.add(EGRESS_ND, 10, "icmp6,icmp_type=135,nd_sll=00:00:00:00:00:00", f"resubmit(,{DISPATCH})")
     b.add(EGRESS_ND, 10, "icmp6,icmp_type=136,nd_tll=00:00:00:00:00:00", f"resubmit(,{EGRESS_TARGET})")
     _track(b, EGRESS_KIND, EGRESS_STATE, EGRESS_RULES)
-    _judge(b, EGRESS_STATE, EGRESS_RULES, DISPATCH)
+    _judge(b, EGRESS_STATE, EGRESS_RULES, DISPATCH, ("reg3", 1, 2))
 
 
 def _ingress_base(b: Builder) -> None:
@@ -129,9 +145,10 @@ def _ingress_base(b: Builder) -> None:
     for match in ("udp,tp_src=67,tp_dst=68", "udp6,tp_src=547,tp_dst=546"):
         b.add(INGRESS_KIND, 50, match, f"resubmit(,{ACCEPT})")
     for kind in ("ip", "ipv6"):
+        b.add(INGRESS_KIND, 45, f"{kind},{MULTICAST}", f"resubmit(,{INGRESS_RULES})")
         b.add(INGRESS_KIND, 30, f"ct_state=+trk,{kind}", f"resubmit(,{INGRESS_STATE})")
     _track(b, INGRESS_KIND, INGRESS_STATE, INGRESS_RULES)
-    _judge(b, INGRESS_STATE, INGRESS_RULES, ACCEPT)
+    _judge(b, INGRESS_STATE, INGRESS_RULES, ACCEPT, ("reg2", 2, 1))
 
 
 def _track(b: Builder, table: int, state: int, rules: int) -> None:
@@ -140,11 +157,14 @@ def _track(b: Builder, table: int, state: int, rules: int) -> None:
         b.add(table, 20, kind, f"ct(table={state},{ZONE})")
 
 
-def _judge(b: Builder, table: int, rules: int, accepted: int) -> None:
+def _judge(b: Builder, table: int, rules: int, accepted: int, agrees: tuple[str, int, int]) -> None:
+    """`agrees`: the register of this side, and its bit as the connection's initiator or responder."""
+    register, forward, back = agrees
     b.add(table, 30, "ct_state=+inv+trk", "drop")
-    b.add(table, 20, "ct_state=+est+trk", f"resubmit(,{accepted})")
-    b.add(table, 20, "ct_state=+rel+trk", f"resubmit(,{accepted})")
-    b.add(table, 10, "ct_state=+new+trk", f"resubmit(,{rules})")
+    b.add(table, 25, "ct_state=+rel+trk", f"resubmit(,{accepted})")
+    for direction, bit in (("-rpl", forward), ("+rpl", back)):
+        b.add(table, 20, f"ct_state=+est{direction}+trk,ct_mark=0x{bit:x}/0x{bit:x}", f"resubmit(,{accepted})")
+        b.add(table, 10, f"ct_state={direction}+trk", f"set_field:{bit}->{register},resubmit(,{rules})")
 
 
 def port_flows(port: WiredPort) -> FlowSet:
@@ -200,13 +220,14 @@ def network_flows(network_id: str, tag: int, ports: Sequence[WiredPort], uplinks
         seen = f"dl_vlan={uplink.vlan}" if uplink.vlan else UNTAGGED
         pop = "pop_vlan," if uplink.vlan else ""
         enter = f"in_port={uplink.ofport},{seen}"
-        b.add(CLASSIFY, 10, enter, f"{pop}set_field:{tag}->reg6,resubmit(,{DISPATCH})")
+        b.add(CLASSIFY, 10, enter, f"{pop}set_field:1->reg4,set_field:{tag}->reg6,resubmit(,{DISPATCH})")
     if uplinks:
         b.add(UPLINK, 10, here, ",".join(_leave(uplink) for uplink in uplinks))
     outward = [f"resubmit(,{SEND})"] if uplinks else []
     for mac, owners in _destinations(ports).items():
         shared = any(port.mac != mac for port in owners)
-        actions = [_deliver(port) for port in owners] + (outward if shared else [])
+        again = ["set_field:0->reg2"] if len(owners) > 1 else []
+        actions = [action for port in owners for action in [*again, _deliver(port)]] + (outward if shared else [])
         b.add(DISPATCH, 30, f"{here},dl_dst={mac}", ",".join(actions))
     plain = [f"output:{port.ofport}" for port in ports if port.profile is None]
     filtered = [port for port in ports if port.profile is not None]

@@ -29,7 +29,7 @@ from heddle.host.run import CommandError, finish, run, start
 log = logging.getLogger(__name__)
 
 COOKIE_PREFIX = 0x4EDD
-OFCTL = ("ovs-ofctl", "-O", "OpenFlow14", "--no-names")
+OFCTL = ("ovs-ofctl", "-O", "OpenFlow15", "--no-names")
 RETRY = 0.02
 HELLO = b"\x05\x00\x00\x08\x00\x00\x00\x00"
 

@@ -1,0 +1,102 @@
+"""The flows of a few scenarios, as text."""
+
+from __future__ import annotations
+
+import re
+
+from tests.fakes.objects import OUT, allow, default_group, group, mac, network, port
+from tests.fakes.switch import FakeSwitch
+from tests.golden.helper import check_golden
+
+from heddle.agent.pipeline import base_flows
+from heddle.view.types import AddressPair, FixedIp, HostView, Segment
+
+
+def text(switch: FakeSwitch, bridge: str = "br-int") -> str:
+    """The flows in the order of the pipeline, without the ones that are on every host and without cookies."""
+    base = {_plain(f"table={key.table},priority={key.priority},{key.match}") for key in base_flows()}
+    lines = []
+    for line in switch.dump(bridge):
+        match, _, actions = line.partition(" cookie=")
+        if _plain(match) not in base:
+            lines.append(f"{_order(match)} actions={actions.partition('actions=')[2]}\n")
+    return "".join(sorted(lines, key=_key))
+
+
+def _plain(match: str) -> str:
+    return ",".join(sorted(part for part in match.split(",") if part))
+
+
+def _order(match: str) -> str:
+    """table and priority first."""
+    parts = match.split(",")
+    head = [next(part for part in parts if part.startswith(name)) for name in ("table=", "priority=")]
+    return ",".join(head + [part for part in parts if part not in head])
+
+
+def _key(line: str) -> tuple[int, int, str]:
+    found = re.match(r"table=(\d+),priority=(\d+)", line)
+    assert found
+    return int(found[1]), -int(found[2]), line
+
+
+def test_what_is_the_same_on_every_host() -> None:
+    lines = [f"table={k.table},priority={k.priority},{k.match} actions={b.actions}\n" for k, b in base_flows().items()]
+    check_golden("flows/base.flows", "".join(sorted(lines, key=_key)))
+
+
+def test_two_guests_of_a_default_group() -> None:
+    switch = FakeSwitch()
+    switch.cloud.put(network(), default_group())
+    switch.cloud.port(port(1))
+    switch.cloud.port(port(2))
+    switch.plug(1, 2)
+    switch.sync()
+    check_golden("flows/two_guests.flows", text(switch))
+
+
+def test_ipv6_pairs_trusted_and_unfiltered_ports() -> None:
+    switch = FakeSwitch()
+    switch.cloud.put(network(), group("open", *OUT))
+    both = [FixedIp("s4", "10.0.0.1"), FixedIp("s6", "2001:db8::1")]
+    pairs = [AddressPair("10.9.0.0/24", mac(1)), AddressPair("10.0.0.100", "00:00:5e:00:01:07")]
+    switch.cloud.port(port(1, ("open",), fixed_ips=both, allowed_address_pairs=pairs))
+    switch.cloud.port(port(2, (), device_owner="network:router_interface"))
+    switch.cloud.port(port(3, (), port_security=False))
+    switch.plug(1, 2, 3)
+    switch.sync()
+    check_golden("flows/kinds_of_ports.flows", text(switch))
+
+
+def test_rules_with_ranges_and_remote_groups() -> None:
+    switch = FakeSwitch()
+    rules = [
+        *OUT, allow(protocol=6, ports=(1000, 1999), remote="friends"),
+        allow(protocol=17, ports=(53, 53), remote="friends"), allow(protocol=1, ports=(8, -1)),
+        allow(protocol=6, ports=(22, 22), cidr="192.0.2.0/24"), allow(ethertype=6, protocol=58),
+    ]
+    switch.cloud.put(network(), group("web", *rules), group("friends"))
+    switch.cloud.port(port(1, ("web",)))
+    for number in (2, 3):
+        switch.cloud.port(port(number, ("friends",)), host="elsewhere")
+    switch.plug(1)
+    switch.sync()
+    check_golden("flows/rules.flows", text(switch))
+
+
+def test_uplinks_of_every_kind() -> None:
+    switch = FakeSwitch("agent.tunnel_ip=192.0.2.1", "agent.bridge_mappings=public:br-ex,physnet1:br-phy")
+    switch.cloud.put(
+        network("flat", Segment("flat", "public")), network("vlan", Segment("vlan", "physnet1", 101)),
+        network("vxlan", Segment("vxlan", "", 5000)), default_group(),
+        HostView(id="host1", tunnel_ip="192.0.2.1"), HostView(id="host2", tunnel_ip="192.0.2.2"),
+        HostView(id="host3", tunnel_ip="192.0.2.3"), HostView(id="host4"),
+    )
+    for number, net in ((1, "flat"), (2, "vlan"), (3, "vxlan")):
+        switch.cloud.port(port(number, net=net))
+    for number, where in ((4, "host2"), (5, "host3"), (6, "host3"), (7, "host4")):
+        switch.cloud.port(port(number, net="vxlan"), host=where)
+    switch.plug(1, 2, 3)
+    switch.sync()
+    check_golden("flows/uplinks_br-int.flows", text(switch))
+    check_golden("flows/uplinks_br-tun.flows", text(switch, "br-tun"))

@@ -1,0 +1,204 @@
+"""The switch role on a host in memory: order, faults, cost."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tests.fakes.objects import OUT, allow, default_group, group, ip, mac, network, port, port_id
+from tests.fakes.switch import FakeSwitch
+
+from heddle.errors import ConfigError
+from heddle.host.ovs import OvsConflict
+from heddle.view.types import MemberView, Ref
+
+ACTIONS = ("plug 1", "plug 2", "plug 3", "port 1", "port 2", "port 3", "net-a", "net-b", "default", "web")
+
+
+def act(switch: FakeSwitch, action: str) -> None:
+    verb, _, number = action.partition(" ")
+    if verb == "plug":
+        if switch.ovs.interface(f"p-g{number}") is None:
+            switch.plug(int(number))
+    elif verb == "port":
+        groups = ("default", "web") if number == "2" else ("default",)
+        switch.cloud.port(port(int(number), groups, "net-b" if number == "3" else "net-a"))
+    elif verb in ("net-a", "net-b"):
+        switch.cloud.put(network(verb))
+    else:
+        rules = (allow(protocol=6, ports=(80, 99), remote="default"),)
+        switch.cloud.put(default_group() if verb == "default" else group("web", *rules))
+
+
+def settled() -> list[str]:
+    switch = FakeSwitch()
+    for action in ("net-a", "net-b", "default", "web", "port 1", "port 2", "port 3", "plug 1", "plug 2", "plug 3"):
+        act(switch, action)
+    switch.sync()
+    return switch.dump()
+
+
+EXPECTED = settled()
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.permutations(ACTIONS), st.sets(st.integers(0, 9)), st.sets(st.integers(0, 9)))
+def test_any_order_split_squashed_or_doubled_ends_the_same(
+    order: list[str], syncs: set[int], doubled: set[int]
+) -> None:
+    """Tags and port numbers follow the order, so the flows are compared by what they are for."""
+    switch = FakeSwitch()
+    switch.sync()
+    for place, action in enumerate(order):
+        act(switch, action)
+        if place in doubled:
+            act(switch, action)
+        if place in syncs:
+            switch.sync()
+    switch.sync()
+    switch.sync()
+    assert {switch.state_of(number) for number in (1, 2, 3)} == {"up"}
+    assert len(switch.dump()) == len(EXPECTED)
+    before = switch.dump()
+    switch.sync(whole=True)
+    assert switch.dump() == before, "a full pass finds nothing to do"
+    switch.start()
+    bundles = switch.flows["br-int"].bundles
+    switch.sync()
+    assert switch.dump() == before and switch.flows["br-int"].bundles == bundles, "a new agent adopts it as it is"
+
+
+def wired(*numbers: int) -> FakeSwitch:
+    switch = FakeSwitch()
+    switch.cloud.put(network(), default_group())
+    for number in numbers:
+        switch.cloud.port(port(number))
+    switch.plug(*numbers)
+    switch.sync()
+    return switch
+
+
+def test_all_that_was_made_is_removed_again() -> None:
+    switch = FakeSwitch()
+    switch.sync()
+    empty = switch.dump()
+    switch.cloud.put(network(), default_group())
+    switch.cloud.port(port(1))
+    switch.plug(1)
+    switch.sync()
+    assert switch.dump() != empty
+    switch.cloud.remove_port(port_id(1))
+    switch.sync()
+    assert switch.dump() == empty
+
+
+def test_the_cost_of_a_change_follows_what_changed() -> None:
+    def lines_of_one_more(existing: int) -> int:
+        switch = wired(*range(1, existing + 1))
+        before = set(switch.dump())
+        switch.cloud.port(port(500))
+        switch.plug(500)
+        switch.sync()
+        return len(set(switch.dump()) ^ before)
+
+    assert lines_of_one_more(40) == lines_of_one_more(4)
+
+
+def test_a_member_elsewhere_is_a_few_flows() -> None:
+    switch = wired(1, 2, 3)
+    before, bundles = set(switch.dump()), switch.flows["br-int"].bundles
+    switch.cloud.put(MemberView(id="default/far", group_id="default", addresses=["10.0.7.7/32"]))
+    switch.sync()
+    assert len(set(switch.dump()) - before) == 1 and not before - set(switch.dump())
+    assert switch.flows["br-int"].bundles == bundles + 1
+
+
+def test_a_rule_on_a_group_of_a_hundred_is_a_few_flows() -> None:
+    switch = wired(*range(1, 101))
+    before = set(switch.dump())
+    switch.cloud.put(group("default", *default_group().rules, allow(protocol=6, ports=(443, 443))))
+    switch.sync()
+    assert len(set(switch.dump()) ^ before) == 1
+
+
+def test_vswitchd_comes_back_with_other_port_numbers() -> None:
+    switch = wired(1, 2)
+    count = len(switch.dump())
+    switch.flows["br-int"].table.clear()
+    switch.database.restart()
+    statuses = switch.sync(also=[Ref("bridge", "br-int")])
+    assert {status.state for status in statuses} == {"up"}
+    assert len(switch.dump()) == count
+    assert any(f"in_port={interface.ofport}," in line for line in switch.dump()
+               for interface in switch.ovs.interfaces("br-int") if interface.name == "p-g1")
+
+
+def test_a_refused_flow_is_reported_on_its_object_and_tried_again() -> None:
+    switch = wired(1)
+    switch.flows["br-int"].refuse = f"dl_src={mac(2)}"
+    switch.cloud.port(port(2))
+    switch.cloud.port(port(3))
+    switch.plug(2, 3)
+    switch.sync()
+    assert (switch.state_of(2), switch.state_of(3)) == ("error", "up")
+    assert "refused" in switch.statuses[Ref("port", port_id(2))].message
+    switch.flows["br-int"].refuse = "\0"
+    switch.sync(also=[Ref("port", port_id(2))])
+    assert switch.state_of(2) == "up"
+
+
+def test_an_audit_names_the_object_and_repairs() -> None:
+    switch = wired(1, 2)
+    before = switch.dump()
+    assert switch.role.audit(switch.mirror) == []
+    table = switch.flows["br-int"].table
+    lost = next(match for match in table if f"dl_src={mac(1)}" in match)
+    del table[lost]
+    table["table=0"] = ("NORMAL", 0)
+    drifts = switch.role.audit(switch.mirror)
+    assert {(drift.kind, drift.id) for drift in drifts} == {("port", port_id(1)), ("flow", "br-int")}
+    assert switch.dump() == before
+
+
+def test_a_port_that_moves_to_another_group_or_network() -> None:
+    switch = wired(1, 2)
+    switch.cloud.put(network("net-b"), group("closed", *OUT))
+    switch.cloud.port(port(2, ("closed",), "net-b"))
+    switch.sync()
+    again = FakeSwitch()
+    again.cloud.put(network(), network("net-b"), default_group(), group("closed", *OUT))
+    again.cloud.port(port(1))
+    again.cloud.port(port(2, ("closed",), "net-b"))
+    again.plug(1, 2)
+    again.sync()
+    assert len(switch.dump()) == len(again.dump())
+
+
+def test_profiles_with_the_same_number_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("heddle.agent.wiring.profile_number", lambda groups, stateless, salt=0: 7 + salt)
+    switch = FakeSwitch()
+    switch.cloud.put(network(), default_group(), group("closed", *OUT))
+    switch.cloud.port(port(1))
+    switch.cloud.port(port(2, ("closed",)))
+    switch.plug(1, 2)
+    switch.sync()
+    numbers = {line.partition("reg7=")[2].split(",")[0].split(" ")[0] for line in switch.dump() if ",reg7=0x" in line}
+    assert {"0x7", "0x8"} <= numbers
+
+
+def test_an_unmarked_bridge_and_wrong_mappings_stop_the_start() -> None:
+    with pytest.raises(ConfigError, match="bridge_mappings"):
+        FakeSwitch("agent.bridge_mappings=public")
+    switch = FakeSwitch()
+    batch = switch.ovs.batch()
+    batch.ensure_bridge("br-tun", "", "netdev")
+    batch.commit()
+    with pytest.raises(OvsConflict, match="br-tun"):
+        switch.start()
+
+
+def test_a_lonely_guest_has_no_flow_for_others_addresses() -> None:
+    switch = wired(1)
+    switch.cloud.port(port(2), host="elsewhere")
+    switch.sync()
+    assert not any(ip(2) in line and "table=10" in line for line in switch.dump())
