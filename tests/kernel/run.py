@@ -1,0 +1,99 @@
+"""`python -m tests.kernel.run`: the demo and the power cuts in a virtual machine with a full kernel.
+
+    demo     the demo of two tenants on the kernel's Open vSwitch datapath: its table, and proof of the datapath
+    power    the server in mid-load while the machine loses its power: nothing acknowledged may be lost
+
+Without a name, both.  Exit status 0 when all was as it should be.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from pathlib import Path
+
+from tests.kernel import kernel, rootfs
+from tests.kernel.console import Heard, on_the_kernel
+from tests.kernel.machine import Disk, Hardware, Machine
+from tests.kernel.trouble import Trouble
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+
+class Stage:
+    """What every machine is made of, and the time since the start."""
+
+    def __init__(self, cache: Path, hardware: Hardware, fresh: bool) -> None:
+        self.cache, self.hardware = cache, hardware
+        self._began = time.monotonic()
+        self._kernel = kernel.find(cache, fresh)
+        self.say(f"kernel {self._kernel.version}")
+        self._root = rootfs.image(cache, PROJECT, self._kernel)
+        self.say(f"root image {self._root.name}, {self._root.stat().st_blocks // 2048} MB")
+        (cache / "initramfs").write_bytes(rootfs.first_files(self._kernel))
+        (cache / "checkout.tar").write_bytes(rootfs.checkout(PROJECT))
+
+    def say(self, text: str) -> None:
+        print(f"{time.monotonic() - self._began:6.1f}s  {text}", flush=True)
+
+    def machine(self, job: str, *disks: Disk, **options: str) -> Machine:
+        """A machine that runs the job of that name (a file in guest/)."""
+        first = [Disk(str(self._root)), Disk(str(self.cache / "checkout.tar"))]
+        words = {"project": str(PROJECT), "job": job, **options}
+        return Machine(self._kernel.image, self.cache / "initramfs", [*first, *disks], words,
+                       self.cache / f"console-{job}.log", self.hardware)  # fmt: skip
+
+
+def demo(stage: Stage, seconds: float, options: str) -> bool:
+    """The demo; whether its expectations were met on the kernel's datapath."""
+    heard = Heard()
+    with stage.machine("demo", demo=options.replace(" ", ",")) as machine:
+        stage.say(f"demo: the machine starts ({stage.hardware.accel}, process {machine.pid})")
+        for said in machine.said(seconds):
+            heard.take(said)
+            if said.kind == "step":
+                stage.say(f"demo: {said.text}")
+            elif not said.kind:
+                print(said.text, flush=True)
+        if heard.result is None:
+            raise Trouble(f"the machine ended without a result; the kernel said last:\n{machine.last_words()}")
+    for name in ("kernel", "datapath_type", "datapath", "ports", "flows", "connections", "left"):
+        print(f"         {name:<14} {heard.facts.get(name, '-')}")
+    if heard.result:
+        stage.say(f"demo: FAILED with status {heard.result} {heard.why}")
+        return False
+    against = on_the_kernel(heard.facts)
+    if heard.facts.get("left") != "0 0":
+        against.append("heddle down left bridges or namespaces")
+    for each in against:
+        stage.say(f"demo: FAILED: {each}")
+    if not against:
+        stage.say("demo: passed on the kernel's datapath")
+    return not against
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", nargs="*", choices=[[], "demo", "power"], help="default: both")
+    parser.add_argument("--accel", default=os.environ.get("HEDDLE_VM_ACCEL", "tcg"), choices=["tcg", "kvm"])
+    parser.add_argument("--seconds", type=float, default=float(os.environ.get("HEDDLE_VM_SECONDS", "1800")),
+                        help="the time limit of one machine")  # fmt: skip
+    parser.add_argument("--demo", default="--patience 10", help="options of the demo command")
+    parser.add_argument("--cache", type=Path, default=PROJECT / "build" / "kernel")
+    parser.add_argument("--fresh", action="store_true", help="fetch the kernel anew")
+    args = parser.parse_args()
+    try:
+        stage = Stage(args.cache, Hardware(args.accel), args.fresh)
+        good = True
+        if not args.what or "demo" in args.what:
+            good = demo(stage, args.seconds, args.demo)
+        return 0 if good else 1
+    except Trouble as trouble:
+        print(f"test-kernel: {trouble}", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
