@@ -75,7 +75,9 @@ class Machine:
         self._process = subprocess.Popen(watched, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.cut()
 
     @property

@@ -24,11 +24,12 @@ from tests.kernel import archive
 from tests.kernel.kernel import Kernel, load_order
 from tests.kernel.trouble import Trouble
 
-PACKAGES = tuple(
-    "openvswitch-switch dnsmasq-base nftables iproute2 conntrack tcpdump iputils-ping ethtool busybox kmod procps "
-    "python3 passwd bash dash coreutils util-linux mount sed grep mawk findutils libc-bin tar gzip base-files "
-    "hostname netbase debianutils ca-certificates e2fsprogs uuid-runtime".split()
-)
+PACKAGES = (
+    "openvswitch-switch", "dnsmasq-base", "nftables", "iproute2", "conntrack", "tcpdump", "iputils-ping", "ethtool",
+    "busybox", "kmod", "procps", "python3", "passwd", "bash", "dash", "coreutils", "util-linux", "mount", "sed",
+    "grep", "mawk", "findutils", "libc-bin", "tar", "gzip", "base-files", "hostname", "netbase", "debianutils",
+    "ca-certificates", "e2fsprogs", "uuid-runtime",
+)  # fmt: skip
 FIRST_MODULES = ("virtio_pci", "virtio_blk", "ext4", "overlay")
 SOURCES = ("src", "scripts", "tests/kernel", "pyproject.toml", "Makefile")
 EXTRA = ("/etc/passwd", "/etc/group", "/etc/ld.so.cache", "/etc/alternatives", "/etc/nsswitch.conf")

@@ -80,7 +80,7 @@ def main() -> int:
     parser.add_argument("--accel", default=os.environ.get("HEDDLE_VM_ACCEL", "tcg"), choices=["tcg", "kvm"])
     parser.add_argument("--seconds", type=float, default=float(os.environ.get("HEDDLE_VM_SECONDS", "1800")),
                         help="the time limit of one machine")  # fmt: skip
-    parser.add_argument("--demo", default="--patience 10", help="options of the demo command")
+    parser.add_argument("--demo", default="--patience 5", help="options of the demo command")
     parser.add_argument("--cache", type=Path, default=PROJECT / "build" / "kernel")
     parser.add_argument("--fresh", action="store_true", help="fetch the kernel anew")
     args = parser.parse_args()

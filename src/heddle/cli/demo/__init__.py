@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 
 def register(commands: Subparsers) -> None:
-    commands.add_parser("demo", help="start Heddle, build two tenants' networks and check them with packets")
+    demo = commands.add_parser("demo", help="start Heddle, build two tenants' networks and check them with packets")
+    demo.add_argument("--patience", type=float, default=1.0, metavar="FACTOR",
+                      help="multiplies every time limit, for a machine that is slow (default 1)")  # fmt: skip
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:

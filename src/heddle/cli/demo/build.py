@@ -40,9 +40,13 @@ GUESTS = (
 
 @dataclass(slots=True)
 class Lab:
-    """What was built: connections by name, ports by guest, and the addresses that the checks need."""
+    """What was built: connections by name, ports by guest, and the addresses that the checks need.
+
+    `patience` multiplies every time limit, for a machine that is slow.
+    """
 
     admin: Any
+    patience: float = 1.0
     tenants: dict[str, Any] = field(default_factory=dict)
     ports: dict[str, Any] = field(default_factory=dict)
     routers: dict[str, Any] = field(default_factory=dict)

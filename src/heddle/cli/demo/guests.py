@@ -41,7 +41,8 @@ def _one(lab: Lab, plan: GuestPlan, settings: list[str]) -> str:
 
 def wait_until_active(lab: Lab) -> None:
     """Until the API says ACTIVE of every guest's port.  Raises `DemoFailed`."""
-    deadline = time.monotonic() + ACTIVE_SECONDS
+    limit = ACTIVE_SECONDS * lab.patience
+    deadline = time.monotonic() + limit
     waiting = {plan.name: plan for plan in GUESTS}
     while waiting:
         for name, plan in list(waiting.items()):
@@ -49,7 +50,7 @@ def wait_until_active(lab: Lab) -> None:
             if port.status == "ACTIVE":
                 del waiting[name]
         if waiting and time.monotonic() > deadline:
-            raise DemoFailed(f"the ports of {', '.join(waiting)} are not ACTIVE after {ACTIVE_SECONDS:g} s: the agent "
+            raise DemoFailed(f"the ports of {', '.join(waiting)} are not ACTIVE after {limit:g} s: the agent "
                              "has not wired them; `heddle status` shows whether it is alive")  # fmt: skip
         if waiting:
             time.sleep(0.1)

@@ -63,6 +63,32 @@ class Bench:
     def saw(self, guests: Iterable[str], mark: bytes) -> list[str]:
         return [name for name in guests if self.taps[name].saw(mark)]
 
+    def ping(self, sender: str, address: str, mark: bytes = b"", seconds: float = 1.0, tries: int = 1) -> wire.Answer:
+        return wire.ping(namespace(sender), address, mark, seconds * self.lab.patience, tries)
+
+    def tcp(self, sender: str, address: str, port: int, seconds: float = 1.0, source_port: int = 0) -> wire.Answer:
+        return wire.tcp(namespace(sender), address, port, seconds * self.lab.patience, source_port)
+
+    def settle(self) -> None:
+        """Wait until what was sent is where it goes."""
+        time.sleep(SETTLE * self.lab.patience)
+
+    def captured(self, guest: str, marks: Iterable[bytes], seconds: float) -> bool:
+        """Whether the guest's tap gets all of them in time."""
+        return wire.until(lambda: all(self.taps[guest].saw(mark) for mark in marks), seconds * self.lab.patience)
+
+    def eventually(self, probe: Callable[[], wire.Answer]) -> wire.Answer:
+        """Until it is answered: what was just asked of the API may still be on its way to the switch."""
+        deadline = time.monotonic() + ENFORCED * self.lab.patience
+        while not (answer := probe()).ok and time.monotonic() < deadline:
+            time.sleep(0.05)
+        return answer
+
+    def until_silent(self, probe: Callable[[], wire.Answer]) -> None:
+        deadline = time.monotonic() + ENFORCED * self.lab.patience
+        while probe().ok and time.monotonic() < deadline:
+            time.sleep(0.05)
+
 
 def namespace(who: str) -> str:
     return outside.NAME if who == "outside" else PREFIX + who
@@ -78,18 +104,18 @@ def _result(row: Row, seen: str, ms: float | None = None, known: str = "", expec
 
 def reaches(bench: Bench, row: Row) -> Result:
     """An echo request is answered; the first may meet address resolution, so the second is timed."""
-    source, target = namespace(row.sender), bench.address(row)
-    first = _eventually(lambda: wire.ping(source, target))
+    target = bench.address(row)
+    first = bench.eventually(lambda: bench.ping(row.sender, target))
     mark = wire.nonce()
-    answer = wire.ping(source, target, mark) if first.ok else first
+    answer = bench.ping(row.sender, target, mark) if first.ok else first
     return _arrived(bench, row, answer, mark, "its nonce")
 
 
 def connects(bench: Bench, row: Row) -> Result:
-    source, target = namespace(row.sender), bench.address(row)
-    _eventually(lambda: wire.tcp(source, target, WEB_PORT))
+    target = bench.address(row)
+    bench.eventually(lambda: bench.tcp(row.sender, target, WEB_PORT))
     port = _some_port()
-    answer = wire.tcp(source, target, WEB_PORT, source_port=port)
+    answer = bench.tcp(row.sender, target, WEB_PORT, source_port=port)
     return _arrived(bench, row, answer, _ports(port), "its ports")
 
 
@@ -97,7 +123,7 @@ def _arrived(bench: Bench, row: Row, answer: wire.Answer, mark: bytes, what: str
     """Answered, and captured where it should have gone."""
     if not answer.ok:
         return _result(row, "no", None, answer.said or "no answer")
-    captured = wire.until(lambda: bench.taps[row.to].saw(mark), SETTLE)
+    captured = bench.captured(row.to, [mark], SETTLE)
     known = f"{what} captured there" if captured else f"answered, but {what} not captured there"
     return _result(row, "yes" if captured else "unproved", answer.ms, known)
 
@@ -107,7 +133,7 @@ def leaves_as(bench: Bench, row: Row) -> Result:
     own = bench.lab.floating.floating_ip_address if row.expected == "as floating IP" else (
         bench.lab.router_address(tenant_of(row.sender))
     )  # fmt: skip
-    answer = _eventually(lambda: wire.tcp(namespace(row.sender), bench.address(row), INTERNET_PORT))
+    answer = bench.eventually(lambda: bench.tcp(row.sender, bench.address(row), INTERNET_PORT))
     seen = f"as {answer.said}" if answer.ok else "no"
     known = f"it came from its {row.expected.removeprefix('as ')}"
     return _result(row, seen, answer.ms if answer.ok else None, known, expected=f"as {own}")
@@ -115,10 +141,10 @@ def leaves_as(bench: Bench, row: Row) -> Result:
 
 def stays_away(bench: Bench, row: Row) -> Result:
     """Echo requests with a nonce are not answered and are on no tap of others."""
-    source, target = namespace(row.sender), bench.address(row)
-    _until_silent(lambda: wire.ping(source, target, seconds=0.3))
+    target = bench.address(row)
+    bench.until_silent(lambda: bench.ping(row.sender, target, seconds=0.3))
     mark = wire.nonce()
-    answer = wire.ping(source, target, mark, seconds=0.5, tries=2)
+    answer = bench.ping(row.sender, target, mark, seconds=0.5, tries=2)
     others = bench.foreign(row)
     leaked = bench.saw(others, mark)
     if answer.ok or leaked:
@@ -132,10 +158,10 @@ def stays_away(bench: Bench, row: Row) -> Result:
 
 def is_refused(bench: Bench, row: Row) -> Result:
     """A connection is not made, and its ports are in no frame that a guest got."""
-    source, target = namespace(row.sender), bench.address(row)
-    _until_silent(lambda: wire.tcp(source, target, WEB_PORT, seconds=0.3))
+    target = bench.address(row)
+    bench.until_silent(lambda: bench.tcp(row.sender, target, WEB_PORT, seconds=0.3))
     port = _some_port()
-    answer = wire.tcp(source, target, WEB_PORT, seconds=1.0, source_port=port)
+    answer = bench.tcp(row.sender, target, WEB_PORT, seconds=1.0, source_port=port)
     leaked = bench.saw(OF, _ports(port))
     if answer.ok or leaked:
         return _result(row, "yes", answer.ms, f"captured by {', '.join(leaked) or 'nobody'}")
@@ -150,7 +176,7 @@ def frames_stay_away(bench: Bench, row: Row) -> Result:
         frames, made = _three(bench.station(row.sender), bench.station(other))
         wire.send(namespace(row.sender), "eth0", frames)
         marks += made
-    time.sleep(SETTLE)
+    bench.settle()
     leaked = sum(bool(bench.saw(others, mark)) for mark in marks)
     control = _control(bench, row.sender)
     seen = "yes" if leaked else "no" if control == "3/3" else "unproved"
@@ -163,7 +189,7 @@ def spoofed_is_dropped(bench: Bench, row: Row) -> Result:
     forged = (FORGED_MAC, address) if row.target == "mac" else (mac, FORGED_IP)
     frames, marks = _three(forged, bench.station(row.to))
     wire.send(namespace(row.sender), "eth0", frames)
-    time.sleep(SETTLE)
+    bench.settle()
     arrived = sum(bool(bench.saw(OF, mark)) for mark in marks)
     control = _control(bench, row.sender)
     seen = "yes" if arrived else "no" if control == "3/3" else "unproved"
@@ -247,19 +273,5 @@ def _control(bench: Bench, sender: str) -> str:
     )  # fmt: skip
     frames, marks = _three(bench.station(sender), bench.station(friend))
     wire.send(namespace(sender), "eth0", frames)
-    wire.until(lambda: all(bench.taps[friend].saw(mark) for mark in marks), 1.0)
+    bench.captured(friend, marks, 1.0)
     return f"{sum(bench.taps[friend].saw(mark) for mark in marks)}/3"
-
-
-def _eventually(probe: Callable[[], wire.Answer]) -> wire.Answer:
-    """Until it is answered: what was just asked of the API may still be on its way to the switch."""
-    deadline = time.monotonic() + ENFORCED
-    while not (answer := probe()).ok and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return answer
-
-
-def _until_silent(probe: Callable[[], wire.Answer]) -> None:
-    deadline = time.monotonic() + ENFORCED
-    while probe().ok and time.monotonic() < deadline:
-        time.sleep(0.05)

@@ -20,7 +20,7 @@ from heddle.cli.supervisor import holder
 from heddle.config import Settings
 from heddle.errors import HeddleError
 
-BRIDGE_SECONDS = 20.0
+START_SECONDS, BRIDGE_SECONDS = 60.0, 20.0
 
 
 def show(args: argparse.Namespace, settings: Settings) -> int:
@@ -30,7 +30,7 @@ def show(args: argparse.Namespace, settings: Settings) -> int:
     _start(args, layout, progress)
     access = Access(layout)
     with _explained(layout):
-        lab = _build(access, layout, up.same_settings(args), progress)
+        lab = _build(access, layout, args, progress)
         results = _check(lab, progress)
     files = access.write_files(Path.cwd())
     print(f"\n{render(results)}\n")
@@ -40,7 +40,8 @@ def show(args: argparse.Namespace, settings: Settings) -> int:
 def _start(args: argparse.Namespace, layout: Layout, progress: Progress) -> None:
     with progress.step("Heddle: server and agent") as notes:
         if not (holder(layout.lock) and up.answers(layout.settings)):
-            options = argparse.Namespace(**{**vars(args), "detach": True, "wait": 60.0, "supervised": False})
+            wait = START_SECONDS * args.patience
+            options = argparse.Namespace(**{**vars(args), "detach": True, "wait": wait, "supervised": False})
             if up.start_quietly(options, layout) != 0:
                 raise DemoFailed("Heddle could not be started: the lines above say why, and how to mend it")
         notes.append(f"{layout.settings.public_url}, process {holder(layout.lock)}, logs in {layout.log}")
@@ -59,7 +60,7 @@ def _explained(layout: Layout) -> Iterator[None]:
                          "`make down` and `make demo` start from nothing") from error  # fmt: skip
 
 
-def _build(access: Access, layout: Layout, words: list[str], progress: Progress) -> build.Lab:
+def _build(access: Access, layout: Layout, args: argparse.Namespace, progress: Progress) -> build.Lab:
     settings = layout.settings
     with progress.step("administrator: projects, users, the external network public") as notes:
         admin = access.connect("admin")
@@ -68,7 +69,7 @@ def _build(access: Access, layout: Layout, words: list[str], progress: Progress)
         build.public(admin)
         build.vlan_for_red(admin, projects["red"])
         notes.append(f"VLAN {build.VLAN} for red")
-    lab = build.Lab(admin)
+    lab = build.Lab(admin, args.patience)
     lab.tenants = {tenant: access.connect(tenant) for tenant in TENANTS}
     with progress.step("blue: networks front and back, router, security group"):
         build.networks(lab, "blue", {"front": "10.0.0.0/24", "back": "10.0.1.0/24"})
@@ -81,20 +82,20 @@ def _build(access: Access, layout: Layout, words: list[str], progress: Progress)
         build.close_web(lab)
         notes.append(lab.floating.floating_ip_address)
     with progress.step("the outside, behind br-ex"):
-        _outside(settings)
+        _outside(settings, BRIDGE_SECONDS * args.patience)
     with progress.step("guests with addresses by DHCP") as notes:
-        notes.extend(guests.add(lab, words))
+        notes.extend(guests.add(lab, up.same_settings(args)))
     with progress.step("all ports ACTIVE"):
         guests.wait_until_active(lab)
     return lab
 
 
-def _outside(settings: Settings) -> None:
+def _outside(settings: Settings, seconds: float) -> None:
     """The agent makes the bridge; it may have started a moment ago."""
     bridges = dict(mapping.rpartition(":")[::2] for mapping in settings.agent.bridge_mappings)
     if build.PHYSNET not in bridges:
         raise DemoFailed(f"agent.bridge_mappings has no bridge for {build.PHYSNET!r}: add {build.PHYSNET}:br-ex")
-    deadline = time.monotonic() + BRIDGE_SECONDS
+    deadline = time.monotonic() + seconds
     while True:
         try:
             return outside.ensure(bridges[build.PHYSNET], settings.agent.ovsdb)
