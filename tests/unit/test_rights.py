@@ -15,6 +15,7 @@ from heddle.errors import Forbidden
 from heddle.model.caller import Caller
 from heddle.model.network import Network
 from heddle.model.port import Port
+from heddle.model.predicate import ALWAYS, NEVER, holds
 from heddle.model.resource import Resource, parse_create
 from heddle.model.router import Router
 
@@ -91,6 +92,17 @@ def test_the_administrator_sees_more_attributes() -> None:
     member = {field.api for field in Rights(POLICY, MEMBER, Port).visible_fields()}
     admin = {field.api for field in Rights(POLICY, ADMIN, Port).visible_fields()}
     assert admin - member == {"binding:host_id", "binding:profile", "binding:vif_type", "binding:vif_details"}
+
+
+def test_what_is_not_seen_cannot_be_found_by_a_filter(tmp_path: Path) -> None:
+    member, admin = Rights(POLICY, MEMBER, Port), Rights(POLICY, ADMIN, Port)
+    assert member.condition_for(["binding_host_id", "name"]) == NEVER
+    assert member.condition_for(["name", "fixed_ips", "binding_vnic_type"]) == member.condition() != NEVER
+    assert admin.condition_for(["binding_host_id"]) == ALWAYS
+    file = tmp_path / "policy.yaml"
+    file.write_text('"get_port:binding:host_id": "rule:admin_or_owner"\n')
+    own = Rights(Policy(str(file)), MEMBER, Port).condition_for(["binding_host_id"])
+    assert holds(own, {"project_id": "p"}.get) and not holds(own, {"network.project_id": "p", "project_id": "q"}.get)
 
 
 def test_an_override_may_show_an_attribute_on_some_objects_only(tmp_path: Path) -> None:

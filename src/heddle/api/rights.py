@@ -18,7 +18,7 @@ import msgspec
 
 from heddle.api.policy import Policy, refusal
 from heddle.model.caller import Caller
-from heddle.model.predicate import Always, Condition, Never, holds
+from heddle.model.predicate import NEVER, Always, Condition, Never, all_of, holds
 from heddle.model.resource import Draft, FieldInfo, Resource, Sentinel, fields_of
 
 R = TypeVar("R", bound=Resource)
@@ -48,6 +48,18 @@ class Rights(Generic[R]):
         if self._condition is None:
             self._condition = self.policy.condition(f"get_{self.model.member}", self.caller)
         return self._condition
+
+    def condition_for(self, filters: Iterable[str]) -> Condition:
+        """Which objects a list shows that is narrowed by these fields (their Python names).
+
+        By an attribute that the caller does not see nothing is found, or filters would tell its value.
+        """
+        always = {field.name for field in self.visible_fields()}
+        declared, sometimes = fields_of(self.model), {field.name: found for field, found in self._sometimes}
+        guarded = [
+            name for name in filters if name in declared and name not in always and "read" in declared[name].guard
+        ]
+        return all_of([self.condition(), *(sometimes.get(name, NEVER) for name in guarded)])
 
     def sees(self, value: R, lookup: Lookup = no_parent) -> bool:
         return holds(self.condition(), value_of(value, lookup))
