@@ -44,7 +44,7 @@ class FakeKernel:
         self.touched: list[tuple[str, str]] = []
         self._number = 0
 
-    def spaces(self, prefix: str) -> FakeSpaces:
+    def spaces(self, prefix: str, userspace: bool = True) -> FakeSpaces:
         return FakeSpaces(self, prefix)
 
     def server(self, network_id: str, namespace: str, run: Path, state: Path) -> FakeDnsmasq:

@@ -165,7 +165,7 @@ def test_a_connection_through_a_floating_ip_that_went_is_cut(made: L3Lab, blue: 
     made.host.popen(
         "ip", "netns", "exec", "blue1", "python3", "-c",
         "import socket, time; s = socket.create_server(('', 9000)); c, a = s.accept()\n"
-        "while True: c.sendall(b'x'); time.sleep(0.05)",
+        "while True: c.sendall(b'x'); time.sleep(0.05)", stderr=-3,
     )  # fmt: skip
     time.sleep(0.3)
     reader = made.host.popen(
@@ -279,6 +279,7 @@ def test_dnsmasq_killed_comes_back(made: L3Lab, served: str) -> None:
     made.until(lambda: made.host.run("pgrep", "-f", "conf-file=.*served/conf", check=False).strip() not in ("", pid),
                5, "another dnsmasq")  # fmt: skip
     made.until(lambda: "drift role=dhcp" in made.agent.log, 5, "the drift is logged")
+    assert made.host.run("ps", "-o", "user=", "-C", "dnsmasq").split()[0] == "dnsmasq"
 
 
 def test_a_restarted_agent_keeps_dnsmasq(made: L3Lab, served: str) -> None:

@@ -75,13 +75,14 @@ def add(name: str, port: GuestPort, ovs: Ovs) -> Guest:
     Raises `GuestError`, when DHCP gives no lease too, and `OvsConflict`.
     """
     check_name(name)
-    if ovs.bridge(BRIDGE) is None:
+    bridge = ovs.bridge(BRIDGE)
+    if bridge is None:
         raise GuestError(f"there is no bridge {BRIDGE} on this host: start Heddle first (heddle up)")
     other = ovs.plugged(port.id)
     tap = f"tap{port.id[:11]}"
     if other is not None and other.name != tap:
         raise GuestError(f"port {port.id} is plugged already, as {other.name}; delete that, or take another port")
-    spaces = Spaces(PREFIX)
+    spaces = Spaces(PREFIX, bridge.datapath_type == "netdev")
     try:
         namespace = spaces.ensure(PREFIX + name, {"ipv6/conf/default/accept_dad": "0"}).namespace
         made = _interface(namespace, port, tap)

@@ -85,10 +85,14 @@ def identity(name: str) -> int:
 
 
 class Namespace:
-    """An open namespace.  `root` is the agent's own routing socket, from which the outer ends of veths are made."""
+    """An open namespace.  `root` is the agent's own routing socket, from which the outer ends of veths are made.
 
-    def __init__(self, name: str, root: Netlink) -> None:
+    `userspace`: the other ends are ports of a userspace datapath, so nothing may be left to a card's checksum offload.
+    """
+
+    def __init__(self, name: str, root: Netlink, userspace: bool = True) -> None:
         self.name = name
+        self._userspace = userspace
         self.identity = identity(name)
         self.root = root
         self.routing, self.filter = within(path_of(name), lambda: (Netlink(), Netlink(NETFILTER)))
@@ -154,7 +158,7 @@ class Namespace:
         return Change(made, removed, tuple(added), tuple(withdrawn), other + len(repairs), tuple(failures))
 
     def make(self, interfaces: Collection[Interface]) -> list[NetlinkError]:
-        """Make veths that are missing, with checksum offload off inside and the host's IPv6 off outside."""
+        """Make veths that are missing, with the host's IPv6 off outside."""
         outer = [item.outer or item.name for item in interfaces]
         failures = self.root.run([rt.delete_link(name) for name in outer])
         failures += self.root.run(
@@ -163,7 +167,8 @@ class Namespace:
                 for item, name in zip(interfaces, outer, strict=True)
             ]
         )
-        within(path_of(self.name), lambda: no_transmit_checksum(item.name for item in interfaces))
+        if self._userspace:
+            within(path_of(self.name), lambda: no_transmit_checksum(item.name for item in interfaces))
         for name in outer:
             with contextlib.suppress(OSError):
                 Path(f"/proc/sys/net/ipv6/conf/{name}/disable_ipv6").write_text("1")
@@ -177,10 +182,9 @@ def write_settings(settings: Mapping[str, str]) -> None:
 
 
 def _unshare_to(target: str, settings: Mapping[str, str]) -> None:
+    """The name comes last: a namespace that has one bears the mark, whenever this process is killed."""
     if libc.unshare(_CLONE_NEWNET) != 0:
         _fail("unshare", target)
-    if libc.mount(b"/proc/thread-self/ns/net", target.encode(), b"none", _MS_BIND, None) != 0:
-        _fail("bind mount", target)
     socket = Netlink()
     try:
         failures = socket.run([rt.set_link("lo", up=True, alias=MARK)])
@@ -189,6 +193,8 @@ def _unshare_to(target: str, settings: Mapping[str, str]) -> None:
     if failures:
         raise failures[0]
     write_settings(settings)
+    if libc.mount(b"/proc/thread-self/ns/net", target.encode(), b"none", _MS_BIND, None) != 0:
+        _fail("bind mount", target)
 
 
 def _prepare_folder() -> None:

@@ -54,10 +54,11 @@ class Space:
 
 
 class Spaces:
-    """`prefix`: that of their names."""
+    """`prefix`: that of their names; `userspace`: the datapath is Open vSwitch's own (`Namespace`)."""
 
-    def __init__(self, prefix: str) -> None:
+    def __init__(self, prefix: str, userspace: bool = True) -> None:
         self.prefix = prefix
+        self._userspace = userspace
         self.root = Netlink()
         self._open: dict[str, Space] = {}
         self._announcer = Announcer()
@@ -72,7 +73,7 @@ class Spaces:
         if fresh:
             netns.remove(name)
             netns.create(name, settings)
-        opened = Namespace(name, self.root)
+        opened = Namespace(name, self.root, self._userspace)
         if not opened.is_ours:
             opened.close()
             raise ForeignNamespace(

@@ -42,7 +42,7 @@ class DhcpRole:
 
     def __init__(
         self,
-        spaces: Callable[[str], Spaces] = Spaces,
+        spaces: Callable[[str, bool], Spaces] = Spaces,
         server: Callable[[str, str, Path, Path], Dnsmasq] = Dnsmasq,
     ) -> None:
         self._make_spaces, self._make_server = spaces, server
@@ -52,7 +52,7 @@ class DhcpRole:
     def prepare(self, host: Host) -> None:
         allow_descriptors()
         self._host = host
-        self._spaces = self._make_spaces(PREFIX)
+        self._spaces = self._make_spaces(PREFIX, host.datapath == "netdev")
 
     def reconcile(self, mirror: Mirror, changed: frozenset[Ref] | None) -> list[Status]:
         wanted = mirror.assigned("dhcp")

@@ -43,7 +43,7 @@ class Realised:
 class RouterRole:
     name = "router"
 
-    def __init__(self, spaces: Callable[[str], Spaces] = Spaces) -> None:
+    def __init__(self, spaces: Callable[[str, bool], Spaces] = Spaces) -> None:
         self._make_spaces = spaces
         self._routers: dict[str, Realised] = {}
         self._owner: dict[Ref, str] = {}
@@ -51,7 +51,7 @@ class RouterRole:
     def prepare(self, host: Host) -> None:
         allow_descriptors()
         self._host = host
-        self._spaces = self._make_spaces(PREFIX)
+        self._spaces = self._make_spaces(PREFIX, host.datapath == "netdev")
 
     def reconcile(self, mirror: Mirror, changed: frozenset[Ref] | None) -> list[Status]:
         wanted = mirror.assigned("router")
