@@ -82,7 +82,7 @@ def table(measured: Mapping[str, Measured], command: str) -> str:
     lines = [("measure", "reference", "wanted", "measured", "ratio", "")]
     details = []
     for row in ROWS:
-        found = measured.get(row.name, Measured(None, "not asked for"))
+        found = measured.get(row.name, Measured(None))
         sign = ">=" if row.higher else "<="
         shown, times, verdict = "not measured", "", ""
         if found.value is not None:

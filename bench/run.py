@@ -126,11 +126,24 @@ def _other(run: Run) -> None:
 
 def _own(run: Run) -> bool:
     """All rows of a Heddle that is started for it."""
-    from bench import cloud
+    from bench import cloud, dataplane, restart, routers
+    from bench.guests import Net
 
+    if not run.args.only - {"scaling"}:
+        return True
     run.say("starting Heddle in scratch namespaces")
+    rounds = 5 if run.args.quick else 20
     with cloud.running(run.args.state_dir) as made:
         run.take(API_ROWS, lambda: run.api(cloud.URL, made.token, made.space.dial))
+        run.take(("ping",), lambda: dataplane.ping_rounds(made, rounds))
+        run.take(("routers",), lambda: routers.routers(made))
+        run.take(("rule",), lambda: dataplane.rule(made, 3))
+        if run.wants("ports", *GROUPS["restart"], *GROUPS["footprint"]):
+            net = Net(made, "ports", 103)
+            run.args.only.add("ports")
+            run.take(("ports",), lambda: dataplane.ports_active(made, net))
+            run.take(GROUPS["restart"], lambda: restart.restart(made, net))
+            run.take(GROUPS["footprint"], lambda: dataplane.footprint(made))
     return True
 
 

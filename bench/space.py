@@ -8,8 +8,9 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
-import socket
 from collections.abc import Iterator
+from socket import AF_INET, SOCK_STREAM
+from socket import socket as Socket
 
 _CLONE_NEWNET = 0x40000000
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -41,13 +42,13 @@ class Space:
             os.close(own)
             os.close(other)
 
-    def socket(self, family: int, kind: int, protocol: int = 0) -> socket.socket:
+    def socket(self, family: int, kind: int, protocol: int = 0) -> Socket:
         with self.inside():
-            return socket.socket(family, kind, protocol)
+            return Socket(family, kind, protocol)
 
-    def dial(self, host: str, port: int, timeout: float) -> socket.socket:
+    def dial(self, host: str, port: int, timeout: float) -> Socket:
         """A TCP connection that leaves from the namespace."""
-        made = self.socket(socket.AF_INET, socket.SOCK_STREAM)
+        made = self.socket(AF_INET, SOCK_STREAM)
         made.settimeout(timeout)
         made.connect((host, port))
         return made

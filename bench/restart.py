@@ -1,0 +1,141 @@
+"""The agent's restart: with 200 ports, of which 20 are new, 20 gone and 5 have damaged flows when it comes back.
+
+The agent is killed and its supervisor held; meanwhile the API makes and deletes ports, guests are plugged and
+unplugged, and flows are deleted or given other actions.  The clock starts when the supervisor goes on, so that
+the start of the process counts.  `ovs-ofctl dump-flows` is taken again and again; afterwards the last dump is
+proved right, and the first from which on all are equal to it tells when the host was in sync.  Right means: the
+damaged flows are as they were, no flow names a port that is gone, and every port there is answers pings.
+Throughout, 20 flows of other ports are pinged every 10 ms.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass, field
+
+from tests.real.testhost import TestHost, wait_until
+
+from bench.cloud import Cloud
+from bench.dataplane import check_pings
+from bench.guests import Guest, Net
+from bench.pings import Stream
+from bench.rows import Measured
+
+ADDED, DELETED, DAMAGED, FLOWS = 20, 20, 5, 20
+SETTLE_SECONDS = 8.0
+
+
+def dump(host: TestHost) -> list[str]:
+    """The flows of br-int and br-tun as vswitchd has them, without counters."""
+    found = []
+    for bridge in ("br-int", "br-tun"):
+        text = host.run("ovs-ofctl", "-O", "OpenFlow14", "--no-stats", "--no-names", "dump-flows", bridge)
+        found += [f"{bridge} {line.strip()}" for line in text.splitlines() if "actions" in line]
+    return sorted(found)
+
+
+@dataclass
+class Dumps:
+    """Dumps one after the other, until `stop`: (when it was begun, the flows)."""
+
+    host: TestHost
+    taken: list[tuple[float, list[str]]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            self.taken.append((time.monotonic(), dump(self.host)))
+            self._stop.wait(0.1)
+
+    def stop(self) -> None:
+        self._stop.set()
+        self._thread.join()
+
+
+def in_sync_at(taken: list[tuple[float, list[str]]]) -> float:
+    """When the first dump was begun from which on all are the same as the last."""
+    last = taken[-1][1]
+    when = taken[-1][0]
+    for begun, flows in reversed(taken):
+        if flows != last:
+            break
+        when = begun
+    return when
+
+
+def match_of(line: str) -> str:
+    """The bridge and match part of a dumped flow, as `ovs-ofctl --strict` takes it back."""
+    words = line.split(" ", 1)[1].split(" actions=")[0]
+    kept = [part.strip() for part in words.split(",")]
+    return ",".join(part for part in kept if part and not part.startswith("cookie="))
+
+
+def damage(host: TestHost, flows: list[str], victims: list[Guest]) -> list[str]:
+    """Delete a flow of some guests and give those of others another action; returns the flows as they were."""
+    broken = []
+    for number, guest in enumerate(victims):
+        line = next(each for each in flows if each.startswith("br-int") and f"dl_src={guest.mac}" in each)
+        verb, rest = ("mod-flows", ",actions=drop") if number % 2 else ("del-flows", "")
+        host.run("ovs-ofctl", "-O", "OpenFlow14", "--strict", verb, "br-int", match_of(line) + rest)
+        broken.append(line)
+    left = set(dump(host)) & set(broken)
+    if left:
+        raise RuntimeError(f"flows could not be damaged: {sorted(left)}")
+    return broken
+
+
+def restart(cloud: Cloud, net: Net) -> dict[str, Measured]:
+    """`net` has 200 guests that are up."""
+    guests = list(net.guests.values())
+    pinged, gone, victims = guests[:40], guests[40 : 40 + DELETED], guests[60 : 60 + DAMAGED]
+    added = net.make(ADDED)
+    before = dump(cloud.host)
+    stream = Stream(net, list(zip(pinged[:FLOWS], pinged[FLOWS:], strict=True)))
+    stream.start()
+    time.sleep(1)
+    cloud.kill_agent()
+    net.unplug(gone)
+    net.delete_ports(gone)
+    net.post(added)
+    net.plug(added)
+    broken = damage(cloud.host, before, victims)
+    time.sleep(1)
+    dumps = Dumps(cloud.host)
+    started = time.monotonic()
+    cloud.release()
+    try:
+        ids = {each.port_id for each in added}
+        wait_until(lambda: all(net.statuses().get(id) == "ACTIVE" for id in ids), 60, "the new ports are ACTIVE", 0.1)
+        active = time.monotonic() - started
+        time.sleep(SETTLE_SECONDS)
+    finally:
+        dumps.stop()
+        lost = stream.finish()
+    net.discard(gone)
+    _check(net, dumps.taken[-1][1], broken, gone)
+    took = in_sync_at(dumps.taken) - started
+    detail = f"{len(before)} flows; new ports ACTIVE after {active:.2f} s; dumps every {_period(dumps):.2f} s"
+    return {"restart": Measured(took, detail), "restart-pings": Measured(lost.percent, str(lost))}
+
+
+def _period(dumps: Dumps) -> float:
+    times = [when for when, _ in dumps.taken]
+    return (times[-1] - times[0]) / max(1, len(times) - 1)
+
+
+def _check(net: Net, flows: list[str], broken: list[str], gone: list[Guest]) -> None:
+    """The last dump is right, and packets agree.  Raises `RuntimeError`."""
+    missing = set(broken) - set(flows)
+    if missing:
+        raise RuntimeError(f"{len(missing)} damaged flows were not put back, such as {min(missing)}")
+    stale = [line for line in flows for guest in gone if guest.mac in line]
+    if stale:
+        raise RuntimeError(f"{len(stale)} flows name ports that are gone, such as {stale[0]}")
+    there = list(net.guests.values())
+    if silent := check_pings(net, there[0], there[1:]):
+        raise RuntimeError(f"{silent} of {len(there) - 1} ports do not answer after the restart")
