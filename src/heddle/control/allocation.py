@@ -31,6 +31,7 @@ class Allocator:
     def __init__(self, ctx: Context, network: Network, subnets: Sequence[Subnet]) -> None:
         self.ctx, self.network, self.subnets = ctx, network, subnets
         self._stock: dict[str, list[int]] = {}
+        self._given: set[tuple[str, int]] = set()
 
     def reserve(self, owners: Sequence[str]) -> None:
         """Take ahead what ports of these owners that ask for nothing will need."""
@@ -46,6 +47,7 @@ class Allocator:
     def allocate(self, port: Port, wanted: Sequence[FixedIp] | None) -> list[FixedIp]:
         """Take addresses for a port; `wanted` None: it asks for nothing.  Raises `BadRequest`, `Conflict`."""
         if wanted is None:
+            self._check_some_suits(port.device_owner)
             found = [self._any(ipam.candidates(self.subnets, port.device_owner, version)) for version in (4, 6)]
             fixed_ips = [fixed_ip for fixed_ip in found if fixed_ip is not None]
         else:
@@ -55,6 +57,14 @@ class Allocator:
         if port.device_owner not in NO_AUTO and wanted != []:
             fixed_ips += self._auto(port, {fixed_ip.subnet_id for fixed_ip in fixed_ips})
         return fixed_ips
+
+    def _check_some_suits(self, owner: str) -> None:
+        if self.subnets and not any(ipam.suits(subnet, owner) for subnet in self.subnets):
+            raise Conflict(
+                "IpAddressGenerationFailureNoMatchingSubnet",
+                f"No valid service subnet for the given device owner, network {self.network.id}, service type "
+                f"'{owner}'.",
+            )
 
     def _any(self, subnets: Sequence[Subnet]) -> FixedIp | None:
         """An address of the first subnet that has one; None without subnets."""
@@ -70,7 +80,10 @@ class Allocator:
 
     def _take(self, subnet_id: str) -> int | None:
         stock = self._stock.get(subnet_id) or addresses.take_lowest(self.ctx.tx, subnet_id, 1)
-        return stock.pop(0) if stock else None
+        if not stock:
+            return None
+        self._given.add((subnet_id, stock[0]))
+        return stock.pop(0)
 
     def take_wanted(self, port: Port, wanted: FixedIp) -> FixedIp:
         subnet = self._subnet_of(wanted)
@@ -119,19 +132,21 @@ class Allocator:
         stock = self._stock.get(subnet.id, [])
         if number in stock:
             stock.remove(number)
-        elif not addresses.take_given(self.ctx.tx, subnet.id, number) and addresses.is_taken(
-            self.ctx.tx, subnet.id, ip_address
+        elif (subnet.id, number) in self._given or (
+            not addresses.take_given(self.ctx.tx, subnet.id, number)
+            and addresses.is_taken(self.ctx.tx, subnet.id, ip_address)
         ):
             raise Conflict(
                 "IpAddressAlreadyAllocated", f"IP address {ip_address} already allocated in subnet {subnet.id}"
             )
+        self._given.add((subnet.id, number))
         return FixedIp(subnet.id, ip_address)
 
     def _auto(self, port: Port, have: set[str]) -> list[FixedIp]:
         return [
             self._claim(subnet, ipam.eui64_address(subnet.cidr, port.mac_address))
             for subnet in self.subnets
-            if ipam.is_auto_address(subnet) and subnet.id not in have
+            if ipam.is_auto_address(subnet) and subnet.id not in have and ipam.suits(subnet, port.device_owner)
         ]
 
 

@@ -88,9 +88,9 @@ def check_pools(network: IpNetwork, pools: Sequence[AllocationPool], gateway_ip:
     runs: list[Run] = []
     for pool in pools:
         start, end = ipaddress.ip_address(pool.start), ipaddress.ip_address(pool.end)
-        if start.version != network.version:
+        if {start.version, end.version} != {network.version} or int(start) > int(end):
             raise BadRequest(
-                "InvalidAllocationPool", f"The allocation pool {pool.start}-{pool.end} is not valid: wrong IP version."
+                "InvalidAllocationPool", f"The allocation pool {pool.start}-{pool.end} is not valid for {network}."
             )
         if not low <= int(start) <= int(end) <= high:
             raise BadRequest(
@@ -122,6 +122,11 @@ def serves(subnet: Subnet, device_owner: str, any_typed: bool) -> bool:
     if not subnet.service_types:
         return not any_typed
     return device_owner in subnet.service_types
+
+
+def suits(subnet: Subnet, device_owner: str) -> bool:
+    """Whether a subnet's service types, if it has any, name this owner."""
+    return not subnet.service_types or device_owner in subnet.service_types
 
 
 def candidates(subnets: Sequence[Subnet], device_owner: str, version: int) -> list[Subnet]:

@@ -17,7 +17,7 @@ from heddle.model.network import Network
 from heddle.model.port import DHCP, FLOATING_IP, ROUTER_GATEWAY, ROUTER_INTERFACE, Port
 from heddle.model.resource import Draft
 from heddle.model.subnet import Subnet
-from heddle.model.values import AddressPair, FixedIp
+from heddle.model.values import AddressPair, DhcpOption, FixedIp
 from heddle.store.engine import Tx
 from heddle.store.query import networks as network_query
 from heddle.store.query import ports as q
@@ -57,7 +57,7 @@ def _on_network(ctx: Context, network: Network, subnets: Sequence[Subnet], draft
         port = msgspec.structs.replace(
             draft.value, id=new_id(), mac_address=mac, revision_number=1, created_at=ctx.now, updated_at=ctx.now
         )
-        port.extra_dhcp_opts = port.extra_dhcp_opts or []
+        port.extra_dhcp_opts = _merged_options([], port.extra_dhcp_opts or [])
         _set_security(ctx, network, port, draft.given)
         wanted = None if _asks_nothing(draft) else draft.value.fixed_ips
         port.fixed_ips = allocator.allocate(port, wanted)
@@ -115,10 +115,18 @@ def _check_security(port: Port) -> None:
         )
 
 
+def _merged_options(have: Sequence[DhcpOption], given: Sequence[DhcpOption]) -> list[DhcpOption]:
+    """The options with those given added or changed; one without a value goes away."""
+    merged = {(option.opt_name, option.ip_version): option for option in [*have, *given]}
+    return [option for option in merged.values() if option.opt_value is not None]
+
+
 def _complete_pairs(ctx: Context, port: Port) -> list[AddressPair]:
     limit = ctx.settings.network.max_allowed_address_pairs
     if len(port.allowed_address_pairs) > limit:
-        raise BadRequest("AddressPairsExhausted", f"The number of allowed address pair exceeds the maximum {limit}.")
+        raise BadRequest(
+            "AllowedAddressPairExhausted", f"The number of allowed address pair exceeds the maximum {limit}."
+        )
     return [
         pair if pair.mac_address else msgspec.structs.replace(pair, mac_address=port.mac_address)
         for pair in port.allowed_address_pairs
@@ -138,6 +146,8 @@ def update_port(ctx: Context, old: Port, draft: Draft[Port]) -> Port:
     elif not old.port_security_enabled and new.port_security_enabled and not new.security_groups:
         new.security_groups = [security_groups.ensure_default(ctx, new.project_id)]
     _check_security(new)
+    if "extra_dhcp_opts" in given:
+        new.extra_dhcp_opts = _merged_options(old.extra_dhcp_opts, new.extra_dhcp_opts)
     if "allowed_address_pairs" in given:
         new.allowed_address_pairs = _complete_pairs(ctx, new)
     if "fixed_ips" in given and new.fixed_ips != old.fixed_ips:

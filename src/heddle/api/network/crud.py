@@ -17,8 +17,8 @@ from heddle.api.render import render, render_one
 from heddle.api.rights import Lookup, Rights
 from heddle.api.services import Services
 from heddle.control.context import Context
-from heddle.control.lookup import not_found
-from heddle.errors import BadRequest, PreconditionFailed
+from heddle.control.lookup import need, not_found
+from heddle.errors import BadRequest, Forbidden, PreconditionFailed
 from heddle.model.resource import Draft, R, Resource, api_fields, parse_create, parse_update
 from heddle.store.engine import Tx
 from heddle.store.query.records import Page, Records
@@ -96,7 +96,7 @@ class Collection(Generic[R]):
                     f"'{listing.marker[:64]}'.",
                 )
         page = Page(tuple(listing.sorts), listing.limit, marker, listing.backward)
-        return self.records.search(tx, rights.condition(), listing.filters, page)
+        return self.records.search(tx, rights.condition_for(listing.filters), listing.filters, page)
 
     def _show(self, services: Services, request: Request) -> Response:
         rights = Rights(services.policy, request.caller, self.model)
@@ -116,7 +116,7 @@ class Collection(Generic[R]):
             drafts = [parse_create(self.model, body, project_id) for body in bodies]
             ctx = self.context(services, request, tx)
             for draft in drafts:
-                rights.check_create(draft, self.lookup(tx, draft.value))
+                self._check_create(ctx, rights, draft)
             items = create(ctx, drafts)
             if not several:
                 return self.answer(services, tx, rights, items[0])
@@ -124,6 +124,24 @@ class Collection(Generic[R]):
             return {self.model.collection: render(rights, items, (), lambda name: None)}
 
         return json_response(services.store.write(work, request.request_id), 201)
+
+    def _check_create(self, ctx: Context, rights: Rights[R], draft: Draft[R]) -> None:
+        """Raises `Forbidden`; `NotFound` where that is because of a parent that the caller does not see.
+
+        Raises `BadRequest` for another project's object, which only the administrator may make.
+        """
+        if "project_id" in draft.given and not ctx.caller.is_admin and draft.value.project_id != ctx.caller.project_id:
+            raise BadRequest(
+                "HTTPBadRequest",
+                f"Specifying 'project_id' or 'tenant_id' other than the authenticated project in request requires "
+                f"admin privileges: '{draft.value.project_id}'",
+            )
+        try:
+            rights.check_create(draft, self.lookup(ctx.tx, draft.value))
+        except Forbidden:
+            for column, records in self.parents.values():
+                need(ctx, records, getattr(draft.value, column))
+            raise
 
     def _bodies(self, request: Request) -> tuple[list[dict[str, Any]], bool]:
         """The attributes of each object to create, and whether the request is for several."""

@@ -1,0 +1,106 @@
+"""One application for all tests of the API; each test has projects of its own."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from tests.api.talk import Talk
+from tests.fakes.client import PASSWORD, Client, People
+
+from heddle.api.app import App
+from heddle.api.server import make_app
+from heddle.config import Settings, load
+from heddle.control import reports
+from heddle.control.identity.bootstrap import bootstrap
+from heddle.store import migrate
+from heddle.store.engine import Store
+from heddle.view.types import ReportRequest, RoleState, Status
+
+_numbers = itertools.count(1)
+
+
+@dataclass
+class Cloud:
+    """The application, its database and its people."""
+
+    app: App
+    store: Store
+    settings: Settings
+    people: People
+    admin: Talk
+
+    def tenant(self, role: str = "member") -> Talk:
+        """Somebody with a role in a project of his own."""
+        name = f"tenant{next(_numbers)}"
+        project = self.people.project(name)
+        self.people.user(name, **{role: project})
+        return Talk(Client(self.app).log_in(name, project=name))
+
+    def report(self, host: str, *statuses: Status, started: float = 1_700_000_000.0, physnets: str = "public") -> None:
+        """A host with all roles reports."""
+        roles = [RoleState(role=role, configuration={"x": 1}) for role in ("switch", "router", "dhcp")]
+        mappings = dict.fromkeys(physnets.split(), "br-ex") if physnets else {}
+        request = ReportRequest(
+            host=host, started_at=started, roles=roles, tunnel_ip="192.0.2.7", bridge_mappings=mappings,
+            datapath="netdev", statuses=list(statuses),
+        )  # fmt: skip
+        reports.report(self.store, self.settings, request)
+
+
+def build(folder: Path) -> Cloud:
+    overrides = [f"paths.{name}={folder / name}" for name in ("state", "run", "log")]
+    (folder / "state").mkdir(mode=0o700)
+    settings = load(overrides=[*overrides, "network.vlan_ranges=public,physnet1:100:109"], environ={})
+    store = Store(settings.database_url)
+    migrate.upgrade(store)
+    bootstrap(store, PASSWORD, settings)
+    app = make_app(settings, store)
+    people = People(app)
+    return Cloud(app, store, settings, people, Talk(people.admin))
+
+
+@pytest.fixture(scope="session")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
+    made = build(tmp_path_factory.mktemp("cloud"))
+    yield made
+    made.store.close()
+
+
+@pytest.fixture
+def own_cloud(tmp_path: Path) -> Iterator[Cloud]:
+    """A cloud that no other test uses."""
+    made = build(tmp_path)
+    yield made
+    made.store.close()
+
+
+@pytest.fixture
+def admin(cloud: Cloud) -> Talk:
+    return cloud.admin
+
+
+@pytest.fixture
+def blue(cloud: Cloud) -> Talk:
+    return cloud.tenant()
+
+
+@pytest.fixture
+def red(cloud: Cloud) -> Talk:
+    return cloud.tenant()
+
+
+@pytest.fixture
+def outside(admin: Talk) -> Callable[..., dict[str, str]]:
+    """Makes external networks with a subnet, each on a segment of its own."""
+
+    def make(cidr: str = "203.0.113.0/24", **more: object) -> dict[str, str]:
+        network = admin.create("network", {"router:external": True, "name": f"public{time.time_ns()}"})
+        subnet = admin.subnet(network, cidr, enable_dhcp=False, **more)
+        return {"id": network["id"], "subnet_id": subnet["id"]}
+
+    return make
