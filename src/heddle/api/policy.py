@@ -22,11 +22,14 @@ from heddle.api.policy_fields import Unreadable
 from heddle.api.policy_rules import defaults
 from heddle.errors import ConfigError, Forbidden
 from heddle.model.caller import Caller
-from heddle.model.predicate import Condition, holds
+from heddle.model.predicate import ALWAYS, Always, Condition, Never, holds
+from heddle.model.resource import FieldInfo, Resource, fields_of
 
 log = logging.getLogger(__name__)
 
 REMEMBERED = 8192
+
+Fields = tuple[tuple[FieldInfo, ...], tuple[tuple[FieldInfo, Condition], ...]]
 
 
 class Policy:
@@ -44,6 +47,7 @@ class Policy:
         self.texts = {name: overrides.get(name, rule.check_str) for name, rule in rules.items()}
         self._rules = self._compile(trees, policy_file, overrides)
         self._conditions: dict[tuple[str, Caller], Condition] = {}
+        self._fields: dict[tuple[Caller, type[Resource]], Fields] = {}
 
     def _compile(self, trees: dict[str, checks.BaseCheck], file: str, overrides: dict[str, str]) -> dict[str, Compiled]:
         compiler = Compiler(trees)
@@ -73,6 +77,29 @@ class Policy:
                 self._conditions.clear()
             self._conditions[key] = found
         return found
+
+    def fields(self, model: type[Resource], caller: Caller) -> Fields:
+        """The attributes of a resource that the caller sees always, and those on some objects only, with which."""
+        key = (caller, model)
+        found = self._fields.get(key)
+        if found is None:
+            if len(self._fields) >= REMEMBERED:
+                self._fields.clear()
+            found = self._fields[key] = self._sort_out(model, caller)
+        return found
+
+    def _sort_out(self, model: type[Resource], caller: Caller) -> Fields:
+        always, sometimes = [], []
+        for field in fields_of(model).values():
+            if not field.visible:
+                continue
+            guarded = "read" in field.guard
+            condition = self.condition(f"get_{model.member}:{field.api}", caller) if guarded else ALWAYS
+            if isinstance(condition, Always):
+                always.append(field)
+            elif not isinstance(condition, Never):
+                sometimes.append((field, condition))
+        return tuple(always), tuple(sometimes)
 
     def allows(self, rule: str, caller: Caller, value_of: Callable[[str], object]) -> bool:
         """Whether the rule lets the caller do it to the object whose fields `value_of` gives."""

@@ -18,7 +18,7 @@ import msgspec
 
 from heddle.api.policy import Policy, refusal
 from heddle.model.caller import Caller
-from heddle.model.predicate import NEVER, Always, Condition, Never, all_of, holds
+from heddle.model.predicate import NEVER, Condition, all_of, holds
 from heddle.model.resource import Draft, FieldInfo, Resource, Sentinel, fields_of
 
 R = TypeVar("R", bound=Resource)
@@ -33,29 +33,25 @@ def no_parent(name: str) -> Resource | None:
 class Rights(Generic[R]):
     """The rights of one caller on the resources of one model."""
 
-    __slots__ = ("_condition", "_sometimes", "_visible", "caller", "model", "policy")
+    __slots__ = ("caller", "model", "policy")
 
     def __init__(self, policy: Policy, caller: Caller, model: type[R]) -> None:
         self.policy, self.caller, self.model = policy, caller, model
-        self._condition: Condition | None = None
-        self._visible: tuple[FieldInfo, ...] | None = None
-        self._sometimes: tuple[tuple[FieldInfo, Condition], ...] = ()
 
     # Seeing
 
     def condition(self) -> Condition:
         """Which objects the caller may see."""
-        if self._condition is None:
-            self._condition = self.policy.condition(f"get_{self.model.member}", self.caller)
-        return self._condition
+        return self.policy.condition(f"get_{self.model.member}", self.caller)
 
     def condition_for(self, filters: Iterable[str]) -> Condition:
         """Which objects a list shows that is narrowed by these fields (their Python names).
 
         By an attribute that the caller does not see nothing is found, or filters would tell its value.
         """
-        always = {field.name for field in self.visible_fields()}
-        declared, sometimes = fields_of(self.model), {field.name: found for field, found in self._sometimes}
+        seen, on_some = self.policy.fields(self.model, self.caller)
+        always, sometimes = {field.name for field in seen}, {field.name: found for field, found in on_some}
+        declared = fields_of(self.model)
         guarded = [
             name for name in filters if name in declared and name not in always and "read" in declared[name].guard
         ]
@@ -66,35 +62,19 @@ class Rights(Generic[R]):
 
     def visible_fields(self) -> tuple[FieldInfo, ...]:
         """The attributes that the caller sees of every object that he sees."""
-        if self._visible is None:
-            self._sort_out_fields()
-        return self._visible or ()
+        return self.policy.fields(self.model, self.caller)[0]
 
     def fields_for(self, value: R, lookup: Lookup = no_parent) -> tuple[FieldInfo, ...]:
         """The attributes that the caller sees of this object; more than `visible_fields` only by an override."""
-        always = self.visible_fields()
-        if not self._sometimes:
+        always, sometimes = self.policy.fields(self.model, self.caller)
+        if not sometimes:
             return always
         of = value_of(value, lookup)
-        return (*always, *(field for field, condition in self._sometimes if holds(condition, of)))
+        return (*always, *(field for field, condition in sometimes if holds(condition, of)))
 
     def sometimes(self) -> bool:
         """Whether an override makes an attribute visible on some objects only."""
-        self.visible_fields()
-        return bool(self._sometimes)
-
-    def _sort_out_fields(self) -> None:
-        always, sometimes = [], []
-        for field in fields_of(self.model).values():
-            if not field.visible:
-                continue
-            rule = f"get_{self.model.member}:{field.api}"
-            condition = self.policy.condition(rule, self.caller) if "read" in field.guard else None
-            if condition is None or isinstance(condition, Always):
-                always.append(field)
-            elif not isinstance(condition, Never):
-                sometimes.append((field, condition))
-        self._visible, self._sometimes = tuple(always), tuple(sometimes)
+        return bool(self.policy.fields(self.model, self.caller)[1])
 
     # Doing
 
