@@ -8,7 +8,6 @@ import shutil
 import signal
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -126,6 +125,7 @@ def running(parent: Path, settings: tuple[str, ...] = ()) -> Iterator[Cloud]:
             yield cloud
         cloud.stop()
     finally:
+        if os.environ.get("BENCH_KEEP_LOGS"):
+            shutil.copytree(folder / "log", os.environ["BENCH_KEEP_LOGS"], dirs_exist_ok=True)
         host.stop()
-        time.sleep(0)
         shutil.rmtree(folder, ignore_errors=True)

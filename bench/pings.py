@@ -113,19 +113,17 @@ def silent_after(pinger: Pinger, addresses: Sequence[str], interval: float, seco
 
 @dataclass
 class Lost:
-    """Pings of established flows (one identifier all the time) and of new ones (another each time)."""
+    """Pings sent and lost in a span of time, of established flows (one identifier all the time) and of new ones."""
 
     sent: dict[str, int] = field(default_factory=lambda: {"established": 0, "new": 0})
     lost: dict[str, int] = field(default_factory=lambda: {"established": 0, "new": 0})
-    longest_gap: float = 0.0
 
     @property
     def percent(self) -> float:
         return 100 * sum(self.lost.values()) / max(1, sum(self.sent.values()))
 
     def __str__(self) -> str:
-        parts = [f"{kind} flows {self.lost[kind]} of {self.sent[kind]}" for kind in self.sent]
-        return f"lost of {', of '.join(parts)}; longest gap {1000 * self.longest_gap:.0f} ms"
+        return ", ".join(f"{self.lost[kind]} of {self.sent[kind]} of {kind} flows" for kind in self.sent)
 
 
 class Stream(threading.Thread):
@@ -138,7 +136,7 @@ class Stream(threading.Thread):
         super().__init__(daemon=True)
         self._flows = [(Pinger(net, source), target.address, index) for index, (source, target) in enumerate(pairs)]
         self._interval = interval
-        self._stop = threading.Event()
+        self._ending = threading.Event()
         self._sent: dict[tuple[int, int, int], float] = {}
         self._answered: dict[int, list[float]] = {index: [] for _, _, index in self._flows}
         self._received: set[tuple[int, int, int]] = set()
@@ -148,9 +146,9 @@ class Stream(threading.Thread):
         sockets = {pinger.socket: (pinger, index) for pinger, _, index in self._flows}
         due = time.monotonic()
         last_sent = due
-        while not self._stop.is_set() or time.monotonic() < last_sent + LOST_SECONDS:
+        while not self._ending.is_set() or time.monotonic() < last_sent + LOST_SECONDS:
             now = time.monotonic()
-            if now >= due and not self._stop.is_set():
+            if now >= due and not self._ending.is_set():
                 number += 1
                 due = max(due + self._interval, now - 0.05)
                 for pinger, address, index in self._flows:
@@ -158,24 +156,35 @@ class Stream(threading.Thread):
                     self._sent[(index, ident, number & 0xFFFF)] = now
                     pinger.send(address, ident, number)
                 last_sent = now
-            wait = max(0.0, due - time.monotonic()) if not self._stop.is_set() else 0.05
+            wait = max(0.0, due - time.monotonic()) if not self._ending.is_set() else 0.05
             for readable in select.select(list(sockets), [], [], wait)[0]:
                 pinger, index = sockets[readable]
                 for when, _, ident, replied in pinger.replies():
                     self._received.add((index, ident, replied))
                     self._answered[index].append(when)
 
-    def finish(self) -> Lost:
+    def finish(self) -> None:
         """End it, and wait for the last answers."""
-        self._stop.set()
+        self._ending.set()
         self.join()
         for pinger, _, _ in self._flows:
             pinger.close()
+
+    def lost(self, start: float, end: float) -> Lost:
+        """Of the pings that were sent in a time; after `finish`."""
         found = Lost()
-        for key in self._sent:
-            kind = "new" if key[0] % 2 else "established"
-            found.sent[kind] += 1
-            found.lost[kind] += key not in self._received
-        gaps = [later - sooner for times in self._answered.values() for sooner, later in itertools.pairwise(times)]
-        found.longest_gap = max(gaps, default=0.0)
+        for key, when in self._sent.items():
+            if start <= when < end:
+                kind = "new" if key[0] % 2 else "established"
+                found.sent[kind] += 1
+                found.lost[kind] += key not in self._received
         return found
+
+    def longest_gap(self, start: float, end: float) -> float:
+        """The longest time in which a flow had no answer."""
+        gaps = [
+            later - sooner
+            for times in self._answered.values()
+            for sooner, later in itertools.pairwise(each for each in times if start <= each < end)
+        ]
+        return max(gaps, default=0.0)

@@ -97,14 +97,18 @@ def restart(cloud: Cloud, net: Net) -> dict[str, Measured]:
     before = dump(cloud.host)
     stream = Stream(net, list(zip(pinged[:FLOWS], pinged[FLOWS:], strict=True)))
     stream.start()
+    quiet = time.monotonic()
     time.sleep(1)
     cloud.kill_agent()
+    away = time.monotonic()
+    time.sleep(1)
+    changing = time.monotonic()
     net.unplug(gone)
     net.delete_ports(gone)
     net.post(added)
     net.plug(added)
     broken = damage(cloud.host, before, victims)
-    time.sleep(1)
+    time.sleep(2)
     dumps = Dumps(cloud.host)
     started = time.monotonic()
     cloud.release()
@@ -115,12 +119,17 @@ def restart(cloud: Cloud, net: Net) -> dict[str, Measured]:
         time.sleep(SETTLE_SECONDS)
     finally:
         dumps.stop()
-        lost = stream.finish()
+        stream.finish()
     net.discard(gone)
     _check(net, dumps.taken[-1][1], broken, gone)
     took = in_sync_at(dumps.taken) - started
     detail = f"{len(before)} flows; new ports ACTIVE after {active:.2f} s; dumps every {_period(dumps):.2f} s"
-    return {"restart": Measured(took, detail), "restart-pings": Measured(lost.percent, str(lost))}
+    lost = stream.lost(started, time.monotonic())
+    others = {"before": (quiet, away), "agent away": (away, changing), "guests come and go": (changing, started)}
+    parts = [f"{name} {stream.lost(*span).percent:.2f} %" for name, span in others.items()]
+    gap = 1000 * stream.longest_gap(started, time.monotonic())
+    detail_lost = f"{lost}, longest gap {gap:.0f} ms; lost at other times: {', '.join(parts)}"
+    return {"restart": Measured(took, detail), "restart-pings": Measured(lost.percent, detail_lost)}
 
 
 def _period(dumps: Dumps) -> float:
