@@ -32,7 +32,7 @@ def link(name: str, target: str) -> Entry:
 def newc(entries: list[Entry]) -> bytes:
     """The archive.  Folders are added where an entry is in one that was not named before it."""
     known: set[str] = set()
-    parts = []
+    parts: list[bytes] = []
     for entry in entries:
         parents = entry.name.split("/")[:-1]
         for depth in range(1, len(parents) + 1):

@@ -104,8 +104,8 @@ def load_order(dependencies: str, wanted: Iterable[str]) -> list[str]:
     by_name = {module_name(file): file for file in needs}
     order: list[str] = []
     for name in wanted:
-        file = by_name.get(name.replace("-", "_"))
-        if file is not None:
+        file = by_name.get(name.replace("-", "_"), "")
+        if file:
             order += [each for each in [*reversed(needs[file]), file] if each not in order]
     return order
 

@@ -11,6 +11,7 @@ import select
 import shutil
 import subprocess
 import time
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -66,6 +67,8 @@ class Machine:
         for number, disk in enumerate(disks):
             self._command += disk.words(number)
         self._console = console
+        self._lines = Lines()
+        self._ahead: deque[Said] = deque()
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Machine:
@@ -95,7 +98,7 @@ class Machine:
     def said(self, seconds: float) -> Iterator[Said]:
         """What it says until it ends.  Raises `Trouble` when that takes longer, or it says nothing for minutes."""
         assert self._process is not None and self._process.stdout is not None
-        stream, lines, end = self._process.stdout.fileno(), Lines(), time.monotonic() + seconds
+        stream, end = self._process.stdout.fileno(), time.monotonic() + seconds
         while True:
             left = min(end - time.monotonic(), QUIET_SECONDS)
             if left <= 0 or not select.select([stream], [], [], left)[0]:
@@ -104,8 +107,17 @@ class Machine:
             data = os.read(stream, 65536)
             if not data:
                 return
-            for line in lines.feed(data):
-                yield parse(line)
+            self._ahead.extend(map(parse, self._lines.feed(data)))
+            while self._ahead:
+                yield self._ahead.popleft()
+
+    def rest(self) -> list[Said]:
+        """What it had said when its power was cut, and was not read yet."""
+        assert self._process is not None and self._process.stdout is not None
+        said = list(self._ahead)
+        while data := os.read(self._process.stdout.fileno(), 65536):
+            said += map(parse, self._lines.feed(data))
+        return said
 
     def last_words(self, count: int = 15) -> str:
         """The end of the kernel's messages."""

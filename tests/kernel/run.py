@@ -17,6 +17,7 @@ from pathlib import Path
 from tests.kernel import kernel, rootfs
 from tests.kernel.console import Heard, on_the_kernel
 from tests.kernel.machine import Disk, Hardware, Machine
+from tests.kernel.power import control, power
 from tests.kernel.trouble import Trouble
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -81,6 +82,9 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=float(os.environ.get("HEDDLE_VM_SECONDS", "1800")),
                         help="the time limit of one machine")  # fmt: skip
     parser.add_argument("--demo", default="--patience 5", help="options of the demo command")
+    parser.add_argument("--cuts", type=int, default=3, help="how often the power goes")
+    parser.add_argument("--seed", type=int, default=time.time_ns() % 100_000, help="of the moments of the cuts")
+    parser.add_argument("--control", action="store_true", help="power: also prove that a loss would be noticed")
     parser.add_argument("--cache", type=Path, default=PROJECT / "build" / "kernel")
     parser.add_argument("--fresh", action="store_true", help="fetch the kernel anew")
     args = parser.parse_args()
@@ -89,6 +93,10 @@ def main() -> int:
         good = True
         if not args.what or "demo" in args.what:
             good = demo(stage, args.seconds, args.demo)
+        if not args.what or "power" in args.what:
+            good = power(stage, args.seconds, args.cuts, args.seed) and good
+        if args.control:
+            good = control(stage, args.seconds, args.seed) and good
         return 0 if good else 1
     except Trouble as trouble:
         print(f"test-kernel: {trouble}", file=sys.stderr)
