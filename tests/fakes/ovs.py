@@ -212,6 +212,16 @@ class FakeGuard:
         pass
 
 
+class FakeConnections:
+    """Notes what was to be forgotten: (zone, address), "" for all of the zone."""
+
+    def __init__(self, folder: object) -> None:
+        self.forgotten: list[tuple[int, str]] = []
+
+    def forget(self, zone: int, address: str = "") -> None:
+        self.forgotten.append((zone, address))
+
+
 def fake_ovs() -> tuple[Ovs, FakeOvsdb]:
     """A started `Ovs`, and the database behind it."""
     made: list[FakeOvsdb] = []

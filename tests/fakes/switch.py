@@ -7,7 +7,7 @@ from typing import Any
 
 from tests.fakes.cloud import FakeCloud
 from tests.fakes.objects import mac, port_id
-from tests.fakes.ovs import FakeFlows, FakeGuard, FakeWatch, fake_ovs
+from tests.fakes.ovs import FakeConnections, FakeFlows, FakeGuard, FakeWatch, fake_ovs
 
 from heddle.agent.mirror import Mirror
 from heddle.agent.roles.base import Host
@@ -35,7 +35,7 @@ class FakeSwitch:
     def start(self) -> None:
         """A new agent on the host as it is."""
         self.mirror = Mirror()
-        self.role = SwitchRole(self._flows, FakeWatch, FakeGuard)  # type: ignore[arg-type]
+        self.role = SwitchRole(self._flows, FakeWatch, FakeGuard, self._connections)  # type: ignore[arg-type]
         self.role.prepare(Host(self._settings, self.ovs, "netdev", self.touched.update))
         self.ovs.listen(lambda pairs: self.touched.update(
             Ref("port", each.port_id) for pair in pairs for each in pair if each is not None and each.port_id
@@ -44,6 +44,10 @@ class FakeSwitch:
 
     def _flows(self, bridge: str) -> Any:
         return self.flows.setdefault(bridge, FakeFlows(bridge))
+
+    def _connections(self, folder: object) -> Any:
+        self.connections = FakeConnections(folder)
+        return self.connections
 
     def plug(self, *numbers: int) -> None:
         self.database.devices |= {f"p-g{number}" for number in numbers}

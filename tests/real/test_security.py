@@ -7,7 +7,7 @@ from tests.fakes.objects import OUT, allow, default_group, group, ip, mac, netwo
 from tests.real.conftest import Lab
 from tests.real.traffic import BROADCAST, arp, catching, connects, eventually, listening, send, udp
 
-from heddle.view.types import AddressPair, MemberView, Ref
+from heddle.view.types import AddressPair, FixedIp, MemberView, Ref
 
 NONCE = "6865646c652d6e6f6e6365"
 
@@ -249,6 +249,30 @@ def test_port_security_off_filters_nothing(lab: Lab) -> None:
     with catching(lab.host, ["g1"], NONCE) as caught:
         send(lab.host, "g2", udp(mac(2), mac(55), ip(2), ip(55), NONCE))
     assert len(caught["g1"]) == 1, "a port without port security sees frames for unknown addresses"
+
+
+def test_a_new_owner_of_an_address_inherits_no_connection(lab: Lab) -> None:
+    """Guest 2's connection from guest 1 is established; then another port gets guest 2's address."""
+    lab.cloud.put(network(), default_group(), group("open", *OUT, allow()), group("closed", *OUT))
+    lab.cloud.port(port(1, ("open",)))
+    lab.cloud.port(port(2, ("open",)))
+    lab.plug(1)
+    lab.plug(2)
+    lab.wait_up(1, 2)
+    there, back = (1000, 2000), (2000, 1000)
+    for _ in range(2):
+        send(lab.host, "g1", udp(mac(1), mac(2), ip(1), ip(2), NONCE, there))
+        send(lab.host, "g2", udp(mac(2), mac(1), ip(2), ip(1), NONCE, back))
+    assert ip(2) in lab.host.run("ovs-appctl", "dpctl/dump-conntrack")
+    lab.cloud.remove_port(port_id(2))
+    lab.cloud.port(port(3, ("closed",), fixed_ips=[FixedIp("s", ip(2))]))
+    lab.plug(3, f"{ip(2)}/16")
+    lab.wait_up(3)
+    assert ip(2) not in lab.host.run("ovs-appctl", "dpctl/dump-conntrack")
+    with catching(lab.host, ["g3"], NONCE) as caught:
+        for _ in range(4):
+            send(lab.host, "g1", udp(mac(1), mac(3), ip(1), ip(2), NONCE, there))
+    assert not caught["g3"]
 
 
 def test_ipv6_between_guests(lab: Lab) -> None:

@@ -10,7 +10,7 @@ from tests.fakes.switch import FakeSwitch
 
 from heddle.errors import ConfigError
 from heddle.host.ovs import OvsConflict
-from heddle.view.types import MemberView, Ref
+from heddle.view.types import FixedIp, MemberView, Ref
 
 ACTIONS = ("plug 1", "plug 2", "plug 3", "port 1", "port 2", "port 3", "net-a", "net-b", "default", "web")
 
@@ -195,6 +195,28 @@ def test_an_unmarked_bridge_and_wrong_mappings_stop_the_start() -> None:
     batch.commit()
     with pytest.raises(OvsConflict, match="br-tun"):
         switch.start()
+
+
+def test_connections_of_addresses_that_are_free_again_are_forgotten() -> None:
+    switch = wired(1, 2, 3)
+    switch.unplug(2)
+    switch.sync()
+    assert switch.connections.forgotten == [], "an unplugged port keeps its addresses"
+    switch.plug(2)
+    switch.sync()
+    switch.cloud.remove_port(port_id(2))
+    switch.cloud.port(port(3, fixed_ips=[FixedIp("s", ip(33))]))
+    switch.sync()
+    assert switch.connections.forgotten == [(1, ip(2)), (1, ip(3))]
+    switch.cloud.remove_port(port_id(1))
+    switch.cloud.remove_port(port_id(3))
+    switch.sync()
+    assert switch.connections.forgotten[2:] == [(1, "")]
+    switch.cloud.put(network("net-b"))
+    switch.cloud.port(port(5, net="net-b"))
+    switch.plug(5)
+    switch.sync()
+    assert any("set_field:2->reg6" in line for line in switch.dump()), "the freed tag rests"
 
 
 def test_a_lonely_guest_has_no_flow_for_others_addresses() -> None:

@@ -19,7 +19,9 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import signal
+import threading
 import time
 from collections.abc import Iterable, Iterator
 from queue import Empty, SimpleQueue
@@ -38,6 +40,7 @@ from heddle.view.types import FetchRequest, Ref, Status, Wake
 log = logging.getLogger(__name__)
 
 STOP = "stop"
+GRACE = 0.8
 
 
 class Events:
@@ -267,6 +270,17 @@ def make_roles(names: Iterable[str]) -> list[Role]:
     return roles
 
 
+def _end(events: Events) -> None:
+    """End after the work at hand, but at once when that waits for a server or a process that does not answer.
+
+    The agent may end at any moment: what it has made is found again by the next one.
+    """
+    events.stop()
+    timer = threading.Timer(GRACE, os._exit, (0,))
+    timer.daemon = True
+    timer.start()
+
+
 def run_agent(settings: Settings, bus: AgentBus) -> None:
     """Run the agent of this host until SIGTERM or SIGINT.
 
@@ -280,7 +294,7 @@ def run_agent(settings: Settings, bus: AgentBus) -> None:
     host = Host(settings, ovs, datapath, events.touch)
     prepared: list[Role] = []
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: events.stop())
+        signal.signal(number, lambda *_: _end(events))
     try:
         for role in roles:
             role.prepare(host)

@@ -64,13 +64,15 @@ class Uplinks:
 class Plan:
     """`flows` by owner, empty for one that shall have none; `ports` are those that were looked at.
 
-    `problems` says by object why it cannot be realised; `freed` are tags that no network has any more.
+    `problems` says by object why it cannot be realised; `freed` are tags that no network has any more, and
+    `released` (tag, address) pairs that no port has any more.
     """
 
     flows: dict[Owner, FlowSet] = field(default_factory=dict)
     ports: set[str] = field(default_factory=set)
     problems: dict[Ref, str] = field(default_factory=dict)
     freed: list[int] = field(default_factory=list)
+    released: list[tuple[int, str]] = field(default_factory=list)
 
 
 class Wiring:
@@ -196,6 +198,10 @@ class Wiring:
                 plan.problems[Ref("port", port_id)] = str(error)
                 wired = None
         before, old_network = self.ports.get(port_id), self._network_of.get(port_id, "")
+        if before is not None and (view is None or wired is not None):
+            kept = wired.addresses if wired is not None and wired.tag == before.tag else ()
+            gone = [address for mac, address in before.addresses if (mac, address) not in kept]
+            plan.released += [(before.tag, address) for address in gone if "/" not in address]
         if wired is None or view is None:
             self._forget_port(port_id, profiles)
         else:

@@ -40,6 +40,8 @@ class Guard:
 
     def begin(self, names: Iterable[str]) -> None:
         """Start to guard these devices and no others."""
+        with contextlib.suppress(CommandError):
+            self.end()
         self._wanted = set(names)
         lines = [_deletion(name) for name in sorted(self.guarded - self._wanted)]
         fresh = [name for name in sorted(self._wanted - self.guarded) if (DEVICES / name).exists()]

@@ -28,7 +28,8 @@ from heddle.errors import ConfigError, HeddleError
 from heddle.host.guard import Guard
 from heddle.host.openflow import Difference, Flows, FlowSet, Watch, changes, cookie_of, repairs
 from heddle.host.ovs import PortSpec, patch_pair
-from heddle.host.run import CommandError, run
+from heddle.host.run import CommandError
+from heddle.host.tracked import Connections
 from heddle.view.types import Ref, RoleState, Status
 
 log = logging.getLogger(__name__)
@@ -44,9 +45,10 @@ class SwitchRole:
 
     def __init__(
         self, make_flows: Callable[[str], Flows] = Flows, make_watch: Callable[..., Watch] = Watch,
-        make_guard: Callable[[], Guard] = Guard,
+        make_guard: Callable[[], Guard] = Guard, make_connections: Callable[[Path], Connections] = Connections,
     ) -> None:
-        self._make_flows, self._make_watch, self._guard = make_flows, make_watch, make_guard()
+        self._make_flows, self._make_watch, self._make_connections = make_flows, make_watch, make_connections
+        self._guard = make_guard()
         self._adopted = False
         self._errors: dict[Ref, str] = {}
         self._untagged: set[str] = set()
@@ -65,6 +67,7 @@ class SwitchRole:
         self._make_bridges()
         self._flows = {bridge: self._make_flows(bridge) for bridge in self._bridges}
         folder = folder_of(host.settings.agent.ovsdb)
+        self._connections = self._make_connections(folder)
         self._watches = {bridge: self._make_watch(folder, bridge, self._came_back(bridge)) for bridge in self._bridges}
 
     def close(self) -> None:
@@ -229,11 +232,12 @@ class SwitchRole:
             log.warning("the guard of the devices is not complete: %s", error)
             self._host.touch([Ref("interface", "")])
         self._note_tags(plan)
-        for tag in plan.freed:
+        released = [(tag, address) for tag, address in plan.released if tag not in plan.freed]
+        for tag, address in [*((tag, "") for tag in plan.freed), *released]:
             try:
-                run(["ovs-appctl", "dpctl/flush-conntrack", f"zone={tag}"])
-            except CommandError as error:
-                log.warning("tag=%d its connections could not be forgotten: %s", tag, error)
+                self._connections.forget(tag, address)
+            except HeddleError as error:
+                log.warning("tag=%d address=%s its connections could not be forgotten: %s", tag, address, error)
 
     def _note_tags(self, plan: Plan) -> None:
         """Tags go to OVSDB, at once for a network's first port, else soon: each write makes vswitchd pause."""
