@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 HEDDLE := .venv/bin/heddle
 
-.PHONY: help setup dev oracle up demo down test lint unit bench test-kernel lock
+.PHONY: help setup dev oracle up demo down test lint unit bench test-kernel test-power lock
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -38,8 +38,11 @@ unit:
 bench: dev  ## measure, and print the figures beside the reference's
 	.venv/bin/python bench/run.py
 
-test-kernel: dev  ## run the demo on a full kernel's Open vSwitch datapath, in a virtual machine
+test-kernel: dev  ## a full kernel in a virtual machine: the demo on its datapath, and power cuts (minutes)
 	scripts/test-kernel.sh
+
+test-power: dev  ## the power cuts alone
+	scripts/test-kernel.sh power
 
 lock: dev  ## write requirements/*.txt anew from pyproject.toml
 	scripts/lock.sh
