@@ -144,6 +144,9 @@ class FakeFlows:
     def warm_up(self) -> None:
         pass
 
+    def cool_down(self) -> None:
+        pass
+
     def close(self) -> None:
         pass
 

@@ -1,4 +1,4 @@
-"""The path of a frame through br-int and br-tun, as OpenFlow tables.  Pure: objects in, flows out.
+"""The path of a frame through br-int, as OpenFlow tables.  Pure: objects in, flows out.
 
 A frame gets its network when it enters, and can leave only on that network:
 
@@ -31,12 +31,12 @@ Addresses decide, never what was learned from traffic, so no guest can draw anot
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
-from heddle.host.openflow import FlowBody, FlowKey, FlowSet, cookie_of
+from heddle.agent.addresses import Builder, checked_mac, field_match, link_local
+from heddle.host.openflow import FlowSet
 
 CLASSIFY = 0
 EGRESS_SOURCE, EGRESS_KIND, EGRESS_ND, EGRESS_TARGET, EGRESS_STATE, EGRESS_RULES = 10, 11, 12, 13, 14, 15
@@ -48,8 +48,6 @@ STATELESS = 1 << 31
 ZONE = "zone=NXM_NX_REG6[0..15]"
 UNTAGGED = "vlan_tci=0x0000/0x1000"
 MULTICAST = "dl_dst=01:00:00:00:00:00/01:00:00:00:00:00"
-
-_MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
 
 
 @dataclass(frozen=True)
@@ -75,17 +73,6 @@ class Uplink:
 
     ofport: int
     vlan: int
-
-
-class Builder:
-    """Collects the flows of one object."""
-
-    def __init__(self, object_id: str) -> None:
-        self.flows: FlowSet = {}
-        self._cookie = cookie_of(object_id)
-
-    def add(self, table: int, priority: int, match: str, actions: str) -> None:
-        self.flows[FlowKey(table, priority, match)] = FlowBody(actions, self._cookie)
 
 
 def base_flows() -> FlowSet:
@@ -259,66 +246,3 @@ def _leave(uplink: Uplink) -> str:
     if not uplink.vlan:
         return f"output:{uplink.ofport}"
     return f"push_vlan:0x8100,set_field:{4096 + uplink.vlan}->vlan_vid,output:{uplink.ofport},pop_vlan"
-
-
-# br-tun: the local tag on the patch port, the tunnel ID on the tunnel port
-
-TUN_IN, TUN_OUT = 1, 2
-
-
-def tunnel_base_flows(patch: int, tunnel: int) -> FlowSet:
-    b = Builder("base")
-    b.add(0, 10, f"in_port={patch}", f"resubmit(,{TUN_OUT})")
-    b.add(0, 10, f"in_port={tunnel}", f"resubmit(,{TUN_IN})")
-    return b.flows
-
-
-def tunnel_flows(
-    network_id: str, tag: int, tunnel_id: int, patch: int, tunnel: int,
-    remote: Iterable[tuple[str, str]],
-) -> FlowSet:
-    """A tunnelled network on br-tun; `remote`: (MAC, tunnel address of its host) of the ports elsewhere.
-
-    A frame from a tunnel never goes into one again, so the mesh has no loops.
-    """
-    b = Builder(network_id)
-    arrive = f"push_vlan:0x8100,set_field:{4096 + tag}->vlan_vid,output:{patch}"
-    b.add(TUN_IN, 10, f"tun_id={tunnel_id}", arrive)
-    leave = f"pop_vlan,set_field:{tunnel_id}->tun_id"
-    addresses = set()
-    for mac, address in remote:
-        addresses.add(address)
-        send = f"{leave},set_field:{address}->tun_dst,output:{tunnel}"
-        b.add(TUN_OUT, 20, f"dl_vlan={tag},dl_dst={checked_mac(mac)}", send)
-    if addresses:
-        sends = [f"set_field:{address}->tun_dst,output:{tunnel}" for address in sorted(addresses)]
-        b.add(TUN_OUT, 10, f"dl_vlan={tag}", ",".join([leave, *sends]))
-    return b.flows
-
-
-# Addresses
-
-
-def checked_mac(mac: str) -> str:
-    """Raises `ValueError`."""
-    lower = mac.lower()
-    if not _MAC.fullmatch(lower):
-        raise ValueError(f"not a MAC address: {mac!r}")
-    return lower
-
-
-def link_local(mac: str) -> str:
-    """The IPv6 link-local address that follows from a MAC."""
-    parts = [int(part, 16) for part in mac.split(":")]
-    parts[0] ^= 2
-    a, b, c, d, e, f = parts
-    return f"fe80::{a << 8 | b:x}:{c << 8 | 0xFF:x}:{0xFE00 | d:x}:{e << 8 | f:x}"
-
-
-def field_match(field: str, network: IPv4Network | IPv6Network) -> str:
-    """",field=network" as ovs-ofctl reads it; "" for a network that holds every address."""
-    if not network.prefixlen:
-        return ""
-    if network.prefixlen == network.max_prefixlen:
-        return f",{field}={network.network_address}"
-    return f",{field}={network}"

@@ -17,13 +17,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import ip_network
 
+from heddle.agent.addresses import field_match
 from heddle.agent.pipeline import (
     ACCEPT,
     DISPATCH,
     EGRESS_RULES,
     INGRESS_RULES,
     STATELESS,
-    field_match,
 )
 from heddle.host.openflow import FlowBody, FlowKey, FlowSet, cookie_of
 from heddle.view.types import RuleView

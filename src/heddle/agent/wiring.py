@@ -14,18 +14,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
+from heddle.agent.addresses import checked_mac
 from heddle.agent.mirror import Mirror
-from heddle.agent.pipeline import (
-    Uplink,
-    WiredPort,
-    base_flows,
-    checked_mac,
-    network_flows,
-    port_flows,
-    tunnel_base_flows,
-    tunnel_flows,
-)
+from heddle.agent.pipeline import Uplink, WiredPort, base_flows, network_flows, port_flows
 from heddle.agent.security import profile_flows, profile_number
+from heddle.agent.tunnel import tunnel_base_flows, tunnel_flows
 from heddle.host.openflow import FlowSet
 from heddle.host.ovs import Interface
 from heddle.view.types import NetworkView, PortView, Ref, RuleView, Segment

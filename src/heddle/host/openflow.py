@@ -19,6 +19,7 @@ import re
 import socket
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +32,7 @@ log = logging.getLogger(__name__)
 COOKIE_PREFIX = 0x4EDD
 OFCTL = ("ovs-ofctl", "-O", "OpenFlow15", "--no-names")
 RETRY = 0.02
+IDLE = 30.0
 HELLO = b"\x05\x00\x00\x08\x00\x00\x00\x00"
 
 
@@ -94,6 +96,7 @@ class Flows:
         self._command = [*OFCTL, "--bundle", "add-flows", bridge, "-"]
         self._lock = threading.Lock()
         self._waiting: subprocess.Popen[str] | None = None
+        self._since = 0.0
 
     def warm_up(self) -> None:
         """Have the process of the next `apply` started, beside what the caller does."""
@@ -103,6 +106,16 @@ class Flows:
         with self._lock, contextlib.suppress(CommandError):
             if self._waiting is None:
                 self._waiting = start(self._command)
+                self._since = time.monotonic()
+
+    def cool_down(self) -> None:
+        """End the waiting process when nothing has needed it for a while."""
+        with self._lock:
+            if self._waiting is None or time.monotonic() - self._since < IDLE:
+                return
+            process, self._waiting = self._waiting, None
+        process.kill()
+        process.communicate()
 
     def _take(self) -> subprocess.Popen[str]:
         with self._lock:

@@ -306,6 +306,7 @@ class SwitchRole:
             return []
         drifts = self._audit_bridges()
         for bridge, flows in self._flows.items():
+            flows.cool_down()
             differences = flows.differences(self._wiring.wanted(bridge))
             if differences:
                 names = {cookie_of(owner.id or owner.kind): owner for owner in self._wiring.installed}
