@@ -168,7 +168,7 @@ class Int(FieldType):
 
 
 class OneOf(FieldType):
-    """One of the given values; an integer may be written as a string."""
+    """One of the given values; an integer may be written as a string, with `fold` a text in upper or lower case."""
 
     def __init__(self, *values: str | int, nullable: bool = False, fold: bool = False) -> None:
         super().__init__(nullable=nullable)
@@ -182,10 +182,19 @@ class OneOf(FieldType):
         if self.column == "int" and isinstance(value, str) and value.strip().isdecimal():
             wanted = int(value)
         if self.fold and isinstance(value, str):
-            wanted = value.lower()
+            wanted = self._spelled(value)
         if isinstance(wanted, str | int) and not isinstance(wanted, bool) and wanted in self.values:
             return wanted
         raise Invalid(f"{quote(value)} is not in {list(self.values)}")
+
+    def _spelled(self, text: str) -> str:
+        return next((str(value) for value in self.values if str(value).lower() == text.lower()), text)
+
+    def from_query(self, text: str) -> Any:
+        """Other values than those that there are match nothing."""
+        if self.column == "int":
+            return _integer(text) if text else None
+        return self._spelled(text) if self.fold else text
 
     def shape(self) -> dict[str, Any]:
         return {"type": "integer" if self.column == "int" else "string", "enum": list(self.values)}

@@ -84,9 +84,9 @@ class SecurityGroupRule(Resource, kw_only=True):
     direction: Annotated[
         str, Field(OneOf("ingress", "egress", fold=True), create=True, default=REQUIRED, filter=True, sort=True)
     ] = ""
-    ethertype: Annotated[str, Field(OneOf("IPv4", "IPv6"), create=True, default="IPv4", filter=True, sort=True)] = (
-        "IPv4"
-    )
+    ethertype: Annotated[
+        str, Field(OneOf("IPv4", "IPv6", fold=True), create=True, default="IPv4", filter=True, sort=True)
+    ] = "IPv4"
     protocol: Annotated[str | None, Field(Protocol(), create=True, default=None, filter=True, sort=True)] = None
     port_range_min: Annotated[
         int | None, Field(Int(0, 65535, nullable=True), create=True, default=None, filter=True, sort=True)

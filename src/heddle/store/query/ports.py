@@ -7,6 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from heddle.errors import BadRequest
 from heddle.model.port import Port
 from heddle.model.values import FixedIp
 from heddle.store import tables as t
@@ -16,6 +17,7 @@ from heddle.store.query.tags import tag_filters
 
 _p, _a, _g = t.ports.c, t.ip_allocations.c, t.port_security_groups.c
 _MANY = 2000
+_FIXED_IP_KEYS = ("subnet_id", "ip_address", "ip_address_substr")
 _ADDRESSES = (
     sa.select(_a.port_id, _a.subnet_id, _a.ip_address)
     .where(_a.port_id.in_(sa.bindparam("ports", expanding=True)))
@@ -42,7 +44,13 @@ def _fixed_ips(values: Sequence[Any]) -> Clause:
     """A filter like `subnet_id=…`, `ip_address=…` or `ip_address_substr=…`; different keys must all hold."""
     by_key: dict[str, list[str]] = {}
     for value in values:
-        key, _, text = str(value).partition("=")
+        key, equals, text = str(value).partition("=")
+        if not equals or key not in _FIXED_IP_KEYS:
+            raise BadRequest(
+                "HTTPBadRequest",
+                f"Invalid input for fixed_ips. Reason: the filter '{str(value)[:80]}' is not one of "
+                f"{', '.join(f'{key}=VALUE' for key in _FIXED_IP_KEYS)}.",
+            )
         by_key.setdefault(key, []).append(text)
     clauses: list[Clause] = []
     for key, texts in by_key.items():

@@ -1,0 +1,154 @@
+"""Security groups and rules: the default group, rules that clash, what is in use."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tests.api.talk import Talk
+
+ID = "7c241101-e2bb-4255-8caf-4136c566a963"
+
+
+def test_every_project_has_a_default_group(blue: Talk) -> None:
+    (group,) = blue.list("security_group")
+    assert (group["name"], group["description"], group["stateful"]) == ("default", "Default security group", True)
+    rules = [(r["direction"], r["ethertype"], r["remote_group_id"]) for r in group["security_group_rules"]]
+    own = group["id"]
+    assert sorted(rules, key=str) == sorted(
+        [("egress", "IPv4", None), ("egress", "IPv6", None), ("ingress", "IPv4", own), ("ingress", "IPv6", own)],
+        key=str,
+    )
+    assert all(rule["belongs_to_default_sg"] for rule in group["security_group_rules"])
+    blue.no_create(409, "SecurityGroupDefaultAlreadyExists", "security_group", name="Default")
+    blue.no_delete(409, "SecurityGroupCannotRemoveDefault", "security_group", own)
+    blue.no_update(409, "SecurityGroupCannotUpdateDefault", "security_group", own, name="other")
+    assert blue.update("security_group", own, description="mine")["description"] == "mine"
+
+
+def test_a_group(blue: Talk, red: Talk) -> None:
+    made = blue.create("security_group", name="web", stateful=False)
+    wanted = {
+        "name": "web", "description": "", "stateful": False, "tags": [], "revision_number": 1,
+        "project_id": blue.project_id, "tenant_id": blue.project_id, "id": made["id"],
+        "created_at": made["created_at"], "updated_at": made["created_at"],
+        "security_group_rules": made["security_group_rules"],
+    }  # fmt: skip
+    assert made == wanted and blue.show("security_group", made["id"]) == made
+    assert [rule["direction"] for rule in made["security_group_rules"]] == ["egress", "egress"]
+    red.no_delete(404, "SecurityGroupNotFound", "security_group", made["id"])
+    new = blue.update("security_group", made["id"], name="db", stateful=True)
+    assert (new["name"], new["stateful"], new["revision_number"]) == ("db", True, 2)
+    port = blue.port(blue.create("network"), security_groups=[made["id"]])
+    blue.no_delete(409, "SecurityGroupInUse", "security_group", made["id"])
+    blue.no_update(409, "SecurityGroupInUse", "security_group", made["id"], stateful=False)
+    blue.delete("port", port["id"])
+    blue.delete("security_group", made["id"])
+
+
+def test_a_rule(blue: Talk) -> None:
+    group = blue.create("security_group", name="web")
+    made = blue.create(
+        "security_group_rule", security_group_id=group["id"], direction="ingress", protocol="TCP",
+        port_range_min="80", port_range_max=90, remote_ip_prefix="10.0.0.7/24",
+    )  # fmt: skip
+    wanted = {
+        "security_group_id": group["id"], "direction": "ingress", "ethertype": "IPv4", "protocol": "tcp",
+        "port_range_min": 80, "port_range_max": 90, "remote_ip_prefix": "10.0.0.0/24", "remote_group_id": None,
+        "normalized_cidr": "10.0.0.0/24", "belongs_to_default_sg": False, "description": "", "tags": [],
+        "revision_number": 1, "project_id": blue.project_id, "tenant_id": blue.project_id, "id": made["id"],
+        "created_at": made["created_at"], "updated_at": made["created_at"],
+    }  # fmt: skip
+    assert made == wanted and blue.show("security_group_rule", made["id"]) == made
+    assert blue.show("security_group", group["id"])["revision_number"] == 2
+    for query in ("direction=ingress", "protocol=tcp", "port_range_min=80", "remote_ip_prefix=10.0.0.0/24"):
+        found = blue.ids("security_group_rule", f"?security_group_id={group['id']}&{query}")
+        assert found == [made["id"]], query
+    body = {"security_group_rule": {"description": "x"}}
+    path = f"/v2.0/security-group-rules/{made['id']}"
+    blue.refused(405, "HTTPMethodNotAllowed", "PUT", path, body)
+    blue.delete("security_group_rule", made["id"])
+    blue.refused(404, "SecurityGroupRuleNotFound", "GET", path)
+
+
+def test_the_rules_of_a_group_go_with_it(blue: Talk) -> None:
+    one = blue.create("security_group", name="one")
+    two = blue.create("security_group", name="two")
+    body = {"security_group_id": two["id"], "direction": "ingress", "remote_group_id": one["id"]}
+    rule = blue.create("security_group_rule", body)
+    blue.delete("security_group", one["id"])
+    blue.refused(404, "SecurityGroupRuleNotFound", "GET", f"/v2.0/security-group-rules/{rule['id']}")
+    assert len(blue.list("security_group_rule", f"?security_group_id={two['id']}")) == 2
+
+
+@pytest.mark.parametrize(
+    ("rule", "shown"),
+    [
+        ({"protocol": "icmp", "port_range_min": 8, "port_range_max": 0}, {"port_range_max": 0}),
+        ({"protocol": 6, "port_range_min": 1, "port_range_max": 1}, {"protocol": "6"}),
+        ({"protocol": "any"}, {"protocol": None}),
+        ({"protocol": "ipv6-icmp", "ethertype": "IPv6"}, {"ethertype": "IPv6"}),
+        ({"protocol": "icmpv6", "ethertype": "IPv6"}, {}),
+        ({"protocol": "vrrp"}, {"protocol": "vrrp"}),
+        ({"protocol": "112"}, {"protocol": "112"}),
+        ({"remote_ip_prefix": "10.0.0.9"}, {"remote_ip_prefix": "10.0.0.9/32"}),
+        ({"remote_ip_prefix": "0.0.0.0/0"}, {"remote_ip_prefix": "0.0.0.0/0"}),
+        ({"remote_ip_prefix": "2001:DB8::/32", "ethertype": "IPv6"}, {"remote_ip_prefix": "2001:db8::/32"}),
+        ({"direction": "egress", "protocol": "udp", "port_range_min": 53, "port_range_max": 53}, {}),
+        ({"ethertype": "ipv6"}, {"ethertype": "IPv6"}),
+    ],
+)
+def test_rules_that_are_right(blue: Talk, rule: dict[str, Any], shown: dict[str, Any]) -> None:
+    group = blue.create("security_group", name="web")
+    made = blue.create("security_group_rule", {"security_group_id": group["id"], "direction": "ingress", **rule})
+    assert {name: made[name] for name in shown} == shown
+
+
+@pytest.mark.parametrize(
+    ("rule", "status", "kind"),
+    [
+        ({"direction": "sideways"}, 400, "HTTPBadRequest"),
+        ({"ethertype": "IPX"}, 400, "HTTPBadRequest"),
+        ({"protocol": "shoe"}, 400, "HTTPBadRequest"),
+        ({"protocol": 256}, 400, "HTTPBadRequest"),
+        ({"protocol": "tcp", "port_range_min": 0, "port_range_max": 65536}, 400, "HTTPBadRequest"),
+        ({"protocol": "tcp", "port_range_min": "x", "port_range_max": 9}, 400, "HTTPBadRequest"),
+        ({"protocol": "tcp", "port_range_min": 9, "port_range_max": 8}, 400, "SecurityGroupInvalidPortRange"),
+        ({"protocol": "tcp", "port_range_min": 9}, 400, "SecurityGroupInvalidPortRange"),
+        ({"port_range_min": 9, "port_range_max": 9}, 400, "SecurityGroupProtocolRequiredWithPorts"),
+        ({"protocol": "icmp", "port_range_min": 300}, 400, "SecurityGroupInvalidIcmpValue"),
+        ({"protocol": "icmp", "port_range_max": 3}, 400, "SecurityGroupMissingIcmpType"),
+        ({"protocol": "vrrp", "port_range_min": 1, "port_range_max": 1}, 400, "SecurityGroupInvalidProtocolForPort"),
+        ({"remote_ip_prefix": "10.0.0.0/33"}, 400, "HTTPBadRequest"),
+        ({"remote_ip_prefix": "2001:db8::/64"}, 400, "SecurityGroupRuleParameterConflict"),
+        ({"protocol": "ipv6-icmp"}, 400, "SecurityGroupEthertypeConflictWithProtocol"),
+        ({"remote_group_id": ID, "remote_ip_prefix": "10.0.0.0/8"}, 400, "SecurityGroupMultipleRemoteEntites"),
+        ({"remote_group_id": ID}, 404, "SecurityGroupNotFound"),
+        ({"remote_group_id": "x"}, 400, "HTTPBadRequest"),
+        ({"security_group_id": ID}, 404, "SecurityGroupNotFound"),
+    ],
+)
+def test_rules_that_are_wrong(blue: Talk, rule: dict[str, Any], status: int, kind: str) -> None:
+    group = blue.create("security_group", name="web")
+    body = {"security_group_id": group["id"], "direction": "ingress", **rule}
+    blue.no_create(status, kind, "security_group_rule", body)
+    assert len(blue.list("security_group_rule", f"?security_group_id={group['id']}")) == 2
+
+
+def test_the_same_rule_twice(blue: Talk) -> None:
+    group = blue.create("security_group", name="web")
+    rule = {"security_group_id": group["id"], "direction": "ingress", "protocol": "tcp"}
+    made = blue.create("security_group_rule", rule)
+    assert made["id"] in blue.no_create(409, "SecurityGroupRuleExists", "security_group_rule", rule)
+    twice = {"security_group_rules": [{**rule, "protocol": "udp"}, {**rule, "protocol": "udp"}]}
+    blue.refused(409, "SecurityGroupRuleExists", "POST", "/v2.0/security-group-rules", twice)
+    several = [{**rule, "protocol": "udp"}, {**rule, "protocol": "sctp"}]
+    assert len(blue.bulk("security_group_rule", several)) == 2
+
+
+def test_rules_of_others(blue: Talk, red: Talk) -> None:
+    group = blue.create("security_group", name="web")
+    body = {"security_group_id": group["id"], "direction": "ingress"}
+    red.no_create(404, "SecurityGroupNotFound", "security_group_rule", body)
+    rule = blue.create("security_group_rule", body)
+    red.no_delete(404, "SecurityGroupRuleNotFound", "security_group_rule", rule["id"])
