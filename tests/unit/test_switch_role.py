@@ -9,8 +9,9 @@ from tests.fakes.objects import OUT, allow, default_group, group, ip, mac, netwo
 from tests.fakes.switch import FakeSwitch
 
 from heddle.errors import ConfigError
+from heddle.host.guard import HOOK
 from heddle.host.ovs import OvsConflict
-from heddle.view.types import FixedIp, MemberView, Ref
+from heddle.view.types import FixedIp, MemberView, Ref, Segment
 
 ACTIONS = ("plug 1", "plug 2", "plug 3", "port 1", "port 2", "port 3", "net-a", "net-b", "default", "web")
 
@@ -195,6 +196,26 @@ def test_an_unmarked_bridge_and_wrong_mappings_stop_the_start() -> None:
     batch.commit()
     with pytest.raises(OvsConflict, match="br-tun"):
         switch.start()
+
+
+def test_two_physical_networks_may_share_a_bridge() -> None:
+    switch = FakeSwitch("agent.bridge_mappings=public:br-ex,physnet1:br-ex")
+    switch.cloud.put(network("a", Segment("flat", "public")), network("b", Segment("vlan", "physnet1", 7)))
+    switch.cloud.put(default_group())
+    for number, net in ((1, "a"), (2, "b")):
+        switch.cloud.port(port(number, net=net))
+    switch.plug(1, 2)
+    switch.sync()
+    uplink = switch.ovs.interface("int-br-ex")
+    assert uplink is not None
+    entries = [line for line in switch.dump() if f"in_port={uplink.ofport}," in line]
+    assert len(entries) == 2 and sum("dl_vlan=7" in line for line in entries) == 1
+
+
+@pytest.mark.parametrize("text", ['device "w1"', "devices = { w1 }", 'devices = { "w1" }'])
+def test_the_guard_knows_its_chains(text: str) -> None:
+    line = f"type filter hook ingress {text} priority -500; policy drop;"
+    assert HOOK.findall(line) == ["w1"]
 
 
 def test_connections_of_addresses_that_are_free_again_are_forgotten() -> None:

@@ -20,7 +20,7 @@ from heddle.host.run import CommandError, finish, run, start
 log = logging.getLogger(__name__)
 
 TABLE = "netdev heddle_ovs"
-HOOK = re.compile(r'hook ingress device "([^"]+)" priority -500; policy drop;')
+HOOK = re.compile(r'hook ingress devices?[ ={]+"?([^"\s}]+)"?[ }]+priority -500; policy drop;')
 DEVICES = Path("/sys/class/net")
 IPV6 = Path("/proc/sys/net/ipv6/conf")
 

@@ -12,16 +12,14 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
-from heddle.errors import HeddleError
 from heddle.host import ovsdb
+from heddle.host.ovs_types import MARK, Bridge, Interface, OvsConflict, PortSpec, interface_of, patch_pair
 from heddle.host.ovsdb import OvsdbError, Row, as_map, as_set
 
 log = logging.getLogger(__name__)
 
-MARK = "heddle"
 COLUMNS = {
     "Open_vSwitch": ["bridges", "cur_cfg", "next_cfg", "datapath_types", "ovs_version"],
     "Bridge": ["name", "ports", "external_ids", "datapath_type", "fail_mode"],
@@ -29,58 +27,7 @@ COLUMNS = {
     "Interface": ["name", "type", "options", "ofport", "error", "external_ids"],
 }
 
-__all__ = ["Batch", "Bridge", "Interface", "Ovs", "OvsConflict", "OvsdbError", "PortSpec"]
-
-
-class OvsConflict(HeddleError):
-    """A bridge or port of our name is there and is not ours."""
-
-
-@dataclass(frozen=True)
-class Bridge:
-    """`kind` is our mark ("" when it is not ours)."""
-
-    name: str
-    kind: str
-    datapath_type: str
-    fail_mode: str
-    external_ids: Mapping[str, str]
-
-
-@dataclass(frozen=True)
-class Interface:
-    """An interface that is on a bridge.  `ofport` is 0 until vswitchd has given it one, and when it failed.
-
-    `port_id` is external_ids:iface-id; `tag` 0 without one; `port_external_ids` are those of the Port row.
-    """
-
-    name: str
-    bridge: str
-    type: str = ""
-    port_id: str = ""
-    ofport: int = 0
-    error: str = ""
-    tag: int = 0
-    options: Mapping[str, str] = field(default_factory=dict)
-    external_ids: Mapping[str, str] = field(default_factory=dict)
-    port_external_ids: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class PortSpec:
-    """A port with one interface of the same name, as it shall be.
-
-    `type` is "" for a device of the system (veth, tap), "internal", "patch" or "vxlan"; `external_ids`
-    go to the Interface (iface-id, attached-mac), `port_external_ids` to the Port.
-    """
-
-    bridge: str
-    name: str
-    type: str = ""
-    options: Mapping[str, str] = field(default_factory=dict)
-    external_ids: Mapping[str, str] = field(default_factory=dict)
-    port_external_ids: Mapping[str, str] = field(default_factory=dict)
-    tag: int = 0
+__all__ = ["Batch", "Bridge", "Interface", "Ovs", "OvsConflict", "OvsdbError", "PortSpec", "patch_pair"]
 
 
 Listener = Callable[[list[tuple[Interface | None, Interface | None]]], None]
@@ -218,7 +165,7 @@ class Ovs:
         port = tables["Port"].get(port_uuid)
         bridge = tables["Bridge"].get(self._bridge_of.get(port_uuid, ""))
         before = self._interfaces.get(self._names.get(uuid, ""))
-        after = _interface(row, port, bridge) if row and port and bridge else None
+        after = interface_of(row, port, bridge) if row and port and bridge else None
         if before is not None:
             self._names.pop(uuid, None)
             del self._interfaces[before.name]
@@ -338,15 +285,6 @@ class Batch:
         self._operations.append(mutation)
 
 
-def patch_pair(one: tuple[str, str], other: tuple[str, str]) -> list[PortSpec]:
-    """Two patch ports that join bridges; each side is (bridge, port)."""
-    ids = {MARK: "patch"}
-    return [
-        PortSpec(bridge, name, "patch", {"peer": peer}, port_external_ids=ids)
-        for (bridge, name), (_, peer) in ((one, other), (other, one))
-    ]
-
-
 def _label(text: str) -> str:
     """A name for a row within its transaction, unique for names that differ only in punctuation."""
     return "".join(each if each.isalnum() else f"_{ord(each):x}_" for each in text)
@@ -378,16 +316,3 @@ def _besides(row: Row, column: str) -> Row:
     return {name: value for name, value in row.items() if name not in (column, "external_ids")} | (
         {} if column == "ports" else {"external_ids": row["external_ids"]}
     )
-
-
-def _interface(row: Row, port: Row, bridge: Row) -> Interface:
-    """The three rows as one view."""
-    ofport = next(iter(as_set(row["ofport"])), 0)
-    return Interface(
-        name=row["name"], bridge=bridge["name"], type=row["type"],
-        port_id=row["external_ids"].get("iface-id", ""), ofport=max(ofport, 0),
-        error="".join(as_set(row["error"])), tag=next(iter(as_set(port["tag"])), 0), options=row["options"],
-        external_ids=row["external_ids"], port_external_ids=port["external_ids"],
-    )
-
-

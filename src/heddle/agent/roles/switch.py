@@ -1,11 +1,6 @@
 """The switch: bridges, the wiring of ports, security groups and tunnels, on Open vSwitch.
 
-`prepare` makes the bridges and the patch ports between them:
-
-    br-int              what is plugged on this host, and every decision (`pipeline.py`)
-    br-tun              local tag <-> tunnel ID; only where agent.tunnel_ip is set
-    br-ex, br-<physnet> as agent.bridge_mappings says: plain switches to the physical networks; br-int
-                        gives and takes their frames with the VLAN of the segment, or untagged
+`prepare` makes the bridges and what joins them (`switch_bridges.py`).
 
 `reconcile` plans the flows of what changed (`wiring.py`) and applies them in one bundle.  Where that is
 refused, owner by owner, so that the one which is wrong is found and the others are wired.  The first time,
@@ -23,21 +18,18 @@ from pathlib import Path
 
 from heddle.agent.mirror import Mirror
 from heddle.agent.roles.base import Drift, Host
-from heddle.agent.wiring import INT, TUN, Owner, Plan, Uplinks, Wiring
-from heddle.errors import ConfigError, HeddleError
+from heddle.agent.roles.switch_bridges import Bridges, folder_of
+from heddle.agent.wiring import INT, Owner, Plan, Wiring
+from heddle.errors import HeddleError
 from heddle.host.guard import Guard
 from heddle.host.openflow import Difference, Flows, FlowSet, Watch, changes, cookie_of, repairs
-from heddle.host.ovs import PortSpec, patch_pair
 from heddle.host.run import CommandError
 from heddle.host.tracked import Connections
 from heddle.view.types import Ref, RoleState, Status
 
 log = logging.getLogger(__name__)
 
-OWN_BRIDGES = (INT, TUN, "br-ex")
-TUNNEL_PORT = "vxlan0"
 TAGS = Ref("tags", "")
-RUNDIR = Path("/run/openvswitch")
 
 
 class SwitchRole:
@@ -57,18 +49,17 @@ class SwitchRole:
         """Raises `HeddleError` when the bridges cannot be made, and when a bridge of our names is not ours."""
         self._host = host
         self._ovs = host.ovs
-        self._mappings = parse_mappings(host.settings.agent.bridge_mappings)
-        self._bridges = [INT, TUN] if host.settings.agent.tunnel_ip else [INT]
-        self._ovs.check_ours(OWN_BRIDGES)
+        self._bridges = Bridges(host)
         self._wiring = Wiring(host.name, self._ovs.plugged)
         self._wiring.adopt_tags(self._ovs.interfaces(INT))
         if host.datapath == "netdev":
             self._guard.load()
         self._make_bridges()
-        self._flows = {bridge: self._make_flows(bridge) for bridge in self._bridges}
+        names = self._bridges.flow_bridges
+        self._flows = {bridge: self._make_flows(bridge) for bridge in names}
         folder = folder_of(host.settings.agent.ovsdb)
         self._connections = self._make_connections(folder)
-        self._watches = {bridge: self._make_watch(folder, bridge, self._came_back(bridge)) for bridge in self._bridges}
+        self._watches = {bridge: self._make_watch(folder, bridge, self._came_back(bridge)) for bridge in names}
 
     def close(self) -> None:
         with contextlib.suppress(HeddleError):
@@ -81,58 +72,15 @@ class SwitchRole:
     def _came_back(self, bridge: str) -> Callable[[], None]:
         return lambda: self._host.touch([Ref("bridge", bridge)])
 
-    # Bridges
-
     def _make_bridges(self, sync: bool = True) -> bool:
-        """Make what is missing; returns whether something was.  `sync`: wait for vswitchd in any case."""
-        batch = self._ovs.batch()
-        for bridge in self._bridges:
-            batch.ensure_bridge(bridge, "bridge", self._host.datapath)
-        for bridge in self._mappings.values():
-            there = self._ovs.bridge(bridge)
-            if there is None or there.kind:
-                batch.ensure_bridge(bridge, "physnet", self._host.datapath, "standalone")
-            elif there.datapath_type != self._host.datapath:
-                raise ConfigError(
-                    f"the bridge {bridge} of agent.bridge_mappings has the datapath type {there.datapath_type!r}, "
-                    f"and this host uses {self._host.datapath!r}: they cannot be joined. Set agent.datapath, or "
-                    f"ovs-vsctl set bridge {bridge} datapath_type={self._host.datapath}"
-                )
-        for spec in self._own_ports():
-            batch.ensure_port(spec)
-        changed = batch.pending
-        batch.commit(wait=changed or sync)
-        self._wiring.uplinks = self._read_uplinks()
-        return changed
-
-    def _missing(self, bridges: Iterable[str]) -> list[str]:
-        return [bridge for bridge in bridges if self._ovs.bridge(bridge) is None]
-
-    def _own_ports(self) -> list[PortSpec]:
-        specs = []
-        for bridge in self._mappings.values():
-            specs += patch_pair((INT, f"int-{bridge}"), (bridge, f"phy-{bridge}"))
-        if TUN in self._bridges:
-            specs += patch_pair((INT, "patch-tun"), (TUN, "patch-int"))
-            address = self._host.settings.agent.tunnel_ip
-            options = {"key": "flow", "remote_ip": "flow", "local_ip": address}
-            specs.append(PortSpec(TUN, TUNNEL_PORT, "vxlan", options, port_external_ids={"heddle": "tunnel"}))
-        return specs
-
-    def _read_uplinks(self) -> Uplinks:
-        physnets = {physnet: self._ofport(f"int-{bridge}") for physnet, bridge in self._mappings.items()}
-        if TUN not in self._bridges:
-            return Uplinks(physnets)
-        return Uplinks(physnets, self._ofport("patch-tun"), self._ofport("patch-int"), self._ofport(TUNNEL_PORT))
-
-    def _ofport(self, name: str) -> int:
-        interface = self._ovs.interface(name)
-        return interface.ofport if interface else 0
+        made = self._bridges.make(sync)
+        self._wiring.uplinks = self._bridges.uplinks()
+        return made
 
     # Reconciling
 
     def reconcile(self, mirror: Mirror, changed: frozenset[Ref] | None) -> list[Status]:
-        if self._missing(self._bridges) or any(self._unsettles(ref) for ref in changed or ()):
+        if self._bridges.missing(self._bridges.flow_bridges) or any(self._unsettles(ref) for ref in changed or ()):
             self._adopted = False
         if not self._adopted:
             return self._adopt(mirror)
@@ -147,13 +95,13 @@ class SwitchRole:
 
     def _unsettles(self, ref: Ref) -> bool:
         """Whether flows may be lost, or port numbers of our own have changed."""
-        if ref.kind == "interface" and self._wiring.uplinks != self._read_uplinks():
+        if ref.kind == "interface" and self._wiring.uplinks != self._bridges.uplinks():
             return True
         return ref.kind == "bridge"
 
     def _adopt(self, mirror: Mirror) -> list[Status]:
         """Plan everything, compare with what is there, and change what differs."""
-        if self._missing(self._bridges):
+        if self._bridges.missing(self._bridges.flow_bridges):
             self._make_bridges()
         if not all(watch.connected for watch in self._watches.values()):
             raise HeddleError("ovs-vswitchd does not run: its bridges cannot be reached; the flows follow when it is")
@@ -220,7 +168,7 @@ class SwitchRole:
 
     def _begin_guard(self) -> None:
         if self._host.datapath == "netdev":
-            bridges = {*self._bridges, *self._mappings.values()}
+            bridges = set(self._bridges.all)
             devices = [each for each in self._ovs.interfaces() if each.type == "" and each.bridge in bridges]
             self._guard.begin(each.name for each in devices if each.ofport or not each.error)
 
@@ -319,7 +267,7 @@ class SwitchRole:
         return drifts
 
     def _audit_bridges(self) -> list[Drift]:
-        missing = self._missing([*self._bridges, *self._mappings.values()])
+        missing = self._bridges.missing(self._bridges.all)
         if not self._make_bridges(sync=False):
             return []
         self._host.touch([Ref("bridge", INT)])
@@ -339,7 +287,7 @@ class SwitchRole:
     def state(self, mirror: Mirror) -> RoleState:
         agent = self._host.settings.agent
         return RoleState(role=self.name, configuration={
-            "bridge_mappings": dict(self._mappings),
+            "bridge_mappings": dict(self._bridges.mappings),
             "tunnel_types": ["vxlan"] if agent.tunnel_ip else [],
             "tunneling_ip": agent.tunnel_ip,
             "datapath_type": self._host.datapath,
@@ -356,23 +304,6 @@ def refs_of(owner: Owner) -> list[Ref]:
     if owner.kind == "profile":
         return [Ref("group", group) for group in owner.id.split("+")]
     return [Ref(owner.kind, owner.id)] if owner.kind in ("port", "network") else []
-
-
-def parse_mappings(texts: Iterable[str]) -> dict[str, str]:
-    """agent.bridge_mappings -> bridge by physical network.  Raises `ConfigError`."""
-    found: dict[str, str] = {}
-    for text in texts:
-        physnet, colon, bridge = text.partition(":")
-        if not colon or not physnet or not bridge or physnet in found:
-            raise ConfigError(f"agent.bridge_mappings: {text!r}: expected <physical network>:<bridge>, each once")
-        found[physnet] = bridge
-    return found
-
-
-def folder_of(ovsdb: str) -> Path:
-    """Where vswitchd has its sockets: beside the database's."""
-    kind, _, path = ovsdb.partition(":")
-    return Path(path).parent if kind == "unix" else RUNDIR
 
 
 def _drift(difference: Difference, names: dict[int, Owner], bridge: str) -> Drift:
