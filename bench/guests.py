@@ -1,7 +1,8 @@
 """Guests: network namespaces with addresses set by hand, in the place of virtual machines.
 
 They are made before a clock starts, with a veth of which one end waits to be plugged into br-int.  The kernel asks
-for an unknown neighbour every `ARP_MS`, so that a first ping is not late for the second that it waits by default.
+for an unknown neighbour every `ARP_MS`, so that a first ping is not late for the second that it waits by default;
+and it does not give up soon, so that no ping is lost for a neighbour that is confirmed late.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from bench.cloud import Cloud
 from bench.ovsdb import Ovsdb
 from bench.space import Space
 
-ARP_MS = 20
+ARP_MS, ARP_TRIES = 20, 100
 API = "/v2.0"
 
 
@@ -75,6 +76,8 @@ class Net:
             with self.space(each).inside():
                 neighbours = Path("/proc/thread-self/root/proc/sys/net/ipv4/neigh/eth0")
                 (neighbours / "retrans_time_ms").write_text(f"{ARP_MS}\n")
+                for name in ("ucast_solicit", "mcast_solicit"):
+                    (neighbours / name).write_text(f"{ARP_TRIES}\n")
                 Path("/proc/thread-self/root/proc/sys/net/ipv6/conf/eth0/disable_ipv6").write_text("1\n")
             self.guests[each.name] = each
         return made
