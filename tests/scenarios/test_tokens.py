@@ -174,6 +174,11 @@ def test_many_wrong_guesses_have_to_wait(blue: Client, app: App) -> None:
     assert valid(Client(app, address="192.0.2.7").log_in("ann", project="blue"))
 
 
+def test_the_present_password_cannot_be_guessed_with_a_token(blue: Client) -> None:
+    path, body = f"{V3}/users/{blue.user_id}/password", {"user": {"password": "new", "original_password": "guess"}}
+    assert 429 in [blue.post(path, body).status for _ in range(8)]
+
+
 GOOD = password_login("ann", project="blue")["auth"]
 
 

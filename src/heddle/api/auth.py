@@ -20,6 +20,7 @@ from heddle.control.identity import login, tokens
 from heddle.control.identity.keys import KeyRing
 from heddle.control.identity.passwords import Throttle
 from heddle.model.caller import Caller
+from heddle.model.identity import User
 from heddle.store.engine import Store, Tx
 from heddle.store.query import identity as q
 
@@ -76,6 +77,10 @@ class EmbeddedAuth:
         """A new token and what it stands for.  Raises `Unauthorized`, `TooManyRequests`, `Forbidden`."""
         session = login.log_in(self._store, request, self._throttle, self.token_seconds)
         return tokens.seal(self.keys, session.claims), session
+
+    def check_password(self, user: User, password: str, address: str) -> None:
+        """Raises `Unauthorized` for a wrong password, `TooManyRequests` after many."""
+        login.check_secret(self._throttle, user.id, address, user.password_hash, password)
 
     def revoke(self, claims: tokens.Claims, request_id: str = "") -> None:
         """End a token."""

@@ -10,6 +10,7 @@ from heddle.api.http import Request, Response
 from heddle.api.identity.common import (
     NO_CONTENT,
     body_of,
+    embedded,
     enforce,
     filters,
     read_create,
@@ -24,7 +25,6 @@ from heddle.api.services import Services
 from heddle.control.identity import passwords, users
 from heddle.control.identity.errors import wrong
 from heddle.control.identity.projects import projects_of
-from heddle.errors import Unauthorized
 from heddle.model.identity import User
 from heddle.store.engine import Tx
 from heddle.store.query import identity as q
@@ -79,8 +79,7 @@ def change_password(services: Services, request: Request) -> Response:
     new, present = body.get("password"), body.get("original_password")
     if not isinstance(new, str) or not isinstance(present, str):
         raise wrong("'password' and 'original_password' are required properties, and must be strings.")
-    if not passwords.verify(user.password_hash, present):
-        raise Unauthorized("Unauthorized", "The request you have made requires authentication.")
+    embedded(services).check_password(user, present, request.client)
     password_hash = passwords.hash_password(new)
 
     def work(tx: Tx) -> None:

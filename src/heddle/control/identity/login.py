@@ -20,6 +20,8 @@ from heddle.store.query import identity as q
 
 log = logging.getLogger(__name__)
 
+LONGEST_NAME = 400
+
 
 @dataclass(frozen=True, slots=True)
 class Named:
@@ -80,15 +82,25 @@ def _from_token(login: Login) -> Claims:
 def _from_password(store: Store, login: Login, throttle: Throttle, token_seconds: float) -> Claims:
     with store.read() as tx:
         user = find_user(tx, login.user)
-    guessed = user.id if user else f"{login.user.id}{login.user.name}@{login.user.domain_id}{login.user.domain_name}"
-    throttle.check(guessed, login.address)
-    right = passwords.verify(user.password_hash if user else "", login.secret)
-    if user is None or not right or not user.enabled:
-        throttle.wrong(guessed, login.address)
-        log.info("login refused user_id=%s address=%s", user.id if user else "unknown", login.address)
-        raise refused()
-    throttle.right(guessed, login.address)
+    wanted = login.user
+    guessed = user.id if user else f"{wanted.id}{wanted.name}@{wanted.domain_id}{wanted.domain_name}"
+    check_secret(throttle, guessed, login.address, user.password_hash if user and user.enabled else "", login.secret)
+    assert user is not None
     return _fresh(user, "password", token_seconds)
+
+
+def check_secret(throttle: Throttle, guessed: str, address: str, secret_hash: str, secret: str) -> None:
+    """Compare a secret; `guessed` is whose it is said to be, an id where there is such.
+
+    Raises `Unauthorized`, `TooManyRequests`.
+    """
+    guessed = guessed[:LONGEST_NAME]
+    throttle.check(guessed, address)
+    if not passwords.verify(secret_hash, secret):
+        throttle.wrong(guessed, address)
+        log.info("login refused id=%s address=%s", guessed if secret_hash else "unknown", address)
+        raise refused()
+    throttle.right(guessed, address)
 
 
 def _from_credential(store: Store, login: Login, throttle: Throttle, token_seconds: float) -> Claims:
@@ -96,14 +108,9 @@ def _from_credential(store: Store, login: Login, throttle: Throttle, token_secon
         credential = _find_credential(tx, login)
         user = q.USERS.get(tx, credential.user_id) if credential else None
     guessed = credential.id if credential else f"{login.credential.id}{login.credential.name}"
-    throttle.check(guessed, login.address)
-    right = passwords.verify(credential.secret_hash if credential else "", login.secret)
-    if credential is None or user is None or not right:
-        throttle.wrong(guessed, login.address)
-        log.info("login refused application_credential=%s address=%s", credential.id if credential else "unknown",
-                 login.address)  # fmt: skip
-        raise refused()
-    throttle.right(guessed, login.address)
+    secret_hash = credential.secret_hash if credential and user else ""
+    check_secret(throttle, guessed, login.address, secret_hash, login.secret)
+    assert credential is not None and user is not None
     fresh = _fresh(user, "application_credential", token_seconds)
     expires = fresh.expires
     if credential.expires_at is not None:
