@@ -127,6 +127,7 @@ class Agent(Section, frozen=True):
     ovsdb: str = "unix:/run/openvswitch/db.sock"
     report_seconds: float = 15.0
     resync_seconds: float = 30.0
+    digest_seconds: float = 600.0
     audit_seconds: float = 5.0
 
 

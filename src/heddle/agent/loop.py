@@ -6,7 +6,8 @@ have come, fetches the news, and has each role reconcile what changed; then it r
 
     wake        -> fetch the news of the scopes
     touched     -> reconcile these objects, though the view did not change
-    resync      -> fetch, and reconcile everything (agent.resync_seconds)
+    resync      -> fetch, and reconcile everything (agent.resync_seconds); now and then the server compares
+                   a digest of each scope (agent.digest_seconds)
     audit       -> each role compares the host itself with the view (agent.audit_seconds)
     heartbeat   -> report (agent.report_seconds)
 
@@ -85,6 +86,7 @@ class Loop:
         self._server_away = False
         now = time.monotonic()
         self._fetch_at, self._resync_at = now, now + settings.agent.resync_seconds
+        self._digest_at = now + settings.agent.digest_seconds
         self._audit_at = now + settings.agent.audit_seconds
 
     def run(self) -> None:
@@ -156,7 +158,8 @@ class Loop:
         known = sorted(self.mirror.scopes)
         host = self._settings.host
         try:
-            reply = self._bus.fetch(FetchRequest(host=host, revision=self.mirror.revision, scopes=known))
+            revision, digests = self.mirror.revision, self._digests()
+            reply = self._bus.fetch(FetchRequest(host=host, revision=revision, scopes=known, digests=digests))
         except BusError as error:
             if not self._server_away:
                 log.warning("the server cannot be reached, the host stays as it is: %s", error)
@@ -179,6 +182,14 @@ class Loop:
             text = ",".join(sorted(requests)) or "-"
             log.debug("fetched revision=%d changed=%d request_id=%s", reply.revision, len(changed), text)
         return changed
+
+    def _digests(self) -> dict[str, str]:
+        """Now and then what the mirror has, so that a difference is noticed; else nothing."""
+        now = time.monotonic()
+        if now < self._digest_at:
+            return {}
+        self._digest_at = now + self._settings.agent.digest_seconds
+        return self.mirror.digests()
 
     # The roles
 

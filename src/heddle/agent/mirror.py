@@ -28,6 +28,7 @@ from heddle.view.types import (
     RouterView,
     ScopeNews,
     SubnetView,
+    digest,
 )
 
 T = TypeVar("T", bound=Object)
@@ -109,6 +110,16 @@ class Mirror:
     def assigned(self, role: str) -> set[str]:
         """The ids of the objects that this host serves in a role: "router" or "dhcp"."""
         return {each.object_id for each in self.assignments.values() if each.role == role}
+
+    def digests(self) -> dict[str, str]:
+        """A digest of the content of each scope."""
+        return {scope: digest(self._content(held)) for scope, held in self.scopes.items()}
+
+    def _content(self, held: Iterable[Ref]) -> Iterable[tuple[str, str, int]]:
+        for ref in held:
+            item = self.get(ref)
+            if item is not None:
+                yield ref.kind, ref.id, item.revision
 
     def apply(self, reply: FetchReply) -> set[Ref]:
         """Take the server's answer; returns what is new, different or gone."""

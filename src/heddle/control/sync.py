@@ -6,6 +6,7 @@ is new in them from the notes of changes.  All is read in one snapshot, so an an
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 
 from heddle.store import changes
@@ -18,11 +19,14 @@ from heddle.view.types import (
     FetchRequest,
     Ref,
     ScopeNews,
+    digest,
     group_scope,
     host_scope,
     network_scope,
     router_scope,
 )
+
+log = logging.getLogger(__name__)
 
 
 def fetch(store: Store, compiler: Compiler, request: FetchRequest) -> FetchReply:
@@ -34,11 +38,23 @@ def fetch(store: Store, compiler: Compiler, request: FetchRequest) -> FetchReply
         if since > revision or since < changes.forgotten_revision(tx.conn):
             since = 0
         kept = [scope for scope in request.scopes if scope in needed] if since else []
-        news = [_kept(tx, compiler, scope, entries) for scope, entries in _entries(tx, kept, since)]
-        had = set(kept)
+        fresh = changes.scope_news(tx.conn, kept, since) if kept else {}
+        had = set(kept) - _differing(tx, request, set(kept) - fresh.keys())
+        news = [_kept(tx, compiler, scope, entries) for scope, entries in sorted(fresh.items())]
         news += [_whole(tx, compiler, scope) for scope in sorted(needed) if scope not in had]
         dropped = [scope for scope in request.scopes if scope not in needed]
         return FetchReply(revision=revision, scopes=news, dropped=dropped)
+
+
+def _differing(tx: Tx, request: FetchRequest, quiet: set[str]) -> set[str]:
+    """Those of the scopes without news in which the host has something else than there is."""
+    wrong = set()
+    for scope in quiet & request.digests.keys():
+        entries = changes.scope_content(tx.conn, scope)
+        if digest((entry.kind, entry.id, entry.revision) for entry in entries) != request.digests[scope]:
+            log.warning("scope differs on the host, it is sent whole host=%s scope=%s", request.host, scope)
+            wrong.add(scope)
+    return wrong
 
 
 def needed_scopes(tx: Tx, host: str) -> set[str]:
@@ -56,10 +72,6 @@ def needed_scopes(tx: Tx, host: str) -> set[str]:
     needed |= {network_scope(id) for id in networks}
     needed |= {group_scope(id) for id in groups}
     return needed
-
-
-def _entries(tx: Tx, scopes: Sequence[str], since: int) -> list[tuple[str, list[changes.Entry]]]:
-    return sorted(changes.scope_news(tx.conn, scopes, since).items()) if scopes else []
 
 
 def _kept(tx: Tx, compiler: Compiler, scope: str, entries: Sequence[changes.Entry]) -> ScopeNews:

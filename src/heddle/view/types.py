@@ -28,6 +28,9 @@ heartbeat) and a status per object at the revision that it has realised.
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Iterable
+
 import msgspec
 
 PROTOCOL = 1
@@ -251,13 +254,25 @@ class ScopeNews(Message, frozen=True, kw_only=True):
     gone: list[Ref] = []
 
 
+def digest(content: Iterable[tuple[str, str, int]]) -> str:
+    """A short name for the content of a scope: its objects as (kind, id, revision), in any order."""
+    total = hashlib.blake2b(digest_size=16)
+    for kind, id, revision in sorted(content):
+        total.update(f"{kind} {id} {revision}\n".encode())
+    return total.hexdigest()
+
+
 class FetchRequest(Message, frozen=True, kw_only=True):
-    """`scopes` are those that the agent has up to `revision` (0: none)."""
+    """`scopes` are those that the agent has up to `revision` (0: none).
+
+    `digests`, now and then, are the digests of what it has in them: a scope whose content is another comes whole.
+    """
 
     version: int = PROTOCOL
     host: str
     revision: int = 0
     scopes: list[str] = []
+    digests: dict[str, str] = {}
 
 
 class FetchReply(Message, frozen=True, kw_only=True):
