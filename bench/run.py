@@ -6,8 +6,10 @@ import argparse
 import contextlib
 import json
 import shlex
+import shutil
 import signal
 import sys
+import tempfile
 import time
 import traceback
 from collections.abc import Callable, Sequence
@@ -129,6 +131,8 @@ def _own(run: Run) -> bool:
     from bench import cloud, dataplane, restart, routers
     from bench.guests import Net
 
+    if run.wants("scaling"):
+        _scaling(run)
     if not run.args.only - {"scaling"}:
         return True
     run.say("starting Heddle in scratch namespaces")
@@ -145,6 +149,17 @@ def _own(run: Run) -> bool:
             run.take(GROUPS["restart"], lambda: restart.restart(made, net))
             run.take(GROUPS["footprint"], lambda: dataplane.footprint(made))
     return True
+
+
+def _scaling(run: Run) -> None:
+    from bench import scaling
+
+    run.say("measuring POST port among many ports")
+    folder = Path(tempfile.mkdtemp(prefix="heddle-bench-", dir=run.args.state_dir))
+    try:
+        run.found["scaling"] = scaling.scaling(folder, run.args.full, 30 if run.args.quick else 200, run.say)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":
