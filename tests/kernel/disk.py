@@ -3,7 +3,7 @@
 QEMU reads and writes it over a Unix socket (the NBD protocol, fixed newstyle).  A write is answered when it is in the
 cache; a flush (or a write with "force unit access") moves the cache to the image.  When the power goes, each
 sector that is only in the cache reaches the image or not, by chance: a machine may rely on what was flushed, and
-on nothing about the rest, not even on its order.
+on nothing about the rest, not even on its order.  A fuse lets the disk go between two of the machine's requests.
 """
 
 from __future__ import annotations
@@ -42,7 +42,16 @@ class Cached:
         self._file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
         self.size = os.fstat(self._file).st_size
         self._cache: dict[int, bytes] = {}
+        self._fuse = -1
         self.flushes = 0
+
+    def light(self, writes: int) -> None:
+        """The disk goes dead after so many writes more; from then on `alive` is false, and nothing is served."""
+        self._fuse = writes
+
+    @property
+    def alive(self) -> bool:
+        return self._fuse != 0
 
     def read(self, offset: int, length: int) -> bytes:
         data = bytearray(os.pread(self._file, length, offset))
@@ -54,6 +63,7 @@ class Cached:
 
     def write(self, offset: int, data: bytes, through: bool = False) -> None:
         """`through` is force unit access: this write is on the image when it returns."""
+        self._fuse -= self._fuse > 0
         for start in range(0, len(data), SECTOR):
             self._cache[(offset + start) // SECTOR] = data[start : start + SECTOR]
         if through:
@@ -72,6 +82,7 @@ class Cached:
         for number in kept:
             self._settle(number)
         self._cache.clear()
+        self._fuse = -1
         return Loss(len(kept), lost)
 
     def close(self) -> None:
@@ -163,6 +174,8 @@ class _Conversation:
             self._disk.flush()
         else:
             error = _INVALID
+        if not self._disk.alive:
+            return False
         self._stream.sendall(struct.pack("!IIQ", _REPLY, error, handle) + data)
         return True
 

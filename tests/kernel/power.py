@@ -2,13 +2,12 @@
 
 Each round boots the machine, looks at what the last cut left (the file system, the database's integrity, its schema,
 the server's start, every port), holds that against what was promised (promises.py), and makes load until the
-next cut, which comes after a random number of answers.  The last round only looks.
+next cut, which comes after a random number of answers and of writes to the disk.  The last round only looks.
 """
 
 from __future__ import annotations
 
 import random
-import time
 from typing import TYPE_CHECKING
 
 from tests.kernel import rootfs
@@ -23,7 +22,8 @@ if TYPE_CHECKING:
 
 MEGABYTES = 192
 ANSWERS = (15, 60)
-NO_MORE_THAN = 0.4
+WRITES = (1, 60)
+FUSE_SECONDS = 60.0
 TOLD = "all ports told"
 HEALTHY = {"integrity": "ok", "schema": "head"}
 
@@ -43,8 +43,8 @@ class Cuts:
 
     def run(self, count: int) -> bool:
         """Boot, load, cut, `count` times, and look; whether all promises were kept."""
-        disk = Cached(self._image)
-        server = Server(disk, self._socket)
+        disk = self._disk = Cached(self._image)
+        server = self._server = Server(disk, self._socket)
         try:
             for number in range(count + 1):
                 self._boot(number, number < count)
@@ -89,7 +89,9 @@ class Cuts:
             answers += said.kind == "mark" and not said.text.startswith(("there", "asked"))
             if self.problems or (load and answers >= enough):
                 break
-        time.sleep(self._chance.uniform(0, NO_MORE_THAN))
+        if load and not self.problems:
+            self._disk.light(self._chance.randint(*WRITES))
+            self._server.idle.wait(FUSE_SECONDS)
 
     def _take(self, said: Said, heard: Heard) -> None:
         heard.take(said)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from tests.fakes.cloud import FakeCloud
 from tests.fakes.objects import ip, mac, port_id
-from tests.real.testhost import TestHost, host, wait_until
+from tests.real.testhost import DATAPATH, TestHost, host, wait_until
 
 HERE = Path(__file__).parent
 TOOLS = ("ovs-vswitchd", "ovsdb-server", "nft", "unshare", "ip")
@@ -36,8 +36,8 @@ class Agent:
         self._socket = socket
         self._log = log
         self.settings = [
-            f"agent.host={test_host.name}", "agent.roles=switch", "agent.datapath=netdev", "agent.bridge_mappings=",
-            *settings,
+            f"agent.host={test_host.name}", f"agent.datapath={DATAPATH}", "agent.roles=switch",
+            "agent.bridge_mappings=", *settings,
         ]
         self.process: subprocess.Popen[bytes] | None = None
 

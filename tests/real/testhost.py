@@ -3,6 +3,9 @@
 It starts in less than a second, and everything in it ends with its first process.  `/run` is its own,
 so that the names of `ip netns` and the sockets of Open vSwitch are private; other paths are shared
 with the machine, so that a socket below `tmp_path` reaches from the host to the test and back.
+
+The datapath is the userspace one unless HEDDLE_TEST_DATAPATH says "system": then it is the kernel's, of which every
+network namespace has its own.
 """
 
 from __future__ import annotations
@@ -37,12 +40,14 @@ ovsdb-server /etc/openvswitch/conf.db --remote=punix:/run/openvswitch/db.sock --
   --pidfile --log-file -vconsole:off -vsyslog:off -vfile:info
 ovs-vsctl --no-wait init
 ovs-vswitchd unix:/run/openvswitch/db.sock --no-chdir --detach --pidfile --log-file \
-  -vconsole:off -vsyslog:off -vfile:info --disable-system
+  -vconsole:off -vsyslog:off -vfile:info $4
 fi
 touch "$3"
 trap 'exit 0' TERM
 while :; do sleep 3600 & wait $!; done
 """
+
+DATAPATH = os.environ.get("HEDDLE_TEST_DATAPATH", "netdev")
 
 
 class TestHost:
@@ -59,7 +64,8 @@ class TestHost:
         namespaces = ["-n", "-m", "-u", "-p", "-i", "--fork", "--kill-child", "--mount-proc"]
         self._log = (self._folder / "log").open("wb")
         self._outer = subprocess.Popen(
-            ["unshare", *namespaces, "sh", str(script), name, "ovs" if ovs else "none", str(started)],
+            ["unshare", *namespaces, "sh", str(script), name, "ovs" if ovs else "none", str(started),
+             "" if DATAPATH == "system" else "--disable-system"],
             stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log, start_new_session=True,
         )
         self._children: list[subprocess.Popen[Any]] = []
@@ -172,9 +178,9 @@ def host(name: str = "host1", ovs: bool = True) -> Iterator[TestHost]:
 
 
 def join(one: TestHost, other: TestHost, device: str = "eth0", bridge: str = "br-phy") -> None:
-    """A cable between two hosts, on a bridge of each (userspace, not ours): 172.31.0.1 and 172.31.0.2.
+    """A cable between two hosts, on a bridge of each (not ours): 172.31.0.1 and 172.31.0.2.
 
-    Userspace tunnels need the tunnel's address on a bridge of Open vSwitch.
+    Userspace tunnels need the tunnel's address on a bridge of Open vSwitch, and nobody else at its device.
     """
     cable = ["type", "veth", "peer", "name", device, "mtu", "1600", "netns", str(other.pid)]
     subprocess.run(
@@ -183,10 +189,10 @@ def join(one: TestHost, other: TestHost, device: str = "eth0", bridge: str = "br
     for number, each in ((1, one), (2, other)):
         each.sh(f"""
             sysctl -qw net.ipv6.conf.{device}.disable_ipv6=1
-            nft 'add table netdev underlay'
-            nft 'add chain netdev underlay c {{ type filter hook ingress device {device} priority -500; policy drop; }}'
+            hook='{{ type filter hook ingress device {device} priority -500; policy drop; }}'
+            [ {DATAPATH} != netdev ] || nft "add table netdev underlay; add chain netdev underlay c $hook"
             ip link set {device} up
-            ovs-vsctl add-br {bridge} -- set bridge {bridge} datapath_type=netdev fail-mode=standalone \
+            ovs-vsctl add-br {bridge} -- set bridge {bridge} datapath_type={DATAPATH} fail-mode=standalone \
               -- add-port {bridge} {device}
             ip addr add 172.31.0.{number}/24 dev {bridge}
             ip link set {bridge} up mtu 1600

@@ -104,11 +104,20 @@ def test_a_write_through_the_cache_survives(cached: Cached) -> None:
     assert cached.read(8 * SECTOR, SECTOR) == b"y" * SECTOR
 
 
+def test_the_disk_goes_dead_between_two_writes(cached: Cached) -> None:
+    cached.light(2)
+    cached.write(0, b"a" * SECTOR)
+    assert cached.alive
+    cached.write(0, b"b" * SECTOR)
+    assert not cached.alive
+    cached.lose_power(random.Random(1))
+    assert cached.alive
+
+
 def test_the_disk_is_served(cached: Cached, tmp_path: Path) -> None:
     """The protocol, as a client speaks it."""
     server = Server(cached, tmp_path / "socket")
     with socket.socket(socket.AF_UNIX) as client:
-        client.settimeout(5)
         client.connect(str(tmp_path / "socket"))
         assert client.recv(18, socket.MSG_WAITALL)[:8] == b"NBDMAGIC"
         client.sendall(struct.pack("!I", 3) + b"IHAVEOPT" + struct.pack("!II", 8, 0))
