@@ -158,11 +158,12 @@ class App:
         return [] if request.method == "HEAD" else [body]
 
     def _body(self, environ: dict[str, Any]) -> bytes:
-        """The body, at most one byte more than is allowed; nothing where its length cannot be read."""
+        """The body, at most one byte more than is allowed; nothing where it is not as long as it says."""
         text = environ.get("CONTENT_LENGTH") or "0"
         length = int(text) if text.isascii() and text.isdecimal() and len(text) < 30 else 0
-        body: bytes = environ["wsgi.input"].read(min(length, self._services.settings.server.max_body + 1))
-        return body
+        length = min(length, self._services.settings.server.max_body + 1)
+        body: bytes = environ["wsgi.input"].read(length)
+        return body if len(body) == length else b""
 
     def _request(self, environ: dict[str, Any]) -> Request:
         headers = {

@@ -92,7 +92,8 @@ class Route:
     """`path` names its variable parts in braces: `/v2.0/ports/{id}`.
 
     `permission` is the policy rule that decides, or "" for a route that anybody with a valid token may call,
-    or "public" for one that needs none.  `success` is the status of success, for the OpenAPI document.
+    or "public" for one that needs none.  For the OpenAPI document: `success` is the status of success, `body` the
+    schema of the request's body where it is not that of a resource.
     """
 
     method: str
@@ -101,3 +102,4 @@ class Route:
     permission: str
     success: int = 200
     summary: str = ""
+    body: Mapping[str, Any] | None = None

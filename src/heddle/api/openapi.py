@@ -10,10 +10,10 @@ from typing import Any
 from heddle import __version__
 from heddle.api.http import Request, Response, Route, json_response
 from heddle.api.network.collections import EVERY
-from heddle.api.network.crud import Collection
+from heddle.api.network.crud import MOST_AT_ONCE, Collection
 from heddle.api.network.listing import filterable
 from heddle.api.services import Services
-from heddle.model.resource import GENERATED, REQUIRED, FieldInfo, Resource, fields_of
+from heddle.model.resource import GENERATED, REQUIRED, FieldInfo, Resource, api_fields, fields_of
 
 _VARIABLE = re.compile(r"{(\w+)}")
 _ERROR = {"description": "Error", "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}}
@@ -57,32 +57,78 @@ def _operation(route: Route, by_url: dict[str, Collection[Any]]) -> dict[str, An
             {"name": name, "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
             for name in _VARIABLE.findall(route.path)
         ],
-        "responses": {str(route.success): {"description": "Success"}, "default": _ERROR},
     }
+    reply: dict[str, Any] = {}
+    body = dict(route.body) if route.body is not None else None
     if route.permission == "public":
         found["security"] = []
     base, _, rest = route.path.partition("/{id}")
     collection = by_url.get(base)
-    if collection is None or rest:
-        return found
-    name = str(collection.model.__name__)
-    if route.method == "GET" and not route.path.endswith("}"):
-        found["parameters"] += _list_parameters(collection.model)
-    if route.method in ("POST", "PUT"):
-        kind = "Create" if route.method == "POST" else "Update"
-        schema = {"$ref": f"#/components/schemas/{name}{kind}"}
-        body = {
-            "type": "object",
-            "properties": {collection.model.member: schema},
-            "required": [collection.model.member],
-        }
-        found["requestBody"] = {"required": True, "content": {"application/json": {"schema": body}}}
+    if collection is not None and not rest:
+        reply = _reply(collection, route)
+        if route.method in ("POST", "PUT"):
+            body = _body(collection, route)
+        if route.method == "GET":
+            found["parameters"] += _FIELDS if route.path.endswith("}") else _list_parameters(collection.model)
+    if body is not None:
+        found["requestBody"] = {"required": True, "content": _json(body)}
+    found["responses"] = {str(route.success): _success(route, reply), "default": _ERROR}
     return found
 
 
+def _json(schema: dict[str, Any]) -> dict[str, Any]:
+    return {"application/json": {"schema": schema}}
+
+
+def _success(route: Route, reply: dict[str, Any]) -> dict[str, Any]:
+    described: dict[str, Any] = {"description": "Success"}
+    empty = route.success == 204 or route.method == "HEAD" or (route.method, route.success) == ("PUT", 201)
+    return described if empty else {**described, "content": _json(reply)}
+
+
+def _ref(collection: Collection[Any], kind: str = "") -> dict[str, Any]:
+    return {"$ref": f"#/components/schemas/{collection.model.__name__}{kind}"}
+
+
+def _only(name: str, schema: dict[str, Any]) -> dict[str, Any]:
+    """An object with this one member."""
+    return {"type": "object", "properties": {name: schema}, "required": [name], "additionalProperties": False}
+
+
+def _body(collection: Collection[Any], route: Route) -> dict[str, Any]:
+    model = collection.model
+    if route.method == "PUT":
+        return _only(model.member, _ref(collection, "Update"))
+    create = _ref(collection, "Create")
+    several = {"type": "array", "items": create, "minItems": 1, "maxItems": MOST_AT_ONCE}
+    return {"oneOf": [_only(model.member, create), _only(model.collection, several)]}
+
+
+def _reply(collection: Collection[Any], route: Route) -> dict[str, Any]:
+    model = collection.model
+    one, several = _only(model.member, _ref(collection)), {"type": "array", "items": _ref(collection)}
+    if route.method == "POST":
+        return {"oneOf": [one, _only(model.collection, several)]}
+    if route.path.endswith("}"):
+        return one
+    links = {"type": "array", "items": {"type": "object"}}
+    properties = {model.collection: several, f"{model.collection}_links": links}
+    return {"type": "object", "properties": properties, "required": [model.collection]}
+
+
+_FIELDS = [{"name": "fields", "in": "query", "schema": {"type": "array", "items": {"type": "string"}}}]
+
+
 def _list_parameters(model: type[Resource]) -> list[dict[str, Any]]:
-    names = [*filterable(model), "fields", "sort_key", "sort_dir", "limit", "marker", "page_reverse"]
-    return [{"name": name, "in": "query", "schema": {"type": "string"}} for name in names]
+    text = {"type": "array", "items": {"type": "string"}}
+    keys = [name for name, field in api_fields(model).items() if field.sort]
+    found: dict[str, Any] = dict.fromkeys(filterable(model), text)
+    found["sort_key"] = {"type": "array", "items": {"type": "string", "enum": keys}}
+    found["sort_dir"] = {"type": "array", "items": {"type": "string", "enum": ["asc", "desc"]}}
+    found["limit"] = {"type": "integer", "minimum": 0, "maximum": 10**9 - 1}
+    found["marker"] = {"type": "string"}
+    found["page_reverse"] = {"type": "boolean"}
+    return [*_FIELDS, *({"name": name, "in": "query", "schema": schema} for name, schema in found.items())]
 
 
 def _resource_schemas() -> dict[str, Any]:
@@ -90,26 +136,31 @@ def _resource_schemas() -> dict[str, Any]:
     for collection in EVERY:
         model: type[Resource] = collection.model
         fields, name = fields_of(model).values(), model.__name__
-        found[name] = _object([field for field in fields if field.visible], [])
+        found[name] = _object([field for field in fields if field.visible], [], request=False)
         required = [field.api for field in fields if field.create and field.default is REQUIRED]
         found[f"{name}Create"] = _object([field for field in fields if field.create], required)
         found[f"{name}Update"] = _object([field for field in fields if field.update], [])
     return found
 
 
-def _object(fields: list[FieldInfo], required: list[str]) -> dict[str, Any]:
-    properties = {field.api: _with_default(field) for field in fields}
+def _object(fields: list[FieldInfo], required: list[str], *, request: bool = True) -> dict[str, Any]:
+    properties = {field.api: _shape(field, request) for field in fields}
+    if "project_id" in properties:
+        properties["tenant_id"] = properties["project_id"]
     return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
 
 
-def _with_default(field: FieldInfo) -> dict[str, Any]:
+def _shape(field: FieldInfo, request: bool) -> dict[str, Any]:
     shape = field.type.schema()
-    if field.create and field.default not in (REQUIRED, GENERATED, None):
+    if request and not field.null and isinstance(shape.get("type"), list):
+        shape["type"] = next(kind for kind in shape["type"] if kind != "null")
+    if request and field.create and field.default not in (REQUIRED, GENERATED, None):
         shape["default"] = field.default
     return shape
 
 
 def _error_schema() -> dict[str, Any]:
     text = {"type": "string"}
-    inner = {"type": "object", "properties": {"type": text, "message": text, "detail": text}}
-    return {"type": "object", "properties": {"NeutronError": inner}}
+    network = {"type": "object", "properties": {"type": text, "message": text, "detail": text}}
+    identity = {"type": "object", "properties": {"code": {"type": "integer"}, "message": text, "title": text}}
+    return {"oneOf": [_only("NeutronError", network), _only("error", identity)]}

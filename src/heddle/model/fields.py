@@ -48,7 +48,7 @@ class FieldType:
 
     def schema(self) -> dict[str, Any]:
         base = self.shape()
-        if self.nullable and "type" in base:
+        if self.nullable and isinstance(base.get("type"), str):
             base["type"] = [base["type"], "null"]
             if "enum" in base and None not in base["enum"]:
                 base["enum"] = [*base["enum"], None]

@@ -155,6 +155,18 @@ def list_faults(services: Services, request: Request) -> Response:
     return json_response({"hosts": shown, "faults": faults})
 
 
+_LIMITS = {
+    "type": "object",
+    "properties": {
+        "quota": {
+            "type": "object",
+            "properties": {name: {"type": "integer", "minimum": -1} for name in quotas.RESOURCES},
+        }
+    },
+    "required": ["quota"],
+    "additionalProperties": False,
+}
+
 ROUTES = [
     Route("GET", "/v2.0/extensions", list_extensions, "get_extension", summary="List extensions"),
     Route("GET", "/v2.0/extensions/{id}", show_extension, "get_extension", summary="Show an extension"),
@@ -164,7 +176,7 @@ ROUTES = [
     Route("GET", "/v2.0/quotas/{id}", show_quota, "get_quota", summary="Show the quotas of a project"),
     Route("GET", "/v2.0/quotas/{id}/default", show_default_quota, "get_quota", summary="Show the default quotas"),
     Route("GET", "/v2.0/quotas/{id}/details", show_quota_details, "get_quota", summary="Show quotas with their use"),
-    Route("PUT", "/v2.0/quotas/{id}", update_quota, "update_quota", summary="Set quotas of a project"),
+    Route("PUT", "/v2.0/quotas/{id}", update_quota, "update_quota", summary="Set quotas of a project", body=_LIMITS),
     Route("DELETE", "/v2.0/quotas/{id}", delete_quota, "delete_quota", 204, "Back to the default quotas"),
     Route(
         "GET",

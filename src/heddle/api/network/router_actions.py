@@ -16,6 +16,7 @@ from heddle.errors import BadRequest
 from heddle.model.fields import Invalid, Uuid
 from heddle.model.resource import Draft
 from heddle.model.router import Router
+from heddle.model.values import ROUTES as EXTRA_ROUTES
 from heddle.model.values import HostRoute, read_route
 from heddle.store.engine import Tx
 
@@ -117,6 +118,25 @@ def _routes_body(request: Request) -> list[HostRoute]:
         raise BadRequest("HTTPBadRequest", f"Invalid input for routes. Reason: {reason}.") from None
 
 
+_SUBNET_OR_PORT = {
+    "type": "object",
+    "properties": {"subnet_id": Uuid(nullable=True).schema(), "port_id": Uuid(nullable=True).schema()},
+    "additionalProperties": False,
+}
+_SOME_ROUTES = {
+    "type": "object",
+    "properties": {
+        "router": {
+            "type": "object",
+            "properties": {"routes": {**EXTRA_ROUTES.schema(), "type": "array"}},
+            "required": ["routes"],
+            "additionalProperties": False,
+        }
+    },
+    "required": ["router"],
+    "additionalProperties": False,
+}
+
 ROUTES = [
     Route(
         "PUT",
@@ -124,6 +144,7 @@ ROUTES = [
         add_interface,
         "add_router_interface",
         summary="Join a router to a subnet",
+        body=_SUBNET_OR_PORT,
     ),
     Route(
         "PUT",
@@ -131,13 +152,22 @@ ROUTES = [
         remove_interface,
         "remove_router_interface",
         summary="Part a router from a subnet",
+        body=_SUBNET_OR_PORT,
     ),
-    Route("PUT", "/v2.0/routers/{id}/add_extraroutes", add_routes, "add_extraroutes", summary="Add routes to a router"),
+    Route(
+        "PUT",
+        "/v2.0/routers/{id}/add_extraroutes",
+        add_routes,
+        "add_extraroutes",
+        summary="Add routes to a router",
+        body=_SOME_ROUTES,
+    ),
     Route(
         "PUT",
         "/v2.0/routers/{id}/remove_extraroutes",
         remove_routes,
         "remove_extraroutes",
         summary="Take routes from a router",
+        body=_SOME_ROUTES,
     ),
 ]

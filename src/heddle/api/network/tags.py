@@ -13,9 +13,15 @@ from heddle.api.rights import Rights
 from heddle.api.services import Services
 from heddle.errors import BadRequest, NotFound
 from heddle.model.fields import Invalid
-from heddle.model.resource import read_tags
+from heddle.model.resource import TAGS, read_tags
 from heddle.store.engine import Tx
 
+_ALL = {
+    "type": "object",
+    "properties": {"tags": TAGS.schema()},
+    "required": ["tags"],
+    "additionalProperties": False,
+}
 Change = Callable[[Sequence[str]], Sequence[str]]
 
 
@@ -31,7 +37,7 @@ class Tagging:
         one = base + "/{tag}"
         return [
             Route("GET", base, self.list, f"get_{name}_tags", summary=f"List the tags of one of the {name}"),
-            Route("PUT", base, self.replace, f"update_{name}_tags", summary="Replace the tags"),
+            Route("PUT", base, self.replace, f"update_{name}_tags", summary="Replace the tags", body=_ALL),
             Route("DELETE", base, self.clear, f"delete_{name}_tags", 204, "Remove all tags"),
             Route("GET", one, self.find, f"get_{name}_tags", 204, "Whether the object has a tag"),
             Route("PUT", one, self.add, f"update_{name}_tags", 201, "Add a tag"),
