@@ -127,9 +127,14 @@ def _save_agent(tx: Tx, old: Agent | None, request: ReportRequest, role: RoleSta
         hosts.AGENTS.update(tx, old, agent)
 
 
+def _is_current(status: Status, revision: int) -> bool:
+    """Whether a status is of the object as it is now; one that could not even be read has the revision 0."""
+    return status.revision >= revision or (status.state == "error" and status.revision == 0)
+
+
 def _take_statuses(tx: Tx, host: str, reported: Sequence[Status]) -> None:
     current = statuses.current(tx, host, [(status.kind, status.id) for status in reported])
-    valid = [s for s in reported if s.revision >= current.get((s.kind, s.id), 0) and s.state in _STATES]
+    valid = [s for s in reported if s.state in _STATES and _is_current(s, current.get((s.kind, s.id), 0))]
     for kind in ("port", "floating_ip", "router"):
         for state, name in _STATES.items():
             ids = [s.id for s in valid if s.kind == kind and s.state == state]

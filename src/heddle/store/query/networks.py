@@ -37,14 +37,18 @@ NETWORKS: Records[Network] = Records(
 )
 
 
+_DOMAINS = sa.select(_n.id, _n.dns_domain).where(
+    _n.dns_domain != "", _n.id.in_(sa.bindparam("networks", expanding=True))
+)
+
+
 def domains_of(tx: Tx, ids: Iterable[str]) -> dict[str, str]:
     """The DNS domains of those of the networks that have one of their own."""
-    query = sa.select(_n.id, _n.dns_domain).where(_n.dns_domain != "")
     wanted = list(ids)
     found: dict[str, str] = {}
     for start in range(0, len(wanted), CHUNK):
-        part = query.where(_n.id.in_(wanted[start : start + CHUNK]))
-        found.update((row[0], row[1]) for row in tx.conn.execute(part))
+        rows = tx.conn.execute(_DOMAINS, {"networks": wanted[start : start + CHUNK]}).all()
+        found.update((row[0], row[1]) for row in rows)
     return found
 
 
