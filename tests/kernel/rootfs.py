@@ -31,7 +31,7 @@ PACKAGES = (
     "ca-certificates", "e2fsprogs", "uuid-runtime",
 )  # fmt: skip
 FIRST_MODULES = ("virtio_pci", "virtio_blk", "ext4", "overlay")
-SOURCES = ("src", "scripts", "tests/kernel", "pyproject.toml", "Makefile")
+SOURCES = ("src", "scripts", "tests", "pyproject.toml", "Makefile")
 EXTRA = ("/etc/passwd", "/etc/group", "/etc/ld.so.cache", "/etc/alternatives", "/etc/nsswitch.conf")
 WHOLE = ("/etc/alternatives",)
 SHADOW = "root:*:19000:0:99999:7:::\n"

@@ -2,8 +2,9 @@
 
     demo     the demo of two tenants on the kernel's Open vSwitch datapath: its table, and proof of the datapath
     power    the server in mid-load while the machine loses its power: nothing acknowledged may be lost
+    real     the tests with packets (tests/real) on the kernel's datapath; long
 
-Without a name, both.  Exit status 0 when all was as it should be.
+Without a name, the first two.  Exit status 0 when all was as it should be.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from tests.kernel.machine import Disk, Hardware, Machine
 from tests.kernel.power import control, power
 from tests.kernel.trouble import Trouble
 
+REAL = "tests/real/test_switch.py tests/real/test_security.py tests/real/test_uplinks.py tests/real/test_routers.py"
 PROJECT = Path(__file__).resolve().parents[2]
 
 
@@ -47,23 +49,30 @@ class Stage:
                        self.cache / f"console-{job}.log", self.hardware)  # fmt: skip
 
 
-def demo(stage: Stage, seconds: float, options: str) -> bool:
-    """The demo; whether its expectations were met on the kernel's datapath."""
+def listen(stage: Stage, what: str, machine: Machine, seconds: float) -> Heard:
+    """Show what the machine says until it ends.  Raises `Trouble` when it does not say how it ended."""
     heard = Heard()
-    with stage.machine("demo", demo=options.replace(" ", ",")) as machine:
-        stage.say(f"demo: the machine starts ({stage.hardware.accel}, process {machine.pid})")
-        for said in machine.said(seconds):
-            heard.take(said)
-            if said.kind == "step":
-                stage.say(f"demo: {said.text}")
-            elif not said.kind:
-                print(said.text, flush=True)
-        if heard.result is None:
-            raise Trouble(f"the machine ended without a result; the kernel said last:\n{machine.last_words()}")
+    stage.say(f"{what}: the machine starts ({stage.hardware.accel}, process {machine.pid})")
+    for said in machine.said(seconds):
+        heard.take(said)
+        if said.kind == "step":
+            stage.say(f"{what}: {said.text}")
+        elif not said.kind:
+            print(said.text, flush=True)
+    if heard.result is None:
+        raise Trouble(f"the machine ended without a result; the kernel said last:\n{machine.last_words()}")
+    if heard.result:
+        stage.say(f"{what}: FAILED with status {heard.result} {heard.why}")
+    return heard
+
+
+def demo(stage: Stage, seconds: float, patience: float) -> bool:
+    """The demo; whether its expectations were met on the kernel's datapath."""
+    with stage.machine("demo", patience=f"{patience:g}") as machine:
+        heard = listen(stage, "demo", machine, seconds)
     for name in ("kernel", "datapath_type", "datapath", "ports", "flows", "connections", "left"):
         print(f"         {name:<14} {heard.facts.get(name, '-')}")
     if heard.result:
-        stage.say(f"demo: FAILED with status {heard.result} {heard.why}")
         return False
     against = on_the_kernel(heard.facts)
     if heard.facts.get("left") != "0 0":
@@ -75,13 +84,20 @@ def demo(stage: Stage, seconds: float, options: str) -> bool:
     return not against
 
 
+def real(stage: Stage, seconds: float, tests: str, patience: float) -> bool:
+    """The tests with packets; `tests`: words for pytest."""
+    with stage.machine("real", tests=tests.replace(" ", ","), patience=f"{patience:g}") as machine:
+        return listen(stage, "real", machine, seconds).result == 0
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", nargs="*", choices=[[], "demo", "power"], help="default: both")
+    parser.add_argument("what", nargs="*", choices=[[], "demo", "power", "real"], help="default: demo power")
     parser.add_argument("--accel", default=os.environ.get("HEDDLE_VM_ACCEL", "tcg"), choices=["tcg", "kvm"])
     parser.add_argument("--seconds", type=float, default=float(os.environ.get("HEDDLE_VM_SECONDS", "1800")),
                         help="the time limit of one machine")  # fmt: skip
-    parser.add_argument("--demo", default="--patience 5", help="options of the demo command")
+    parser.add_argument("--tests", default=REAL, help=f"real: words for pytest, default {REAL}")
+    parser.add_argument("--patience", type=float, default=5, help="multiplies the time limits inside, default 5")
     parser.add_argument("--cuts", type=int, default=3, help="how often the power goes")
     parser.add_argument("--seed", type=int, default=time.time_ns() % 100_000, help="of the moments of the cuts")
     parser.add_argument("--control", action="store_true", help="power: also prove that a loss would be noticed")
@@ -92,9 +108,11 @@ def main() -> int:
         stage = Stage(args.cache, Hardware(args.accel), args.fresh)
         good = True
         if not args.what or "demo" in args.what:
-            good = demo(stage, args.seconds, args.demo)
+            good = demo(stage, args.seconds, args.patience)
         if not args.what or "power" in args.what:
             good = power(stage, args.seconds, args.cuts, args.seed) and good
+        if "real" in args.what:
+            good = real(stage, args.seconds, args.tests, args.patience) and good
         if args.control:
             good = control(stage, args.seconds, args.seed) and good
         return 0 if good else 1

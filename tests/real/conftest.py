@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from tests.fakes.cloud import FakeCloud
 from tests.fakes.objects import ip, mac, port_id
-from tests.real.testhost import DATAPATH, TestHost, host, wait_until
+from tests.real.testhost import DATAPATH, PATIENCE, TestHost, host, wait_until
 
 HERE = Path(__file__).parent
 TOOLS = ("ovs-vswitchd", "ovsdb-server", "nft", "unshare", "ip")
@@ -64,7 +64,7 @@ class Agent:
         if self.process is None or self.process.poll() is not None:
             return
         os.kill(self._pid(), number)
-        self.process.wait(timeout=seconds)
+        self.process.wait(timeout=seconds * PATIENCE)
         self.process = None
 
     def memory(self) -> int:

@@ -5,7 +5,7 @@ so that the names of `ip netns` and the sockets of Open vSwitch are private; oth
 with the machine, so that a socket below `tmp_path` reaches from the host to the test and back.
 
 The datapath is the userspace one unless HEDDLE_TEST_DATAPATH says "system": then it is the kernel's, of which every
-network namespace has its own.
+network namespace has its own.  HEDDLE_TEST_PATIENCE multiplies the waits, for a machine that is slow.
 """
 
 from __future__ import annotations
@@ -48,6 +48,7 @@ while :; do sleep 3600 & wait $!; done
 """
 
 DATAPATH = os.environ.get("HEDDLE_TEST_DATAPATH", "netdev")
+PATIENCE = float(os.environ.get("HEDDLE_TEST_PATIENCE") or 1)
 
 
 class TestHost:
@@ -87,7 +88,7 @@ class TestHost:
     def run(self, *command: str, check: bool = True, input: str | None = None, timeout: float = 30) -> str:
         """Run in the host; returns stdout and stderr.  Raises when it fails, unless `check` is false."""
         done = subprocess.run(
-            self.enter(*command), input=input, text=True, timeout=timeout,
+            self.enter(*command), input=input, text=True, timeout=timeout * PATIENCE,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **({} if input is not None else {"stdin": -3}),
         )
         if check and done.returncode:
@@ -132,7 +133,7 @@ class TestHost:
 
     def pings(self, name: str, address: str, count: int = 1, wait: float = 1) -> bool:
         """Whether each of `count` pings is answered within `wait` seconds."""
-        text = self.guest(name, "ping", "-n", "-c", str(count), "-i", "0.05", "-W", str(wait), address)
+        text = self.guest(name, "ping", "-n", "-c", str(count), "-i", "0.05", "-W", str(wait * PATIENCE), address)
         return f"{count} received" in text
 
     def stop(self) -> None:
@@ -157,13 +158,13 @@ def plug_arguments(name: str, mac: str, port_id: str) -> list[str]:
 
 def wait_until(condition: Callable[[], Any], seconds: float, what: str, step: float = 0.01) -> Any:
     """The first true value of `condition`.  Raises `AssertionError` naming `what` after `seconds`."""
-    end = time.monotonic() + seconds
+    end = time.monotonic() + seconds * PATIENCE
     while True:
         value = condition()
         if value:
             return value
         if time.monotonic() > end:
-            raise AssertionError(f"not within {seconds} s: {what}")
+            raise AssertionError(f"not within {seconds * PATIENCE:g} s: {what}")
         time.sleep(step)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from ipaddress import ip_address
 from pathlib import Path
 
-from tests.real.testhost import TestHost
+from tests.real.testhost import PATIENCE, TestHost
 
 TOOL = str(Path(__file__).with_name("frames.py"))
 BROADCAST = "ff:ff:ff:ff:ff:ff"
@@ -50,7 +50,7 @@ def catching(host: TestHost, guests: list[str], nonce: str, seconds: float = 0.7
     """Catch frames with the nonce in these guests meanwhile; the result is there after the block."""
     children = {
         guest: host.popen(
-            "ip", "netns", "exec", guest, sys.executable, TOOL, "catch", "eth0", str(seconds), nonce,
+            "ip", "netns", "exec", guest, sys.executable, TOOL, "catch", "eth0", str(seconds * PATIENCE), nonce,
             stdout=subprocess.PIPE, text=True,
         )
         for guest in guests
@@ -60,7 +60,7 @@ def catching(host: TestHost, guests: list[str], nonce: str, seconds: float = 0.7
     caught: dict[str, list[str]] = {}
     yield caught
     for guest, child in children.items():
-        caught[guest] = child.communicate(timeout=10)[0].split()
+        caught[guest] = child.communicate(timeout=10 * PATIENCE)[0].split()
 
 
 @contextlib.contextmanager
@@ -77,7 +77,7 @@ def listening(host: TestHost, guest: str, port: int) -> Iterator[None]:
 
 
 def connects(host: TestHost, guest: str, address: str, port: int, seconds: float = 0.5) -> bool:
-    return "open" in host.guest(guest, sys.executable, TOOL, "tcp", address, str(port), str(seconds))
+    return "open" in host.guest(guest, sys.executable, TOOL, "tcp", address, str(port), str(seconds * PATIENCE))
 
 
 class Pinging:
@@ -92,7 +92,7 @@ class Pinging:
 
     def result(self, timeout: float = 60) -> tuple[int, int]:
         """Sent and lost."""
-        output, _ = self._child.communicate(timeout=timeout)
+        output, _ = self._child.communicate(timeout=timeout * PATIENCE)
         sent, lost, *_ = output.split()
         return int(sent), int(lost)
 
@@ -100,7 +100,7 @@ class Pinging:
 def eventually(condition: object, seconds: float = 3) -> bool:
     """Whether a probe is true within some seconds."""
     assert callable(condition)
-    end = time.monotonic() + seconds
+    end = time.monotonic() + seconds * PATIENCE
     while time.monotonic() < end:
         if condition():
             return True
