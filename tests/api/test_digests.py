@@ -35,25 +35,25 @@ def settled(cloud: Cloud) -> Mirror:
     return mirror
 
 
-def test_a_mirror_that_is_right_gets_nothing(cloud: Cloud) -> None:
-    mirror = settled(cloud)
-    assert ask(cloud, mirror, digests=True).scopes == []
+def test_a_mirror_that_is_right_gets_nothing(own_cloud: Cloud) -> None:
+    mirror = settled(own_cloud)
+    assert ask(own_cloud, mirror, digests=True).scopes == []
 
 
-def test_an_object_that_got_lost_comes_back_with_its_scope(cloud: Cloud) -> None:
-    mirror = settled(cloud)
+def test_an_object_that_got_lost_comes_back_with_its_scope(own_cloud: Cloud) -> None:
+    mirror = settled(own_cloud)
     lost = next(iter(mirror.neighbours.values()))
     del mirror.neighbours[lost.id]
-    assert ask(cloud, mirror, digests=False).scopes == []
-    news = ask(cloud, mirror, digests=True).scopes
+    assert ask(own_cloud, mirror, digests=False).scopes == []
+    news = ask(own_cloud, mirror, digests=True).scopes
     assert [(each.scope, each.whole) for each in news] == [(f"network:{lost.network_id}", True)]
-    mirror.apply(ask(cloud, mirror, digests=True))
+    mirror.apply(ask(own_cloud, mirror, digests=True))
     assert mirror.neighbours[lost.id] == lost
 
 
-def test_a_stale_object_is_replaced(cloud: Cloud) -> None:
-    mirror = settled(cloud)
+def test_a_stale_object_is_replaced(own_cloud: Cloud) -> None:
+    mirror = settled(own_cloud)
     port = next(each for each in mirror.ports.values() if not each.device_owner)
     mirror.ports[port.id] = msgspec.structs.replace(port, mac_address="fa:16:3e:00:00:99", revision=port.revision - 1)
-    mirror.apply(ask(cloud, mirror, digests=True))
+    mirror.apply(ask(own_cloud, mirror, digests=True))
     assert mirror.ports[port.id] == port
