@@ -75,7 +75,7 @@ class Guard:
                 log.warning("device=%s cannot be guarded: %s", name, error)
 
     def remove(self) -> None:
-        """Remove all of it."""
+        """Remove all of it: before the kernel's datapath its chains would drop every frame.  Raises `CommandError`."""
         run(["nft", "-f", "-"], f"add table {TABLE}\ndelete table {TABLE}\n")
         self.guarded = set()
 

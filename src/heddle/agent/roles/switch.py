@@ -54,6 +54,9 @@ class SwitchRole:
         self._wiring.adopt_tags(self._ovs.interfaces(INT))
         if host.datapath == "netdev":
             self._guard.load()
+        else:
+            with contextlib.suppress(CommandError):
+                self._guard.remove()
         self._make_bridges()
         names = self._bridges.flow_bridges
         self._flows = {bridge: self._make_flows(bridge) for bridge in names}

@@ -48,7 +48,7 @@ class Bridges:
             there = self._ovs.bridge(bridge)
             if there is None or there.kind:
                 batch.ensure_bridge(bridge, "physnet", self._datapath, "standalone")
-            elif there.datapath_type != self._datapath:
+            elif (there.datapath_type or "system") != self._datapath:
                 raise ConfigError(
                     f"the bridge {bridge} of agent.bridge_mappings has the datapath type {there.datapath_type!r}, "
                     f"and this host uses {self._datapath!r}: they cannot be joined. Set agent.datapath, or "
