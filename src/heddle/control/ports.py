@@ -81,10 +81,26 @@ def _choose_macs(ctx: Context, network: Network, drafts: Sequence[Draft[Port]]) 
             "MacAddressInUse",
             f"Unable to complete operation for network {network.id}. The mac address {mac} is in use.",
         )
+    fresh = iter(_fresh_macs(ctx, network, len(drafts) - len(given), set(given)))
+    return [draft.value.mac_address or next(fresh) for draft in drafts]
+
+
+def _fresh_macs(ctx: Context, network: Network, count: int, taken: set[str]) -> list[str]:
+    """Random addresses, all different.
+
+    Of many it is looked whether they are in use on the network; for one the unique key, and another try of the
+    whole verb, is enough.
+    """
     base = ctx.settings.network.base_mac[:8]
-    return [
-        draft.value.mac_address or base + "".join(f":{byte:02x}" for byte in secrets.token_bytes(3)) for draft in drafts
-    ]
+    chosen: list[str] = []
+    while len(chosen) < count:
+        missing = count - len(chosen)
+        drawn = {base + "".join(f":{byte:02x}" for byte in secrets.token_bytes(3)) for _ in range(missing)} - taken
+        if count > 1:
+            drawn -= q.macs_in_use(ctx.tx, network.id, drawn)
+        taken |= drawn
+        chosen += drawn
+    return chosen
 
 
 def _set_security(ctx: Context, network: Network, port: Port, given: frozenset[str]) -> None:

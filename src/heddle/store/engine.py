@@ -77,8 +77,13 @@ class Store:
             try:
                 return self._write_once(work, request_id)
             except (DBAPIError, PoolTimeout) as error:
-                if not _worth_retrying(error) or attempt == ATTEMPTS:
+                if not _worth_retrying(error):
                     raise _unavailable(error) from error
+                if attempt == ATTEMPTS:
+                    log.error("transaction given up attempts=%d reason=%s", attempt, _short(error))
+                    raise Unavailable(
+                        "ServiceUnavailable", "Others change the same objects all the time. Please try again later."
+                    ) from error
                 log.info("transaction retried attempt=%d request_id=%s reason=%s", attempt, request_id, _short(error))
                 time.sleep(random.uniform(0, 0.005 * 2 ** min(attempt, 6)))
         raise AssertionError("unreachable")
