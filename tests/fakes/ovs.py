@@ -208,6 +208,9 @@ class FakeGuard:
     def load(self) -> None:
         pass
 
+    def remove(self) -> None:
+        self.guarded = set()
+
     def begin(self, names: Iterable[str]) -> None:
         self.guarded = set(names)
 

@@ -75,8 +75,8 @@ def demo(stage: Stage, seconds: float, patience: float) -> bool:
     if heard.result:
         return False
     against = on_the_kernel(heard.facts)
-    if heard.facts.get("left") != "0 0":
-        against.append("heddle down left bridges or namespaces")
+    if heard.facts.get("left") != "0":
+        against.append("heddle down left something (the lines above that begin with >) or removed what was not ours (<)")
     for each in against:
         stage.say(f"demo: FAILED: {each}")
     if not against:
