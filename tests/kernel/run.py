@@ -76,7 +76,7 @@ def demo(stage: Stage, seconds: float, patience: float) -> bool:
         return False
     against = on_the_kernel(heard.facts)
     if heard.facts.get("left") != "0":
-        against.append("heddle down left something (the lines above that begin with >) or removed what was not ours (<)")
+        against.append("heddle down left something (lines above with >) or removed what was not ours (<)")
     for each in against:
         stage.say(f"demo: FAILED: {each}")
     if not against:
