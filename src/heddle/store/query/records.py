@@ -184,13 +184,13 @@ class Records(Generic[R]):
             case In(name, values):
                 return self._field_clause(name, values)
             case Prefix(name, prefix):
-                return self.table.c[name].startswith(prefix, autoescape=True)
+                return sa.func.substr(self.table.c[name], 1, len(prefix)) == prefix
             case All(parts):
-                return sa.and_(*(self.clause(part) for part in parts))
+                return sa.and_(sa.true(), *(self.clause(part) for part in parts))
             case AnyOf(parts):
-                return sa.or_(*(self.clause(part) for part in parts))
+                return sa.or_(sa.false(), *(self.clause(part) for part in parts))
             case Not(part):
-                return sa.not_(self.clause(part))
+                return sa.not_(sa.func.coalesce(self.clause(part), sa.false()))
 
     def _field_clause(self, name: str, values: Sequence[object]) -> Clause:
         parent_name, dot, inner = name.partition(".")
