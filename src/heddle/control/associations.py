@@ -15,9 +15,8 @@ from heddle.store.query import floating_ips as q
 
 def port_gone(ctx: Context, port: Port) -> None:
     """The floating IPs of a port that is deleted reach nothing any more."""
-    if not port.device_owner.startswith("network:"):
-        for floating_ip in q.of_port(ctx.tx, port.id):
-            disassociate(ctx, floating_ip)
+    for floating_ip in q.of_port(ctx.tx, port.id):
+        disassociate(ctx, floating_ip)
 
 
 def addresses_gone(ctx: Context, port: Port, gone: Collection[str]) -> None:

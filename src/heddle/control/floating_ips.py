@@ -97,6 +97,12 @@ def delete_floating_ip(ctx: Context, floating_ip: FloatingIp) -> None:
 def _associate(ctx: Context, floating_ip: FloatingIp) -> None:
     """Fill in the fixed address and the router through which the port is reached."""
     port = need(ctx, port_query.PORTS, floating_ip.port_id or "")
+    if port.project_id != floating_ip.project_id and not ctx.caller.is_admin:
+        raise BadRequest(
+            "BadRequest",
+            f"Bad floatingip request: Port {port.id} is associated with a different tenant than the floating IP and "
+            "therefore cannot be bound.",
+        )
     fixed_ip = _choose_fixed_ip(floating_ip, port)
     for other in q.of_port(ctx.tx, port.id):
         if (

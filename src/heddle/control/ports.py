@@ -14,7 +14,7 @@ from heddle.control.lookup import need
 from heddle.control.news import port_gone, port_news
 from heddle.errors import BadRequest, Conflict
 from heddle.model.network import Network
-from heddle.model.port import DHCP, FLOATING_IP, ROUTER_GATEWAY, ROUTER_INTERFACE, Port
+from heddle.model.port import FLOATING_IP, ROUTER_GATEWAY, ROUTER_INTERFACE, Port
 from heddle.model.resource import Draft
 from heddle.model.subnet import Subnet
 from heddle.model.values import AddressPair, DhcpOption, FixedIp
@@ -23,11 +23,17 @@ from heddle.store.query import networks as network_query
 from heddle.store.query import ports as q
 from heddle.store.query import subnets as subnet_query
 
-OWN = (DHCP, ROUTER_INTERFACE, ROUTER_GATEWAY, FLOATING_IP)
+# Whose ports the verbs of routers and floating IPs make, move and delete.
+BELONGING = (ROUTER_INTERFACE, ROUTER_GATEWAY, FLOATING_IP)
 
 
-def create_ports(ctx: Context, drafts: Sequence[Draft[Port]]) -> list[Port]:
-    """Create ports, all or none.  Raises `BadRequest`, `NotFound`, `Conflict` (OverQuota, address or MAC in use)."""
+def create_ports(ctx: Context, drafts: Sequence[Draft[Port]], *, own: bool = False) -> list[Port]:
+    """Create ports, all or none.  `own`: by the verb to which a router's or floating IP's port belongs.
+
+    Raises `BadRequest`, `NotFound`, `Conflict` (OverQuota, address or MAC in use, another's router).
+    """
+    for draft in () if own else drafts:
+        _check_belonging(draft.value)
     for project_id, count in Counter(draft.value.project_id for draft in drafts).items():
         if project_id:
             quotas.take(ctx, project_id, "port", count)
@@ -37,8 +43,8 @@ def create_ports(ctx: Context, drafts: Sequence[Draft[Port]]) -> list[Port]:
     subnets = subnet_query.of_networks(ctx.tx, list(networks))
     created: dict[int, Port] = {}
     for network in networks.values():
-        own = [draft for draft in drafts if draft.value.network_id == network.id]
-        created |= dict(zip(map(id, own), _on_network(ctx, network, subnets[network.id], own), strict=True))
+        here = [draft for draft in drafts if draft.value.network_id == network.id]
+        created |= dict(zip(map(id, here), _on_network(ctx, network, subnets[network.id], here), strict=True))
     ports = [created[id(draft)] for draft in drafts]
     q.PORTS.insert(ctx.tx, ports)
     allocation.store_allocations(ctx, ports)
@@ -66,6 +72,23 @@ def _on_network(ctx: Context, network: Network, subnets: Sequence[Subnet], draft
         binding.bind(ctx, port, network)
         ports.append(port)
     return ports
+
+
+def _check_belonging(new: Port, old: Port | None = None) -> None:
+    """No request says by itself that a port is a router's or a floating IP's, or is no longer one.
+
+    It could join networks to others' routers, or get rid of the filters of a port.
+    """
+    before = (old.device_owner, old.device_id) if old is not None else ("", "")
+    if before == (new.device_owner, new.device_id):
+        return
+    for device_owner in (before[0], new.device_owner):
+        if device_owner in BELONGING:
+            raise Conflict(
+                "DeviceIDNotOwnedByTenant",
+                f"The device_owner {device_owner} and its device_id are given and taken by the verbs of routers and "
+                "floating IPs alone: add or remove a router interface, for example.",
+            )
 
 
 def _asks_nothing(draft: Draft[Port]) -> bool:
@@ -149,9 +172,11 @@ def _complete_pairs(ctx: Context, port: Port) -> list[AddressPair]:
     ]
 
 
-def update_port(ctx: Context, old: Port, draft: Draft[Port]) -> Port:
+def update_port(ctx: Context, old: Port, draft: Draft[Port], *, own: bool = False) -> Port:
     """Raises `BadRequest`, `NotFound`, `Conflict` like `create_ports`."""
     new, given = draft.value, draft.given
+    if not own:
+        _check_belonging(new, old)
     new.revision_number, new.updated_at = old.revision_number + 1, ctx.now
     network = network_query.NETWORKS.get(ctx.tx, old.network_id, bare=True)
     assert network is not None
@@ -192,7 +217,7 @@ def delete_port(ctx: Context, port: Port, *, own: bool = False) -> None:
 
     Raises `Conflict` (ServicePortInUse) for a port that belongs to a router or a floating IP.
     """
-    if not own and port.device_owner in (ROUTER_INTERFACE, ROUTER_GATEWAY, FLOATING_IP):
+    if not own and port.device_owner in BELONGING:
         raise Conflict(
             "ServicePortInUse",
             f"Port {port.id} cannot be deleted directly via the port API: has device owner {port.device_owner}.",
@@ -241,4 +266,4 @@ def own_port(ctx: Context, network: Network, *, owner: str, device_id: str, proj
         fixed_ips=list(fixed_ips or []),
     )
     names = {"binding_host_id"} | ({"fixed_ips"} if fixed_ips is not None else set())
-    return create_ports(ctx, [Draft(value, frozenset(names) | given)])[0]
+    return create_ports(ctx, [Draft(value, frozenset(names) | given)], own=True)[0]

@@ -112,8 +112,9 @@ def _make_port(ctx: Context, router: Router, subnet_id: str) -> tuple[Port, list
         raise BadRequest(
             "BadRequest", f"Bad router request: Subnet {subnet_id} for router interface must have a gateway IP."
         )
-    _check_apart(ctx, router, [subnet])
     network = need(ctx, network_query.NETWORKS, subnet.network_id)
+    _check_owner(ctx, f"subnet {subnet.id}", network.project_id)
+    _check_apart(ctx, router, [subnet])
     host = _host_for(ctx, router)
     port = ports.own_port(
         ctx,
@@ -129,6 +130,7 @@ def _make_port(ctx: Context, router: Router, subnet_id: str) -> tuple[Port, list
 
 def _adopt_port(ctx: Context, router: Router, port_id: str) -> tuple[Port, list[Subnet]]:
     port = need(ctx, port_query.PORTS, port_id)
+    _check_owner(ctx, f"port {port.id}", port.project_id)
     if port.device_id and (port.device_id != router.id or port.device_owner):
         raise Conflict(
             "PortInUse",
@@ -153,7 +155,17 @@ def _adopt_port(ctx: Context, router: Router, port_id: str) -> tuple[Port, list[
         allowed_address_pairs=[],
     )
     names = frozenset({"device_id", "device_owner", "binding_host_id", "security_groups"})
-    return ports.update_port(ctx, port, Draft(new, names)), subnets
+    return ports.update_port(ctx, port, Draft(new, names), own=True), subnets
+
+
+def _check_owner(ctx: Context, what: str, project_id: str) -> None:
+    """A network's gateway address is for its owner to give, and a port is its project's: seeing them is not enough."""
+    if not ctx.caller.is_admin and project_id != ctx.caller.project_id:
+        raise BadRequest(
+            "BadRequest",
+            f"Bad router request: Cannot add interface to router because {what} is not owned by project making the "
+            "request.",
+        )
 
 
 def _check_apart(ctx: Context, router: Router, subnets: Sequence[Subnet]) -> None:
