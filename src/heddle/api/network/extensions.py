@@ -27,7 +27,7 @@ EXTENSIONS = (
     Extension("agent", "Agents", "The agents of the cloud's hosts"),
     Extension("agent_sort_key", "Sorted agents", "Agents in an order"),
     Extension("allowed-address-pairs", "Allowed address pairs", "Addresses that a port may use besides its own"),
-    Extension("availability_zone", "Availability zones", "Where agents are"),
+    Extension("availability_zone", "Availability Zone", "Where agents are"),
     Extension("binding", "Port binding", "Which host carries a port"),
     Extension("dns-integration", "DNS names", "Names of ports, which the network's DNS answers"),
     Extension("empty-string-filtering", "Empty string filters", "A filter may be the empty string"),
