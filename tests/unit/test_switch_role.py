@@ -176,7 +176,7 @@ def test_a_port_that_moves_to_another_group_or_network() -> None:
 
 
 def test_profiles_with_the_same_number_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("heddle.agent.wiring.profile_number", lambda groups, stateless, salt=0: 7 + salt)
+    monkeypatch.setattr("heddle.agent.profiles.profile_number", lambda groups, stateless, salt=0: 7 + salt)
     switch = FakeSwitch()
     switch.cloud.put(network(), default_group(), group("closed", *OUT))
     switch.cloud.port(port(1))

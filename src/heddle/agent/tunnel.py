@@ -18,7 +18,8 @@ TUN_IN, TUN_OUT = 1, 2
 def tunnel_base_flows(patch: int, tunnel: int) -> FlowSet:
     b = Builder("base")
     b.add(0, 10, f"in_port={patch}", f"resubmit(,{TUN_OUT})")
-    b.add(0, 10, f"in_port={tunnel}", f"resubmit(,{TUN_IN})")
+    if tunnel:
+        b.add(0, 10, f"in_port={tunnel}", f"resubmit(,{TUN_IN})")
     return b.flows
 
 

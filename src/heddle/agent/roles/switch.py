@@ -17,9 +17,10 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from heddle.agent.mirror import Mirror
+from heddle.agent.owners import INT, Owner, Plan
 from heddle.agent.roles.base import Drift, Host
 from heddle.agent.roles.switch_bridges import Bridges, folder_of
-from heddle.agent.wiring import INT, Owner, Plan, Wiring
+from heddle.agent.wiring import Wiring
 from heddle.errors import HeddleError
 from heddle.host.guard import Guard
 from heddle.host.openflow import Difference, Flows, FlowSet, Watch, changes, cookie_of, repairs
@@ -51,7 +52,7 @@ class SwitchRole:
         self._ovs = host.ovs
         self._bridges = Bridges(host)
         self._wiring = Wiring(host.name, self._ovs.plugged)
-        self._wiring.adopt_tags(self._ovs.interfaces(INT))
+        self._wiring.networks.adopt_tags(self._ovs.interfaces(INT))
         if host.datapath == "netdev":
             self._guard.load()
         else:
@@ -213,7 +214,7 @@ class SwitchRole:
         for port_id in self._untagged:
             wired, interface = self._wiring.ports.get(port_id), self._ovs.plugged(port_id)
             if wired is not None and interface is not None:
-                batch.set_port(interface.name, wired.tag, {"heddle-network": self._wiring.network_of(port_id)})
+                batch.set_port(interface.name, wired.tag, {"heddle-network": self._wiring.networks.of_port(port_id)})
         batch.commit()
         self._untagged.clear()
 
@@ -296,7 +297,7 @@ class SwitchRole:
             "datapath_type": self._host.datapath,
             "integration_bridge": INT,
             "devices": len(self._wiring.ports),
-            "networks": len(self._wiring.tags),
+            "networks": len(self._wiring.networks.tags),
             "flows": sum(len(flows) for flows in self._wiring.installed.values()),
             "ovs_version": self._ovs.version(),
         })

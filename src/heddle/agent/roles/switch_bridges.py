@@ -1,7 +1,7 @@
 """The bridges of a host and what joins them.
 
     br-int              what is plugged on this host, and every decision (`pipeline.py`)
-    br-tun              local tag <-> tunnel ID; only where agent.tunnel_ip is set
+    br-tun              local tag <-> tunnel ID; has a tunnel port where agent.tunnel_ip is set
     br-ex, br-<physnet> as agent.bridge_mappings says: plain switches to the physical networks; br-int
                         gives and takes their frames with the VLAN of the segment, or untagged
 
@@ -13,8 +13,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from heddle.agent.owners import INT, TUN, Uplinks
 from heddle.agent.roles.base import Host
-from heddle.agent.wiring import INT, TUN, Uplinks
 from heddle.errors import ConfigError
 from heddle.host.ovs import PortSpec, patch_pair
 
@@ -32,7 +32,7 @@ class Bridges:
         self._datapath = host.datapath
         self._tunnel_ip = host.settings.agent.tunnel_ip
         self.mappings = parse_mappings(host.settings.agent.bridge_mappings)
-        self.flow_bridges = [INT, TUN] if self._tunnel_ip else [INT]
+        self.flow_bridges = [INT, TUN]
         self._ovs.check_ours(OWN_BRIDGES)
 
     @property
@@ -67,18 +67,16 @@ class Bridges:
         specs = []
         for bridge in dict.fromkeys(self.mappings.values()):
             specs += patch_pair((INT, f"int-{bridge}"), (bridge, f"phy-{bridge}"))
-        if TUN in self.flow_bridges:
-            specs += patch_pair((INT, "patch-tun"), (TUN, "patch-int"))
-            address = self._tunnel_ip
-            options = {"key": "flow", "remote_ip": "flow", "local_ip": address}
+        specs += patch_pair((INT, "patch-tun"), (TUN, "patch-int"))
+        if self._tunnel_ip:
+            options = {"key": "flow", "remote_ip": "flow", "local_ip": self._tunnel_ip}
             specs.append(PortSpec(TUN, TUNNEL_PORT, "vxlan", options, port_external_ids={"heddle": "tunnel"}))
         return specs
 
     def uplinks(self) -> Uplinks:
         physnets = {physnet: self._ofport(f"int-{bridge}") for physnet, bridge in self.mappings.items()}
-        if TUN not in self.flow_bridges:
-            return Uplinks(physnets)
-        return Uplinks(physnets, self._ofport("patch-tun"), self._ofport("patch-int"), self._ofport(TUNNEL_PORT))
+        tunnel = self._ofport(TUNNEL_PORT) if self._tunnel_ip else 0
+        return Uplinks(physnets, self._ofport("patch-tun") if tunnel else 0, self._ofport("patch-int"), tunnel)
 
     def _ofport(self, name: str) -> int:
         interface = self._ovs.interface(name)

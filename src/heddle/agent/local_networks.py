@@ -1,0 +1,141 @@
+"""The networks that have a wired port on this host: their local tags, and the flows that forward in them.
+
+A network has a local tag from its first wired port to its last.  Tags are written on the ports in OVSDB, from
+where `adopt_tags` takes them after a restart; a new network takes the tag that has been free for longest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from heddle.agent.mirror import Mirror
+from heddle.agent.owners import INT, TUN, Owner, Plan, Uplinks
+from heddle.agent.pipeline import Uplink, WiredPort, network_flows
+from heddle.agent.tunnel import tunnel_flows
+from heddle.host.openflow import FlowSet
+from heddle.host.ovs import Interface
+from heddle.view.types import NetworkView, Ref, Segment
+
+MAX_TAG = 4094
+
+
+class LocalNetworks:
+    """`host` is this host's name."""
+
+    def __init__(self, host: str) -> None:
+        self.tags: dict[str, int] = {}
+        self.members: dict[str, dict[str, WiredPort]] = {}
+        self._host = host
+        self._network_of: dict[str, str] = {}
+        self._neighbours: dict[str, str] = {}
+        self._last_tag = 0
+
+    def adopt_tags(self, interfaces: Iterable[Interface]) -> None:
+        """Take over the tags that the ports bear in OVSDB."""
+        for each in interfaces:
+            network = each.port_external_ids.get("heddle-network", "")
+            if network and each.tag and network not in self.tags and each.tag not in self.tags.values():
+                self.tags[network] = each.tag
+
+    def tag(self, network_id: str) -> int:
+        """The tag of a network, a new one if it has none.  Raises `ValueError` when none is left."""
+        if network_id not in self.tags:
+            used = set(self.tags.values())
+            free = (number % MAX_TAG + 1 for number in range(self._last_tag, self._last_tag + MAX_TAG))
+            tag = next((number for number in free if number not in used), 0)
+            if not tag:
+                raise ValueError(f"this host has no local VLAN tag left: all {MAX_TAG} are in use")
+            self.tags[network_id] = self._last_tag = tag
+        return self.tags[network_id]
+
+    # Members
+
+    def of_port(self, port_id: str) -> str:
+        """The network of a wired port, or ""."""
+        return self._network_of.get(port_id, "")
+
+    def join(self, port_id: str, network_id: str, wired: WiredPort) -> None:
+        if self.of_port(port_id) not in ("", network_id):
+            self.leave(port_id)
+        self._network_of[port_id] = network_id
+        self.members.setdefault(network_id, {})[port_id] = wired
+
+    def leave(self, port_id: str) -> None:
+        network_id = self._network_of.pop(port_id, "")
+        members = self.members.get(network_id, {})
+        members.pop(port_id, None)
+        if not members:
+            self.members.pop(network_id, None)
+
+    def note_neighbours(self, mirror: Mirror) -> None:
+        """Remember where all neighbours are."""
+        self._neighbours = {each.id: each.network_id for each in mirror.neighbours.values()}
+
+    def of_neighbour(self, mirror: Mirror, port_id: str) -> set[str]:
+        """The networks here that a change of a neighbour concerns."""
+        neighbour = mirror.neighbours.get(port_id)
+        before = self._neighbours.pop(port_id, "")
+        if neighbour is not None:
+            self._neighbours[port_id] = neighbour.network_id
+        after = self._neighbours.get(port_id, "")
+        return {network for network in (before, after) if network in self.members}
+
+    # Planning
+
+    def plan(self, mirror: Mirror, network_id: str, plan: Plan, uplinks: Uplinks, installed: Iterable[Owner]) -> None:
+        """Add the flows of a network to the plan; its tag is freed with its last port."""
+        owner, tunnel_owner = Owner(INT, "network", network_id), Owner(TUN, "network", network_id)
+        there = [each for each in (owner, tunnel_owner) if each in installed]
+        members = self.members.get(network_id)
+        network = mirror.networks.get(network_id)
+        if not members:
+            if network_id in self.tags:
+                plan.freed.append(self.tags.pop(network_id))
+            plan.flows |= {each: {} for each in there}
+            return
+        if network is None:
+            return
+        tag = self.tags[network_id]
+        ports = sorted(members.values(), key=lambda port: port.ofport)
+        plan.flows[owner] = network_flows(network_id, tag, ports, _leads_out(network, tag, plan, uplinks))
+        tunnel = self._tunnel(mirror, network, tag, plan, uplinks)
+        if tunnel is not None and (tunnel or tunnel_owner in there):
+            plan.flows[tunnel_owner] = tunnel
+
+    def _tunnel(self, mirror: Mirror, network: NetworkView, tag: int, plan: Plan, uplinks: Uplinks) -> FlowSet | None:
+        """The flows of br-tun; None to leave them as they are."""
+        segment = next((each for each in network.segments if _tunnelled(each)), None)
+        if segment is None or not uplinks.tun_patch:
+            return {}
+        remote = []
+        for each in mirror.neighbours_by_network.of(network.id):
+            host = mirror.hosts.get(each.host)
+            if each.host != self._host and host is not None and host.tunnel_ip:
+                remote.append((each.mac_address, host.tunnel_ip))
+        number = segment.segmentation_id
+        try:
+            return tunnel_flows(network.id, tag, number, uplinks.tun_patch, uplinks.tunnel, remote)
+        except ValueError as error:
+            plan.problems[Ref("network", network.id)] = str(error)
+            return None
+
+
+def _leads_out(network: NetworkView, tag: int, plan: Plan, uplinks: Uplinks) -> list[Uplink]:
+    found = []
+    for segment in network.segments:
+        if segment.physical_network:
+            ofport = uplinks.physnets.get(segment.physical_network, 0)
+            if ofport:
+                found.append(Uplink(ofport, segment.segmentation_id))
+            else:
+                plan.problems[Ref("network", network.id)] = (
+                    f"this host has no bridge for the physical network {segment.physical_network}: "
+                    "add it to agent.bridge_mappings"
+                )
+        elif _tunnelled(segment) and uplinks.to_tun:
+            found.append(Uplink(uplinks.to_tun, tag))
+    return found
+
+
+def _tunnelled(segment: Segment) -> bool:
+    return segment.network_type in ("vxlan", "gre", "geneve")

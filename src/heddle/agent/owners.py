@@ -1,0 +1,49 @@
+"""Who has flows, and a plan of which: what the planners fill in and the switch applies."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from heddle.host.openflow import FlowSet
+from heddle.view.types import Ref
+
+INT, TUN = "br-int", "br-tun"
+
+
+@dataclass(frozen=True)
+class Owner:
+    bridge: str
+    kind: str
+    id: str
+
+
+BASE = Owner(INT, "base", "")
+
+
+@dataclass(frozen=True)
+class Uplinks:
+    """The patch ports of br-int (their ofports): by physical network, and to br-tun (0: there are no tunnels).
+
+    `tun_patch` and `tunnel` are the ports of br-tun; `tunnel` is 0 on a host without an address for tunnels.
+    """
+
+    physnets: Mapping[str, int] = field(default_factory=dict)
+    to_tun: int = 0
+    tun_patch: int = 0
+    tunnel: int = 0
+
+
+@dataclass
+class Plan:
+    """`flows` by owner, empty for one that shall have none; `ports` are those that were looked at.
+
+    `problems` says by object why it cannot be realised; `freed` are tags that no network has any more, and
+    `released` (tag, address) pairs that no port has any more.
+    """
+
+    flows: dict[Owner, FlowSet] = field(default_factory=dict)
+    ports: set[str] = field(default_factory=set)
+    problems: dict[Ref, str] = field(default_factory=dict)
+    freed: list[int] = field(default_factory=list)
+    released: list[tuple[int, str]] = field(default_factory=list)
