@@ -97,11 +97,11 @@ def delete_group(ctx: Context, group: SecurityGroup) -> None:
             delete_rule(ctx, rule)
     for rule in group.security_group_rules:
         q.RULES.delete(ctx.tx, rule.id)
+        quotas.give_back(ctx, rule.project_id, "security_group_rule")
     q.GROUPS.delete(ctx.tx, group.id)
     if group.is_default:
         q.drop_default(ctx.tx, group.project_id)
     quotas.give_back(ctx, group.project_id, "security_group")
-    quotas.give_back(ctx, group.project_id, "security_group_rule", len(group.security_group_rules))
     group_news(ctx.tx, group.id, gone=True)
 
 
