@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from heddle.store import tables as t
 from heddle.store.engine import Tx
 
-_c = t.changes.c
+_c, _f = t.changes.c, t.floating_ips.c
 
 
 def current(tx: Tx, host: str, refs: Sequence[tuple[str, str]]) -> dict[tuple[str, str], int]:
@@ -19,14 +19,16 @@ def current(tx: Tx, host: str, refs: Sequence[tuple[str, str]]) -> dict[tuple[st
         by_kind.setdefault(kind, []).append(id)
     found: dict[tuple[str, str], int] = {}
     for kind, ids in by_kind.items():
-        if kind == "port":
-            where = _c.scope == f"host:{host}"
-        elif kind == "router":
-            where = _c.scope.in_([f"router:{id}" for id in ids])
-        else:
-            continue
         for start in range(0, len(ids), 500):
             part = ids[start : start + 500]
+            if kind == "port":
+                where = _c.scope == f"host:{host}"
+            elif kind == "router":
+                where = _c.scope.in_([f"router:{id}" for id in part])
+            elif kind == "floating_ip":
+                where = sa.and_(_f.id == _c.id, _c.scope == sa.literal("router:") + _f.router_id)
+            else:
+                continue
             query = sa.select(_c.id, _c.revision).where(where, _c.kind == kind, _c.id.in_(part))
             for id, revision in tx.conn.execute(query):
                 found[(kind, id)] = int(revision)
