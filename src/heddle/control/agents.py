@@ -6,8 +6,9 @@ import time
 
 import msgspec
 
+from heddle.control import dhcp, routers
 from heddle.control.context import Context
-from heddle.control.news import assignment_news
+from heddle.control.news import assignment_news, host_news
 from heddle.errors import Conflict
 from heddle.model.agent import ALIVE_SECONDS, Agent
 from heddle.model.resource import Draft
@@ -22,13 +23,21 @@ def update_agent(ctx: Context, old: Agent, draft: Draft[Agent]) -> Agent:
 
 
 def delete_agent(ctx: Context, agent: Agent) -> None:
-    """Forget a dead agent; what it served is free to be served elsewhere.  Raises `Conflict` for a live one."""
+    """Forget a dead agent; what it served is served by another host, as soon as there is one.
+
+    Raises `Conflict` for a live one.
+    """
     if time.time() - agent.heartbeat <= ALIVE_SECONDS:
         raise Conflict(
             "AgentInUse", f"Agent {agent.id} is alive on host {agent.host}: stop it before its record is deleted."
         )
+    hosts.AGENTS.delete(ctx.tx, agent.id)
     for role, object_id in hosts.assigned(ctx.tx, agent.host):
         if role == agent.role:
             gone = hosts.unassign(ctx.tx, role, object_id)
             assignment_news(ctx.tx, role, object_id, (), gone)
-    hosts.AGENTS.delete(ctx.tx, agent.id)
+            moved = dhcp.move if role == dhcp.ROLE else routers.move
+            moved(ctx, object_id)
+    if not hosts.agents_of(ctx.tx, agent.host):
+        hosts.forget(ctx.tx, agent.host)
+        host_news(ctx.tx, agent.host, gone=True)

@@ -11,7 +11,7 @@ import uuid
 
 import msgspec
 
-from heddle.control import allocation, ipam, readdressing
+from heddle.control import allocation, readdressing
 from heddle.control.binding import reaches
 from heddle.control.context import Context
 from heddle.control.news import assignment_news, port_news
@@ -21,7 +21,8 @@ from heddle.model.network import Network
 from heddle.model.port import DHCP, Port
 from heddle.model.subnet import Subnet
 from heddle.model.values import FixedIp
-from heddle.store.query import hosts
+from heddle.store.query import addresses, hosts
+from heddle.store.query import networks as network_query
 from heddle.store.query import ports as port_query
 from heddle.store.query import subnets as subnet_query
 
@@ -51,6 +52,9 @@ def _serve(ctx: Context, network: Network, subnets: list[Subnet]) -> None:
     host = next((host for host, _ in hosts.serving(ctx.tx, ROLE, int(time.time())) if reaches(host, network)), None)
     if host is None:
         return
+    fixed_ips = [FixedIp(subnet.id) for subnet in subnets if addresses.has_free(ctx.tx, subnet.id)]
+    if not fixed_ips:
+        return
     device = f"dhcp{uuid.uuid5(uuid.NAMESPACE_DNS, host.name)}-{network.id}"
     try:
         own_port(
@@ -60,13 +64,33 @@ def _serve(ctx: Context, network: Network, subnets: list[Subnet]) -> None:
             device_id=device,
             project_id=network.project_id,
             host=host.name,
-            fixed_ips=[FixedIp(subnet.id) for subnet in subnets],
+            fixed_ips=fixed_ips,
         )
     except Conflict:
         return
-    if host.name not in hosts.hosts_of(ctx.tx, ROLE, network.id):
-        hosts.assign(ctx.tx, ROLE, network.id, host.name)
-    assignment_news(ctx.tx, ROLE, network.id, [host.name])
+    gone = set(hosts.unassign(ctx.tx, ROLE, network.id)) - {host.name}
+    hosts.assign(ctx.tx, ROLE, network.id, host.name)
+    assignment_news(ctx.tx, ROLE, network.id, [host.name], gone)
+
+
+def delete_any_port(ctx: Context, port: Port) -> None:
+    """Delete a port as a user asks; a DHCP server gets another one while its network wants it.
+
+    Raises `Conflict` like `delete_port`.
+    """
+    delete_port(ctx, port)
+    network = network_query.NETWORKS.get(ctx.tx, port.network_id) if port.device_owner == DHCP else None
+    if network is not None:
+        refresh(ctx, network)
+
+
+def move(ctx: Context, network_id: str) -> None:
+    """The network's host serves it no longer: give it another one."""
+    network = network_query.NETWORKS.get(ctx.tx, network_id)
+    if network is not None:
+        for port in port_query.interfaces_on_network(ctx.tx, network_id, DHCP):
+            delete_port(ctx, port, own=True)
+        refresh(ctx, network)
 
 
 def _unassign(ctx: Context, network: Network) -> None:
@@ -83,7 +107,7 @@ def _readdress(ctx: Context, network: Network, port: Port, subnets: list[Subnet]
     every = subnet_query.of_network(ctx.tx, network.id)
     known = {fixed_ip.subnet_id: fixed_ip for fixed_ip in port.fixed_ips}
     wanted = [known.get(subnet.id, FixedIp(subnet.id)) for subnet in subnets]
-    wanted = [item for item in wanted if item.ip_address or _has_room(ctx, item)]
+    wanted = [item for item in wanted if item.ip_address or addresses.has_free(ctx.tx, item.subnet_id)]
     fixed_ips = readdressing.reallocate(ctx, network, every, port, wanted)
     new = msgspec.structs.replace(
         port, fixed_ips=fixed_ips, revision_number=port.revision_number + 1, updated_at=ctx.now
@@ -91,8 +115,3 @@ def _readdress(ctx: Context, network: Network, port: Port, subnets: list[Subnet]
     port_query.PORTS.update(ctx.tx, port, new)
     allocation.store_allocations(ctx, [new])
     port_news(ctx.tx, new, port)
-
-
-def _has_room(ctx: Context, item: FixedIp) -> bool:
-    subnet = subnet_query.SUBNETS.get(ctx.tx, item.subnet_id)
-    return subnet is not None and bool(ipam.pool_runs(subnet.allocation_pools))

@@ -95,8 +95,8 @@ def assignment_news(tx: Tx, role: str, object_id: str, hosts: Iterable[str], gon
     tx.change("assignment", f"{role}/{object_id}", map(host_scope, hosts), map(host_scope, gone))
 
 
-def host_news(tx: Tx, host: str) -> None:
-    _note(tx, "host", host, CLOUD, False)
+def host_news(tx: Tx, host: str, *, gone: bool = False) -> None:
+    _note(tx, "host", host, CLOUD, gone)
 
 
 def _note(tx: Tx, kind: str, id: str, scope: str, gone: bool) -> None:

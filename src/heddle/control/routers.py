@@ -362,6 +362,15 @@ def _host_for(ctx: Context, router: Router) -> str:
     return router.host
 
 
+def move(ctx: Context, router_id: str) -> None:
+    """The router's host serves it no longer: give it another one."""
+    stored = q.ROUTERS.get(ctx.tx, router_id)
+    if stored is not None:
+        router = msgspec.structs.replace(stored, host="")
+        q.ROUTERS.update(ctx.tx, stored, router)
+        schedule(ctx, router)
+
+
 def schedule(ctx: Context, router: Router) -> None:
     """Give a router that has no host one, with its ports (when hosts come)."""
     own = port_query.of_device(ctx.tx, router.id, [ROUTER_INTERFACE, ROUTER_GATEWAY])

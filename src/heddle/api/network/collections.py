@@ -9,7 +9,7 @@ from typing import Any
 from heddle.api.http import Request
 from heddle.api.network.crud import Collection
 from heddle.api.services import Services
-from heddle.control import agents, floating_ips, networks, ports, routers, security_groups, subnets
+from heddle.control import agents, dhcp, floating_ips, networks, ports, routers, security_groups, subnets
 from heddle.control.context import Context
 from heddle.model.agent import ALIVE_SECONDS, Agent
 from heddle.model.floating_ip import FloatingIp
@@ -59,7 +59,7 @@ SUBNET_COLLECTION: Collection[Subnet] = Collection(
     SUBNETS, subnets.create_subnets, subnets.update_subnet, subnets.delete_subnet, OF_NETWORK
 )
 PORT_COLLECTION: Collection[Port] = Collection(
-    PORTS, ports.create_ports, ports.update_port, ports.delete_port, OF_NETWORK, _describe_ports
+    PORTS, ports.create_ports, ports.update_port, dhcp.delete_any_port, OF_NETWORK, _describe_ports
 )
 ROUTER_COLLECTION: Collection[Router] = Collection(
     ROUTERS, routers.create_routers, routers.update_router, routers.delete_router

@@ -74,6 +74,12 @@ def take_lowest(tx: Tx, subnet_id: str, count: int) -> list[int]:
     return taken
 
 
+def has_free(tx: Tx, subnet_id: str) -> bool:
+    """Whether the pools of a subnet have an address left."""
+    query = sa.select(_r.first).where(_r.subnet_id == subnet_id).limit(1)
+    return tx.conn.execute(query).first() is not None
+
+
 def take_given(tx: Tx, subnet_id: str, number: int) -> bool:
     """Take one address out of the free runs.  False: it is in none (outside the pools, or taken)."""
     run = _run_at(tx, subnet_id, number)

@@ -70,6 +70,12 @@ def save(tx: Tx, host: Host) -> None:
     upsert(tx.conn, t.hosts, [values], ("name",))
 
 
+def forget(tx: Tx, name: str) -> None:
+    """Delete a host and what it said of objects."""
+    tx.conn.execute(sa.delete(t.hosts).where(_h.name == name))
+    tx.conn.execute(sa.delete(t.faults).where(_f.host == name))
+
+
 def agents_of(tx: Tx, host: str) -> dict[str, Agent]:
     """The agents of a host by role."""
     return {agent.role: agent for agent in AGENTS.find(tx, _g.host == host)}
