@@ -67,7 +67,7 @@ def test_each_step_goes_down_and_up_again(empty: Store) -> None:
         _run(empty, command.upgrade, revision)
         _run(empty, command.downgrade, "-1")
         _run(empty, command.upgrade, revision)
-    assert migrate.current(empty) == migrate.head() and _differences(empty) == []
+    assert migrate.current(empty) == migrate.HEAD and _differences(empty) == []
 
 
 def test_a_newer_database_is_left_alone(empty: Store) -> None:
@@ -76,3 +76,7 @@ def test_a_newer_database_is_left_alone(empty: Store) -> None:
         conn.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
     with pytest.raises(ConfigError, match="9999"):
         migrate.upgrade(empty)
+
+
+def test_the_program_expects_the_newest_migration() -> None:
+    assert ScriptDirectory.from_config(migrate.config()).get_current_head() == migrate.HEAD

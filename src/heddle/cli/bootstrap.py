@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from heddle.cli.credentials import cloud, read_clouds, write_clouds, write_openrc
 from heddle.cli.layout import Layout
+from heddle.cli.privileges import drop_privileges
 from heddle.config import Settings
 
 if TYPE_CHECKING:
@@ -26,8 +27,6 @@ def register(commands: Subparsers) -> None:
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
-    from heddle.cli.server import drop_privileges
-
     layout = Layout(settings)
     layout.prepare()
     drop_privileges(settings, 0)

@@ -56,7 +56,7 @@ def _revision(args: argparse.Namespace, settings: Settings) -> int:
 
     store = Store(settings.database_url)
     try:
-        found, expected = migrate.current(store), migrate.head()
+        found, expected = migrate.current(store), migrate.HEAD
     finally:
         store.close()
     print(f"database {found or 'empty'}, program {expected}")

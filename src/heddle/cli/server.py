@@ -6,11 +6,11 @@ import argparse
 import logging
 import os
 import pwd
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from heddle.cli import logs
+from heddle.cli import bootstrap, logs
 from heddle.cli.layout import Layout
+from heddle.cli.privileges import drop_privileges
 from heddle.config import Settings
 
 if TYPE_CHECKING:
@@ -41,21 +41,8 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     return 0
 
 
-def drop_privileges(settings: Settings, parent: int) -> None:
-    """Become the server's user; end with `parent` where there is one."""
-    from heddle.host import process
-
-    if os.geteuid() == 0 and settings.server.user and settings.server.user != "root":
-        folders = (settings.paths.state, settings.paths.run, settings.paths.log)
-        process.reveal(Path(folder) for folder in folders)
-        process.become(settings.server.user)
-    if parent:
-        process.die_with(parent)
-
-
 def _serve(settings: Settings) -> None:
     from heddle.api.server import serve
-    from heddle.cli import bootstrap
 
     bootstrap.prepare(settings)
     user = pwd.getpwuid(os.geteuid()).pw_name

@@ -18,7 +18,7 @@ def main() -> int:
         (revision,) = database.execute("SELECT version_num FROM alembic_version").fetchone()
     said = "ok" if integrity == [("ok",)] and not dangling else f"{integrity[:3]} {dangling[:3]}"
     print(f"heddle-vm: fact integrity {said}")
-    print(f"heddle-vm: fact schema {'head' if revision == migrate.head() else revision}", flush=True)
+    print(f"heddle-vm: fact schema {'head' if revision == migrate.HEAD else revision}", flush=True)
     return 0
 
 

@@ -11,21 +11,9 @@ from dataclasses import dataclass
 
 from heddle.cli.demo import build
 from heddle.cli.demo import probes as p
-from heddle.cli.demo.table import Result
+from heddle.cli.demo.table import Row
 
 YES, NO, NOT_FOUND = "yes", "no", "not found"
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """An expectation."""
-
-    sender: str
-    to: str
-    protocol: str
-    expected: str
-    check: Callable[[p.Bench, Row], Result]
-    target: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,16 +12,13 @@ import secrets
 import struct
 import time
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from heddle.cli.demo import outside
 from heddle.cli.demo.build import GUESTS, WEB_PORT, Lab
-from heddle.cli.demo.table import Result
+from heddle.cli.demo.table import Result, Row
 from heddle.host import wire
 from heddle.host.guest import PREFIX
-
-if TYPE_CHECKING:
-    from heddle.cli.demo.plan import Row
 
 SETTLE, ENFORCED = 0.4, 5.0
 INTERNET_PORT = 80

@@ -1,8 +1,8 @@
-"""The demo's result as a table."""
+"""The demo's expectations, and its result as a table."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 WIDTH = 110
@@ -29,6 +29,18 @@ class Result:
         ms = "-" if self.ms is None else f"{self.ms:.1f}"
         seen = self.seen if self.good else f"{self.seen} (!)"
         return (self.sender, self.to, self.protocol, self.expected, seen, ms, self.known)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """An expectation; `check(bench, row)` tries it and gives a `Result`."""
+
+    sender: str
+    to: str
+    protocol: str
+    expected: str
+    check: Callable[..., Result]
+    target: str = ""
 
 
 def render(results: Sequence[Result]) -> str:
