@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from functools import cache
+from functools import lru_cache
 from operator import attrgetter
 from typing import Any
 
@@ -14,7 +14,7 @@ from heddle.model.security_group import SecurityGroup, SecurityGroupRule
 Shape = Callable[[Any], dict[str, Any]]
 
 
-@cache
+@lru_cache(maxsize=1024)
 def _shape(fields: tuple[FieldInfo, ...], wanted: frozenset[str]) -> Shape:
     """How to turn an object into the dictionary of these fields (`wanted` empty: all of them)."""
     names: list[tuple[str, str]] = []
