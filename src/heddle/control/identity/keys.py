@@ -141,10 +141,19 @@ class KeyRing:
             out.flush()
             os.fsync(out.fileno())
         part.rename(file)
+        self._sync_folder()
         key = Key(name, created, AESGCM(secret))
         self._keys = {**self._keys, name: key}
         log.info("new token key key=%s", name.hex())
         return key
+
+    def _sync_folder(self) -> None:
+        """A token must not outlive its key: the name is on the disk before the key seals."""
+        folder = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
 
     def _sweep(self) -> None:
         """A key sealed until the next one was made; an hour more for clocks that differ."""
