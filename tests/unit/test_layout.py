@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from pathlib import Path
 
@@ -49,3 +50,27 @@ def test_a_damaged_record_removes_nothing(tmp_path: Path) -> None:
     made.prepare()
     made.made.write_text("[")
     assert made.recorded() == {"users": [], "files": []}
+
+
+def test_what_another_user_wrote_down_counts_for_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server's user may write in the state folder; `heddle down` removes as root what is written down."""
+    made = layout(tmp_path)
+    made.prepare()
+    made.made.write_text('{"users": ["root"], "files": ["/etc/passwd"]}', encoding="utf-8")
+    assert made.recorded()["users"] == ["root"]
+    mine = os.geteuid()
+    monkeypatch.setattr(os, "geteuid", lambda: mine + 1)
+    assert made.recorded() == {"users": [], "files": []}
+
+
+def test_writing_down_follows_no_link(tmp_path: Path) -> None:
+    made = layout(tmp_path)
+    made.prepare()
+    other = tmp_path / "other"
+    other.write_text("theirs", encoding="utf-8")
+    made.made.with_name("made.json.new").symlink_to(other)
+    made.made.symlink_to(other)
+    made.record(files=[tmp_path / "openrc"])
+    assert other.read_text(encoding="utf-8") == "theirs"
+    assert made.recorded()["files"] == [str(tmp_path / "openrc")]
+    assert made.made.stat().st_mode & 0o777 == 0o600

@@ -18,6 +18,7 @@ import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
+from heddle.cli.credentials import write_private
 from heddle.config import Settings
 from heddle.errors import HeddleError
 
@@ -79,14 +80,13 @@ class Layout:
         known = self.recorded()
         users = sorted({*known["users"], user} - {""})
         paths = sorted({*known["files"], *map(str, files)})
-        new = self.made.with_suffix(".new")
-        new.write_text(json.dumps({"users": users, "files": paths}, indent=1) + "\n", encoding="utf-8")
-        new.chmod(0o600)
-        new.replace(self.made)
+        write_private(self.made, json.dumps({"users": users, "files": paths}, indent=1) + "\n")
 
     def recorded(self) -> dict[str, list[str]]:
-        """What was written down: users and files."""
+        """What was written down: users and files.  The server may write beside it, so it counts only if it is ours."""
         try:
+            if self.made.lstat().st_uid != os.geteuid():
+                return {"users": [], "files": []}
             found = json.loads(self.made.read_text(encoding="utf-8"))
             return {"users": list(found["users"]), "files": list(found["files"])}
         except (OSError, ValueError, KeyError, TypeError):

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from heddle.cli import logs, preflight
+from heddle.cli.credentials import write_private
 from heddle.cli.layout import Layout
 from heddle.cli.supervisor import Child, Lock, Supervisor, holder, program
 from heddle.config import Settings
@@ -77,7 +78,7 @@ def _supervise(args: argparse.Namespace, layout: Layout) -> None:
         logs.to_file(layout.log_file("heddle"))
     else:
         logs.to_terminal()
-    layout.pid.write_text(f"{os.getpid()}\n", encoding="ascii")
+    write_private(layout.pid, f"{os.getpid()}\n")
     same = same_settings(args)
     children = [Child(name, program([*same, name, "--parent"])) for name in ("server", "agent")]
 
