@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import signal
 import threading
@@ -28,6 +29,8 @@ log = logging.getLogger(__name__)
 
 KEEP_REVISIONS = 100_000
 CHORE_SECONDS = 300.0
+OUTPUT_IN_MEMORY = 32 * 1024 * 1024
+COLLECT_EVERY = 50_000
 
 
 class AgentCalls:
@@ -76,6 +79,7 @@ def serve(settings: Settings, ready: Callable[[], None]) -> None:
             ident=None,
             clear_untrusted_proxy_headers=True,
             channel_timeout=300,
+            outbuf_overflow=OUTPUT_IN_MEMORY,
             connection_limit=1000,
         )
     except OSError as error:
@@ -85,6 +89,8 @@ def serve(settings: Settings, ready: Callable[[], None]) -> None:
     _stop_on_signal(server.close, stopping)
     threading.Thread(target=_chores, args=(store, stopping), name="chores", daemon=True).start()
     log.info("server ready url=%s database=%s", settings.public_url, store.engine.dialect.name)
+    gc.freeze()  # what was imported stays; a long list is not worth several searches for cycles
+    gc.set_threshold(COLLECT_EVERY, 20, 20)
     ready()
     try:
         server.run()

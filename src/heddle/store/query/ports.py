@@ -12,18 +12,14 @@ from heddle.model.port import Port
 from heddle.model.values import FixedIp
 from heddle.store import tables as t
 from heddle.store.engine import Tx
+from heddle.store.prepared import Among
 from heddle.store.query.records import Clause, Parent, Records
 from heddle.store.query.tags import tag_filters
 
 _p, _a, _g = t.ports.c, t.ip_allocations.c, t.port_security_groups.c
-_MANY = 2000
 _FIXED_IP_KEYS = ("subnet_id", "ip_address", "ip_address_substr")
-_ADDRESSES = (
-    sa.select(_a.port_id, _a.subnet_id, _a.ip_address)
-    .where(_a.port_id.in_(sa.bindparam("ports", expanding=True)))
-    .order_by(_a.position)
-)
-_GROUPS = sa.select(_g.port_id, _g.security_group_id).where(_g.port_id.in_(sa.bindparam("ports", expanding=True)))
+_ADDRESSES = Among((_a.port_id, _a.subnet_id, _a.ip_address), _a.port_id, order=(_a.position,))
+_GROUPS = Among((_g.port_id, _g.security_group_id), _g.port_id)
 
 
 def _load(tx: Tx, ports: Sequence[Port]) -> None:
@@ -31,13 +27,10 @@ def _load(tx: Tx, ports: Sequence[Port]) -> None:
     for port in ports:
         port.fixed_ips = []
         port.security_groups = []
-    ids = list(by_id)
-    for start in range(0, len(ids), _MANY):
-        part = ids[start : start + _MANY]
-        for port_id, subnet_id, ip_address in tx.conn.execute(_ADDRESSES, {"ports": part}).all():
-            by_id[port_id].fixed_ips.append(FixedIp(subnet_id, ip_address))
-        for port_id, group_id in tx.conn.execute(_GROUPS, {"ports": part}).all():
-            by_id[port_id].security_groups.append(group_id)
+    for port_id, subnet_id, ip_address in _ADDRESSES.rows(tx.conn, by_id):
+        by_id[port_id].fixed_ips.append(FixedIp(subnet_id, ip_address))
+    for port_id, group_id in _GROUPS.rows(tx.conn, by_id):
+        by_id[port_id].security_groups.append(group_id)
 
 
 def _fixed_ips(values: Sequence[Any]) -> Clause:

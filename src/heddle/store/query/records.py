@@ -18,6 +18,7 @@ from heddle.model.predicate import ALWAYS, All, Always, Condition, Eq, In, Never
 from heddle.model.predicate import Any as AnyOf
 from heddle.model.resource import Resource, fields_of
 from heddle.store.engine import Tx
+from heddle.store.prepared import Prepared, processed, result_processors
 
 R = TypeVar("R", bound=Resource)
 Clause = sa.ColumnElement[bool]
@@ -66,7 +67,7 @@ class Records(Generic[R]):
     names: list[str] = field(init=False)
     select: sa.Select[Any] = field(init=False)
     insert_statement: sa.Insert = field(init=False)
-    statements: dict[Condition, sa.Select[Any]] = field(init=False, default_factory=dict)
+    statements: dict[Condition, Prepared] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         names = [name for name, info in fields_of(self.model).items() if info.stored]
@@ -78,21 +79,21 @@ class Records(Generic[R]):
 
     def get(self, tx: Tx, id: str, where: Condition = ALWAYS, *, bare: bool = False) -> R | None:
         """The object with this id, if it meets the condition; `bare`: without what other tables keep."""
-        row = tx.conn.execute(self._by_id(where), {"wanted": id}).first()
-        if row is None:
+        rows = self._by_id(where).rows(tx.conn, {"wanted": id})
+        if not rows:
             return None
-        found = self.model(**dict(zip(self.names, row, strict=True)))
+        found = self.model(**dict(zip(self.names, rows[0], strict=True)))
         if self.load and not bare:
             self.load(tx, [found])
         return found
 
-    def _by_id(self, where: Condition) -> sa.Select[Any]:
+    def _by_id(self, where: Condition) -> Prepared:
         """The statement that gets an object by its id, made once for each condition."""
         statement = self.statements.get(where)
         if statement is None:
             if len(self.statements) > _STATEMENTS:
                 self.statements.clear()
-            statement = self.select.where(self.table.c.id == sa.bindparam("wanted"), self.clause(where))
+            statement = Prepared(self.select.where(self.table.c.id == sa.bindparam("wanted"), self.clause(where)))
             self.statements[where] = statement
         return statement
 
@@ -113,7 +114,13 @@ class Records(Generic[R]):
     def fetch(self, tx: Tx, select: sa.Select[Any], values: Mapping[str, Any] | None = None) -> list[R]:
         """The objects that a statement over `self.select` finds."""
         names, model = self.names, self.model
-        found = [model(**dict(zip(names, row))) for row in tx.conn.execute(select, values or {}).all()]  # noqa: B905
+        result = tx.conn.execute(select, values or {})
+        if tx.conn.dialect.name == "sqlite":
+            rows = processed(result.cursor.fetchall(), result_processors(self.select, tx.conn.dialect))
+            result.close()
+        else:
+            rows = result.all()
+        found = [model(**dict(zip(names, row))) for row in rows]  # noqa: B905
         if self.load and found:
             self.load(tx, found)
         return found
