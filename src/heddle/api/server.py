@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 import signal
+import sys
 import threading
 from collections.abc import Callable
 from types import FrameType
@@ -31,6 +32,7 @@ KEEP_REVISIONS = 100_000
 CHORE_SECONDS = 300.0
 OUTPUT_IN_MEMORY = 32 * 1024 * 1024
 COLLECT_EVERY = 50_000
+SWITCH_SECONDS = 0.0005
 
 
 class AgentCalls:
@@ -89,6 +91,7 @@ def serve(settings: Settings, ready: Callable[[], None]) -> None:
     _stop_on_signal(server.close, stopping)
     threading.Thread(target=_chores, args=(store, stopping), name="chores", daemon=True).start()
     log.info("server ready url=%s database=%s", settings.public_url, store.engine.dialect.name)
+    sys.setswitchinterval(SWITCH_SECONDS)  # who comes back from a synced commit has others waiting for its lock
     gc.freeze()  # what was imported stays; a long list is not worth several searches for cycles
     gc.set_threshold(COLLECT_EVERY, 20, 20)
     ready()
