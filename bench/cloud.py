@@ -113,8 +113,11 @@ def cpu_seconds(pid: int) -> float:
 
 
 @contextlib.contextmanager
-def running(parent: Path, settings: tuple[str, ...] = ()) -> Iterator[Cloud]:
-    """A started cloud with its files in a new folder below `parent`; all of it is removed at the end."""
+def running(parent: Path, settings: tuple[str, ...] = (), logs: Path | None = None) -> Iterator[Cloud]:
+    """A started cloud with its files in a new folder below `parent`; all of it is removed at the end.
+
+    `logs`: where its logs are copied to before that.
+    """
     folder = Path(tempfile.mkdtemp(prefix="heddle-bench-", dir=parent))
     folder.chmod(0o755)
     host = TestHost(NAME)
@@ -125,7 +128,7 @@ def running(parent: Path, settings: tuple[str, ...] = ()) -> Iterator[Cloud]:
             yield cloud
         cloud.stop()
     finally:
-        if os.environ.get("BENCH_KEEP_LOGS"):
-            shutil.copytree(folder / "log", os.environ["BENCH_KEEP_LOGS"], dirs_exist_ok=True)
+        if logs is not None and (folder / "log").is_dir():
+            shutil.copytree(folder / "log", logs, dirs_exist_ok=True)
         host.stop()
         shutil.rmtree(folder, ignore_errors=True)

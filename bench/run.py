@@ -65,6 +65,8 @@ class Run:
         )  # fmt: skip
         if quick and self.wants("post-port-8"):
             options.concurrency = (1, 8)
+        if not self.wants("bulk", "list", "get-port"):
+            options.phases = ("small",)
         self.found["api"] = Bench(options).run()
         return rows.api_rows(self.found["api"]["results"])
 
@@ -80,6 +82,7 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--full", action="store_true", help="scaling up to 100,000 ports")
     parser.add_argument("--state-dir", type=Path, default=Path("/var/tmp"), help="where the database is put while "
                         "measuring (default /var/tmp)")  # fmt: skip
+    parser.add_argument("--keep-logs", type=Path, metavar="DIR", help="copy the logs of the Heddle that was measured")
     parser.add_argument("-o", "--output", type=Path, default=Path("bench-result.json"), help="the figures as JSON")
     args = parser.parse_args(argv)
     names = [*BY_NAME, "scaling"]
@@ -137,7 +140,7 @@ def _own(run: Run) -> bool:
         return True
     run.say("starting Heddle in scratch namespaces")
     rounds = 5 if run.args.quick else 20
-    with cloud.running(run.args.state_dir) as made:
+    with cloud.running(run.args.state_dir, logs=run.args.keep_logs) as made:
         run.take(API_ROWS, lambda: run.api(cloud.URL, made.token, made.space.dial))
         run.take(("ping",), lambda: dataplane.ping_rounds(made, rounds))
         run.take(("routers",), lambda: routers.routers(made))

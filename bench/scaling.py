@@ -1,4 +1,4 @@
-"""What a port costs among many: statements, rows and steps of SQLite's virtual machine counted exactly, times as medians.
+"""What a port costs among many: statements, rows and steps of SQLite counted exactly, times as medians.
 
 Databases with 1,000, 10,000 (and 100,000) ports lie side by side, and one whose /16 has every second address taken,
 which is the most broken free space there is.  The application is called in this process, in turns: a request to each
@@ -36,7 +36,7 @@ NEAR, FAR = "near", "far"
 
 @dataclass
 class Counts:
-    """Of one piece of work: statements, rows written, and steps of SQLite's virtual machine (which are all rows read)."""
+    """Of one piece of work.  `steps` are those of SQLite's virtual machine: each row that it reads is several."""
 
     statements: int = 0
     written: int = 0
