@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings as hypothesis_settings
 from tests.fakes.client import PASSWORD, People
 
 from heddle.api.app import App
@@ -14,6 +15,10 @@ from heddle.config import Settings, load
 from heddle.control.identity.bootstrap import bootstrap
 from heddle.store import migrate
 from heddle.store.engine import Store
+
+# How long an example takes says nothing on a machine that does other work too.
+hypothesis_settings.register_profile("heddle", deadline=None)
+hypothesis_settings.load_profile("heddle")
 
 
 @pytest.fixture

@@ -20,7 +20,8 @@ def test_a_subnet_has_the_defaults(blue: Talk) -> None:
         "updated_at": made["created_at"],
     }  # fmt: skip
     assert made == wanted
-    assert blue.show("network", network["id"])["subnets"] == [made["id"]]
+    seen = blue.show("network", network["id"])
+    assert (seen["subnets"], seen["revision_number"]) == ([made["id"]], 2)
 
 
 def test_a_subnet_is_changed(blue: Talk) -> None:

@@ -6,24 +6,23 @@ one transaction, and renders.  What a caller may not see is not found; what they
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic
 
 from heddle.api.http import Request, Response, Route, json_response
+from heddle.api.network.if_match import check_revision
 from heddle.api.network.listing import Listing, links, parse_listing
 from heddle.api.render import render, render_one
 from heddle.api.rights import Lookup, Rights
 from heddle.api.services import Services
 from heddle.control.context import Context
 from heddle.control.lookup import need, not_found
-from heddle.errors import BadRequest, Forbidden, PreconditionFailed
-from heddle.model.resource import Draft, R, Resource, api_fields, parse_create, parse_update
+from heddle.errors import BadRequest, Forbidden
+from heddle.model.resource import Draft, R, Resource, parse_create, parse_update
 from heddle.store.engine import Tx
 from heddle.store.query.records import Page, Records
 
-_IF_MATCH = re.compile(r"revision_number=(\d{1,18})")
 MOST_AT_ONCE = 5000
 
 
@@ -128,9 +127,10 @@ class Collection(Generic[R]):
     def _check_create(self, ctx: Context, rights: Rights[R], draft: Draft[R]) -> None:
         """Raises `Forbidden`; `NotFound` where that is because of a parent that the caller does not see.
 
-        Raises `BadRequest` for another project's object, which only the administrator may make.
+        Raises `BadRequest` for another project's object, which only the administrator or a service may make.
         """
-        if "project_id" in draft.given and not ctx.caller.is_admin and draft.value.project_id != ctx.caller.project_id:
+        for_others = ctx.caller.is_admin or "service" in ctx.caller.roles
+        if "project_id" in draft.given and not for_others and draft.value.project_id != ctx.caller.project_id:
             raise BadRequest(
                 "HTTPBadRequest",
                 f"Specifying 'project_id' or 'tenant_id' other than the authenticated project in request requires "
@@ -227,20 +227,3 @@ class Collection(Generic[R]):
     def _describe(self, services: Services, tx: Tx, items: Sequence[R]) -> None:
         if self.describe is not None:
             self.describe(services, tx, items)
-
-
-def check_revision(request: Request, item: Resource) -> None:
-    """Hold an object against the request's If-Match.  Raises `PreconditionFailed`, `BadRequest`."""
-    wanted = request.headers.get("if-match")
-    if not wanted or "revision_number" not in api_fields(type(item)):
-        return
-    match = _IF_MATCH.fullmatch(wanted.strip())
-    if match is None:
-        raise BadRequest(
-            "HTTPBadRequest", f"Invalid If-Match header '{wanted[:80]}': revision_number=NUMBER is expected"
-        )
-    have = getattr(item, "revision_number", 0)
-    if int(match[1]) != have:
-        raise PreconditionFailed(
-            "RevisionNumberConstraintFailed", f"Constrained to {match[1]}, but current revision is {have}"
-        )
