@@ -57,6 +57,7 @@ class Cuts:
         finally:
             server.close()
             disk.close()
+            self._socket.unlink(missing_ok=True)
         return True
 
     def _tell(self, number: int, loss: Loss, flushes: int) -> None:

@@ -15,6 +15,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import sysconfig
 import tarfile
 from collections.abc import Iterable, Mapping, Sequence
@@ -97,6 +98,7 @@ def _make(target: Path, staging: Path, packages: Mapping[str, str], project: Pat
     files = subprocess.run(["dpkg-query", "-L", *packages], capture_output=True, text=True, check=True).stdout
     _copy([*files.splitlines(), *_alternatives(), *_python(), *EXTRA], staging)
     _copy([str(project / ".venv")], staging)
+    _compile(staging / str(project).lstrip("/") / ".venv" / "lib", staging)
     shutil.copytree(kernel.modules, staging / "usr/lib/modules" / kernel.version, symlinks=True)
     (staging / "etc/shadow").write_text(SHADOW, encoding="ascii")
     size = sum(path.lstat().st_size + 4096 for path in staging.rglob("*"))
@@ -183,10 +185,36 @@ def first_files(kernel: Kernel) -> bytes:
     return archive.newc([*entries, archive.program("init", init.read_bytes())])
 
 
-def checkout(project: Path) -> bytes:
-    """The checkout as a tar archive, at its own path."""
-    sink = io.BytesIO()
-    with tarfile.open(fileobj=sink, mode="w") as tar:
-        for name in SOURCES:
-            tar.add(project / name, arcname=str((project / name).relative_to("/")))
-    return sink.getvalue()
+def checkout(cache: Path, project: Path, commit: str = "") -> Path:
+    """The checkout, or a commit of it, as a tar archive at its own path, with its Python compiled."""
+    copy, target = cache / "checkout", cache / "checkout.tar"
+    shutil.rmtree(copy, ignore_errors=True)
+    inside = copy / str(project).lstrip("/")
+    inside.mkdir(parents=True)
+    if commit:
+        _export(project, commit, inside)
+    for name in () if commit else SOURCES:
+        if (project / name).is_dir():
+            shutil.copytree(project / name, inside / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy2(project / name, inside / name)
+    _compile(inside, copy)
+    with tarfile.open(target, "w", format=tarfile.GNU_FORMAT) as tar:
+        tar.add(copy, arcname=".")
+    shutil.rmtree(copy)
+    return target
+
+
+def _export(project: Path, commit: str, folder: Path) -> None:
+    command = ["git", "-C", str(project), "archive", commit, *SOURCES]
+    done = subprocess.run(command, check=False, capture_output=True)
+    if done.returncode:
+        raise Trouble(f"there is no commit {commit}: {done.stderr.decode().strip()}")
+    with tarfile.open(fileobj=io.BytesIO(done.stdout)) as tar:
+        tar.extractall(folder, filter="data")
+
+
+def _compile(folder: Path, root: Path) -> None:
+    """Compile the Python files below `folder` for a machine whose root is `root`: there it would take minutes."""
+    command = [sys.executable, "-m", "compileall", "-q", "-j", "2", "-s", str(root), "-p", "/", str(folder)]
+    subprocess.run(command, check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -10,10 +10,12 @@ Without a name, the first two.  Exit status 0 when all was as it should be.
 from __future__ import annotations
 
 import argparse
+import fcntl
 import os
 import sys
 import time
 from pathlib import Path
+from typing import TextIO
 
 from tests.kernel import kernel, rootfs
 from tests.kernel.console import Heard, on_the_kernel
@@ -28,25 +30,37 @@ PROJECT = Path(__file__).resolve().parents[2]
 class Stage:
     """What every machine is made of, and the time since the start."""
 
-    def __init__(self, cache: Path, hardware: Hardware, fresh: bool) -> None:
+    def __init__(self, cache: Path, hardware: Hardware, fresh: bool = False, commit: str = "") -> None:
         self.cache, self.hardware = cache, hardware
         self._began = time.monotonic()
+        self._lock = _lock(cache)
         self._kernel = kernel.find(cache, fresh)
         self.say(f"kernel {self._kernel.version}")
         self._root = rootfs.image(cache, PROJECT, self._kernel)
         self.say(f"root image {self._root.name}, {self._root.stat().st_blocks // 2048} MB")
         (cache / "initramfs").write_bytes(rootfs.first_files(self._kernel))
-        (cache / "checkout.tar").write_bytes(rootfs.checkout(PROJECT))
+        self._checkout = rootfs.checkout(cache, PROJECT, commit)
 
     def say(self, text: str) -> None:
         print(f"{time.monotonic() - self._began:6.1f}s  {text}", flush=True)
 
     def machine(self, job: str, *disks: Disk, **options: str) -> Machine:
         """A machine that runs the job of that name (a file in guest/)."""
-        first = [Disk(str(self._root)), Disk(str(self.cache / "checkout.tar"))]
+        first = [Disk(str(self._root)), Disk(str(self._checkout))]
         words = {"project": str(PROJECT), "job": job, **options}
         return Machine(self._kernel.image, self.cache / "initramfs", [*first, *disks], words,
                        self.cache / f"console-{job}.log", self.hardware)  # fmt: skip
+
+
+def _lock(cache: Path) -> TextIO:
+    """One run at a time has the cache; the lock is held while the file is open.  Raises `Trouble`."""
+    cache.mkdir(parents=True, exist_ok=True)
+    file = (cache / "lock").open("w")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise Trouble(f"another run uses {cache}: wait for its end, or give this one a --cache of its own") from None
+    return file
 
 
 def listen(stage: Stage, what: str, machine: Machine, seconds: float) -> Heard:
@@ -102,10 +116,11 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=time.time_ns() % 100_000, help="of the moments of the cuts")
     parser.add_argument("--control", action="store_true", help="power: also prove that a loss would be noticed")
     parser.add_argument("--cache", type=Path, default=PROJECT / "build" / "kernel")
+    parser.add_argument("--commit", default="", help="take this commit, not the checkout as it is")
     parser.add_argument("--fresh", action="store_true", help="fetch the kernel anew")
     args = parser.parse_args()
     try:
-        stage = Stage(args.cache, Hardware(args.accel), args.fresh)
+        stage = Stage(args.cache, Hardware(args.accel), args.fresh, args.commit)
         good = True
         if not args.what or "demo" in args.what:
             good = demo(stage, args.seconds, args.patience)
