@@ -18,12 +18,26 @@ from heddle.errors import BadRequest
 
 Clause = sa.ColumnElement[bool]
 
+# Each value is a comparison of its own, and databases take only so many in one statement.
+MOST_VALUES = 100
+
+
+def check_number(name: str, values: Sequence[Any]) -> None:
+    """Raises `BadRequest` for more values than one filter can have."""
+    if len(values) > MOST_VALUES:
+        raise BadRequest(
+            "HTTPBadRequest",
+            f"Invalid input for {name}. Reason: {len(values)} values are more than the {MOST_VALUES} that this filter "
+            "can have.",
+        )
+
 
 def tag_filters(table: sa.Table) -> Mapping[str, Callable[[Sequence[Any]], Clause]]:
     """The filters for a table with a `tags` column; each value may be a comma-separated list."""
 
     def each(values: Sequence[Any]) -> list[Clause]:
         tags = [tag for value in values for tag in str(value).split(",") if tag]
+        check_number("tags", tags)
         column = sa.type_coerce(table.c.tags, sa.Text)
         return [column.contains(msgspec.json.encode(tag).decode(), autoescape=True) for tag in tags]
 
@@ -32,7 +46,7 @@ def tag_filters(table: sa.Table) -> Mapping[str, Callable[[Sequence[Any]], Claus
         "tags-any": lambda values: sa.or_(sa.false(), *each(values)),
         "not-tags": lambda values: sa.not_(sa.and_(sa.true(), *each(values))),
         "not-tags-any": lambda values: sa.not_(sa.or_(sa.false(), *each(values))),
-        "changed_since": lambda values: sa.and_(*(table.c.updated_at >= _time(str(value)) for value in values)),
+        "changed_since": lambda values: table.c.updated_at >= max(_time(str(value)) for value in values),
     }
 
 

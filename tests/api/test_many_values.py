@@ -1,0 +1,37 @@
+"""Filters with more values than a database takes in one statement: found, or refused with the reason; never 503."""
+
+from __future__ import annotations
+
+import pytest
+from tests.api.talk import Talk
+
+MANY = range(1900)
+TAGS = ",".join(f"t{number}" for number in MANY)
+
+
+@pytest.mark.parametrize("name", ["tags", "tags-any", "not-tags", "not-tags-any"])
+def test_very_many_tags_are_refused(blue: Talk, name: str) -> None:
+    said = blue.refused(400, "HTTPBadRequest", "GET", f"/v2.0/ports?{name}={TAGS}")
+    assert "1900" in said and "100" in said
+
+
+def test_very_many_parts_of_addresses_are_refused(blue: Talk) -> None:
+    query = "&".join(f"fixed_ips=ip_address_substr%3D{number}" for number in MANY)
+    assert "fixed_ips" in blue.refused(400, "HTTPBadRequest", "GET", f"/v2.0/ports?{query}")
+
+
+@pytest.mark.parametrize(
+    "text", ["id=x{}", "fixed_ips=ip_address%3D{}", "changed_since=2026-01-01T00:00:{:02}Z", "name={}"]
+)
+def test_many_other_values_are_looked_for(blue: Talk, text: str) -> None:
+    network = blue.create("network", name="7")
+    assert blue.port(network)
+    query = "&".join(text.format(number % 60) for number in MANY)
+    assert blue.client.get(f"/v2.0/ports?{query}").status == 200
+
+
+def test_the_latest_of_several_times_counts(blue: Talk) -> None:
+    network = blue.create("network")
+    since = f"changed_since={network['updated_at']}"
+    assert blue.ids("network", f"?{since}&changed_since=2001-01-01T00:00:00Z&id={network['id']}") == [network["id"]]
+    assert blue.ids("network", f"?{since}&changed_since=2999-01-01T00:00:00Z&id={network['id']}") == []
