@@ -6,7 +6,7 @@ import logging
 import sys
 from pathlib import Path
 
-from heddle.agent.loop import run_agent
+from heddle.agent.run import run_agent
 from heddle.bus.local import LocalAgentBus
 from heddle.config import load
 

@@ -44,7 +44,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
 
 
 def _work(settings: Settings) -> None:
-    from heddle.agent.loop import run_agent
+    from heddle.agent.run import run_agent
     from heddle.bus.registry import agent_bus
 
     log.info("agent starts host=%s roles=%s pid=%d", settings.host, ",".join(settings.agent.roles), os.getpid())

@@ -18,7 +18,6 @@ from heddle.model.port import FLOATING_IP, ROUTER_GATEWAY, ROUTER_INTERFACE, Por
 from heddle.model.resource import Draft
 from heddle.model.subnet import Subnet
 from heddle.model.values import AddressPair, DhcpOption, FixedIp
-from heddle.store.engine import Tx
 from heddle.store.query import networks as network_query
 from heddle.store.query import ports as q
 from heddle.store.query import subnets as subnet_query
@@ -232,26 +231,6 @@ def delete_port(ctx: Context, port: Port, *, own: bool = False) -> None:
     if port.project_id:
         quotas.give_back(ctx, port.project_id, "port")
     port_gone(ctx.tx, port)
-
-
-def hostname(port: Port, ip_address: str) -> str:
-    """The name by which the network's DNS knows an address of the port."""
-    return port.dns_name or "host-" + ip_address.replace(".", "-").replace(":", "-")
-
-
-def describe_names(tx: Tx, domain: str, ports: Sequence[Port]) -> None:
-    """Fill in `dns_assignment`: what the network's DNS answers for each address."""
-    domains = network_query.domains_of(tx, {port.network_id for port in ports})
-    for port in ports:
-        port.dns_assignment = [
-            {
-                "hostname": name,
-                "ip_address": ip.ip_address,
-                "fqdn": f"{name}.{(domains.get(port.network_id) or domain).rstrip('.')}.",
-            }
-            for ip in port.fixed_ips
-            for name in (hostname(port, ip.ip_address).split(".")[0],)
-        ]
 
 
 def own_port(ctx: Context, network: Network, *, owner: str, device_id: str, project_id: str, host: str,

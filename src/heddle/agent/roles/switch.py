@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -20,17 +19,19 @@ from heddle.agent.mirror import Mirror
 from heddle.agent.owners import INT, Owner, Plan
 from heddle.agent.roles.base import Drift, Host
 from heddle.agent.roles.switch_bridges import Bridges, folder_of
+from heddle.agent.roles.switch_status import Observed, refs_of
+from heddle.agent.roles.switch_tags import TAGS, Tags
 from heddle.agent.wiring import Wiring
 from heddle.errors import HeddleError
+from heddle.host.flow_watch import Watch
 from heddle.host.guard import Guard
-from heddle.host.openflow import Difference, Flows, FlowSet, Watch, changes, cookie_of, repairs
+from heddle.host.openflow import Difference, Flows, FlowSet, changes, cookie_of, repairs
 from heddle.host.run import CommandError
 from heddle.host.tracked import Connections
 from heddle.view.types import Ref, RoleState, Status
 
 log = logging.getLogger(__name__)
 
-TAGS = Ref("tags", "")
 
 
 class SwitchRole:
@@ -43,8 +44,6 @@ class SwitchRole:
         self._make_flows, self._make_watch, self._make_connections = make_flows, make_watch, make_connections
         self._guard = make_guard()
         self._adopted = False
-        self._errors: dict[Ref, str] = {}
-        self._untagged: set[str] = set()
 
     def prepare(self, host: Host) -> None:
         """Raises `HeddleError` when the bridges cannot be made, and when a bridge of our names is not ours."""
@@ -52,6 +51,8 @@ class SwitchRole:
         self._ovs = host.ovs
         self._bridges = Bridges(host)
         self._wiring = Wiring(host.name, self._ovs.plugged)
+        self._observed = Observed(self._ovs, self._wiring)
+        self._tags = Tags(self._ovs, self._wiring, host.touch)
         self._wiring.networks.adopt_tags(self._ovs.interfaces(INT))
         if host.datapath == "netdev":
             self._guard.load()
@@ -67,7 +68,7 @@ class SwitchRole:
 
     def close(self) -> None:
         with contextlib.suppress(HeddleError):
-            self._write_tags()
+            self._tags.write()
         for watch in self._watches.values():
             watch.close()
         for flows in self._flows.values():
@@ -94,8 +95,8 @@ class SwitchRole:
         self._apply(plan)
         self._finish(plan)
         if changed is None or TAGS in changed:
-            self._write_tags()
-        return self._statuses(mirror, plan, changed)
+            self._tags.write()
+        return self._observed.statuses(mirror, plan, changed)
 
     def _unsettles(self, ref: Ref) -> bool:
         """Whether flows may be lost, or port numbers of our own have changed."""
@@ -130,7 +131,7 @@ class SwitchRole:
         log.info("flows=%d changed=%d adopted", sum(len(own) for own in plan.flows.values()), differing)
         self._finish(plan)
         self._adopted = True
-        return self._statuses(mirror, plan, None)
+        return self._observed.statuses(mirror, plan, None)
 
     def _apply(self, plan: Plan) -> None:
         for bridge, flows in self._flows.items():
@@ -183,73 +184,13 @@ class SwitchRole:
         except CommandError as error:
             log.warning("the guard of the devices is not complete: %s", error)
             self._host.touch([Ref("interface", "")])
-        self._note_tags(plan)
+        self._tags.note(plan.ports)
         released = [(tag, address) for tag, address in plan.released if tag not in plan.freed]
         for tag, address in [*((tag, "") for tag in plan.freed), *released]:
             try:
                 self._connections.forget(tag, address)
             except HeddleError as error:
                 log.warning("tag=%d address=%s its connections could not be forgotten: %s", tag, address, error)
-
-    def _note_tags(self, plan: Plan) -> None:
-        """Tags go to OVSDB, at once for a network's first port, else soon: each write makes vswitchd pause."""
-        written = {each.tag for each in self._ovs.interfaces(INT) if each.tag} if plan.ports else set()
-        fresh = self._untagged - plan.ports
-        urgent = False
-        for port_id in plan.ports:
-            wired, interface = self._wiring.ports.get(port_id), self._ovs.plugged(port_id)
-            self._untagged.discard(port_id)
-            if wired is not None and interface is not None and interface.tag != wired.tag:
-                self._untagged.add(port_id)
-                urgent = urgent or wired.tag not in written
-        if urgent:
-            self._write_tags()
-        elif self._untagged and not fresh:
-            timer = threading.Timer(1.0, self._host.touch, ([TAGS],))
-            timer.daemon = True
-            timer.start()
-
-    def _write_tags(self) -> None:
-        batch = self._ovs.batch()
-        for port_id in self._untagged:
-            wired, interface = self._wiring.ports.get(port_id), self._ovs.plugged(port_id)
-            if wired is not None and interface is not None:
-                batch.set_port(interface.name, wired.tag, {"heddle-network": self._wiring.networks.of_port(port_id)})
-        batch.commit()
-        self._untagged.clear()
-
-    # Statuses
-
-    def _statuses(self, mirror: Mirror, plan: Plan, changed: frozenset[Ref] | None) -> list[Status]:
-        found = [self._status(mirror, port_id, plan) for port_id in sorted(plan.ports) if port_id in mirror.ports]
-        looked_at = set(plan.problems) | {ref for ref in self._errors if changed is None or ref in changed}
-        for ref in looked_at:
-            item = mirror.get(ref)
-            if ref.kind == "port" or item is None:
-                continue
-            message = plan.problems.get(ref, "")
-            found.append(Status(
-                kind=ref.kind, id=ref.id, revision=item.revision, state="error" if message else "up", message=message
-            ))
-            self._errors.pop(ref, None)
-        self._errors |= {ref: text for ref, text in plan.problems.items() if ref.kind != "port"}
-        return found
-
-    def _status(self, mirror: Mirror, port_id: str, plan: Plan) -> Status:
-        view = mirror.ports[port_id]
-        state, message = "down", ""
-        interface = self._ovs.plugged(port_id)
-        if Ref("port", port_id) in plan.problems:
-            state, message = "error", plan.problems[Ref("port", port_id)]
-        elif not view.admin_state_up:
-            message = "the port is administratively down"
-        elif interface is None:
-            message = "no interface on br-int bears the port's id"
-        elif not interface.ofport:
-            message = interface.error or "the interface has no OpenFlow port yet"
-        elif Owner(INT, "port", port_id) in self._wiring.installed:
-            state = "up"
-        return Status(kind="port", id=port_id, revision=view.revision, state=state, message=message)
 
     # Auditing
 
@@ -267,7 +208,7 @@ class SwitchRole:
         if self._host.datapath == "netdev":
             drifts += self._audit_guard()
         self._finish(Plan(ports=set(self._wiring.ports)))
-        self._write_tags()
+        self._tags.write()
         return drifts
 
     def _audit_bridges(self) -> list[Drift]:
@@ -301,13 +242,6 @@ class SwitchRole:
             "flows": sum(len(flows) for flows in self._wiring.installed.values()),
             "ovs_version": self._ovs.version(),
         })
-
-
-def refs_of(owner: Owner) -> list[Ref]:
-    """The objects that a user knows behind an owner of flows."""
-    if owner.kind == "profile":
-        return [Ref("group", group) for group in owner.id.split("+")]
-    return [Ref(owner.kind, owner.id)] if owner.kind in ("port", "network") else []
 
 
 def _drift(difference: Difference, names: dict[int, Owner], bridge: str) -> Drift:

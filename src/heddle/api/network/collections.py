@@ -9,7 +9,7 @@ from typing import Any
 from heddle.api.http import Request
 from heddle.api.network.crud import Collection
 from heddle.api.services import Services
-from heddle.control import agents, dhcp, floating_ips, networks, ports, routers, security_groups, subnets
+from heddle.control import agents, dhcp, floating_ips, networks, port_names, ports, routers, security_groups, subnets
 from heddle.control.context import Context
 from heddle.model.agent import ALIVE_SECONDS, Agent
 from heddle.model.floating_ip import FloatingIp
@@ -31,7 +31,7 @@ OF_NETWORK = {"network": ("network_id", NETWORKS)}
 
 
 def _describe_ports(services: Services, tx: Tx, items: Sequence[Port]) -> None:
-    ports.describe_names(tx, services.settings.network.dns_domain, items)
+    port_names.describe_names(tx, services.settings.network.dns_domain, items)
 
 
 def _describe_agents(services: Services, tx: Tx, items: Sequence[Agent]) -> None:

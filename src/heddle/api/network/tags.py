@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 
 from heddle.api.http import Request, Response, Route, json_response
-from heddle.api.network.crud import Collection, check_revision
+from heddle.api.network.crud import Collection
+from heddle.api.network.if_match import check_revision
 from heddle.api.rights import Rights
 from heddle.api.services import Services
 from heddle.errors import BadRequest, NotFound

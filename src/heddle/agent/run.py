@@ -1,0 +1,91 @@
+"""The start and the end of the agent process: the roles of this host, joined with Open vSwitch and the bus."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import threading
+from collections.abc import Iterable
+
+from heddle.agent.events import Events
+from heddle.agent.loop import Loop
+from heddle.agent.roles.base import Host, Role
+from heddle.bus.base import AgentBus
+from heddle.config import Settings
+from heddle.errors import ConfigError
+from heddle.host.datapath import detect
+from heddle.host.ovs import Interface, Ovs
+from heddle.view.types import Ref
+
+log = logging.getLogger(__name__)
+
+GRACE = 0.8
+
+
+def interface_refs(changes: Iterable[tuple[Interface | None, Interface | None]]) -> set[Ref]:
+    """The objects that a change of interfaces concerns: the ports that they bear, else the interface itself."""
+    found: set[Ref] = set()
+    for pair in changes:
+        for each in pair:
+            if each is not None:
+                found.add(Ref("port", each.port_id) if each.port_id else Ref("interface", each.name))
+    return found
+
+
+def make_roles(names: Iterable[str]) -> list[Role]:
+    """The roles by name; what a role needs is imported only where it runs.  Raises `ConfigError`."""
+    roles: list[Role] = []
+    for name in names:
+        if name == "switch":
+            from heddle.agent.roles.switch import SwitchRole
+            roles.append(SwitchRole())
+        elif name == "router":
+            from heddle.agent.roles.router import RouterRole
+            roles.append(RouterRole())
+        elif name == "dhcp":
+            from heddle.agent.roles.dhcp import DhcpRole
+            roles.append(DhcpRole())
+        else:
+            raise ConfigError(f"agent.roles: there is no role {name!r}; there are: switch, router, dhcp")
+    return roles
+
+
+def _end(events: Events) -> None:
+    """End after the work at hand, but at once when that waits for a server or a process that does not answer.
+
+    The agent may end at any moment: what it has made is found again by the next one.
+    """
+    events.stop()
+    timer = threading.Timer(GRACE, os._exit, (0,))
+    timer.daemon = True
+    timer.start()
+
+
+def run_agent(settings: Settings, bus: AgentBus) -> None:
+    """Run the agent of this host until SIGTERM or SIGINT.
+
+    Raises `HeddleError` when it cannot start: Open vSwitch is away, a bridge is not ours, a setting is wrong.
+    """
+    ovs = Ovs(settings.agent.ovsdb)
+    ovs.start()
+    events = Events()
+    datapath = detect(settings.agent.datapath, ovs)
+    roles = make_roles(settings.agent.roles)
+    host = Host(settings, ovs, datapath, events.touch)
+    prepared: list[Role] = []
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: _end(events))
+    try:
+        for role in roles:
+            role.prepare(host)
+            prepared.append(role)
+        ovs.listen(lambda changes: events.touch(interface_refs(changes)))
+        bus.start(settings.host, events.wake)
+        log.info("agent host=%s datapath=%s roles=%s", settings.host, datapath, ",".join(settings.agent.roles))
+        Loop(settings, bus, roles, datapath, events).run()
+    finally:
+        bus.stop()
+        for role in prepared:
+            role.close()
+        ovs.close()

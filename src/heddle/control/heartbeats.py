@@ -1,0 +1,93 @@
+"""That a host lives, and how: its record, and one of an agent for each of its roles."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+from heddle.control.context import new_id
+from heddle.control.news import host_news
+from heddle.model.agent import ALIVE_SECONDS, ROLES, Agent
+from heddle.store.engine import Tx
+from heddle.store.query import hosts
+from heddle.store.query.hosts import Host
+from heddle.view.types import ReportRequest, RoleState
+
+HEARTBEAT_SECONDS = 5
+
+
+def take(tx: Tx, request: ReportRequest) -> bool:
+    """Note that the host lives.  Returns whether it is new or was thought dead."""
+    now = int(time.time())
+    old = hosts.get(tx, request.host)
+    new = Host(
+        request.host,
+        request.tunnel_ip,
+        request.datapath,
+        dict(request.bridge_mappings),
+        now,
+        request.revision,
+        request.drift,
+        request.failed,
+    )
+    known = hosts.agents_of(tx, request.host) if old is not None else {}
+    roles = {role.role for role in request.roles if role.role in ROLES}
+    if old is not None and roles <= set(known) and _quiet(old, new) and not _restarted(known, request):
+        return False
+    hosts.save(tx, new)
+    if old is None or old.tunnel_ip != new.tunnel_ip:
+        host_news(tx, new.name)
+    for role in request.roles:
+        if role.role in ROLES:
+            _save_agent(tx, known.get(role.role), request, role, now)
+    return old is None or not roles <= set(known) or now - old.heartbeat > ALIVE_SECONDS
+
+
+def _quiet(old: Host, new: Host) -> bool:
+    """Whether a heartbeat tells nothing that is worth a write yet."""
+    same = (old.tunnel_ip, old.datapath, old.bridge_mappings, old.drift, old.failed) == (
+        new.tunnel_ip,
+        new.datapath,
+        new.bridge_mappings,
+        new.drift,
+        new.failed,
+    )
+    return same and new.heartbeat - old.heartbeat < HEARTBEAT_SECONDS
+
+
+def _restarted(known: dict[str, Agent], request: ReportRequest) -> bool:
+    return any(agent.started_at != _clock(request.started_at) for agent in known.values())
+
+
+def _clock(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _save_agent(tx: Tx, old: Agent | None, request: ReportRequest, role: RoleState, now: int) -> None:
+    agent_type, binary, topic = ROLES[role.role]
+    configurations: dict[str, Any] = dict(role.configuration)
+    if role.role == "switch":
+        configurations.setdefault("bridge_mappings", dict(request.bridge_mappings))
+    agent = Agent(
+        id=old.id if old else new_id(),
+        agent_type=agent_type,
+        binary=binary,
+        topic=topic,
+        host=request.host,
+        availability_zone="nova" if role.role in ("router", "dhcp") else None,
+        admin_state_up=old.admin_state_up if old else True,
+        created_at=old.created_at if old else _clock(now),
+        started_at=_clock(request.started_at),
+        heartbeat_timestamp=_clock(now),
+        description=old.description if old else None,
+        configurations=configurations,
+        role=role.role,
+        heartbeat=now,
+    )
+    if old is None:
+        hosts.AGENTS.insert(tx, [agent])
+    else:
+        hosts.AGENTS.update(tx, old, agent)
+
+
