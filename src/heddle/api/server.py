@@ -16,8 +16,7 @@ from heddle.api.app import App
 from heddle.api.auth import EmbeddedAuth
 from heddle.api.policy import Policy
 from heddle.api.services import Services
-from heddle.bus.base import ServerBus
-from heddle.bus.local import LocalServerBus
+from heddle.bus.registry import server_bus
 from heddle.config import Settings
 from heddle.control import reports, sync
 from heddle.errors import ConfigError
@@ -68,7 +67,7 @@ def serve(settings: Settings, ready: Callable[[], None]) -> None:
     """Answer requests until SIGTERM.  `ready` is called when the first one can come."""
     store = open_store(settings)
     app = make_app(settings, store)
-    bus: ServerBus = LocalServerBus(settings.bus_socket)
+    bus = server_bus(settings)
     store.on_commit = bus.wake
     bus.start(AgentCalls(store, settings))
     try:
