@@ -89,5 +89,3 @@ def _save_agent(tx: Tx, old: Agent | None, request: ReportRequest, role: RoleSta
         hosts.AGENTS.insert(tx, [agent])
     else:
         hosts.AGENTS.update(tx, old, agent)
-
-

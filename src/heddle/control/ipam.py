@@ -134,8 +134,3 @@ def candidates(subnets: Sequence[Subnet], device_owner: str, version: int) -> li
     chosen = [s for s in subnets if s.ip_version == version and not is_auto_address(s)]
     typed = any(device_owner and device_owner in subnet.service_types for subnet in chosen)
     return [subnet for subnet in chosen if serves(subnet, device_owner, typed)]
-
-
-def hex32(number: int) -> str:
-    """A number as it stands in `ip_ranges`."""
-    return f"{number:032x}"

@@ -27,5 +27,3 @@ def describe_names(tx: Tx, domain: str, ports: Sequence[Port]) -> None:
             for ip in port.fixed_ips
             for name in (hostname(port, ip.ip_address).split(".")[0],)
         ]
-
-

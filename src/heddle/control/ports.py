@@ -8,16 +8,16 @@ from collections.abc import Sequence
 
 import msgspec
 
-from heddle.control import allocation, associations, binding, quotas, readdressing, security_groups
+from heddle.control import allocation, associations, binding, port_security, quotas, readdressing, security_groups
 from heddle.control.context import Context, new_id
 from heddle.control.lookup import need
 from heddle.control.news import port_gone, port_news
-from heddle.errors import BadRequest, Conflict
+from heddle.errors import Conflict
 from heddle.model.network import Network
 from heddle.model.port import FLOATING_IP, ROUTER_GATEWAY, ROUTER_INTERFACE, Port
 from heddle.model.resource import Draft
 from heddle.model.subnet import Subnet
-from heddle.model.values import AddressPair, DhcpOption, FixedIp
+from heddle.model.values import DhcpOption, FixedIp
 from heddle.store.query import networks as network_query
 from heddle.store.query import ports as q
 from heddle.store.query import subnets as subnet_query
@@ -63,11 +63,11 @@ def _on_network(ctx: Context, network: Network, subnets: Sequence[Subnet], draft
             draft.value, id=new_id(), mac_address=mac, revision_number=1, created_at=ctx.now, updated_at=ctx.now
         )
         port.extra_dhcp_opts = _merged_options([], port.extra_dhcp_opts or [])
-        _set_security(ctx, network, port, draft.given)
+        port_security.fill_in(ctx, network, port, draft.given)
         wanted = None if _asks_nothing(draft) else draft.value.fixed_ips
         port.fixed_ips = allocator.allocate(port, wanted)
         port.ip_allocation = "immediate" if port.fixed_ips or wanted is None else "none"
-        port.allowed_address_pairs = _complete_pairs(ctx, port)
+        port.allowed_address_pairs = port_security.complete_pairs(ctx, port)
         binding.bind(ctx, port, network)
         ports.append(port)
     return ports
@@ -125,50 +125,10 @@ def _fresh_macs(ctx: Context, network: Network, count: int, taken: set[str]) -> 
     return chosen
 
 
-def _set_security(ctx: Context, network: Network, port: Port, given: frozenset[str]) -> None:
-    """Port security as asked, else as the network has it; the default group where none is named."""
-    trusted = port.device_owner.startswith("network:")
-    if "port_security_enabled" not in given:
-        port.port_security_enabled = network.port_security_enabled and not trusted
-    if "security_groups" in given:
-        security_groups.check_usable(ctx, port.security_groups)
-    elif port.port_security_enabled and not trusted and port.project_id:
-        port.security_groups = [security_groups.ensure_default(ctx, port.project_id)]
-    _check_security(port)
-
-
-def _check_security(port: Port) -> None:
-    if port.port_security_enabled:
-        return
-    if port.security_groups:
-        raise Conflict(
-            "PortSecurityPortHasSecurityGroup",
-            "Port has security group associated. Cannot disable port security or ip address until security group is "
-            "removed.",
-        )
-    if port.allowed_address_pairs:
-        raise Conflict(
-            "AddressPairAndPortSecurityRequired",
-            "Port Security must be enabled in order to have allowed address pairs on a port.",
-        )
-
-
 def _merged_options(have: Sequence[DhcpOption], given: Sequence[DhcpOption]) -> list[DhcpOption]:
     """The options with those given added or changed; one without a value goes away."""
     merged = {(option.opt_name, option.ip_version): option for option in [*have, *given]}
     return [option for option in merged.values() if option.opt_value is not None]
-
-
-def _complete_pairs(ctx: Context, port: Port) -> list[AddressPair]:
-    limit = ctx.settings.network.max_allowed_address_pairs
-    if len(port.allowed_address_pairs) > limit:
-        raise BadRequest(
-            "AllowedAddressPairExhausted", f"The number of allowed address pair exceeds the maximum {limit}."
-        )
-    return [
-        pair if pair.mac_address else msgspec.structs.replace(pair, mac_address=port.mac_address)
-        for pair in port.allowed_address_pairs
-    ]
 
 
 def update_port(ctx: Context, old: Port, draft: Draft[Port], *, own: bool = False) -> Port:
@@ -185,11 +145,11 @@ def update_port(ctx: Context, old: Port, draft: Draft[Port], *, own: bool = Fals
         security_groups.check_usable(ctx, [group for group in new.security_groups if group not in old.security_groups])
     elif not old.port_security_enabled and new.port_security_enabled and not new.security_groups:
         new.security_groups = [security_groups.ensure_default(ctx, new.project_id)]
-    _check_security(new)
+    port_security.check(new)
     if "extra_dhcp_opts" in given:
         new.extra_dhcp_opts = _merged_options(old.extra_dhcp_opts, new.extra_dhcp_opts)
     if "allowed_address_pairs" in given:
-        new.allowed_address_pairs = _complete_pairs(ctx, new)
+        new.allowed_address_pairs = port_security.complete_pairs(ctx, new)
     if "fixed_ips" in given and new.fixed_ips != old.fixed_ips:
         _change_addresses(ctx, network, old, new)
     binding.bind(ctx, new, network, old)
