@@ -8,6 +8,7 @@ After the commit, `on_commit` hears of the scopes.
 
 SQLite is opened with write-ahead logging and synced commits; a writing transaction begins as IMMEDIATE, and
 the threads of a process take turns, so that none sleeps on the file's lock.  PostgreSQL and MariaDB run READ COMMITTED.
+The text of an error names no values, for it goes to the log and some values are secret.
 """
 
 from __future__ import annotations
@@ -107,9 +108,16 @@ class Store:
 def _engine(url: str, pool: int) -> sa.Engine:
     if not url.startswith("sqlite"):
         return sa.create_engine(
-            url, pool_size=pool, max_overflow=0, pool_timeout=10, pool_pre_ping=True, isolation_level="READ COMMITTED"
+            url,
+            pool_size=pool,
+            max_overflow=0,
+            pool_timeout=10,
+            pool_pre_ping=True,
+            isolation_level="READ COMMITTED",
+            hide_parameters=True,
         )
-    engine = sa.create_engine(url, pool_size=pool, max_overflow=2, connect_args={"check_same_thread": False})
+    connect = {"check_same_thread": False}
+    engine = sa.create_engine(url, pool_size=pool, max_overflow=2, connect_args=connect, hide_parameters=True)
 
     @sa.event.listens_for(engine, "connect")
     def _connected(connection: sqlite3.Connection, record: Any) -> None:

@@ -35,7 +35,7 @@ class Epoch:
         self._name = name
         self._local = threading.local()
         self._file = store.engine.url.database if store.sqlite else None
-        self._engine = None if self._file else sa.create_engine(store.url, poolclass=NullPool)
+        self._engine = None if self._file else sa.create_engine(store.url, poolclass=NullPool, hide_parameters=True)
 
     def value(self) -> int:
         """Raises `Unavailable` when the database cannot be read."""
