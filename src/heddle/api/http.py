@@ -82,8 +82,6 @@ def json_response(value: Any, status: int = 200, headers: list[tuple[str, str]] 
     return Response(status, msgspec.json.encode(value), [("Content-Type", "application/json"), *(headers or [])])
 
 
-EMPTY = 204
-
 Handler = Callable[["Services", Request], Response]
 
 

@@ -8,7 +8,7 @@ from operator import attrgetter
 from typing import Any
 
 from heddle.api.rights import Lookup, Rights
-from heddle.model.resource import FieldInfo, R, Resource
+from heddle.model.resource import FieldInfo, R
 from heddle.model.security_group import SecurityGroup, SecurityGroupRule
 
 Shape = Callable[[Any], dict[str, Any]]
@@ -49,9 +49,3 @@ def render(rights: Rights[R], items: Sequence[R], wanted: Iterable[str], lookup:
 
 def render_one(rights: Rights[R], item: R, wanted: Iterable[str], lookup: Lookup) -> dict[str, Any]:
     return render(rights, [item], wanted, lookup)[0]
-
-
-def visible_names(model: type[Resource], fields: Sequence[FieldInfo]) -> list[str]:
-    """The attributes of a resource by the names in answers."""
-    names = [field.api for field in fields]
-    return [*names, "tenant_id"] if "project_id" in names else names

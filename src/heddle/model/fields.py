@@ -16,7 +16,6 @@ import uuid
 from collections.abc import Callable
 from typing import Any, Final
 
-HEX = re.compile(r"[0-9a-fA-F]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _MAC = re.compile(r"([0-9a-fA-F]{2}[:-]){5}[0-9a-fA-F]{2}|[0-9a-fA-F]{12}|([0-9a-fA-F]{4}\.){2}[0-9a-fA-F]{4}")
 _DNS_LABEL = re.compile(r"(?!-)[a-zA-Z0-9-]{1,63}(?<!-)")
@@ -98,13 +97,6 @@ class Name(Text):
         if name != name.strip():
             raise Invalid(f"{quote(value)} is not a valid string: it has white space at its ends")
         return name
-
-
-class Lower(Text):
-    """A string that is kept in lower case."""
-
-    def check(self, value: Any) -> str:
-        return super().check(value).lower()
 
 
 class Uuid(FieldType):

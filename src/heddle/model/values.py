@@ -15,7 +15,6 @@ from heddle.model.fields import (
     Bool,
     Cidr,
     FieldType,
-    Int,
     Invalid,
     Ip,
     Json,
@@ -316,5 +315,3 @@ def read_object(value: Any) -> dict[str, Any]:
 
 
 OBJECT = Json(read_object, {"type": ["object", "null"]})
-
-PORT_NUMBER = Int(0, 65535, nullable=True)

@@ -50,7 +50,3 @@ def of_router(tx: Tx, router_id: str) -> list[FloatingIp]:
 
 def any_on_network(tx: Tx, network_id: str) -> bool:
     return tx.conn.execute(sa.select(_f.id).where(_f.floating_network_id == network_id).limit(1)).first() is not None
-
-
-def at_address(tx: Tx, network_id: str, address: str) -> list[FloatingIp]:
-    return FLOATING_IPS.find(tx, _f.floating_network_id == network_id, _f.floating_ip_address == address)

@@ -93,11 +93,6 @@ def interfaces_on_network(tx: Tx, network_id: str, owner: str) -> list[Port]:
     return of_network(tx, network_id, _p.device_owner == owner)
 
 
-def of_group(tx: Tx, group_id: str) -> list[str]:
-    query = sa.select(_g.port_id).where(_g.security_group_id == group_id)
-    return [row[0] for row in tx.conn.execute(query)]
-
-
 def count_foreign(tx: Tx, network_id: str, own_owners: Sequence[str]) -> int:
     """How many ports of a network are not of these owners."""
     query = sa.select(sa.func.count()).where(_p.network_id == network_id, _p.device_owner.not_in(list(own_owners)))
