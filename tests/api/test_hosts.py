@@ -128,3 +128,26 @@ def test_a_rules_quota_goes_back_to_whom_it_was_taken_from(own_cloud: Cloud) -> 
     admin.create("security_group_rule", security_group_id=group["id"], direction="ingress")
     blue.delete("security_group", group["id"])
     assert used() == before
+
+
+def test_a_fault_ends_with_its_object_and_with_the_hosts_part_in_it(own_cloud: Cloud) -> None:
+    admin, blue = own_cloud.admin, own_cloud.tenant()
+    own_cloud.report("host1")
+    own_cloud.report("host2")
+    network, _ = blue.network("10.0.0.0/24", enable_dhcp=False)
+    bound = {"network_id": network["id"], "binding:host_id": "host1"}
+    gone, moved, stays = (admin.create("port", bound)["id"] for _ in range(3))
+    errors = [
+        Status(kind="port", id=id, revision=revision(own_cloud), state="error", message="no")
+        for id in (gone, moved, stays)
+    ]
+    own_cloud.report("host1", *errors)
+
+    def faulty() -> set[str]:
+        return {fault["id"] for fault in admin.client.get("/heddle/v1/hosts").json()["faults"]}
+
+    assert faulty() == {gone, moved, stays}
+    admin.delete("port", gone)
+    admin.update("port", moved, {"binding:host_id": "host2"})
+    own_cloud.report("host1")
+    assert faulty() == {stays}

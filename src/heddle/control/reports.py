@@ -64,7 +64,8 @@ def _take_statuses(tx: Tx, host: str, reported: Sequence[Status]) -> None:
     failed = [Fault(host, s.kind, s.id, s.message[:2000], timestamp()) for s in valid if s.state == "error"]
     hosts.set_faults(tx, failed)
     well = [(s.kind, s.id) for s in reported if s.state != "error"]
-    known = {(fault.kind, fault.id) for fault in hosts.faults(tx, host)}
-    hosts.clear_faults(tx, host, [ref for ref in well if ref in known])
+    known = hosts.faults(tx, host)
+    hosts.clear_faults(tx, host, {(fault.kind, fault.id) for fault in known}.intersection(well))
+    hosts.drop_stale_faults(tx, known)
     for fault in failed:
         log.warning("object not realised host=%s %s=%s reason=%s", host, fault.kind, fault.id, fault.message)

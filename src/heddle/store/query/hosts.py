@@ -127,6 +127,28 @@ def clear_faults(tx: Tx, host: str, refs: Iterable[tuple[str, str]]) -> None:
         tx.conn.execute(sa.delete(t.faults).where(_f.host == host, _f.kind == kind, _f.id == id))
 
 
+def drop_stale_faults(tx: Tx, found: Iterable[Fault]) -> None:
+    """Drop those of objects that are gone, and of ports and routers that another host carries now."""
+    for fault in found:
+        table = _FAULTY.get(fault.kind)
+        if table is None:
+            continue
+        c = table.c
+        mine = [c[_CARRIER[fault.kind]] == fault.host] if fault.kind in _CARRIER else []
+        if tx.conn.execute(sa.select(c.id).where(c.id == fault.id, *mine)).first() is None:
+            clear_faults(tx, fault.host, [(fault.kind, fault.id)])
+
+
+_FAULTY = {
+    "port": t.ports,
+    "network": t.networks,
+    "router": t.routers,
+    "floating_ip": t.floating_ips,
+    "group": t.security_groups,
+}
+_CARRIER = {"port": "binding_host_id", "router": "host"}
+
+
 def faults(tx: Tx, host: str = "") -> list[Fault]:
     query = sa.select(_f.host, _f.kind, _f.id, _f.message, _f.since).order_by(_f.since)
     return [Fault(*row) for row in tx.conn.execute(query.where(_f.host == host) if host else query)]
