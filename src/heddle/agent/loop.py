@@ -50,6 +50,7 @@ class Loop:
         self._pending: dict[str, set[Ref]] = {role.name: set() for role in roles}
         self._whole = {role.name for role in roles}
         self._erring: set[Ref] = set()
+        self._faulty: dict[str, set[Ref]] = {role.name: set() for role in roles}
         self._stopping = False
         self._server_away = False
         now = time.monotonic()
@@ -176,7 +177,7 @@ class Loop:
             self._role_failed(role, error)
             return True
         self._failed_roles.succeeded([role.name])
-        self._note(statuses)
+        self._note(role, statuses)
         return True
 
     def _role_failed(self, role: Role, error: Exception) -> None:
@@ -185,19 +186,31 @@ class Loop:
         expected = isinstance(error, HeddleError)
         log.error("role=%s failed, again in %.1f s: %s", role.name, delay, error, exc_info=not expected)
 
-    def _note(self, statuses: list[Status]) -> None:
-        """Keep the statuses for the report, and what failed for another try."""
+    def _note(self, role: Role, statuses: list[Status]) -> None:
+        """Keep the statuses for the report, and what failed for another try.
+
+        Two roles may serve one object, as the switch and DHCP a network: it is well when both say so.
+        """
         now = time.monotonic()
+        mine = self._faulty[role.name]
         for status in statuses:
             ref = Ref(status.kind, status.id)
             if status.state == "error":
+                mine.add(ref)
                 self._erring.add(ref)
                 delay = self._backoff.failed(ref, now)
                 text = "kind=%s id=%s cannot be realised, again in %.1f s: %s"
                 log.error(text, ref.kind, ref.id, delay, status.message)
             else:
+                mine.discard(ref)
+                if self._is_faulty(ref):
+                    continue
                 self._backoff.succeeded([ref])
-        self._reporter.note(statuses)
+            self._reporter.note([status])
+
+    def _is_faulty(self, ref: Ref) -> bool:
+        """Whether a role has failed with an object that is there."""
+        return self.mirror.get(ref) is not None and any(ref in refs for refs in self._faulty.values())
 
     def _audit(self) -> None:
         self._audit_at = time.monotonic() + self._settings.agent.audit_seconds

@@ -107,15 +107,8 @@ class Store:
 
 def _engine(url: str, pool: int) -> sa.Engine:
     if not url.startswith("sqlite"):
-        return sa.create_engine(
-            url,
-            pool_size=pool,
-            max_overflow=0,
-            pool_timeout=10,
-            pool_pre_ping=True,
-            isolation_level="READ COMMITTED",
-            hide_parameters=True,
-        )
+        return sa.create_engine(url, pool_size=pool, max_overflow=0, pool_timeout=10, pool_pre_ping=True,
+                                isolation_level="READ COMMITTED", hide_parameters=True)  # fmt: skip
     connect = {"check_same_thread": False}
     engine = sa.create_engine(url, pool_size=pool, max_overflow=2, connect_args=connect, hide_parameters=True)
 

@@ -13,7 +13,6 @@ import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable
-from dataclasses import dataclass
 from itertools import islice
 
 import msgspec
@@ -29,14 +28,6 @@ _FLAWS = (ValueError, TypeError, LookupError, AttributeError, msgspec.MsgspecErr
 _encoder = msgspec.msgpack.Encoder()
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """An object to compile: its id and the revision of its latest change."""
-
-    id: str
-    revision: int
-
-
 class Compiler:
     """Compiles views; shared by all requests of a server."""
 
@@ -47,16 +38,16 @@ class Compiler:
     def encode(self, tx: Tx, entries: Iterable[Entry]) -> dict[tuple[str, str], msgspec.Raw]:
         """The encoded views by kind and id.  An object that is no longer there is left out: its tombstone follows."""
         found: dict[tuple[str, str], msgspec.Raw] = {}
-        missing: dict[str, list[Wanted]] = {}
+        missing: dict[str, dict[str, int]] = {}
         with self._lock:
             for entry in entries:
                 raw = self._cache.get((entry.kind, entry.id, entry.revision))
                 if raw is not None:
                     found[(entry.kind, entry.id)] = raw
                 else:
-                    missing.setdefault(entry.kind, []).append(Wanted(entry.id, entry.revision))
-        for kind, wanted in missing.items():
-            found.update(self._load(tx, kind, {item.id: item.revision for item in wanted}))
+                    missing.setdefault(entry.kind, {})[entry.id] = entry.revision
+        for kind, revisions in missing.items():
+            found.update(self._load(tx, kind, revisions))
         return found
 
     def _load(self, tx: Tx, kind: str, revisions: dict[str, int]) -> dict[tuple[str, str], msgspec.Raw]:
