@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import ctypes
 import logging
 import os
 import pwd
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
 log = logging.getLogger(__name__)
+_M_ARENA_MAX = -8
 
 
 def register(commands: Subparsers) -> None:
@@ -29,6 +31,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     if not args.parent:
         layout.prepare()
     drop_privileges(settings, args.parent)
+    _share_the_heap()
     if args.parent:
         logs.to_file(layout.log_file("server"))
     else:
@@ -39,6 +42,14 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         log.exception("the server ends")
         return 1
     return 0
+
+
+def _share_the_heap() -> None:
+    """One heap for all threads: with one each, as glibc has it, long lists leave each of them large."""
+    try:
+        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
+    except AttributeError:
+        log.debug("this C library has no mallopt")
 
 
 def _serve(settings: Settings) -> None:
