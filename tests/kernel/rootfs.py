@@ -27,8 +27,8 @@ from tests.kernel.trouble import Trouble
 PACKAGES = (
     "openvswitch-switch", "dnsmasq-base", "nftables", "iproute2", "conntrack", "tcpdump", "iputils-ping", "ethtool",
     "busybox", "kmod", "procps", "python3", "passwd", "bash", "dash", "coreutils", "util-linux", "mount", "sed",
-    "grep", "mawk", "findutils", "libc-bin", "tar", "gzip", "base-files", "hostname", "netbase", "debianutils", "diffutils",
-    "ca-certificates", "e2fsprogs", "uuid-runtime",
+    "grep", "mawk", "findutils", "libc-bin", "tar", "gzip", "base-files", "hostname", "netbase", "debianutils",
+    "ca-certificates", "diffutils", "e2fsprogs", "uuid-runtime",
 )  # fmt: skip
 FIRST_MODULES = ("virtio_pci", "virtio_blk", "ext4", "overlay")
 SOURCES = ("src", "scripts", "tests", "pyproject.toml", "Makefile")
