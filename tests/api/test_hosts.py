@@ -9,6 +9,7 @@ import pytest
 from tests.api.conftest import Cloud
 from tests.api.talk import Talk, addresses
 
+from heddle.api.server import do_chores
 from heddle.model.agent import ALIVE_SECONDS
 from heddle.store import changes
 from heddle.store.query import hosts
@@ -151,3 +152,16 @@ def test_a_fault_ends_with_its_object_and_with_the_hosts_part_in_it(own_cloud: C
     admin.update("port", moved, {"binding:host_id": "host2"})
     own_cloud.report("host1")
     assert faulty() == {stays}
+
+
+def test_a_network_that_could_not_be_served_is_served_later(own_cloud: Cloud) -> None:
+    admin, blue = own_cloud.admin, own_cloud.tenant()
+    own_cloud.report("host1")
+    path = f"/v2.0/quotas/{blue.project_id}"
+    admin.put(path, {"quota": {"port": 0}})
+    network, _ = blue.network("10.0.0.0/24")
+    do_chores(own_cloud.store, own_cloud.settings)
+    assert dhcp_ports(admin, network) == []
+    admin.put(path, {"quota": {"port": 1}})
+    do_chores(own_cloud.store, own_cloud.settings)
+    assert len(dhcp_ports(admin, network)) == 1

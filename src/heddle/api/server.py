@@ -19,7 +19,9 @@ from heddle.api.services import Services
 from heddle.bus.registry import server_bus
 from heddle.config import Settings
 from heddle.control import reports, sync
+from heddle.control.context import Context
 from heddle.errors import ConfigError
+from heddle.model.caller import SYSTEM
 from heddle.store import changes, migrate
 from heddle.store.engine import Store
 from heddle.view.compile import Compiler
@@ -87,8 +89,8 @@ def serve(settings: Settings, ready: Callable[[], None]) -> None:
         where = f"{settings.server.listen}:{settings.server.port}"
         raise ConfigError(f"cannot listen on {where}: {error.strerror}; set server.listen and server.port") from error
     stopping = threading.Event()
-    _stop_on_signal(server.close, stopping)
-    threading.Thread(target=_chores, args=(store, stopping), name="chores", daemon=True).start()
+    _stop_on_signal(stopping)
+    threading.Thread(target=_chores, args=(store, settings, stopping), name="chores", daemon=True).start()
     log.info("server ready url=%s database=%s", settings.public_url, store.engine.dialect.name)
     sys.setswitchinterval(SWITCH_SECONDS)  # who comes back from a synced commit has others waiting for its lock
     gc.freeze()  # what was imported stays; a long list is not worth several searches for cycles
@@ -106,21 +108,26 @@ def serve(settings: Settings, ready: Callable[[], None]) -> None:
         log.info("server stopped")
 
 
-def _stop_on_signal(close: Callable[[], None], stopping: threading.Event) -> None:
+def _stop_on_signal(stopping: threading.Event) -> None:
     def stop(number: int, frame: FrameType | None) -> None:
         stopping.set()
         raise SystemExit(0)
 
-    del close
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
 
 
-def _chores(store: Store, stopping: threading.Event) -> None:
+def _chores(store: Store, settings: Settings, stopping: threading.Event) -> None:
     while not stopping.wait(CHORE_SECONDS):
         try:
-            gone = store.write(lambda tx: changes.forget_tombstones(tx.conn, KEEP_REVISIONS))
-            if gone:
-                log.info("tombstones thrown away count=%d", gone)
+            do_chores(store, settings)
         except Exception:
             log.exception("chore failed")
+
+
+def do_chores(store: Store, settings: Settings) -> None:
+    """Forget old tombstones; serve what could not be served when it was made: no quota, no address, no host."""
+    gone = store.write(lambda tx: changes.forget_tombstones(tx.conn, KEEP_REVISIONS))
+    if gone:
+        log.info("tombstones thrown away count=%d", gone)
+    store.write(lambda tx: reports.serve_unserved(Context(tx, SYSTEM, settings)))
