@@ -13,6 +13,7 @@ from typing import Any, Generic
 from heddle.api.http import Request, Response, Route, json_response
 from heddle.api.network.if_match import check_revision
 from heddle.api.network.listing import Listing, links, parse_listing
+from heddle.api.network.turns import TURNS
 from heddle.api.render import render, render_one
 from heddle.api.rights import Lookup, Rights
 from heddle.api.services import Services
@@ -74,10 +75,19 @@ class Collection(Generic[R]):
         rights = Rights(services.policy, request.caller, self.model)
         if self.before_list is not None:
             self.before_list(services, request)
+        whole = not (listing.filters or listing.limit)
+        with TURNS.of(self.model.collection, whole=whole):
+            return self._listed(services, request, rights, listing, whole)
+
+    def _listed(
+        self, services: Services, request: Request, rights: Rights[R], listing: Listing, whole: bool
+    ) -> Response:
         with services.store.read() as tx:
             items = self._find(tx, rights, listing)
             self._describe(services, tx, items)
             rendered = render(rights, items, listing.fields, lambda name: None)
+        if whole:
+            TURNS.note(self.model.collection, len(items))
         body: dict[str, Any] = {self.model.collection: rendered}
         found = links(request, listing, items, request.base_url + self.url)
         if found:
