@@ -78,6 +78,29 @@ def test_vswitchd_killed_has_its_flows_back_at_once(lab: Lab) -> None:
     assert "its flows are lost" in lab.agent.log
 
 
+def test_a_port_stays_down_while_the_agent_or_vswitchd_is_stopped(lab: Lab) -> None:
+    three_guests(lab)
+    lab.agent.stop()
+    lab.cloud.port(port(4))
+    lab.plug(4)
+    time.sleep(1)
+    assert lab.cloud.state_of("port", port_id(4)) != "up"
+    lab.agent.start()
+    lab.wait_up(4)
+    lab.host.sh("kill -STOP $(cat /run/openvswitch/ovs-vswitchd.pid)")
+    try:
+        lab.cloud.port(port(5))
+        lab.host.add_guest("g5", mac(5), [f"{ip(5)}/16"])
+        lab.host.run("ovs-vsctl", "--no-wait", "add-port", "br-int", "p-g5", "--", "set", "Interface", "p-g5",
+                     f"external_ids:iface-id={port_id(5)}")  # fmt: skip
+        time.sleep(1.5)
+        assert lab.cloud.state_of("port", port_id(5)) != "up"
+    finally:
+        lab.host.sh("kill -CONT $(cat /run/openvswitch/ovs-vswitchd.pid)")
+    lab.wait_up(5)
+    assert lab.host.pings("g5", ip(1))
+
+
 def _strip(flows: list[str]) -> list[str]:
     """Port numbers may change with a restart of vswitchd."""
     return sorted(re.sub(r"\b(reg5=0x|in_port=|output:|set_field:0x)[0-9a-f]+", r"\1_", flow) for flow in flows)
