@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 from tests.fakes import l3
 from tests.fakes.cloud import FakeCloud
@@ -103,6 +104,18 @@ def test_a_restart_adopts_the_server(world: World) -> None:
     world.restart()
     world.step(everything=True)
     assert world.kernel.touched == []
+
+
+def test_a_network_that_is_down_is_not_served(world: World) -> None:
+    world.network(2)
+    world.step()
+    up = l3.network("n2")
+    world.cloud.put(msgspec.structs.replace(up, admin_state_up=False))
+    world.step()
+    assert "n2" not in world.kernel.servers and "tap00000002-00" not in world.kernel.ovs.ports
+    world.cloud.put(up)
+    world.step()
+    assert "n2" in world.kernel.servers
 
 
 def test_without_its_port_a_network_is_not_served(world: World) -> None:

@@ -114,7 +114,7 @@ class DhcpRole:
     def _realise(self, mirror: Mirror, network_id: str, plugs: Plugs) -> list[Status]:
         network = mirror.networks[network_id]
         port = next((each for each in mirror.ports_by_network.of(network_id) if each.device_owner == OWNER), None)
-        if port is None:
+        if port is None or not network.admin_state_up:
             return self._withdraw(network_id, plugs)
         settings = self._host.settings.network
         subnets = tuple(mirror.subnets_by_network.of(network_id))
@@ -159,7 +159,7 @@ class DhcpRole:
         return self._make_server(network_id, PREFIX + network_id, Path(paths.run), Path(paths.state))
 
     def _withdraw(self, network_id: str, plugs: Plugs) -> list[Status]:
-        """No port of the server has come: nothing may run under its address."""
+        """No port of the server has come, or the network is down: nothing may run under its address."""
         if network_id in self._networks or PREFIX + network_id in self._spaces.ours():
             return self._remove(network_id, plugs)
         return []
