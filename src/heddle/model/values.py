@@ -27,7 +27,7 @@ from heddle.model.fields import (
     quote,
 )
 
-V = TypeVar("V", bound=msgspec.Struct)
+V = TypeVar("V")
 
 UUID_SHAPE: dict[str, Any] = {"type": "string", "format": "uuid"}
 
@@ -173,31 +173,15 @@ def read_nameserver(value: Any) -> str:
     return str(Ip().parse(value))
 
 
-def read_nameservers(value: Any) -> list[str]:
-    return _strings(value, read_nameserver, "name servers")
-
-
+read_nameservers = list_of(read_nameserver, "name servers")
 NAMESERVERS = Json(read_nameservers, {"type": ["array", "null"], "items": {"type": "string"}})
 
 
-def _strings(value: Any, read: Callable[[Any], str], what: str) -> list[str]:
-    if value is None:
-        return []
-    if not isinstance(value, list):
-        raise Invalid(f"{quote(value)} is not a list of {what}")
-    found: list[str] = []
-    for item in value:
-        parsed = read(item)
-        if parsed in found:
-            raise Invalid(f"Duplicate items in the list: {quote(item)}")
-        found.append(parsed)
-    return found
+def read_uuid(value: Any) -> str:
+    return Uuid().check(value)
 
 
-def read_uuids(value: Any) -> list[str]:
-    return _strings(value, Uuid().parse, "UUIDs")
-
-
+read_uuids = list_of(read_uuid, "UUIDs")
 UUIDS = Json(read_uuids, {"type": ["array", "null"], "items": UUID_SHAPE})
 
 
