@@ -32,6 +32,7 @@ from heddle.store.changes import ChangeNotes
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
+FAILURES = (DBAPIError, PoolTimeout, sqlite3.Error)
 _TAKEN_WORDS = ("unique", "duplicate")
 ATTEMPTS = 12
 _RETRY_WORDS = ("deadlock", "database is locked", "serializ", "try restarting transaction", "database table is locked")
@@ -77,7 +78,7 @@ class Store:
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 return self._write_once(work, request_id)
-            except (DBAPIError, PoolTimeout) as error:
+            except FAILURES as error:
                 if not _worth_retrying(error):
                     raise _unavailable(error) from error
                 if attempt == ATTEMPTS:
@@ -131,18 +132,18 @@ def _engine(url: str, pool: int) -> sa.Engine:
 def _translated() -> Iterator[None]:
     try:
         yield
-    except (DBAPIError, PoolTimeout) as error:
+    except FAILURES as error:
         raise _unavailable(error) from error
 
 
 def _worth_retrying(error: Exception) -> bool:
     if isinstance(error, IntegrityError):
         return any(word in str(error.orig).lower() for word in _TAKEN_WORDS)
-    return isinstance(error, DBAPIError) and any(word in str(error.orig).lower() for word in _RETRY_WORDS)
+    return not isinstance(error, PoolTimeout) and any(word in _short(error).lower() for word in _RETRY_WORDS)
 
 
 def _unavailable(error: Exception) -> Exception:
-    if isinstance(error, OperationalError | PoolTimeout):
+    if isinstance(error, OperationalError | PoolTimeout | sqlite3.OperationalError):
         log.error("database unavailable reason=%s", _short(error))
         return Unavailable("ServiceUnavailable", "The database cannot be used at the moment. Please try again later.")
     return error
