@@ -98,8 +98,10 @@ def check_pings(net: Net, source: Guest, targets: list[Guest], seconds: float = 
 
 
 def footprint(cloud: Cloud) -> dict[str, Measured]:
-    """Processes and memory of the control plane as it stands."""
+    """Processes and memory of the control plane as it stands; a command that ends at once is not one of them."""
     found = cloud.processes()
+    time.sleep(1)
+    found = dict(found.items() & cloud.processes().items())
     memory = {pid: pss(pid) for pid in found}
     names = [f"{_short(command)} {memory[pid] / 1024:.0f} MB" for pid, command in found.items()]
     return {

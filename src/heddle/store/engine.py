@@ -120,7 +120,7 @@ def _engine(url: str, pool: int) -> sa.Engine:
             "journal_mode=WAL",
             "synchronous=FULL",
             "busy_timeout=10000",
-            "cache_size=-16000",
+            "cache_size=-4000",
             "temp_store=MEMORY",
         ):
             connection.execute(f"PRAGMA {pragma}")
