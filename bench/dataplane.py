@@ -15,7 +15,7 @@ from bench.pings import Pinger, first_replies, silent_after
 from bench.rows import Measured
 
 API = "/v2.0"
-PORTS, BULK = 200, 100
+PORTS, BULK, REST_SECONDS = 200, 100, 20
 
 
 def ping_rounds(cloud: Cloud, rounds: int) -> dict[str, Measured]:
@@ -98,7 +98,8 @@ def check_pings(net: Net, source: Guest, targets: list[Guest], seconds: float = 
 
 
 def footprint(cloud: Cloud) -> dict[str, Measured]:
-    """Processes and memory of the control plane as it stands; a command that ends at once is not one of them."""
+    """Processes and memory of the control plane at rest: those that are there `REST_SECONDS` after the last change."""
+    time.sleep(REST_SECONDS)
     found = cloud.processes()
     time.sleep(1)
     found = dict(found.items() & cloud.processes().items())
