@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import secrets
 from collections import Counter
 from collections.abc import Sequence
 
 import msgspec
 
-from heddle.control import allocation, associations, binding, port_security, quotas, readdressing, security_groups
+from heddle.control import allocation, associations, binding, macs, port_security, quotas, readdressing, security_groups
 from heddle.control.context import Context, new_id
 from heddle.control.lookup import need
 from heddle.control.news import port_gone, port_news
@@ -56,9 +55,9 @@ def create_ports(ctx: Context, drafts: Sequence[Draft[Port]], *, own: bool = Fal
 def _on_network(ctx: Context, network: Network, subnets: Sequence[Subnet], drafts: Sequence[Draft[Port]]) -> list[Port]:
     allocator = allocation.Allocator(ctx, network, subnets)
     allocator.reserve([draft.value.device_owner for draft in drafts if _asks_nothing(draft)])
-    macs = _choose_macs(ctx, network, drafts)
+    chosen = macs.choose(ctx, network, drafts)
     ports = []
-    for draft, mac in zip(drafts, macs, strict=True):
+    for draft, mac in zip(drafts, chosen, strict=True):
         port = msgspec.structs.replace(
             draft.value, id=new_id(), mac_address=mac, revision_number=1, created_at=ctx.now, updated_at=ctx.now
         )
@@ -94,37 +93,6 @@ def _asks_nothing(draft: Draft[Port]) -> bool:
     return "fixed_ips" not in draft.given
 
 
-def _choose_macs(ctx: Context, network: Network, drafts: Sequence[Draft[Port]]) -> list[str]:
-    given = [draft.value.mac_address for draft in drafts if draft.value.mac_address]
-    taken = q.macs_in_use(ctx.tx, network.id, given) if given else set()
-    repeated = [mac for mac, count in Counter(given).items() if count > 1]
-    for mac in [*sorted(taken), *repeated]:
-        raise Conflict(
-            "MacAddressInUse",
-            f"Unable to complete operation for network {network.id}. The mac address {mac} is in use.",
-        )
-    fresh = iter(_fresh_macs(ctx, network, len(drafts) - len(given), set(given)))
-    return [draft.value.mac_address or next(fresh) for draft in drafts]
-
-
-def _fresh_macs(ctx: Context, network: Network, count: int, taken: set[str]) -> list[str]:
-    """Random addresses, all different.
-
-    Of many it is looked whether they are in use on the network; for one the unique key, and another try of the
-    whole verb, is enough.
-    """
-    base = ctx.settings.network.base_mac[:8]
-    chosen: list[str] = []
-    while len(chosen) < count:
-        missing = count - len(chosen)
-        drawn = {base + "".join(f":{byte:02x}" for byte in secrets.token_bytes(3)) for _ in range(missing)} - taken
-        if count > 1:
-            drawn -= q.macs_in_use(ctx.tx, network.id, drawn)
-        taken |= drawn
-        chosen += drawn
-    return chosen
-
-
 def _merged_options(have: Sequence[DhcpOption], given: Sequence[DhcpOption]) -> list[DhcpOption]:
     """The options with those given added or changed; one without a value goes away."""
     merged = {(option.opt_name, option.ip_version): option for option in [*have, *given]}
@@ -140,7 +108,7 @@ def update_port(ctx: Context, old: Port, draft: Draft[Port], *, own: bool = Fals
     network = network_query.NETWORKS.get(ctx.tx, old.network_id, bare=True)
     assert network is not None
     if new.mac_address != old.mac_address:
-        _choose_macs(ctx, network, [draft])
+        macs.choose(ctx, network, [draft])
     if "security_groups" in given:
         security_groups.check_usable(ctx, [group for group in new.security_groups if group not in old.security_groups])
     elif not old.port_security_enabled and new.port_security_enabled and not new.security_groups:
