@@ -15,7 +15,7 @@ from bench.pings import Pinger, first_replies, silent_after
 from bench.rows import Measured
 
 API = "/v2.0"
-PORTS, BULK, REST_SECONDS = 200, 100, 20
+PORTS, BULK, REST_SECONDS = 200, 100, 40
 
 
 def ping_rounds(cloud: Cloud, rounds: int) -> dict[str, Measured]:
