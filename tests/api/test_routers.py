@@ -218,3 +218,15 @@ def test_a_router_is_carried_by_a_host(own_cloud: Cloud) -> None:
     later = blue.create("router")
     done = act(blue, later, "add_router_interface", subnet_id=blue.network("10.1.0.0/24")[1]["id"])
     assert admin.show("port", done["port_id"])["binding:host_id"] == "routerhost"
+
+
+def test_a_gateway_that_a_route_needs_stays(admin: Talk, blue: Talk, outside: Callable[..., dict[str, str]]) -> None:
+    external = outside("198.51.100.0/24")
+    router = blue.create("router", external_gateway_info={"network_id": external["id"]})
+    blue.update("router", router["id"], routes=[{"destination": "10.99.0.0/24", "nexthop": "198.51.100.200"}])
+    blue.no_update(409, "RouterExternalGatewayInUseByRoute", "router", router["id"], external_gateway_info=None)
+    blue.update("router", router["id"], routes=[], external_gateway_info=None)
+
+
+def test_a_path_with_an_endless_name_is_not_found(blue: Talk) -> None:
+    blue.refused(404, "HTTPNotFound", "GET", "/v2.0/routers/" + "r" * 300)

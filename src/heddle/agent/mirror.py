@@ -112,8 +112,12 @@ class Mirror:
         return {each.object_id for each in self.assignments.values() if each.role == role}
 
     def digests(self) -> dict[str, str]:
-        """A digest of the content of each scope."""
-        return {scope: digest(self._content(held)) for scope, held in self.scopes.items()}
+        """A digest of the content of each scope, but for those with an object that cannot be read here."""
+        return {
+            scope: digest(self._content(held))
+            for scope, held in self.scopes.items()
+            if not held & self.broken.keys()
+        }
 
     def _content(self, held: Iterable[Ref]) -> Iterable[tuple[str, str, int]]:
         for ref in held:

@@ -81,9 +81,7 @@ def errors(services: Services, request: Request, call: Next) -> Response:
 def dispatch(services: Services, request: Request) -> Response:
     most = services.settings.server.max_body
     if len(request.body) > most:
-        raise TooLarge(
-            "HTTPRequestEntityTooLarge", f"The request body has more than the {most} bytes that are allowed"
-        )
+        raise TooLarge("HTTPRequestEntityTooLarge", f"The request body has more than the {most} bytes that are allowed")
     parts = request.path.split("/")[1:]
     while parts and not parts[-1]:
         parts.pop()
@@ -100,6 +98,11 @@ def dispatch(services: Services, request: Request) -> Response:
         raise NotFound("HTTPNotFound", "The resource could not be found.")
     if route.permission != "public":
         _need_caller(services, request)
+    if any(len(part) > LONGEST_PART or "\x00" in part for part in request.params.values()):
+        raise NotFound(
+            "HTTPNotFound",
+            f"The resource could not be found: a name in its path is not one of up to {LONGEST_PART} characters.",
+        )
     return route.handler(services, request)
 
 
@@ -110,6 +113,7 @@ def _need_caller(services: Services, request: Request) -> None:
     request.caller = services.auth.authenticate(token)
 
 
+LONGEST_PART = 255
 MIDDLEWARE = (request_id, access_log, errors)
 _ROUTER = Router(ROUTES)
 

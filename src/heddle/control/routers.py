@@ -60,6 +60,8 @@ def update_router(ctx: Context, old: Router, draft: Draft[Router]) -> Router:
     new = msgspec.structs.replace(draft.value, revision_number=old.revision_number + 1, updated_at=ctx.now)
     if "external_gateway_info" in draft.given:
         _change_gateway(ctx, old, new)
+        if "routes" not in draft.given:
+            _check_routes_stay(ctx, new)
     if "routes" in draft.given:
         _check_routes(ctx, new, new.routes)
     stored = q.ROUTERS.get(ctx.tx, old.id)
@@ -341,6 +343,15 @@ def _check_routes(ctx: Context, router: Router, routes: Sequence[HostRoute]) -> 
         raise BadRequest(
             "InvalidRoutes", f"Invalid format for routes: {route.destination} via {route.nexthop}, {reason}"
         )
+
+
+def _check_routes_stay(ctx: Context, router: Router) -> None:
+    """The routes that a router has are still possible.  Raises `Conflict`."""
+    try:
+        _check_routes(ctx, router, router.routes)
+    except BadRequest as error:
+        message = f"Gateway cannot be updated for router {router.id}, since a route needs it: {error}"
+        raise Conflict("RouterExternalGatewayInUseByRoute", message) from None
 
 
 def _host_for(ctx: Context, router: Router) -> str:

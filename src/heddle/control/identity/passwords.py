@@ -1,7 +1,8 @@
 """Passwords: hashed with argon2id, and guesses slowed down.
 
 A hash costs about 20 ms and 19 MiB; so that a flood of logins leaves the server able to work, two are
-computed at a time.  A user who does not exist costs the same time as a wrong password.
+computed at a time, a few more wait, and others are told to come again.  A user who does not exist costs the
+same time as a wrong password.
 
 Wrong guesses are counted per user and address: after five, each further one makes that pair wait twice as
 long, up to five minutes.  Others, and the same user from elsewhere, do not notice.
@@ -13,6 +14,8 @@ import logging
 import secrets
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from argon2 import PasswordHasher
@@ -29,14 +32,27 @@ REMEMBERED = 20_000
 
 _HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 _SLOTS = threading.BoundedSemaphore(2)
+_PLACES = threading.BoundedSemaphore(5)
 _NOBODY = _HASHER.hash(secrets.token_hex(16))
+
+
+@contextmanager
+def _slot() -> Iterator[None]:
+    """A turn to compute a hash.  Raises `TooManyRequests` when too many wait for one."""
+    if not _PLACES.acquire(blocking=False):
+        raise TooManyRequests("TooManyRequests", "Too many logins at this moment: try again in a second.")
+    try:
+        with _SLOTS:
+            yield
+    finally:
+        _PLACES.release()
 
 
 def hash_password(password: str) -> str:
     """Raises `BadRequest` for an empty or very long one."""
     if not password or len(password) > LONGEST:
         raise BadRequest("ValidationError", f"The password must have between 1 and {LONGEST} characters.")
-    with _SLOTS:
+    with _slot():
         return _HASHER.hash(password)
 
 
@@ -45,7 +61,7 @@ def verify(password_hash: str, password: str) -> bool:
     if len(password) > LONGEST:
         return False
     try:
-        with _SLOTS:
+        with _slot():
             right = _HASHER.verify(password_hash or _NOBODY, password)
     except (VerificationError, InvalidHashError):
         return False
