@@ -19,6 +19,7 @@ command -v apt-get >/dev/null || fail "there is no apt-get: this machine is not 
     "Install by hand: $(echo $packages); then .venv from requirements/$kind.txt (README, Other systems)."
 python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null ||
     fail "Python 3.11 or newer is needed; $(python3 --version 2>&1 || echo 'none is installed')." "Use Debian 12 or newer."
+[ "$kind" = dev ] || scripts/look.sh "${HEDDLE_SERVER_PORT:-9696}" || fail "something is in the way (above); nothing was touched." "Mend it, then run this again."
 
 missing=
 for package in $packages; do
