@@ -28,7 +28,7 @@ down:  ## remove everything that Heddle made on this host (the packages stay)
 test: dev oracle lint unit  ## lint, types, the laws of the house, all tests
 
 lint:
-	.venv/bin/ruff check src tests
+	.venv/bin/ruff check src tests bench
 	.venv/bin/mypy
 	.venv/bin/lint-imports
 
