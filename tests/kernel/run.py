@@ -107,8 +107,8 @@ def real(stage: Stage, seconds: float, tests: str, patience: float) -> bool:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", nargs="*", choices=[[], "demo", "power", "real"], help="default: demo power")
-    parser.add_argument("--accel", default=os.environ.get("HEDDLE_VM_ACCEL", "tcg"), choices=["tcg", "kvm"])
-    parser.add_argument("--seconds", type=float, default=float(os.environ.get("HEDDLE_VM_SECONDS", "1800")),
+    parser.add_argument("--accel", default=os.environ.get("TEST_VM_ACCEL", "tcg"), choices=["tcg", "kvm"])
+    parser.add_argument("--seconds", type=float, default=float(os.environ.get("TEST_VM_SECONDS", "1800")),
                         help="the time limit of one machine")  # fmt: skip
     parser.add_argument("--tests", default=REAL, help=f"real: words for pytest, default {REAL}")
     parser.add_argument("--patience", type=float, default=5, help="multiplies the time limits inside, default 5")

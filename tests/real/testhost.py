@@ -4,8 +4,8 @@ It starts in less than a second, and everything in it ends with its first proces
 so that the names of `ip netns` and the sockets of Open vSwitch are private; other paths are shared
 with the machine, so that a socket below `tmp_path` reaches from the host to the test and back.
 
-The datapath is the userspace one unless HEDDLE_TEST_DATAPATH says "system": then it is the kernel's, of which every
-network namespace has its own.  HEDDLE_TEST_PATIENCE multiplies the waits, for a machine that is slow.
+The datapath is the userspace one unless TEST_DATAPATH says "system": then it is the kernel's, of which every
+network namespace has its own.  TEST_PATIENCE multiplies the waits, for a machine that is slow.
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ trap 'exit 0' TERM
 while :; do sleep 3600 & wait $!; done
 """
 
-DATAPATH = os.environ.get("HEDDLE_TEST_DATAPATH", "netdev")
-PATIENCE = float(os.environ.get("HEDDLE_TEST_PATIENCE") or 1)
+DATAPATH = os.environ.get("TEST_DATAPATH", "netdev")
+PATIENCE = float(os.environ.get("TEST_PATIENCE") or 1)
 
 
 class TestHost:
