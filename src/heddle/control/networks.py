@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import random
 from collections.abc import Sequence
 
@@ -17,7 +16,7 @@ from heddle.model.network import Network
 from heddle.model.port import DHCP
 from heddle.model.resource import Draft
 from heddle.network_types import registry
-from heddle.network_types.base import NetworkType, refuse, segment_key
+from heddle.network_types.base import Candidates, NetworkType, refuse, segment_key
 from heddle.store.query import floating_ips as floating_ip_query
 from heddle.store.query import networks as q
 from heddle.store.query import ports as port_query
@@ -121,11 +120,13 @@ def _choose_segment(ctx: Context, network: Network, given: frozenset[str]) -> Ne
 
 def _claim_any(ctx: Context, network: Network, kind: NetworkType, physical: str | None) -> bool:
     """Claim a free segment of the type: a random one, so that two requests seldom want the same."""
-    candidates = list(itertools.islice(kind.candidates(ctx.settings.network, physical), 2**17))
-    few = candidates if len(candidates) <= _TRIES else random.sample(candidates, _TRIES)
-    for batch in (few, candidates):
-        for start in range(0, len(batch), 500):
-            part = {segment_key(kind.name, *c, network.id): c for c in batch[start : start + 500]}
+    candidates = kind.candidates(ctx.settings.network, physical)
+    count = sum(len(each) for each in candidates)
+    few = range(count) if count <= _TRIES else random.sample(range(count), _TRIES)
+    for places in (few, range(count)):
+        for start in range(0, len(places), 500):
+            chosen = [_candidate(candidates, place) for place in places[start : start + 500]]
+            part = {segment_key(kind.name, *segment, network.id): segment for segment in chosen}
             taken = q.claimed(ctx.tx, part)
             free = [key for key in part if key not in taken]
             if free and q.claim_segment(ctx.tx, free[0], network.id):
@@ -133,6 +134,15 @@ def _claim_any(ctx: Context, network: Network, kind: NetworkType, physical: str 
                 network.provider_physical_network, network.provider_segmentation_id = part[free[0]]
                 return True
     return False
+
+
+def _candidate(candidates: Sequence[Candidates], place: int) -> tuple[str | None, int | None]:
+    """The segment at a place of them all."""
+    for each in candidates:
+        if place < len(each):
+            return each.at(place)
+        place -= len(each)
+    raise IndexError(place)
 
 
 def _in_use(name: str, physical: str | None, number: int | None) -> Conflict:

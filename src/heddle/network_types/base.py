@@ -1,12 +1,12 @@
 """What a network type is: where a network of the type lives, what that costs, and which uplink it needs.
 
-A type is a file of this folder with a `TYPE`.  It is pure: the allocation of a segment goes over what
-`candidates` yields, and a data plane realises the uplink.
+A type is a file of this folder with a `TYPE`.  It is pure: the allocation of a segment goes over its
+`candidates`, and a data plane realises the uplink.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -22,6 +22,20 @@ class Uplink:
     tagged: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """Segments on a physical network (None: on none): one without a number, or one for each number of a range."""
+
+    physical_network: str | None = None
+    numbers: range | None = None
+
+    def __len__(self) -> int:
+        return 1 if self.numbers is None else len(self.numbers)
+
+    def at(self, place: int) -> tuple[str | None, int | None]:
+        return self.physical_network, None if self.numbers is None else self.numbers[place]
+
+
 class NetworkType(Protocol):
     """`overhead`: bytes that the type takes from the MTU of the path, by the underlay's IP version."""
 
@@ -32,10 +46,8 @@ class NetworkType(Protocol):
     def check(self, settings: NetworkSettings, physical_network: str | None, segmentation_id: int | None) -> None:
         """Whether an administrator may ask for this segment.  Raises `BadRequest`."""
 
-    def candidates(
-        self, settings: NetworkSettings, physical_network: str | None
-    ) -> Iterator[tuple[str | None, int | None]]:
-        """Segments to try for a network that asks for none, as (physical network, segmentation ID)."""
+    def candidates(self, settings: NetworkSettings, physical_network: str | None) -> Sequence[Candidates]:
+        """The segments that a network which asks for none may get, in order."""
 
 
 def segment_key(network_type: str, physical_network: str | None, segmentation_id: int | None, network_id: str) -> str:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 
 from heddle.config import Network as NetworkSettings
-from heddle.network_types.base import Uplink, refuse
+from heddle.network_types.base import Candidates, Uplink, refuse
 
 
 class Flat:
@@ -21,12 +21,9 @@ class Flat:
         if segmentation_id is not None:
             raise refuse("provider:segmentation_id is not allowed for a flat network")
 
-    def candidates(
-        self, settings: NetworkSettings, physical_network: str | None
-    ) -> Iterator[tuple[str | None, int | None]]:
+    def candidates(self, settings: NetworkSettings, physical_network: str | None) -> Sequence[Candidates]:
         names = [physical_network] if physical_network else [name for name in settings.flat_physnets if name != "*"]
-        for name in names:
-            yield name, None
+        return [Candidates(name) for name in names]
 
 
 TYPE = Flat()

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 
 from heddle.config import Network as NetworkSettings
-from heddle.network_types.base import Uplink, no_physical_network, refuse
+from heddle.network_types.base import Candidates, Uplink, no_physical_network, refuse
 
 
 class Local:
@@ -18,10 +18,8 @@ class Local:
         if segmentation_id is not None:
             raise refuse("provider:segmentation_id is not allowed for a local network")
 
-    def candidates(
-        self, settings: NetworkSettings, physical_network: str | None
-    ) -> Iterator[tuple[str | None, int | None]]:
-        yield None, None
+    def candidates(self, settings: NetworkSettings, physical_network: str | None) -> Sequence[Candidates]:
+        return [Candidates()]
 
 
 TYPE = Local()

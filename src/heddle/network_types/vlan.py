@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 
 from heddle.config import Network as NetworkSettings
-from heddle.network_types.base import Uplink, refuse
+from heddle.network_types.base import Candidates, Uplink, refuse
 
 
 def _ranges(settings: NetworkSettings) -> dict[str, list[range]]:
@@ -35,14 +35,13 @@ class Vlan:
         if segmentation_id is not None and not 1 <= segmentation_id <= 4094:
             raise refuse("segmentation_id out of range (1 through 4094)")
 
-    def candidates(
-        self, settings: NetworkSettings, physical_network: str | None
-    ) -> Iterator[tuple[str | None, int | None]]:
-        for name, ranges in _ranges(settings).items():
-            if physical_network in (None, name):
-                for numbers in ranges:
-                    for number in numbers:
-                        yield name, number
+    def candidates(self, settings: NetworkSettings, physical_network: str | None) -> Sequence[Candidates]:
+        return [
+            Candidates(name, numbers)
+            for name, ranges in _ranges(settings).items()
+            if physical_network in (None, name)
+            for numbers in ranges
+        ]
 
 
 TYPE = Vlan()

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 
 from heddle.config import Network as NetworkSettings
-from heddle.network_types.base import Uplink, no_physical_network, parse_range, refuse
+from heddle.network_types.base import Candidates, Uplink, no_physical_network, parse_range, refuse
 
 
 class Vxlan:
@@ -18,12 +18,8 @@ class Vxlan:
         if segmentation_id is not None and not 1 <= segmentation_id <= 2**24 - 1:
             raise refuse(f"segmentation_id out of range (1 through {2**24 - 1})")
 
-    def candidates(
-        self, settings: NetworkSettings, physical_network: str | None
-    ) -> Iterator[tuple[str | None, int | None]]:
-        for text in settings.vxlan_ranges:
-            for number in parse_range(text):
-                yield None, number
+    def candidates(self, settings: NetworkSettings, physical_network: str | None) -> Sequence[Candidates]:
+        return [Candidates(None, parse_range(text)) for text in settings.vxlan_ranges]
 
 
 TYPE = Vxlan()
