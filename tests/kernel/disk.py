@@ -36,9 +36,10 @@ class Loss:
 
 
 class Cached:
-    """The image and the cache in front of it."""
+    """The image and the cache in front of it.  A disk that is not `honest` says yes to a flush and does nothing."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, honest: bool = True) -> None:
+        self._honest = honest
         self._file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
         self.size = os.fstat(self._file).st_size
         self._cache: dict[int, bytes] = {}
@@ -66,13 +67,13 @@ class Cached:
         self._fuse -= self._fuse > 0
         for start in range(0, len(data), SECTOR):
             self._cache[(offset + start) // SECTOR] = data[start : start + SECTOR]
-        if through:
+        if through and self._honest:
             for start in range(0, len(data), SECTOR):
                 self._settle((offset + start) // SECTOR)
 
     def flush(self) -> None:
         self.flushes += 1
-        for number in list(self._cache):
+        for number in list(self._cache) if self._honest else ():
             self._settle(number)
 
     def lose_power(self, chance: random.Random) -> Loss:

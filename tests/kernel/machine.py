@@ -44,11 +44,10 @@ class Disk:
 
     source: str
     read_only: bool = True
-    cache: str = "writeback"
 
     def words(self, number: int) -> list[str]:
         only = ",readonly=on" if self.read_only else ""
-        drive = f"if=none,id=d{number},format=raw,cache={self.cache},file={self.source}{only}"
+        drive = f"if=none,id=d{number},format=raw,cache=writeback,file={self.source}{only}"
         return ["-drive", drive, "-device", f"virtio-blk-pci,drive=d{number}"]
 
 

@@ -104,6 +104,14 @@ def test_a_write_through_the_cache_survives(cached: Cached) -> None:
     assert cached.read(8 * SECTOR, SECTOR) == b"y" * SECTOR
 
 
+def test_a_disk_that_lies_loses_what_was_flushed(tmp_path: Path) -> None:
+    (tmp_path / "disk").write_bytes(bytes(64 * SECTOR))
+    liar = Cached(tmp_path / "disk", honest=False)
+    liar.write(0, b"a" * 32 * SECTOR, through=True)
+    liar.flush()
+    assert liar.lose_power(random.Random(1)).lost > 5
+
+
 def test_the_disk_goes_dead_between_two_writes(cached: Cached) -> None:
     cached.light(2)
     cached.write(0, b"a" * SECTOR)
