@@ -212,9 +212,10 @@ def test_a_port_costs_the_same_however_many_there_are(own_cloud: Cloud) -> None:
     other, _ = talk.network("10.0.0.0/16")
 
     def cost() -> dict[str, list[str]]:
+        """The statements of each verb; a random MAC address could be in use by chance, and tried again."""
         found = {}
         with counted(own_cloud.store) as found["create"]:
-            port = talk.port(network)
+            port = talk.port(network, mac_address="02:00:00:00:00:01")
         with counted(own_cloud.store) as found["show"]:
             talk.show("port", port["id"])
         with counted(own_cloud.store) as found["update"]:
