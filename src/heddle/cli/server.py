@@ -7,6 +7,8 @@ import ctypes
 import logging
 import os
 import pwd
+import threading
+import time
 from typing import TYPE_CHECKING
 
 from heddle.cli import bootstrap, logs
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 _M_ARENA_MAX = -8
+TRIM_SECONDS = 30.0
 
 
 def register(commands: Subparsers) -> None:
@@ -45,11 +48,25 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
 
 
 def _share_the_heap() -> None:
-    """One heap for all threads: with one each, as glibc has it, long lists leave each of them large."""
+    """One heap for all threads, and what it has free goes back to the system now and then.
+
+    With a heap for each thread, as glibc has it, long lists leave each of them large; and a heap keeps what
+    lies below its last piece in use.
+    """
+    library = ctypes.CDLL(None)
     try:
-        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
+        library.mallopt(_M_ARENA_MAX, 1)
+        trim = library.malloc_trim
     except AttributeError:
         log.debug("this C library has no mallopt")
+        return
+
+    def give_back() -> None:
+        while True:
+            time.sleep(TRIM_SECONDS)
+            trim(0)
+
+    threading.Thread(target=give_back, name="trim", daemon=True).start()
 
 
 def _serve(settings: Settings) -> None:
