@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from tests.golden.helper import check_golden
 
-from heddle.api.policy_fields import MODELS
 from heddle.api.policy_rules import defaults
+from heddle.model.registry import MODELS
 
 HEAD = """\
 # Policy: who may do what

@@ -13,14 +13,14 @@ from oslo_policy.policy import RuleDefault
 
 from heddle.api.policy import Policy
 from heddle.api.policy_compile import Compiler
-from heddle.api.policy_fields import MODELS
 from heddle.api.rights import value_of
 from heddle.errors import ConfigError, Forbidden
 from heddle.model.caller import SYSTEM, Caller
 from heddle.model.network import Network
 from heddle.model.port import Port
 from heddle.model.predicate import ALWAYS, NEVER, holds
-from heddle.model.resource import fields_of
+from heddle.model.registry import MODELS
+from heddle.model.resource import fields_of, subject_of
 from heddle.store.engine import Store
 from heddle.store.query.networks import NETWORKS
 from heddle.store.query.ports import PORTS
@@ -37,7 +37,7 @@ CALLERS = (MEMBER, READER, OTHER, ADMIN, UNSCOPED, SYSTEM)
 def test_each_guarded_field_has_its_rules() -> None:
     verbs = {"create": "create", "update": "update", "read": "get"}
     wanted = [
-        f"{verbs[verb]}_{model.member}:{field.api}"
+        f"{verbs[verb]}_{subject_of(model)}:{field.api}"
         for model in MODELS.values()
         for field in fields_of(model).values()
         for verb in field.guard

@@ -23,7 +23,7 @@ from heddle.api.policy_rules import defaults
 from heddle.errors import ConfigError, Forbidden
 from heddle.model.caller import Caller
 from heddle.model.predicate import ALWAYS, Always, Condition, Never, holds
-from heddle.model.resource import FieldInfo, Resource, fields_of
+from heddle.model.resource import FieldInfo, Resource, fields_of, subject_of
 
 log = logging.getLogger(__name__)
 
@@ -94,7 +94,7 @@ class Policy:
             if not field.visible:
                 continue
             guarded = "read" in field.guard
-            condition = self.condition(f"get_{model.member}:{field.api}", caller) if guarded else ALWAYS
+            condition = self.condition(f"get_{subject_of(model)}:{field.api}", caller) if guarded else ALWAYS
             if isinstance(condition, Always):
                 always.append(field)
             elif not isinstance(condition, Never):

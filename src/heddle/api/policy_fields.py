@@ -14,21 +14,11 @@ from __future__ import annotations
 
 import re
 
-from heddle.model.agent import Agent
-from heddle.model.floating_ip import FloatingIp
-from heddle.model.network import Network
-from heddle.model.port import Port
-from heddle.model.resource import Resource, api_fields, fields_of
-from heddle.model.router import Router
-from heddle.model.security_group import SecurityGroup, SecurityGroupRule
-from heddle.model.subnet import Subnet
+from heddle.model.registry import MODELS
+from heddle.model.resource import api_fields, fields_of
 
-MODELS: dict[str, type[Resource]] = {
-    model.member: model
-    for model in (Network, Subnet, Port, Router, FloatingIp, SecurityGroup, SecurityGroupRule, Agent)
-}
 COLLECTIONS = {model.collection: name for name, model in MODELS.items()}
-PARENTS: dict[str, str] = {"subnet": "network", "port": "network", "security_group_rule": "security_group"}
+PARENTS = {name: model.parent for name, model in MODELS.items() if model.parent}
 
 # Fields that a resource shows but that its parent keeps.
 OF_THE_PARENT = {("subnet", "shared"), ("subnet", "router:external"), ("port", "shared")}

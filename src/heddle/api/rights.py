@@ -19,7 +19,7 @@ import msgspec
 from heddle.api.policy import Policy, refusal
 from heddle.model.caller import Caller
 from heddle.model.predicate import NEVER, Condition, all_of, holds
-from heddle.model.resource import Draft, FieldInfo, Resource, Sentinel, fields_of
+from heddle.model.resource import Draft, FieldInfo, Resource, Sentinel, fields_of, subject_of
 
 R = TypeVar("R", bound=Resource)
 Lookup = Callable[[str], Resource | None]
@@ -33,16 +33,17 @@ def no_parent(name: str) -> Resource | None:
 class Rights(Generic[R]):
     """The rights of one caller on the resources of one model."""
 
-    __slots__ = ("caller", "model", "policy")
+    __slots__ = ("caller", "model", "policy", "subject")
 
     def __init__(self, policy: Policy, caller: Caller, model: type[R]) -> None:
         self.policy, self.caller, self.model = policy, caller, model
+        self.subject = subject_of(model)
 
     # Seeing
 
     def condition(self) -> Condition:
         """Which objects the caller may see."""
-        return self.policy.condition(f"get_{self.model.member}", self.caller)
+        return self.policy.condition(f"get_{self.subject}", self.caller)
 
     def condition_for(self, filters: Iterable[str]) -> Condition:
         """Which objects a list shows that is narrowed by these fields (their Python names).
@@ -80,7 +81,7 @@ class Rights(Generic[R]):
 
     def check_create(self, draft: Draft[R], lookup: Lookup = no_parent) -> None:
         """Raises `Forbidden`."""
-        rules = [f"create_{self.model.member}"]
+        rules = [f"create_{self.subject}"]
         for field in fields_of(self.model).values():
             if field.name in draft.given:
                 value = getattr(draft.value, field.name)
@@ -90,14 +91,14 @@ class Rights(Generic[R]):
 
     def check_update(self, old: R, new: R, given: Iterable[str], lookup: Lookup = no_parent) -> None:
         """`given` are the Python names of what the request sets.  Raises `Forbidden`."""
-        self._check([f"update_{self.model.member}"], old, lookup)
+        self._check([f"update_{self.subject}"], old, lookup)
         declared = fields_of(self.model)
         rules = [rule for name in given for rule in self._attribute_rules("update", declared[name], getattr(new, name))]
-        self._check(rules, new, lookup, f"update_{self.model.member}")
+        self._check(rules, new, lookup, f"update_{self.subject}")
 
     def check_delete(self, old: R, lookup: Lookup = no_parent) -> None:
         """Raises `Forbidden`."""
-        self._check([f"delete_{self.model.member}"], old, lookup)
+        self._check([f"delete_{self.subject}"], old, lookup)
 
     def check(self, rule: str, value: R, lookup: Lookup = no_parent) -> None:
         """A rule for something else than the four verbs: `add_router_interface`.  Raises `Forbidden`."""
@@ -109,7 +110,7 @@ class Rights(Generic[R]):
     def _attribute_rules(self, verb: str, field: FieldInfo, value: object) -> list[str]:
         if verb not in field.guard:
             return []
-        rule = f"{verb}_{self.model.member}:{field.api}"
+        rule = f"{verb}_{self.subject}:{field.api}"
         parts = [f"{rule}:{part}" for part in _parts(value)]
         return [rule, *(part for part in parts if part in self.policy.names)]
 

@@ -11,20 +11,8 @@ from heddle.store.query.records import Records
 
 R = TypeVar("R", bound=Resource)
 
-TITLES = {
-    "network": "Network",
-    "subnet": "Subnet",
-    "port": "Port",
-    "router": "Router",
-    "floatingip": "FloatingIP",
-    "security_group": "SecurityGroup",
-    "security_group_rule": "SecurityGroupRule",
-    "agent": "Agent",
-}
-
-
 def not_found(model: type[Resource], id: str) -> NotFound:
-    title = TITLES.get(model.member, model.member)
+    title = model.title
     return NotFound(f"{title}NotFound", f"{title} {id} could not be found.")
 
 

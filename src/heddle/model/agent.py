@@ -23,6 +23,7 @@ class Agent(Resource, kw_only=True):
 
     member: ClassVar[str] = "agent"
     collection: ClassVar[str] = "agents"
+    title: ClassVar[str] = "Agent"
 
     project_id: Annotated[str, Field(Text(255), visible=False)] = ""
     agent_type: Annotated[str, Field(Text(255), filter=True, sort=True)] = ""

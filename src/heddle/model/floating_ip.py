@@ -13,6 +13,7 @@ class FloatingIp(Standard, kw_only=True):
 
     member: ClassVar[str] = "floatingip"
     collection: ClassVar[str] = "floatingips"
+    title: ClassVar[str] = "FloatingIP"
 
     floating_network_id: Annotated[
         str, Field(Uuid(), create=True, default=REQUIRED, filter=True, sort=True, indexed=True)

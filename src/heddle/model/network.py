@@ -16,6 +16,7 @@ class Network(Named, kw_only=True):
 
     member: ClassVar[str] = "network"
     collection: ClassVar[str] = "networks"
+    title: ClassVar[str] = "Network"
 
     admin_state_up: Annotated[bool, ADMIN_STATE] = True
     status: Annotated[str, Field(OneOf("ACTIVE", "DOWN", "BUILD", "ERROR"), filter=True, sort=True)] = "ACTIVE"

@@ -42,6 +42,8 @@ class Port(Named, kw_only=True):
 
     member: ClassVar[str] = "port"
     collection: ClassVar[str] = "ports"
+    title: ClassVar[str] = "Port"
+    parent: ClassVar[str] = "network"
 
     network_id: Annotated[str, Field(Uuid(), create=True, default=REQUIRED, filter=True, sort=True, indexed=True)] = ""
     admin_state_up: Annotated[bool, ADMIN_STATE] = True

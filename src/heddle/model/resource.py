@@ -110,15 +110,28 @@ class Field:
 
 
 class Resource(msgspec.Struct, kw_only=True):
-    """What every resource has."""
+    """What every resource has.
+
+    `title` is its name in errors ("QosPolicy" gives `QosPolicyNotFound`); `subject` is its name in policy rules where
+    that is not `member` ("policy_dscp_marking_rule" gives `get_policy_dscp_marking_rule`); `parent` is the
+    subject of the resource that it belongs to, as "network" for a port: policy rules may ask about fields of it.
+    """
 
     member: ClassVar[str] = ""
     collection: ClassVar[str] = ""
+    title: ClassVar[str] = ""
+    subject: ClassVar[str] = ""
+    parent: ClassVar[str] = ""
 
     id: Annotated[str, Field(Uuid(), filter=True, sort=True)] = ""
     project_id: Annotated[
         str, Field(Text(255), create=True, default=GENERATED, filter=True, sort=True, indexed=True)
     ] = ""
+
+
+def subject_of(model: type[Resource]) -> str:
+    """The name of a resource in policy rules."""
+    return model.subject or model.member
 
 
 def read_tags(value: Any) -> list[str]:

@@ -14,6 +14,7 @@ class Router(Named, kw_only=True):
 
     member: ClassVar[str] = "router"
     collection: ClassVar[str] = "routers"
+    title: ClassVar[str] = "Router"
 
     admin_state_up: Annotated[bool, ADMIN_STATE] = True
     status: Annotated[str, Field(OneOf("ACTIVE", "DOWN", "ERROR", "ALLOCATING"), sort=True)] = "ACTIVE"

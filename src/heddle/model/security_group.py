@@ -77,6 +77,8 @@ class SecurityGroupRule(Resource, kw_only=True):
 
     member: ClassVar[str] = "security_group_rule"
     collection: ClassVar[str] = "security_group_rules"
+    title: ClassVar[str] = "SecurityGroupRule"
+    parent: ClassVar[str] = "security_group"
 
     security_group_id: Annotated[
         str, Field(Uuid(), create=True, default=REQUIRED, filter=True, sort=True, indexed=True)
@@ -114,6 +116,7 @@ class SecurityGroup(Named, kw_only=True):
 
     member: ClassVar[str] = "security_group"
     collection: ClassVar[str] = "security_groups"
+    title: ClassVar[str] = "SecurityGroup"
 
     stateful: Annotated[bool, Field(Bool(), create=True, update=True, default=True, filter=True)] = True
     is_default: Annotated[bool, Field(Bool(), visible=False)] = False

@@ -32,6 +32,8 @@ class Subnet(Named, kw_only=True):
 
     member: ClassVar[str] = "subnet"
     collection: ClassVar[str] = "subnets"
+    title: ClassVar[str] = "Subnet"
+    parent: ClassVar[str] = "network"
 
     network_id: Annotated[str, Field(Uuid(), create=True, default=REQUIRED, filter=True, sort=True, indexed=True)] = ""
     ip_version: Annotated[int, Field(OneOf(4, 6), create=True, default=REQUIRED, filter=True, sort=True)] = 4

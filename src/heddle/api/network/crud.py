@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Generic
 
 from heddle.api.http import Request, Response, Route, json_response
@@ -20,11 +21,12 @@ from heddle.api.services import Services
 from heddle.control.context import Context
 from heddle.control.lookup import need, not_found
 from heddle.errors import BadRequest, Forbidden
-from heddle.model.resource import Draft, R, Resource, parse_create, parse_update
+from heddle.model.resource import Draft, R, Resource, parse_create, parse_update, subject_of
 from heddle.store.engine import Tx
 from heddle.store.query.records import Page, Records
 
 MOST_AT_ONCE = 5000
+NOWHERE: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,7 @@ class Collection(Generic[R]):
     describe: Callable[[Services, Tx, Sequence[R]], None] | None = None
     before_list: Callable[[Services, Request], None] | None = None
     path: str = ""
+    under: str = ""
 
     @property
     def model(self) -> type[R]:
@@ -53,19 +56,20 @@ class Collection(Generic[R]):
 
     def routes(self) -> list[Route]:
         """The routes of the resource, with the policy rule of each."""
-        member, one = self.model.member, self.url + "/{id}"
+        member, one = self.model.member.replace("_", " "), self.url + "/{id}"
+        subject = subject_of(self.model)
         found = [
-            Route("GET", self.url, self._list, f"get_{member}", summary=f"List {self.model.collection}"),
-            Route("GET", one, self._show, f"get_{member}", summary=f"Show a {member}"),
+            Route("GET", self.url, self._list, f"get_{subject}", summary=f"List {self.model.collection}"),
+            Route("GET", one, self._show, f"get_{subject}", summary=f"Show a {member}"),
         ]
         if self.create is not None:
             found.append(
-                Route("POST", self.url, self._create, f"create_{member}", 201, f"Create a {member}, or several")
+                Route("POST", self.url, self._create, f"create_{subject}", 201, f"Create a {member}, or several")
             )
         if self.update is not None:
-            found.append(Route("PUT", one, self._update, f"update_{member}", summary=f"Change a {member}"))
+            found.append(Route("PUT", one, self._update, f"update_{subject}", summary=f"Change a {member}"))
         if self.delete is not None:
-            found.append(Route("DELETE", one, self._delete, f"delete_{member}", 204, f"Delete a {member}"))
+            found.append(Route("DELETE", one, self._delete, f"delete_{subject}", 204, f"Delete a {member}"))
         return found
 
     # The handlers
@@ -83,13 +87,15 @@ class Collection(Generic[R]):
         self, services: Services, request: Request, rights: Rights[R], listing: Listing, whole: bool
     ) -> Response:
         with services.store.read() as tx:
+            for name, id in self.place(services, request, tx).items():
+                listing.filters[name] = [id]
             items = self._find(tx, rights, listing)
             self._describe(services, tx, items)
             rendered = render(rights, items, listing.fields, lambda name: None)
         if whole:
             TURNS.note(self.model.collection, len(items))
         body: dict[str, Any] = {self.model.collection: rendered}
-        found = links(request, listing, items, request.base_url + self.url)
+        found = links(request, listing, items, request.base_url + self.url.format_map(request.params))
         if found:
             body[f"{self.model.collection}_links"] = found
         return json_response(body)
@@ -111,7 +117,7 @@ class Collection(Generic[R]):
         rights = Rights(services.policy, request.caller, self.model)
         wanted = [text for name, text in request.query() if name == "fields"]
         with services.store.read() as tx:
-            item = self.find_one(tx, rights, request.params["id"])
+            item = self.find_one(tx, rights, request.params["id"], within=self.place(services, request, tx))
             return json_response(self.answer(services, tx, rights, item, wanted))
 
     def _create(self, services: Services, request: Request) -> Response:
@@ -124,7 +130,10 @@ class Collection(Generic[R]):
         def work(tx: Tx) -> dict[str, Any]:
             drafts = [parse_create(self.model, body, project_id) for body in bodies]
             ctx = self.context(services, request, tx)
+            place = self.place(services, request, tx)
             for draft in drafts:
+                for name, id in place.items():
+                    setattr(draft.value, name, id)
                 self._check_create(ctx, rights, draft)
             items = create(ctx, drafts)
             if not several:
@@ -177,7 +186,8 @@ class Collection(Generic[R]):
 
         def work(tx: Tx) -> dict[str, Any]:
             ctx = self.context(services, request, tx)
-            old = self.find_one(tx, rights, request.params["id"], lock=True)
+            place = self.place(services, request, tx)
+            old = self.find_one(tx, rights, request.params["id"], lock=True, within=place)
             lookup = self.lookup(tx, old)
             check_revision(request, old)
             draft = parse_update(self.model, body, old)
@@ -192,7 +202,8 @@ class Collection(Generic[R]):
         rights = Rights(services.policy, request.caller, self.model)
 
         def work(tx: Tx) -> None:
-            item = self.find_one(tx, rights, request.params["id"], lock=True)
+            place = self.place(services, request, tx)
+            item = self.find_one(tx, rights, request.params["id"], lock=True, within=place)
             check_revision(request, item)
             rights.check_delete(item, self.lookup(tx, item))
             delete(self.context(services, request, tx), item)
@@ -204,16 +215,32 @@ class Collection(Generic[R]):
 
     def context(self, services: Services, request: Request, tx: Tx) -> Context:
         def visible(model: type[Resource]) -> Any:
-            return services.policy.condition(f"get_{model.member}", request.caller)
+            return services.policy.condition(f"get_{subject_of(model)}", request.caller)
 
         return Context(tx, request.caller, services.settings, visible)
 
-    def find_one(self, tx: Tx, rights: Rights[R], id: str, *, lock: bool = False) -> R:
-        """The object if the caller sees it.  Raises `NotFound`."""
+    def place(self, services: Services, request: Request, tx: Tx) -> Mapping[str, str]:
+        """The field that the path fixes, with its value; empty for a resource that is not under another.
+
+        Raises `NotFound` for a parent that the caller does not see.
+        """
+        if not self.under:
+            return {}
+        name, records = self.parents[self.under]
+        id = request.params[name]
+        seen = services.policy.condition(f"get_{subject_of(records.model)}", request.caller)
+        if records.get(tx, id, seen, bare=True) is None:
+            raise not_found(records.model, id)
+        return {name: id}
+
+    def find_one(
+        self, tx: Tx, rights: Rights[R], id: str, *, lock: bool = False, within: Mapping[str, str] = NOWHERE
+    ) -> R:
+        """The object if the caller sees it and its fields are as `within` says.  Raises `NotFound`."""
         item = self.records.get(tx, id, rights.condition())
         if item is not None and lock:
             item = self.records.lock(tx, id)
-        if item is None:
+        if item is None or any(getattr(item, name) != value for name, value in within.items()):
             raise not_found(self.model, id)
         return item
 

@@ -1,0 +1,26 @@
+"""The resources of the Networking API, by the names that they have in policy rules."""
+
+from __future__ import annotations
+
+from heddle.model.agent import Agent
+from heddle.model.floating_ip import FloatingIp
+from heddle.model.network import Network
+from heddle.model.port import Port
+from heddle.model.resource import Resource, subject_of
+from heddle.model.router import Router
+from heddle.model.security_group import SecurityGroup, SecurityGroupRule
+from heddle.model.subnet import Subnet
+
+MODELS: dict[str, type[Resource]] = {
+    subject_of(model): model
+    for model in (
+        Agent,
+        FloatingIp,
+        Network,
+        Port,
+        Router,
+        SecurityGroup,
+        SecurityGroupRule,
+        Subnet,
+    )
+}

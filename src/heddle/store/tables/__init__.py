@@ -1,0 +1,73 @@
+"""The tables, by their names: `tables.ports`; a file for each part of the API declares its own."""
+
+from __future__ import annotations
+
+from heddle.store.tables.identity import (
+    application_credentials,
+    domains,
+    projects,
+    revoked_tokens,
+    role_assignments,
+    roles,
+    users,
+)
+from heddle.store.tables.kit import (
+    METADATA,
+    table_for,
+)
+from heddle.store.tables.network import (
+    default_security_groups,
+    floating_ips,
+    ip_allocations,
+    ip_ranges,
+    networks,
+    port_security_groups,
+    ports,
+    quota_usage,
+    quotas,
+    routers,
+    security_group_rules,
+    security_groups,
+    segment_claims,
+    subnets,
+)
+from heddle.store.tables.sync import (
+    agents,
+    assignments,
+    changes,
+    counters,
+    faults,
+    hosts,
+)
+
+__all__ = [
+    "METADATA",
+    "agents",
+    "application_credentials",
+    "assignments",
+    "changes",
+    "counters",
+    "default_security_groups",
+    "domains",
+    "faults",
+    "floating_ips",
+    "hosts",
+    "ip_allocations",
+    "ip_ranges",
+    "networks",
+    "port_security_groups",
+    "ports",
+    "projects",
+    "quota_usage",
+    "quotas",
+    "revoked_tokens",
+    "role_assignments",
+    "roles",
+    "routers",
+    "security_group_rules",
+    "security_groups",
+    "segment_claims",
+    "subnets",
+    "table_for",
+    "users",
+]

@@ -1,0 +1,28 @@
+"""Who there is, and which role a user has on what."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from heddle.model.identity import ApplicationCredential, Domain, Project, Role, User
+from heddle.store.tables.kit import METADATA, number_column, table_for, text_column
+
+domains = table_for(Domain, sa.UniqueConstraint("name"))
+projects = table_for(Project, sa.UniqueConstraint("domain_id", "name"))
+users = table_for(User, sa.UniqueConstraint("domain_id", "name"))
+roles = table_for(Role, sa.UniqueConstraint("name"))
+application_credentials = table_for(ApplicationCredential, sa.UniqueConstraint("user_id", "name"))
+
+# `kind` is "project", "domain" or "system"; `target_id` is empty for the system.
+role_assignments = sa.Table(
+    "role_assignments",
+    METADATA,
+    text_column("user_id", 64, key=True),
+    text_column("kind", 16, key=True),
+    text_column("target_id", 64, key=True),
+    text_column("role_id", 64, key=True),
+    sa.Index("ix_role_assignments_target_id", "target_id"),
+)
+
+# Tokens that were revoked one by one, until they would have expired (seconds since 1970).
+revoked_tokens = sa.Table("revoked_tokens", METADATA, text_column("audit_id", 64, key=True), number_column("expires"))

@@ -1,0 +1,68 @@
+"""Networks, subnets, ports, routers, floating IPs, security groups, and what joins and counts them."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from heddle.model.floating_ip import FloatingIp
+from heddle.model.network import Network
+from heddle.model.port import Port
+from heddle.model.router import Router
+from heddle.model.security_group import SecurityGroup, SecurityGroupRule
+from heddle.model.subnet import Subnet
+from heddle.store.tables.kit import METADATA, id_column, number_column, table_for, text_column
+
+networks = table_for(Network)
+subnets = table_for(Subnet)
+ports = table_for(Port, sa.UniqueConstraint("network_id", "mac_address"))
+routers = table_for(Router)
+floating_ips = table_for(FloatingIp)
+security_groups = table_for(SecurityGroup)
+security_group_rules = table_for(SecurityGroupRule)
+
+# Who uses a segment: `key` is "vxlan::77", "vlan:physnet1:101", "flat:public:".
+segment_claims = sa.Table(
+    "segment_claims", METADATA, text_column("key", 128, key=True), id_column("network_id", index=True)
+)
+
+ip_allocations = sa.Table(
+    "ip_allocations",
+    METADATA,
+    id_column("subnet_id", key=True),
+    text_column("ip_address", 45, key=True),
+    id_column("port_id", index=True),
+    id_column("network_id"),
+    number_column("position"),
+)
+
+# What of a subnet's pools is free, as runs that neither touch nor overlap.
+ip_ranges = sa.Table(
+    "ip_ranges", METADATA, id_column("subnet_id", key=True), text_column("first", 32, key=True), text_column("last", 32)
+)
+
+port_security_groups = sa.Table(
+    "port_security_groups",
+    METADATA,
+    id_column("port_id", key=True),
+    sa.Column("security_group_id", sa.String(36), primary_key=True, index=True),
+)
+
+default_security_groups = sa.Table(
+    "default_security_groups", METADATA, text_column("project_id", key=True), id_column("security_group_id")
+)
+
+quotas = sa.Table(
+    "quotas",
+    METADATA,
+    text_column("project_id", key=True),
+    text_column("resource", 64, key=True),
+    number_column("limit"),
+)
+
+quota_usage = sa.Table(
+    "quota_usage",
+    METADATA,
+    text_column("project_id", key=True),
+    text_column("resource", 64, key=True),
+    number_column("used"),
+)

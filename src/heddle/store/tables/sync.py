@@ -1,0 +1,58 @@
+"""Hosts and their agents, what they serve, what changed, and what they could not realise."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from heddle.model.agent import Agent
+from heddle.store.tables.kit import METADATA, JsonText, id_column, number_column, table_for, text_column
+
+agents = table_for(Agent, sa.UniqueConstraint("host", "role"))
+
+hosts = sa.Table(
+    "hosts",
+    METADATA,
+    text_column("name", key=True),
+    text_column("tunnel_ip", 45),
+    text_column("datapath", 32),
+    sa.Column("bridge_mappings", JsonText(dict[str, str]), nullable=False),
+    number_column("heartbeat"),
+    number_column("revision"),
+    number_column("drift"),
+    number_column("failed"),
+)
+
+# What a host serves: `role` "router" or "dhcp", `object_id` a router or a network.
+assignments = sa.Table(
+    "assignments",
+    METADATA,
+    text_column("role", 16, key=True),
+    id_column("object_id", key=True),
+    sa.Column("host", sa.String(255), primary_key=True, index=True),
+)
+
+# The latest change of each object in each scope; a deleted one stays as a tombstone for a while.
+changes = sa.Table(
+    "changes",
+    METADATA,
+    text_column("scope", 128, key=True),
+    text_column("kind", 32, key=True),
+    text_column("id", 80, key=True),
+    number_column("revision"),
+    sa.Column("deleted", sa.Boolean, nullable=False),
+    sa.Index("ix_changes_scope_revision", "scope", "revision"),
+)
+
+# Named numbers: "revision" is that of the newest change, "forgotten" that of the newest tombstone thrown away.
+counters = sa.Table("counters", METADATA, text_column("name", 64, key=True), number_column("value"))
+
+# What the host said of an object that it could not realise.
+faults = sa.Table(
+    "faults",
+    METADATA,
+    text_column("host", key=True),
+    text_column("kind", 32, key=True),
+    text_column("id", 80, key=True),
+    sa.Column("message", sa.Text, nullable=False),
+    text_column("since", 20),
+)
