@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from heddle.model.network import Network
 from heddle.store import tables as t
 from heddle.store.engine import Tx
+from heddle.store.prepared import Among
 from heddle.store.query.records import CHUNK, Clause, Records
 from heddle.store.query.tags import tag_filters
 
@@ -37,19 +38,12 @@ NETWORKS: Records[Network] = Records(
 )
 
 
-_DOMAINS = sa.select(_n.id, _n.dns_domain).where(
-    _n.dns_domain != "", _n.id.in_(sa.bindparam("networks", expanding=True))
-)
+_DOMAINS = Among((_n.id, _n.dns_domain), _n.id, _n.dns_domain != "")
 
 
 def domains_of(tx: Tx, ids: Iterable[str]) -> dict[str, str]:
     """The DNS domains of those of the networks that have one of their own."""
-    wanted = list(ids)
-    found: dict[str, str] = {}
-    for start in range(0, len(wanted), CHUNK):
-        rows = tx.conn.execute(_DOMAINS, {"networks": wanted[start : start + CHUNK]}).all()
-        found.update((row[0], row[1]) for row in rows)
-    return found
+    return {row[0]: row[1] for row in _DOMAINS.rows(tx.conn, ids)}
 
 
 def claim_segment(tx: Tx, key: str, network_id: str) -> bool:
