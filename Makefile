@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 HEDDLE := .venv/bin/heddle
 
-.PHONY: help setup dev oracle up demo down test lint unit bench test-kernel test-power lock
+.PHONY: help setup dev oracle up demo down test lint unit test-engines bench test-kernel test-power lock
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -34,6 +34,9 @@ lint:
 
 unit:
 	.venv/bin/pytest -q
+
+test-engines: dev  ## the API and the schema on PostgreSQL and MariaDB (servers of the tests' own)
+	scripts/engines.sh
 
 bench: dev  ## measure, and print the figures beside the reference's
 	.venv/bin/python bench/run.py

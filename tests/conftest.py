@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings as hypothesis_settings
+from tests.engines.servers import new_database
 from tests.fakes.client import PASSWORD, People
 
 from heddle.api.app import App
@@ -26,7 +27,7 @@ def settings(tmp_path: Path) -> Settings:
     """All folders below the test's own."""
     overrides = [f"paths.{name}={tmp_path / name}" for name in ("state", "run", "log")]
     (tmp_path / "state").mkdir(mode=0o700)
-    return load(overrides=overrides, environ={})
+    return load(overrides=[*overrides, f"database.url={new_database()}"], environ={})
 
 
 @pytest.fixture

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import itertools
-import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
 from tests.api.talk import Talk
+from tests.engines.servers import new_database
 from tests.fakes.client import PASSWORD, Client, People
 
 from heddle.api.app import App
@@ -19,7 +18,7 @@ from heddle.api.server import make_app
 from heddle.config import Settings, load
 from heddle.control import reports
 from heddle.control.identity.bootstrap import bootstrap
-from heddle.store import migrate, tables
+from heddle.store import migrate
 from heddle.store.engine import Store
 from heddle.view.types import ReportRequest, RoleState, Status
 
@@ -54,16 +53,13 @@ class Cloud:
         reports.report(self.store, self.settings, request)
 
 
-def build(folder: Path, url: str = "") -> Cloud:
-    """A cloud on a database of its own; `url`: on this database, which is emptied first."""
+def build(folder: Path, engine: str = "") -> Cloud:
+    """A cloud on a database of its own, of the engine that this run is for if none is named."""
     overrides = [f"paths.{name}={folder / name}" for name in ("state", "run", "log")]
     (folder / "state").mkdir(mode=0o700)
-    settings = load(overrides=[*overrides, "network.vlan_ranges=public,physnet1:100:109"], environ={})
-    store = Store(url or settings.database_url)
-    if url:
-        tables.METADATA.drop_all(store.engine)
-        with store.engine.begin() as conn:
-            conn.execute(sa.text("DROP TABLE IF EXISTS alembic_version"))
+    overrides += ["network.vlan_ranges=public,physnet1:100:109", f"database.url={new_database(engine)}"]
+    settings = load(overrides=overrides, environ={})
+    store = Store(settings.database_url)
     migrate.upgrade(store)
     bootstrap(store, PASSWORD, settings)
     app = make_app(settings, store)
@@ -87,9 +83,9 @@ def own_cloud(tmp_path: Path) -> Iterator[Cloud]:
 
 
 @pytest.fixture
-def any_cloud(tmp_path: Path) -> Iterator[Cloud]:
-    """Like `own_cloud`, on the database that HEDDLE_TEST_DATABASE_URL names, if it does."""
-    made = build(tmp_path, os.environ.get("HEDDLE_TEST_DATABASE_URL", ""))
+def embedded_cloud(tmp_path: Path) -> Iterator[Cloud]:
+    """A cloud on SQLite, whatever engine this run is for."""
+    made = build(tmp_path, "sqlite")
     yield made
     made.store.close()
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 from tests.api.conftest import Cloud
-from tests.api.talk import Talk
 
 from heddle.errors import Unavailable
 from heddle.store import prepared
@@ -16,8 +15,9 @@ from heddle.store.engine import Store
 
 
 def test_a_prepared_statement_that_fails_is_told_like_any_other(
-    cloud: Cloud, blue: Talk, monkeypatch: pytest.MonkeyPatch
+    embedded_cloud: Cloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    cloud, blue = embedded_cloud, embedded_cloud.tenant()
     network = blue.create("network")
     assert isinstance(cloud.store, Store)
 

@@ -169,8 +169,8 @@ def test_a_wrong_gateway_is_refused(blue: Talk, admin: Talk, outside: External) 
 
 
 def test_extra_routes(blue: Talk) -> None:
-    router = blue.create("router")
-    act(blue, router, "add_router_interface", subnet_id=blue.network("10.0.0.0/24")[1]["id"])
+    router, (_, subnet) = blue.create("router"), blue.network("10.0.0.0/24")
+    act(blue, router, "add_router_interface", subnet_id=subnet["id"])
     blue.no_create(400, "HTTPBadRequest", "router", routes=[])
     routes = [{"destination": "172.16.0.0/16", "nexthop": "10.0.0.9"}]
     assert blue.update("router", router["id"], routes=routes)["routes"] == routes
@@ -179,7 +179,6 @@ def test_extra_routes(blue: Talk) -> None:
     assert done["router"]["routes"] == [*routes, more]
     done = act(blue, router, "remove_extraroutes", router={"routes": routes})
     assert done["router"]["routes"] == [more]
-    subnet = blue.list("subnet", "?cidr=10.0.0.0/24")[0]
     no_act(blue, 409, "RouterInterfaceInUseByRoute", router, "remove_router_interface", {"subnet_id": subnet["id"]})
     assert blue.update("router", router["id"], routes=None)["routes"] == []
     act(blue, router, "remove_router_interface", subnet_id=subnet["id"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from tests.engines.servers import new_database
 
 from heddle.errors import ConfigError
 from heddle.store import migrate, tables
@@ -21,12 +21,8 @@ from heddle.store.engine import Store
 
 @pytest.fixture
 def empty(tmp_path: Path) -> Iterator[Store]:
-    """An empty database: SQLite, or the one that HEDDLE_TEST_DATABASE_URL names."""
-    url = os.environ.get("HEDDLE_TEST_DATABASE_URL", f"sqlite:///{tmp_path / 'm.db'}")
-    store = Store(url)
-    tables.METADATA.drop_all(store.engine)
-    with store.engine.begin() as conn:
-        conn.execute(sa.text("DROP TABLE IF EXISTS alembic_version"))
+    """An empty database of the engine that this run is for."""
+    store = Store(new_database() or f"sqlite:///{tmp_path / 'm.db'}")
     yield store
     store.close()
 

@@ -96,7 +96,7 @@ def delete_floating_ip(ctx: Context, floating_ip: FloatingIp) -> None:
 
 def _associate(ctx: Context, floating_ip: FloatingIp) -> None:
     """Fill in the fixed address and the router through which the port is reached."""
-    port = need(ctx, port_query.PORTS, floating_ip.port_id or "")
+    port = need(ctx, port_query.PORTS, floating_ip.port_id or "", lock=True)
     if port.project_id != floating_ip.project_id and not ctx.caller.is_admin:
         raise BadRequest(
             "BadRequest",

@@ -16,9 +16,13 @@ def not_found(model: type[Resource], id: str) -> NotFound:
     return NotFound(f"{title}NotFound", f"{title} {id} could not be found.")
 
 
-def need(ctx: Context, records: Records[R], id: str, *, lock: bool = False, bare: bool = False) -> R:
-    """The object, if the caller may see it; `bare`: only what its own table keeps.  Raises `NotFound`."""
-    found = records.get(ctx.tx, id, ctx.visible(records.model), bare=bare)
+def need(ctx: Context, records: Records[R], id: str, *, lock: bool = False, bare: bool = False,
+         hold: bool = False) -> R:  # fmt: skip
+    """The object, if the caller may see it; `bare`: only what its own table keeps.  Raises `NotFound`.
+
+    `lock`: no other transaction changes it until this one ends; `hold`: none deletes it.
+    """
+    found = records.get(ctx.tx, id, ctx.visible(records.model), bare=bare, hold=hold)
     if found is not None and lock:
         found = records.lock(ctx.tx, id)
     if found is None:

@@ -36,7 +36,8 @@ def create_ports(ctx: Context, drafts: Sequence[Draft[Port]], *, own: bool = Fal
         if project_id:
             quotas.take(ctx, project_id, "port", count)
     networks = {
-        id: need(ctx, network_query.NETWORKS, id, bare=True) for id in {draft.value.network_id for draft in drafts}
+        id: need(ctx, network_query.NETWORKS, id, bare=True, hold=True)
+        for id in sorted({draft.value.network_id for draft in drafts})
     }
     subnets = subnet_query.of_networks(ctx.tx, list(networks))
     created: dict[int, Port] = {}
@@ -149,6 +150,8 @@ def delete_port(ctx: Context, port: Port, *, own: bool = False) -> None:
             "ServicePortInUse",
             f"Port {port.id} cannot be deleted directly via the port API: has device owner {port.device_owner}.",
         )
+    if port.project_id:
+        quotas.give_back(ctx, port.project_id, "port")
     associations.port_gone(ctx, port)
     subnets = subnet_query.of_network(ctx.tx, port.network_id) if port.fixed_ips else []
     allocation.release(ctx, port.fixed_ips, subnets)
@@ -156,8 +159,6 @@ def delete_port(ctx: Context, port: Port, *, own: bool = False) -> None:
         port_without = msgspec.structs.replace(port, security_groups=[])
         q.set_groups(ctx.tx, [port_without])
     q.PORTS.delete(ctx.tx, port.id)
-    if port.project_id:
-        quotas.give_back(ctx, port.project_id, "port")
     port_gone(ctx.tx, port)
 
 

@@ -64,6 +64,7 @@ def _new_group(ctx: Context, value: SecurityGroup) -> SecurityGroup:
         )
         for direction, ethertype, remote in wanted
     ]
+    group.security_group_rules.sort(key=lambda rule: rule.id)
     quotas.take(ctx, group.project_id, "security_group_rule", len(wanted))
     q.GROUPS.insert(ctx.tx, [group])
     q.RULES.insert(ctx.tx, group.security_group_rules)

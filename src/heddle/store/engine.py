@@ -26,7 +26,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from heddle.errors import Unavailable
+from heddle.errors import ConfigError, Unavailable
 from heddle.store.changes import ChangeNotes
 
 log = logging.getLogger(__name__)
@@ -39,14 +39,20 @@ _RETRY_WORDS = ("deadlock", "database is locked", "serializ", "try restarting tr
 
 
 class Tx:
-    """A transaction: the connection (for `store` only), and the notes of what changed."""
+    """A transaction: the connection (for `store` only), and the notes of what changed.
 
-    __slots__ = ("conn", "notes", "request_id")
+    `alone`: no other transaction writes meanwhile, so that locks on rows are needless; `held` are the ids of the
+    subnets whose addresses nobody else takes or gives back until this one ends.
+    """
+
+    __slots__ = ("alone", "conn", "held", "notes", "request_id")
 
     def __init__(self, conn: sa.Connection, request_id: str = "") -> None:
         self.conn = conn
         self.request_id = request_id
         self.notes = ChangeNotes()
+        self.alone = conn.dialect.name == "sqlite"
+        self.held: set[str] = set()
 
     def change(self, kind: str, id: str, scopes: Iterable[str], gone: Iterable[str] = ()) -> None:
         """Note that an object is new or other than before in `scopes`, and no longer in `gone`."""
@@ -106,9 +112,12 @@ class Store:
         self.engine.dispose()
 
 
+_DRIVERS = {"postgresql": "postgresql+psycopg", "mysql": "mysql+pymysql", "mariadb": "mariadb+pymysql"}
+
+
 def _engine(url: str, pool: int) -> sa.Engine:
     if not url.startswith("sqlite"):
-        return sa.create_engine(url, pool_size=pool, max_overflow=0, pool_timeout=10, pool_pre_ping=True,
+        return sa.create_engine(with_driver(url), pool_size=pool, max_overflow=0, pool_timeout=10, pool_pre_ping=True,
                                 isolation_level="READ COMMITTED", hide_parameters=True)  # fmt: skip
     connect = {"check_same_thread": False}
     engine = sa.create_engine(url, pool_size=pool, max_overflow=2, connect_args=connect, hide_parameters=True)
@@ -126,6 +135,22 @@ def _engine(url: str, pool: int) -> sa.Engine:
             connection.execute(f"PRAGMA {pragma}")
 
     return engine
+
+
+def with_driver(url: str) -> sa.URL:
+    """The URL with the driver that Heddle brings, where it names none.  Raises `ConfigError`."""
+    try:
+        parsed = sa.make_url(url)
+    except sa.exc.ArgumentError as error:
+        raise ConfigError(
+            "database.url is not a database's URL: write postgresql://user:password@host/name or "
+            "mariadb://user:password@host/name, or leave it empty for SQLite"
+        ) from error
+    if parsed.drivername.partition("+")[0] not in (*_DRIVERS, "sqlite"):
+        raise ConfigError(
+            f"database.url: {parsed.drivername!r} is not an engine that Heddle knows: postgresql, mariadb, sqlite"
+        )
+    return parsed.set(drivername=_DRIVERS.get(parsed.drivername, parsed.drivername))
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from sqlalchemy.pool import NullPool
 
 from heddle.errors import Unavailable
 from heddle.store import tables as t
-from heddle.store.engine import Store, Tx
+from heddle.store.engine import Store, Tx, with_driver
 
 
 def bump(tx: Tx, name: str) -> None:
@@ -35,7 +35,7 @@ class Epoch:
         self._name = name
         self._local = threading.local()
         self._file = store.engine.url.database if store.sqlite else None
-        self._engine = None if self._file else sa.create_engine(store.url, poolclass=NullPool, hide_parameters=True)
+        self._engine = None if self._file else _engine(store.url)
 
     def value(self) -> int:
         """Raises `Unavailable` when the database cannot be read."""
@@ -71,6 +71,10 @@ class Epoch:
         conn = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
         self._local.conn = conn
         return conn
+
+
+def _engine(url: str) -> sa.Engine:
+    return sa.create_engine(with_driver(url), poolclass=NullPool, hide_parameters=True)
 
 
 _VALUE = sa.select(t.counters.c.value).where(t.counters.c.name == sa.bindparam("name"))

@@ -18,7 +18,9 @@ from heddle.store.engine import Store
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0001"
+HEAD = "0002"
+# Text is compared as it is written, as on the other engines: not without regard to case, accents, spaces at the end.
+_EXACT = "ALTER DATABASE CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin"
 _FOLDER = Path(__file__).parent / "migrations"
 
 
@@ -55,6 +57,8 @@ def upgrade(store: Store, target: str = "head") -> None:
             "newer version. Start that version, or restore a backup made before the upgrade."
         )
     with store.engine.begin() as conn:
+        if found is None and store.engine.dialect.name in ("mysql", "mariadb"):
+            conn.execute(sa.text(_EXACT))
         command.upgrade(config(conn), target)
 
 

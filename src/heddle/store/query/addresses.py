@@ -34,8 +34,19 @@ def _hex(number: int) -> str:
     return f"{number:032x}"
 
 
+_HOLD = sa.select(t.subnets.c.id).where(t.subnets.c.id == sa.bindparam("subnet")).with_for_update()
+
+
+def _hold(tx: Tx, subnet_id: str) -> None:
+    """Let nobody else take or give back addresses of a subnet: runs are several rows, which change together."""
+    if not tx.alone and subnet_id not in tx.held:
+        tx.conn.execute(_HOLD, {"subnet": subnet_id})
+        tx.held.add(subnet_id)
+
+
 def set_free_runs(tx: Tx, subnet_id: str, runs: Iterable[Run]) -> None:
     """Replace what is free in a subnet."""
+    _hold(tx, subnet_id)
     tx.conn.execute(sa.delete(t.ip_ranges).where(_r.subnet_id == subnet_id))
     rows = [{"subnet_id": subnet_id, "first": _hex(first), "last": _hex(last)} for first, last in runs]
     if rows:
@@ -51,7 +62,6 @@ _LOWEST = (
     .where(_r.subnet_id == sa.bindparam("subnet"))
     .order_by(_r.first)
     .limit(sa.bindparam("most"))
-    .with_for_update()
 )
 
 
@@ -63,6 +73,7 @@ _INSERT_ALLOCATIONS = sa.insert(t.ip_allocations)
 
 def take_lowest(tx: Tx, subnet_id: str, count: int) -> list[int]:
     """Take up to `count` of the lowest free addresses; fewer where there are not as many."""
+    _hold(tx, subnet_id)
     taken: list[int] = []
     for first, last in tx.conn.execute(_LOWEST, {"subnet": subnet_id, "most": count}).all():
         low, high = int(first, 16), int(last, 16)
@@ -82,6 +93,7 @@ def has_free(tx: Tx, subnet_id: str) -> bool:
 
 def take_given(tx: Tx, subnet_id: str, number: int) -> bool:
     """Take one address out of the free runs.  False: it is in none (outside the pools, or taken)."""
+    _hold(tx, subnet_id)
     run = _run_at(tx, subnet_id, number)
     if run is None or run[1] < number:
         return False
@@ -95,6 +107,7 @@ def take_given(tx: Tx, subnet_id: str, number: int) -> bool:
 
 def give_back(tx: Tx, subnet_id: str, number: int) -> None:
     """Make an address free again, joined with its neighbours."""
+    _hold(tx, subnet_id)
     low, high = number, number
     before = _run_at(tx, subnet_id, number)
     if before is not None and before[1] >= number:
@@ -123,7 +136,6 @@ def _run_at(tx: Tx, subnet_id: str, number: int) -> Run | None:
         .where(_r.subnet_id == subnet_id, _r.first <= _hex(number))
         .order_by(_r.first.desc())
         .limit(1)
-        .with_for_update()
     ).first()
     return None if row is None else (int(row[0], 16), int(row[1], 16))
 

@@ -67,7 +67,7 @@ class Records(Generic[R]):
     names: list[str] = field(init=False)
     select: sa.Select[Any] = field(init=False)
     insert_statement: sa.Insert = field(init=False)
-    statements: dict[Condition, Prepared] = field(init=False, default_factory=dict)
+    statements: dict[tuple[Condition, bool], Prepared] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         names = [name for name, info in fields_of(self.model).items() if info.stored]
@@ -77,9 +77,12 @@ class Records(Generic[R]):
 
     # Reading
 
-    def get(self, tx: Tx, id: str, where: Condition = ALWAYS, *, bare: bool = False) -> R | None:
-        """The object with this id, if it meets the condition; `bare`: without what other tables keep."""
-        rows = self._by_id(where).rows(tx.conn, {"wanted": id})
+    def get(self, tx: Tx, id: str, where: Condition = ALWAYS, *, bare: bool = False, hold: bool = False) -> R | None:
+        """The object with this id, if it meets the condition.
+
+        `bare`: without what other tables keep; `hold`: nobody deletes it or locks it until the transaction ends.
+        """
+        rows = self._by_id(where, hold and not tx.alone).rows(tx.conn, {"wanted": id})
         if not rows:
             return None
         found = self.model(**dict(zip(self.names, rows[0], strict=True)))
@@ -87,14 +90,16 @@ class Records(Generic[R]):
             self.load(tx, [found])
         return found
 
-    def _by_id(self, where: Condition) -> Prepared:
+    def _by_id(self, where: Condition, hold: bool) -> Prepared:
         """The statement that gets an object by its id, made once for each condition."""
-        statement = self.statements.get(where)
+        statement = self.statements.get((where, hold))
         if statement is None:
             if len(self.statements) > _STATEMENTS:
                 self.statements.clear()
-            statement = Prepared(self.select.where(self.table.c.id == sa.bindparam("wanted"), self.clause(where)))
-            self.statements[where] = statement
+            select = self.select.where(self.table.c.id == sa.bindparam("wanted"), self.clause(where))
+            if hold:
+                select = select.with_for_update(read=True, key_share=True, of=self.table)
+            statement = self.statements[(where, hold)] = Prepared(select)
         return statement
 
     def get_many(self, tx: Tx, ids: Iterable[str]) -> dict[str, R]:

@@ -30,17 +30,23 @@ def _load(tx: Tx, groups: Sequence[SecurityGroup]) -> None:
     for start in range(0, len(ids), CHUNK):
         for rule in RULES.find(tx, _r.security_group_id.in_(ids[start : start + CHUNK])):
             by_id[rule.security_group_id].security_group_rules.append(rule)
+    for group in groups:
+        group.security_group_rules.sort(key=lambda rule: (rule.created_at, rule.id))
 
 
 GROUPS: Records[SecurityGroup] = Records(
     SecurityGroup, t.security_groups, load=_load, filters=dict(tag_filters(t.security_groups))
 )
 
-_DEFAULT = sa.select(_d.security_group_id).where(_d.project_id == sa.bindparam("project"))
+_DEFAULT = (
+    sa.select(_d.security_group_id)
+    .where(_d.project_id == sa.bindparam("project"))
+    .with_for_update(read=True, key_share=True)
+)
 
 
 def default_of(tx: Tx, project_id: str) -> str | None:
-    """The id of a project's default group."""
+    """The id of a project's default group, which stays until the transaction ends."""
     found = tx.conn.execute(_DEFAULT, {"project": project_id}).scalar_one_or_none()
     return None if found is None else str(found)
 
@@ -54,9 +60,10 @@ def drop_default(tx: Tx, project_id: str) -> None:
 
 
 def existing(tx: Tx, ids: Iterable[str], clause: sa.ColumnElement[bool]) -> set[str]:
-    """Which of the groups exist and meet a condition."""
+    """Which of the groups exist and meet a condition; they stay until the transaction ends."""
     c = t.security_groups.c
-    return {row[0] for row in tx.conn.execute(sa.select(c.id).where(c.id.in_(list(ids)), clause))}
+    query = sa.select(c.id).where(c.id.in_(list(ids)), clause).with_for_update(read=True, key_share=True)
+    return {row[0] for row in tx.conn.execute(query)}
 
 
 def in_use(tx: Tx, group_id: str) -> bool:

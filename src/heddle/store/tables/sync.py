@@ -35,7 +35,7 @@ assignments = sa.Table(
 changes = sa.Table(
     "changes",
     METADATA,
-    text_column("scope", 128, key=True),
+    text_column("scope", 300, key=True),
     text_column("kind", 32, key=True),
     text_column("id", 80, key=True),
     number_column("revision"),

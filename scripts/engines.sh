@@ -1,0 +1,51 @@
+#!/bin/sh
+# Runs the tests of the API and of the schema on real servers of each database engine. The servers are the tests' own:
+# folders below /tmp, Unix sockets only. Installs the programs where they are missing; no service of the system is started.
+#   scripts/engines.sh [postgresql] [mariadb] [-- words for pytest]        default: both, tests/api and the migrations
+set -eu
+cd "$(dirname "$0")/.."
+engines=
+while [ $# -gt 0 ] && [ "$1" != -- ]; do
+    case $1 in
+        postgresql | mariadb) engines="$engines $1" ;;
+        *) echo "engines: '$1' is not one of: postgresql mariadb" >&2; exit 64 ;;
+    esac
+    shift
+done
+[ $# -gt 0 ] && shift
+engines=${engines:-postgresql mariadb}
+[ $# -gt 0 ] || set -- tests/api tests/unit/test_migrations.py
+
+missing=
+for engine in $engines; do
+    case $engine in
+        postgresql) ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || missing="$missing postgresql" ;;
+        mariadb)
+            command -v mariadbd >/dev/null || missing="$missing mariadb-server-core"
+            command -v my_print_defaults >/dev/null || missing="$missing mariadb-client-core" ;;
+    esac
+done
+if [ -n "$missing" ]; then
+    [ "$(id -u)" = 0 ] || { echo "engines: these packages are missing:$missing" >&2; exit 1; }
+    echo "to install:$missing"
+    # Without this the package makes a database cluster of its own and starts it.
+    if [ ! -e /etc/postgresql-common/createcluster.conf ]; then
+        mkdir -p /etc/postgresql-common
+        echo "create_main_cluster = false" >/etc/postgresql-common/createcluster.conf
+    fi
+    log=$(mktemp)
+    export DEBIAN_FRONTEND=noninteractive
+    { apt-get -q update && apt-get -q install -y --no-install-recommends $missing; } >"$log" 2>&1 || {
+        tail -n 15 "$log" >&2
+        echo "engines: the packages could not be installed (last lines above)." >&2
+        exit 1
+    }
+    rm -f "$log"
+fi
+
+failed=
+for engine in $engines; do
+    echo "== $engine"
+    HEDDLE_TEST_ENGINE=$engine .venv/bin/pytest -q "$@" || failed="$failed $engine"
+done
+[ -z "$failed" ] || { echo "failed on:$failed" >&2; exit 1; }
