@@ -120,7 +120,8 @@ def _engine(url: str, pool: int) -> sa.Engine:
         return sa.create_engine(with_driver(url), pool_size=pool, max_overflow=0, pool_timeout=10, pool_pre_ping=True,
                                 isolation_level="READ COMMITTED", hide_parameters=True)  # fmt: skip
     connect = {"check_same_thread": False}
-    engine = sa.create_engine(url, pool_size=pool, max_overflow=2, connect_args=connect, hide_parameters=True)
+    engine = sa.create_engine(url, pool_size=pool, max_overflow=2, pool_use_lifo=True, connect_args=connect,
+                              hide_parameters=True)  # fmt: skip
 
     @sa.event.listens_for(engine, "connect")
     def _connected(connection: sqlite3.Connection, record: Any) -> None:
