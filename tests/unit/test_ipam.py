@@ -104,25 +104,45 @@ class FreeRuns(RuleBasedStateMachine):
         self.tx = Tx(self.conn)
         self.whole = set(range(10, 31)) | set(range(40, 46))
         self.free = set(self.whole)
-        addresses.set_free_runs(self.tx, "s", [(10, 30), (40, 45)])
-        addresses.set_free_runs(self.tx, "other", [(0, 100)])
+        addresses.FREE.set(self.tx, "s", [(10, 30), (40, 45)])
+        addresses.FREE.set(self.tx, "other", [(0, 100)])
 
     @rule(count=st.integers(1, 9))
     def take_lowest(self, count: int) -> None:
         wanted = sorted(self.free)[:count]
-        assert addresses.take_lowest(self.tx, "s", count) == wanted
+        assert addresses.FREE.take_lowest(self.tx, "s", count) == wanted
         self.free -= set(wanted)
 
     @rule(number=st.integers(5, 50))
     def take_given(self, number: int) -> None:
-        assert addresses.take_given(self.tx, "s", number) == (number in self.free)
+        assert addresses.FREE.take(self.tx, "s", number) == (number in self.free)
         self.free.discard(number)
 
     @rule(number=st.integers(10, 45))
     def give_back(self, number: int) -> None:
         if number in self.whole:
-            addresses.give_back(self.tx, "s", number)
+            addresses.FREE.give_back(self.tx, "s", number)
             self.free.add(number)
+
+    @rule(low=st.integers(5, 50), size=st.integers(1, 12))
+    def take_a_block(self, low: int, size: int) -> None:
+        block = set(range(low, low + size))
+        assert addresses.FREE.take(self.tx, "s", low, low + size - 1) == (block <= self.free)
+        if block <= self.free:
+            self.free -= block
+
+    @rule(low=st.integers(10, 45), size=st.integers(1, 12))
+    def give_a_block_back(self, low: int, size: int) -> None:
+        block = set(range(low, low + size))
+        if block <= self.whole - self.free:
+            addresses.FREE.give_back(self.tx, "s", low, low + size - 1)
+            self.free |= block
+
+    @invariant()
+    def they_are_counted_and_listed(self) -> None:
+        assert addresses.FREE.free(self.tx, ["s", "none"]).get("s", 0) == len(self.free)
+        assert numbers(list(addresses.FREE.runs(self.tx, "s"))) == self.free
+        assert addresses.FREE.has_free(self.tx, "s") == bool(self.free)
 
     @invariant()
     def the_runs_are_the_set(self) -> None:

@@ -42,7 +42,7 @@ class Allocator:
                 if chosen:
                     counts[chosen[0].id] = counts.get(chosen[0].id, 0) + 1
             for subnet_id, count in counts.items():
-                self._stock[subnet_id] = addresses.take_lowest(self.ctx.tx, subnet_id, count)
+                self._stock[subnet_id] = addresses.FREE.take_lowest(self.ctx.tx, subnet_id, count)
 
     def allocate(self, port: Port, wanted: Sequence[FixedIp] | None) -> list[FixedIp]:
         """Take addresses for a port; `wanted` None: it asks for nothing.  Raises `BadRequest`, `Conflict`."""
@@ -79,7 +79,7 @@ class Allocator:
         return None
 
     def _take(self, subnet_id: str) -> int | None:
-        stock = self._stock.get(subnet_id) or addresses.take_lowest(self.ctx.tx, subnet_id, 1)
+        stock = self._stock.get(subnet_id) or addresses.FREE.take_lowest(self.ctx.tx, subnet_id, 1)
         if not stock:
             return None
         self._given.add((subnet_id, stock[0]))
@@ -133,7 +133,7 @@ class Allocator:
         if number in stock:
             stock.remove(number)
         elif (subnet.id, number) in self._given or (
-            not addresses.take_given(self.ctx.tx, subnet.id, number)
+            not addresses.FREE.take(self.ctx.tx, subnet.id, number)
             and addresses.is_taken(self.ctx.tx, subnet.id, ip_address)
         ):
             raise Conflict(
@@ -183,4 +183,4 @@ def release(ctx: Context, fixed_ips: Sequence[FixedIp], subnets: Sequence[Subnet
         number = int(ipaddress.ip_address(fixed_ip.ip_address))
         subnet = by_id.get(fixed_ip.subnet_id)
         if subnet and any(first <= number <= last for first, last in ipam.pool_runs(subnet.allocation_pools)):
-            addresses.give_back(ctx.tx, subnet.id, number)
+            addresses.FREE.give_back(ctx.tx, subnet.id, number)

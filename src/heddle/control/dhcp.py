@@ -52,7 +52,7 @@ def _serve(ctx: Context, network: Network, subnets: list[Subnet]) -> None:
     host = next((host for host, _ in hosts.serving(ctx.tx, ROLE, int(time.time())) if reaches(host, network)), None)
     if host is None:
         return
-    fixed_ips = [FixedIp(subnet.id) for subnet in subnets if addresses.has_free(ctx.tx, subnet.id)]
+    fixed_ips = [FixedIp(subnet.id) for subnet in subnets if addresses.FREE.has_free(ctx.tx, subnet.id)]
     if not fixed_ips:
         return
     device = f"dhcp{uuid.uuid5(uuid.NAMESPACE_DNS, host.name)}-{network.id}"
@@ -107,7 +107,7 @@ def _readdress(ctx: Context, network: Network, port: Port, subnets: list[Subnet]
     every = subnet_query.of_network(ctx.tx, network.id)
     known = {fixed_ip.subnet_id: fixed_ip for fixed_ip in port.fixed_ips}
     wanted = [known.get(subnet.id, FixedIp(subnet.id)) for subnet in subnets]
-    wanted = [item for item in wanted if item.ip_address or addresses.has_free(ctx.tx, item.subnet_id)]
+    wanted = [item for item in wanted if item.ip_address or addresses.FREE.has_free(ctx.tx, item.subnet_id)]
     fixed_ips = readdressing.reallocate(ctx, network, every, port, wanted)
     new = msgspec.structs.replace(
         port, fixed_ips=fixed_ips, revision_number=port.revision_number + 1, updated_at=ctx.now

@@ -45,7 +45,7 @@ def _create(ctx: Context, draft: Draft[Subnet]) -> Subnet:
     else:
         subnet.allocation_pools = ipam.default_pools(block, subnet.gateway_ip)
     q.SUBNETS.insert(ctx.tx, [subnet])
-    addresses.set_free_runs(ctx.tx, subnet.id, ipam.pool_runs(subnet.allocation_pools))
+    addresses.FREE.set(ctx.tx, subnet.id, ipam.pool_runs(subnet.allocation_pools))
     subnet_news(ctx.tx, subnet)
     if ipam.is_auto_address(subnet):
         readdressing.add_auto_addresses(ctx, network, subnet)
@@ -77,7 +77,7 @@ def update_subnet(ctx: Context, old: Subnet, draft: Draft[Subnet]) -> Subnet:
         runs = ipam.pool_runs(new.allocation_pools)
         for number in addresses.taken_addresses(ctx.tx, new.id):
             runs = ipam.without(runs, number)
-        addresses.set_free_runs(ctx.tx, new.id, runs)
+        addresses.FREE.set(ctx.tx, new.id, runs)
     q.SUBNETS.update(ctx.tx, old, new)
     subnet_news(ctx.tx, new)
     if network is not None:
@@ -102,7 +102,7 @@ def delete_subnet(ctx: Context, subnet: Subnet, *, with_network: bool = False) -
             )
     for port in ports:
         readdressing.drop_subnet(ctx, port, subnet)
-    addresses.drop_free_runs(ctx.tx, subnet.id)
+    addresses.FREE.drop(ctx.tx, subnet.id)
     q.SUBNETS.delete(ctx.tx, subnet.id)
     quotas.give_back(ctx, subnet.project_id, "subnet")
     subnet_news(ctx.tx, subnet, gone=True)
