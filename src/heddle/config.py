@@ -28,9 +28,14 @@ class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 
 
 class Paths(Section, frozen=True):
-    """Folders: `state` holds the database, keys and the lock (0700); `run` sockets and pid files; `log` the logs."""
+    """Folders, closed to others (0700): `state` is the server's: the database, keys, the administrator's credentials;
+    `host` is root's: the lock, what was made on this host, leases; empty: the name of `state` with "-host".
+
+    `run` holds sockets and pid files, `log` the logs.
+    """
 
     state: str = "/var/lib/heddle"
+    host: str = ""
     run: str = "/run/heddle"
     log: str = "/var/log/heddle"
 
@@ -148,6 +153,10 @@ class Settings(Section, frozen=True):
     @property
     def database_url(self) -> str:
         return self.database.url or f"sqlite:///{self.paths.state}/heddle.db"
+
+    @property
+    def host_folder(self) -> Path:
+        return Path(self.paths.host or f"{self.paths.state.rstrip('/')}-host")
 
     @property
     def bus_socket(self) -> Path:

@@ -63,10 +63,10 @@ def test_it_removes_what_is_ours_and_nothing_else(host: TestHost, tmp_path: Path
     made.write_text("secret")
     kept = tmp_path / "mine"
     kept.write_text("mine")
-    for name in ("state", "run", "log"):
+    for name in ("state", "state-host", "run", "log"):
         (tmp_path / name).mkdir()
         (tmp_path / name / ".heddle").write_text("")
-    (tmp_path / "state" / "made.json").write_text(json.dumps({"users": [], "files": [str(made)]}))
+    (tmp_path / "state-host" / "made.json").write_text(json.dumps({"users": [], "files": [str(made)]}))
     said = heddle(host, tmp_path, "down", "--yes")
     assert host.run("sh", "-c", LOOK) == before
     assert "qrouter-1" in said and "br-int" in said and "sleep 600" in said

@@ -108,10 +108,10 @@ def test_the_client_works_as_the_tenant(site: Site) -> None:
 
 
 def test_credentials_are_for_their_owner_only(site: Site) -> None:
-    files = [*site.cwd.iterdir(), site.root / "state" / "clouds.yaml", site.root / "state" / "demo.json"]
+    files = [*site.cwd.iterdir(), site.root / "state" / "clouds.yaml", site.root / "state-host" / "demo.json"]
     assert {path.name for path in files} >= {"clouds.yaml", "openrc-blue", "openrc-red", "openrc-admin"}
     assert {path.stat().st_mode & 0o777 for path in files} == {0o600}
-    secrets = json.loads((site.root / "state" / "demo.json").read_text()).values()
+    secrets = json.loads((site.root / "state-host" / "demo.json").read_text()).values()
     logs = "".join(path.read_text() for path in (site.root / "log").rglob("*.log"))
     assert not [secret for secret in secrets if secret in logs]
 

@@ -23,7 +23,7 @@ def test_prepare_makes_folders_for_the_owner_only_and_again_changes_nothing(tmp_
     for _ in range(2):
         made.prepare()
         assert all(is_ours(folder) for folder in made.folders)
-        assert stat.S_IMODE(made.state.stat().st_mode) & 0o007 == 0
+        assert [stat.S_IMODE(folder.stat().st_mode) for folder in (made.state, made.host)] == [0o700, 0o700]
         assert made.server_logs.is_dir()
 
 
@@ -53,7 +53,7 @@ def test_a_damaged_record_removes_nothing(tmp_path: Path) -> None:
 
 
 def test_what_another_user_wrote_down_counts_for_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The server's user may write in the state folder; `heddle down` removes as root what is written down."""
+    """`heddle down` removes as root what is written down."""
     made = layout(tmp_path)
     made.prepare()
     made.made.write_text('{"users": ["root"], "files": ["/etc/passwd"]}', encoding="utf-8")

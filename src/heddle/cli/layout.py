@@ -1,8 +1,10 @@
 """The folders and files of one Heddle on this host, and the record of what it made.
 
-Three folders come from the settings: state, run and log.  They belong to root and to the group of the
-server's user and are closed to everybody else (the run folder may be entered: dnsmasq has files there); the
-sticky bit keeps the server from replacing what the agent wrote.  A folder that Heddle made carries a marker
+Four folders come from the settings.  The state folder is the server's, which is not root, and the host folder is
+root's: each is closed to everybody but its owner, so that neither the server nor anybody else can change what root
+relies on.  The run and log folders belong to root and to the group of the server's user and are closed to
+everybody else (the run folder may be entered: dnsmasq has files there); the sticky bit keeps the server from
+replacing what the agent wrote.  A folder that Heddle made carries a marker
 file: one without it is never removed, and one that holds other things is never taken over.  What was made
 outside of them (the system user, files for users) is written down in `made.json`, so that `heddle down`
 removes that and nothing else.
@@ -10,7 +12,6 @@ removes that and nothing else.
 
 from __future__ import annotations
 
-import grp
 import json
 import os
 import pwd
@@ -31,12 +32,13 @@ class Layout:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.state = Path(settings.paths.state)
+        self.host = settings.host_folder
         self.run = Path(settings.paths.run)
         self.log = Path(settings.paths.log)
 
     @property
     def lock(self) -> Path:
-        return self.state / "lock"
+        return self.host / "lock"
 
     @property
     def pid(self) -> Path:
@@ -44,11 +46,11 @@ class Layout:
 
     @property
     def made(self) -> Path:
-        return self.state / "made.json"
+        return self.host / "made.json"
 
     @property
-    def folders(self) -> tuple[Path, Path, Path]:
-        return (self.state, self.run, self.log)
+    def folders(self) -> tuple[Path, Path, Path, Path]:
+        return (self.state, self.host, self.run, self.log)
 
     @property
     def server_logs(self) -> Path:
@@ -61,17 +63,17 @@ class Layout:
     def prepare(self) -> None:
         """Make the system user and the folders where they are missing.  Raises `HeddleError`."""
         new_user = self._make_user()
-        group = _group_of(self.settings.server.user)
+        user, group = _ids_of(self.settings.server.user)
         for folder in self.folders:
             _make_folder(folder)
+            folder.chmod(0o700)
+        for folder in (self.run, self.log):
             os.chown(folder, 0 if os.geteuid() == 0 else -1, group)
-            folder.chmod(0o1770 if group > 0 else 0o700)
-        self.run.chmod(0o1771 if group > 0 else 0o711)  # dnsmasq's user reads files in a folder below it
         self.log.chmod(0o750)
-        self.run.chmod(0o1771 if group > 0 else 0o711)
+        self.run.chmod(0o1771 if group > 0 else 0o711)  # dnsmasq's user reads files in a folder below it
         self.server_logs.mkdir(exist_ok=True, mode=0o750)
-        if os.geteuid() == 0 and self.settings.server.user:
-            os.chown(self.server_logs, pwd.getpwnam(self.settings.server.user).pw_uid, group)
+        for folder in (self.state, self.server_logs):
+            os.chown(folder, user, group)
         if new_user:
             self.record(user=new_user)
 
@@ -83,7 +85,7 @@ class Layout:
         write_private(self.made, json.dumps({"users": users, "files": paths}, indent=1) + "\n")
 
     def recorded(self) -> dict[str, list[str]]:
-        """What was written down: users and files.  The server may write beside it, so it counts only if it is ours."""
+        """What was written down: users and files; it counts only if it is ours."""
         try:
             if self.made.lstat().st_uid != os.geteuid():
                 return {"users": [], "files": []}
@@ -127,8 +129,9 @@ def _make_folder(folder: Path) -> None:
                           "folder in the settings, section paths") from error  # fmt: skip
 
 
-def _group_of(user: str) -> int:
-    """The group of the server's user; -1 where the server is not to change its user."""
+def _ids_of(user: str) -> tuple[int, int]:
+    """User and group of the server; -1 for both where it is not to change its user."""
     if os.geteuid() != 0 or not user:
-        return -1
-    return grp.getgrgid(pwd.getpwnam(user).pw_gid).gr_gid
+        return -1, -1
+    entry = pwd.getpwnam(user)
+    return entry.pw_uid, entry.pw_gid

@@ -1,6 +1,6 @@
 """The supervisor: keeps the server and the agent of this host running.
 
-It holds a lock on the state folder for as long as it lives, so that there is one of it.  A child that ends is
+It holds a lock in the host folder for as long as it lives, so that there is one of it.  A child that ends is
 started again, at once the first time and with growing pauses when it keeps ending.  The children end with it,
 however it ends; what carries traffic (Open vSwitch, dnsmasq, guests) is nobody's child here and stays.
 """
@@ -32,7 +32,7 @@ TRIES = 5
 
 
 class Lock:
-    """The lock on the state folder; holds the pid of its holder."""
+    """The lock that one supervisor of a host has; holds the pid of its holder."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -51,7 +51,7 @@ class Lock:
             pid = self._pid()
             os.close(self._file)
             raise HeddleError(
-                f"Heddle is already running on this host as process {pid} (state folder {self._path.parent}); "
+                f"Heddle is already running on this host as process {pid} (lock {self._path}); "
                 "`heddle stop` ends it, `heddle status` shows it"
             )
         os.ftruncate(self._file, 0)

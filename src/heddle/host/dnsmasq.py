@@ -2,7 +2,7 @@
 
 It is known by its pid file, and believed only when the process of that number runs dnsmasq with our configuration
 file in the namespace that is wanted; nothing is ever ended by name.  Another configuration means another process;
-other hosts, options or names mean a signal.  Leases are kept in the state folder, over restarts of everything.
+other hosts, options or names mean a signal.  Leases are kept in the host folder, over restarts of everything.
 
 The files that dnsmasq reads again after it gave up its rights lie in the run folder, where its user may read them.
 A lease whose holder is not in the hosts any more is released as its client would have done it, or dnsmasq would refuse

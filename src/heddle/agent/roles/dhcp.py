@@ -155,8 +155,8 @@ class DhcpRole:
         return change, outcome
 
     def _server(self, network_id: str) -> Dnsmasq:
-        paths = self._host.settings.paths
-        return self._make_server(network_id, PREFIX + network_id, Path(paths.run), Path(paths.state))
+        settings = self._host.settings
+        return self._make_server(network_id, PREFIX + network_id, Path(settings.paths.run), settings.host_folder)
 
     def _withdraw(self, network_id: str, plugs: Plugs) -> list[Status]:
         """No port of the server has come, or the network is down: nothing may run under its address."""

@@ -15,11 +15,11 @@ TENANTS = ("blue", "red")
 
 
 class Access:
-    """Passwords of tenants are made once and kept in the state folder."""
+    """Passwords of tenants are made once and kept in the host folder."""
 
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
-        self._passwords = layout.state / "demo.json"
+        self._passwords = layout.host / "demo.json"
         self.clouds: dict[str, Cloud] = {"admin": read_clouds(layout.state / "clouds.yaml")["admin"]}
         known = self._known()
         for tenant in TENANTS:
