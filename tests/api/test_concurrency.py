@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import itertools
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from tests.api.conftest import Cloud
-from tests.api.talk import Talk, addresses
+from tests.api.talk import Talk, addresses, path_of
 
 from heddle.control import ipam, sync
 from heddle.model.values import AllocationPool
@@ -125,6 +126,37 @@ def test_default_groups_and_segments_made_at_once(own_cloud: Cloud) -> None:
     assert len(talk.list("security_group")) == 1
     segments = [network["provider:segmentation_id"] for network in own_cloud.admin.list("network")]
     assert len(set(segments)) == len(segments) == 30
+
+
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("member", ["network", "subnet", "port", "router", "security_group", "security_group_rule"])
+def test_a_hundred_at_once_do_not_pass_a_quota(cloud: Cloud, member: str) -> None:
+    talk, number = cloud.tenant(), itertools.count()
+    network, group = talk.create("network"), talk.create("security_group", name="g")
+    used = talk.client.get(f"/v2.0/quotas/{talk.project_id}/details").json()["quota"][member]["used"]
+    cloud.admin.put(f"/v2.0/quotas/{talk.project_id}", {"quota": {member: used + 7}})
+    statuses: Counter[int] = Counter()
+
+    def body() -> dict[str, Any]:
+        n = next(number)
+        return {
+            "subnet": {"network_id": network["id"], "ip_version": 4, "cidr": f"10.{n}.0.0/24", "enable_dhcp": False},
+            "port": {"network_id": network["id"]},
+            "security_group_rule": {
+                "security_group_id": group["id"], "direction": "ingress", "protocol": "tcp",
+                "port_range_min": 1 + n, "port_range_max": 1 + n,
+            },
+        }.get(member, {"name": f"x{n}"})  # fmt: skip
+
+    def create() -> None:
+        answer = talk.client.post(path_of(member), {member: body()})
+        assert answer.status == 201 or answer.json()["NeutronError"]["type"] == "OverQuota", answer.body
+        statuses[answer.status] += 1
+
+    together(*[create] * 100)
+    assert statuses == {201: 7, 409: 93}
+    details = talk.client.get(f"/v2.0/quotas/{talk.project_id}/details").json()["quota"][member]
+    assert details["used"] == used + 7 == len(talk.list(member, f"?project_id={talk.project_id}"))
 
 
 def test_one_floating_ip_for_one_address(own_cloud: Cloud) -> None:

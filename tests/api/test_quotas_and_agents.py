@@ -63,6 +63,24 @@ def test_over_quota(admin: Talk, blue: Talk) -> None:
     assert {name: used[name]["used"] for name in wanted} == wanted
 
 
+def test_a_limit_below_what_there_is_has_to_be_forced(admin: Talk, blue: Talk) -> None:
+    path = f"/v2.0/quotas/{blue.project_id}"
+    for _ in range(3):
+        blue.create("network")
+    for more in ({}, {"check_limit": True}, {"force": "false"}):
+        message = admin.refused(400, "HTTPBadRequest", "PUT", path, {"quota": {"network": 2, "port": 7, **more}})
+        assert "network" in message and "'2'" in message and "3" in message
+    assert blue.client.get(path).json()["quota"]["port"] == 500
+    for wrong in ({"force": "perhaps"}, {"check_limit": 7}, {"force": True, "check_limit": True}):
+        admin.refused(400, "HTTPBadRequest", "PUT", path, {"quota": {"network": 9, **wrong}})
+    assert admin.put(path, {"quota": {"network": 3}})["quota"]["network"] == 3
+    assert admin.put(path, {"quota": {"network": -1, "check_limit": True}})["quota"]["network"] == -1
+    assert admin.put(path, {"quota": {"network": 2, "force": True}})["quota"]["network"] == 2
+    details = blue.client.get(f"{path}/details").json()["quota"]["network"]
+    assert details == {"limit": 2, "used": 3, "reserved": 0}
+    blue.no_create(409, "OverQuota", "network")
+
+
 def test_a_quota_holds_under_load(admin: Talk, blue: Talk) -> None:
     admin.put(f"/v2.0/quotas/{blue.project_id}", {"quota": {"port": 10}})
     network, _ = blue.network("10.0.0.0/24")

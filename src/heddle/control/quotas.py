@@ -47,8 +47,8 @@ def details(ctx: Context, project_id: str) -> dict[str, dict[str, int]]:
     }
 
 
-def set_limits(ctx: Context, project_id: str, wanted: dict[str, object]) -> dict[str, int]:
-    """Change limits of a project.  Raises `BadRequest`."""
+def set_limits(ctx: Context, project_id: str, wanted: dict[str, object], *, force: bool = False) -> dict[str, int]:
+    """Change limits of a project; `force`: also to less than it has already.  Raises `BadRequest`."""
     number = Int(UNLIMITED)
     parsed = {}
     for name, value in wanted.items():
@@ -58,8 +58,21 @@ def set_limits(ctx: Context, project_id: str, wanted: dict[str, object]) -> dict
             parsed[name] = number.parse(value)
         except Invalid as reason:
             raise BadRequest("HTTPBadRequest", f"Invalid input for {name}. Reason: {reason}.") from None
+    if not force:
+        _check_used(ctx, project_id, parsed)
     q.set_limits(ctx.tx, project_id, parsed)
     return limits(ctx, project_id)
+
+
+def _check_used(ctx: Context, project_id: str, wanted: dict[str, int]) -> None:
+    used = q.usage(ctx.tx, project_id)
+    for name, limit in wanted.items():
+        if UNLIMITED < limit < used.get(name, 0):
+            raise BadRequest(
+                "HTTPBadRequest",
+                f"Invalid input for {name}. Reason: the limit '{limit}' is less than the {used[name]} that the project "
+                "has already; 'force' sets it nevertheless.",
+            )
 
 
 def reset(ctx: Context, project_id: str) -> None:

@@ -48,6 +48,8 @@ EXTENSIONS = (
     Extension("port-security-groups-filtering", "Ports by group", "Ports by their security groups"),
     Extension("project-id", "Project id", "project_id beside tenant_id"),
     Extension("provider", "Provider networks", "The segment of a network"),
+    Extension("quota-check-limit", "Checked quotas", "A limit is compared with what the project has before it is set"),
+    Extension("quota-check-limit-default", "Quotas checked by default", "Unless forced, no limit below what there is"),
     Extension("quota_details", "Quota details", "Quotas with their use"),
     Extension("quotas", "Quotas", "Limits per project"),
     Extension("revision-if-match", "If-Match", "Changes constrained to a revision"),

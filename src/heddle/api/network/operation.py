@@ -9,7 +9,8 @@ from heddle.api.network.extensions import EXTENSIONS
 from heddle.api.services import Services
 from heddle.control import availability, quotas
 from heddle.control.context import Context
-from heddle.errors import BadRequest, Forbidden, NotFound
+from heddle.errors import BadRequest, Forbidden, NotFound, invalid
+from heddle.model.fields import Bool, Invalid
 from heddle.store.engine import Tx
 from heddle.store.query import hosts
 from heddle.store.query import quotas as quota_query
@@ -66,13 +67,24 @@ def show_quota_details(services: Services, request: Request) -> Response:
 def update_quota(services: Services, request: Request) -> Response:
     _allowed(services, request, "update_quota", request.params["id"])
     wanted = request.member("quota")
-    for name in ("tenant_id", "project_id", "check_limit", "force"):
+    for name in ("tenant_id", "project_id"):
         wanted.pop(name, None)
+    force = _pop_flag(wanted, "force")
+    if _pop_flag(wanted, "check_limit") and force:
+        raise BadRequest("HTTPBadRequest", "'force' and 'check_limit' cannot both be true: the one forbids the other")
 
     def work(tx: Tx) -> dict[str, int]:
-        return quotas.set_limits(_context(services, request, tx), request.params["id"], wanted)
+        return quotas.set_limits(_context(services, request, tx), request.params["id"], wanted, force=force)
 
     return json_response({"quota": services.store.write(work, request.request_id)})
+
+
+def _pop_flag(wanted: dict[str, Any], name: str) -> bool:
+    """Take a truth value out of a request's attributes, false where it is not there.  Raises `BadRequest`."""
+    try:
+        return bool(Bool().parse(wanted.pop(name, False)))
+    except Invalid as reason:
+        raise invalid(name, f"{reason}.") from None
 
 
 def delete_quota(services: Services, request: Request) -> Response:
@@ -160,7 +172,11 @@ _LIMITS = {
     "properties": {
         "quota": {
             "type": "object",
-            "properties": {name: {"type": "integer", "minimum": -1} for name in quotas.RESOURCES},
+            "properties": {
+                **{name: {"type": "integer", "minimum": quotas.UNLIMITED} for name in quotas.RESOURCES},
+                "force": Bool().schema(),
+                "check_limit": Bool().schema(),
+            },
         }
     },
     "required": ["quota"],
