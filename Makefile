@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 HEDDLE := .venv/bin/heddle
 
-.PHONY: help setup dev oracle up demo down test lint unit test-engines bench test-kernel test-power lock
+.PHONY: help setup dev oracle up demo down test lint unit test-engines conformance bench test-kernel test-power lock
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -14,7 +14,7 @@ dev:  ## the same, and what the tests need
 	@scripts/setup.sh dev
 
 oracle: dev  ## neutron-lib in an environment of its own, for the tests that compare the API with it
-	@scripts/oracle.sh
+	@scripts/environment.sh oracle
 
 up: setup  ## start Heddle in the background
 	@$(HEDDLE) up --detach
@@ -37,6 +37,10 @@ unit:
 
 test-engines: dev  ## the API and the schema on PostgreSQL and MariaDB (servers of the tests' own)
 	scripts/engines.sh
+
+conformance: dev  ## the Networking API's own test suites (tempest) against a Heddle of their own
+	@scripts/environment.sh tempest
+	.venv/bin/python -m tests.conformance.run $(if $(REGEX),--regex '$(REGEX)')
 
 bench: dev  ## measure, and print the figures beside the reference's
 	.venv/bin/python bench/run.py
