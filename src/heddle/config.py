@@ -82,13 +82,15 @@ class Identity(Section, frozen=True):
 class Network(Section, frozen=True):
     """Types and ranges of networks.
 
-    `tenant_types` in the order in which they are tried; `vxlan_ranges` and the like as "first:last";
-    `vlan_ranges` as "physnet:first:last" or "physnet" (only by the administrator); `flat_physnets` names
-    physical networks, "*" for any; `physical_mtu` and `path_mtu` in bytes.
+    `tenant_types` in the order in which they are tried; the ranges of tunnels as "first:last"; `vlan_ranges` as
+    "physnet:first:last" or "physnet" (only by the administrator); `flat_physnets` names physical networks, "*"
+    for any; `physical_mtu` and `path_mtu` in bytes.
     """
 
     tenant_types: tuple[str, ...] = ("vxlan",)
     vxlan_ranges: tuple[str, ...] = ("1:65536",)
+    gre_ranges: tuple[str, ...] = ("1:65536",)
+    geneve_ranges: tuple[str, ...] = ("1:65536",)
     vlan_ranges: tuple[str, ...] = ("public", "physnet1")
     flat_physnets: tuple[str, ...] = ("*",)
     physical_mtu: int = 1500

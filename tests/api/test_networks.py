@@ -81,6 +81,21 @@ def test_vlan_and_flat_and_local(admin: Talk) -> None:
     assert admin.create("network", {"provider:network_type": "local"})["provider:physical_network"] is None
 
 
+@pytest.mark.parametrize(("kind", "mtu", "last"), [("gre", 1458, 2**32 - 1), ("geneve", 1450, 2**24 - 1)])
+def test_other_tunnels(admin: Talk, kind: str, mtu: int, last: int) -> None:
+    made = admin.create("network", {"provider:network_type": kind})
+    assert (made["provider:network_type"], made["provider:physical_network"], made["mtu"]) == (kind, None, mtu)
+    assert 1 <= made["provider:segmentation_id"] <= 65536
+    wanted = {"provider:network_type": kind, "provider:segmentation_id": last}
+    assert admin.create("network", wanted)["provider:segmentation_id"] == last
+    assert str(last) in admin.no_create(409, "TunnelIdInUse", "network", wanted)
+    other = admin.create("network", {"provider:network_type": "vxlan", "provider:segmentation_id": 2**24 - 1})
+    admin.delete("network", other["id"])
+    wanted["provider:segmentation_id"] = last + 1
+    assert f"through {last}" in admin.no_create(400, "InvalidInput", "network", wanted)
+    assert str(mtu) in admin.no_update(400, "InvalidInput", "network", made["id"], mtu=mtu + 1)
+
+
 @pytest.mark.parametrize(
     ("provider", "says"),
     [

@@ -71,5 +71,10 @@ class FakeSwitch:
     def state_of(self, number: int) -> str:
         return self.statuses[Ref("port", port_id(number))].state
 
+    def fault(self, kind: str, id: str) -> str:
+        """What was told last of an object that is at fault, else ""."""
+        status = self.statuses.get(Ref(kind, id))
+        return status.message if status is not None and status.state == "error" else ""
+
     def dump(self, bridge: str = "br-int") -> list[str]:
         return self.flows[bridge].dump()

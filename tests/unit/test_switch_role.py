@@ -11,7 +11,7 @@ from tests.fakes.switch import FakeSwitch
 from heddle.errors import ConfigError
 from heddle.host.guard import HOOK
 from heddle.host.ovs import OvsConflict
-from heddle.view.types import FixedIp, MemberView, Ref, Segment
+from heddle.view.types import FixedIp, HostView, MemberView, NetworkView, Ref, Segment
 
 ACTIONS = ("plug 1", "plug 2", "plug 3", "port 1", "port 2", "port 3", "net-a", "net-b", "default", "web")
 
@@ -210,6 +210,56 @@ def test_two_physical_networks_may_share_a_bridge() -> None:
     assert uplink is not None
     entries = [line for line in switch.dump() if f"in_port={uplink.ofport}," in line]
     assert len(entries) == 2 and sum("dl_vlan=7" in line for line in entries) == 1
+
+
+def test_a_host_joins_a_network_by_the_first_segment_that_it_reaches() -> None:
+    switch = FakeSwitch("agent.tunnel_ip=192.0.2.1", "agent.bridge_mappings=physnet1:br-phy")
+    vlan = Segment("vlan", "physnet1", 7)
+    switch.cloud.put(
+        default_group(), HostView(id="host2", tunnel_ip="192.0.2.2"),
+        network("both", Segment("vlan", "physnet2", 6), vlan, Segment("vxlan", "", 70)),
+        network("tunnel", Segment("vlan", "physnet2", 8), Segment("vxlan", "", 71), Segment("vlan", "physnet1", 9)),
+    )  # fmt: skip
+    for number, net in ((1, "both"), (2, "tunnel")):
+        switch.cloud.port(port(number, net=net))
+        switch.cloud.port(port(number + 2, net=net), host="host2")
+    switch.plug(1, 2)
+    switch.sync()
+    physical = "\n".join(switch.dump())
+    assert "dl_vlan=7" in physical and not any(f"dl_vlan={number}" in physical for number in (6, 8, 9))
+    tunnel = "\n".join(switch.dump("br-tun"))
+    assert "tun_id=71" in tunnel and "tun_id=70" not in tunnel
+    assert switch.fault("network", "both") == switch.fault("network", "tunnel") == ""
+
+
+def test_no_segment_within_reach_is_a_fault_of_the_network() -> None:
+    switch = FakeSwitch()
+    switch.cloud.put(default_group(), network("far", Segment("vlan", "a", 1), Segment("vlan", "b", 2)))
+    switch.cloud.put(NetworkView(id="none", mtu=1500, segments=[]))
+    for number, net in ((1, "far"), (2, "none")):
+        switch.cloud.port(port(number, net=net))
+    switch.plug(1, 2)
+    switch.sync()
+    assert "physical network a or b" in switch.fault("network", "far")
+    assert "no segment" in switch.fault("network", "none")
+
+
+@pytest.mark.parametrize("kind", ["gre", "geneve"])
+def test_tunnels_that_are_not_carried_leave_no_host(kind: str) -> None:
+    switch = FakeSwitch("agent.tunnel_ip=192.0.2.1")
+    switch.cloud.put(default_group(), HostView(id="host2", tunnel_ip="192.0.2.2"))
+    switch.cloud.put(network("net-a", Segment(kind, "", 77)), network("net-b", Segment("vxlan", "", 77)))
+    for number, net in ((1, "net-a"), (2, "net-b")):
+        switch.cloud.port(port(number, net=net))
+    switch.plug(1, 2)
+    switch.sync()
+    assert switch.fault("network", "net-a") == ""
+    for number, net in ((3, "net-a"), (4, "net-b")):
+        switch.cloud.port(port(number, net=net), host="host2")
+    switch.sync()
+    assert f"{kind} networks are not carried" in switch.fault("network", "net-a")
+    assert sum("tun_id=77" in line for line in switch.dump("br-tun")) == 1
+    assert switch.fault("network", "net-b") == ""
 
 
 @pytest.mark.parametrize("text", ['device "w1"', "devices = { w1 }", 'devices = { "w1" }'])

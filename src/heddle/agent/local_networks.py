@@ -1,5 +1,8 @@
 """The networks that have a wired port on this host: their local tags, and the flows that forward in them.
 
+A network of several segments is joined by one of them on each host: the first that the host reaches.  Of the kinds of
+tunnels `CARRIED` leave the host.
+
 A network has a local tag from its first wired port to its last.  Tags are written on the ports in OVSDB, from
 where `adopt_tags` takes them after a restart; a new network takes the tag that has been free for longest.
 """
@@ -17,6 +20,8 @@ from heddle.host.ovs import Interface
 from heddle.view.types import NetworkView, Ref, Segment
 
 MAX_TAG = 4094
+TUNNELS = ("vxlan", "gre", "geneve")
+CARRIED = ("vxlan",)
 
 
 class LocalNetworks:
@@ -97,21 +102,30 @@ class LocalNetworks:
             return
         tag = self.tags[network_id]
         ports = sorted(members.values(), key=lambda port: port.ofport)
-        plan.flows[owner] = network_flows(network_id, tag, ports, _leads_out(network, tag, plan, uplinks))
-        tunnel = self._tunnel(mirror, network, tag, plan, uplinks)
+        segment = _segment_here(network, uplinks)
+        if segment is None:
+            plan.problems[Ref("network", network_id)] = _unreached(network)
+        plan.flows[owner] = network_flows(network_id, tag, ports, _leads_out(segment, tag, uplinks))
+        tunnel = self._tunnel(mirror, network, segment, tag, plan, uplinks)
         if tunnel is not None and (tunnel or tunnel_owner in there):
             plan.flows[tunnel_owner] = tunnel
 
-    def _tunnel(self, mirror: Mirror, network: NetworkView, tag: int, plan: Plan, uplinks: Uplinks) -> FlowSet | None:
+    def _tunnel(
+        self, mirror: Mirror, network: NetworkView, segment: Segment | None, tag: int, plan: Plan, uplinks: Uplinks
+    ) -> FlowSet | None:
         """The flows of br-tun; None to leave them as they are."""
-        segment = next((each for each in network.segments if _tunnelled(each)), None)
-        if segment is None or not uplinks.tun_patch:
+        if segment is None or segment.network_type not in TUNNELS or not uplinks.tun_patch:
             return {}
         remote = []
         for each in mirror.neighbours_by_network.of(network.id):
             host = mirror.hosts.get(each.host)
             if each.host != self._host and host is not None and host.tunnel_ip:
                 remote.append((each.mac_address, host.tunnel_ip))
+        if segment.network_type not in CARRIED:
+            if remote:
+                problem = f"{segment.network_type} networks are not carried between hosts: their ports meet on one host"
+                plan.problems[Ref("network", network.id)] = problem
+            return {}
         number = segment.segmentation_id
         try:
             return tunnel_flows(network.id, tag, number, uplinks.tun_patch, uplinks.tunnel, remote)
@@ -120,22 +134,24 @@ class LocalNetworks:
             return None
 
 
-def _leads_out(network: NetworkView, tag: int, plan: Plan, uplinks: Uplinks) -> list[Uplink]:
-    found = []
+def _segment_here(network: NetworkView, uplinks: Uplinks) -> Segment | None:
+    """The segment by which this host is on the network: the first that it reaches."""
     for segment in network.segments:
-        if segment.physical_network:
-            ofport = uplinks.physnets.get(segment.physical_network, 0)
-            if ofport:
-                found.append(Uplink(ofport, segment.segmentation_id))
-            else:
-                plan.problems[Ref("network", network.id)] = (
-                    f"this host has no bridge for the physical network {segment.physical_network}: "
-                    "add it to agent.bridge_mappings"
-                )
-        elif _tunnelled(segment) and uplinks.to_tun:
-            found.append(Uplink(uplinks.to_tun, tag))
-    return found
+        if not segment.physical_network or uplinks.physnets.get(segment.physical_network):
+            return segment
+    return None
 
 
-def _tunnelled(segment: Segment) -> bool:
-    return segment.network_type in ("vxlan", "gre", "geneve")
+def _unreached(network: NetworkView) -> str:
+    names = " or ".join(segment.physical_network for segment in network.segments)
+    if not names:
+        return "the network has no segment"
+    return f"this host has no bridge for the physical network {names}: add it to agent.bridge_mappings"
+
+
+def _leads_out(segment: Segment | None, tag: int, uplinks: Uplinks) -> list[Uplink]:
+    if segment is None:
+        return []
+    if segment.physical_network:
+        return [Uplink(uplinks.physnets[segment.physical_network], segment.segmentation_id)]
+    return [Uplink(uplinks.to_tun, tag)] if segment.network_type in CARRIED and uplinks.to_tun else []

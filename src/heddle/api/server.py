@@ -12,6 +12,7 @@ from types import FrameType
 
 from waitress.server import create_server
 
+from heddle import network_types
 from heddle.api.app import App
 from heddle.api.auth import EmbeddedAuth
 from heddle.api.policy import Policy
@@ -61,6 +62,7 @@ def make_app(settings: Settings, store: Store) -> App:
     """The application on a database.  Raises `ConfigError`."""
     if settings.identity.auth != "embedded":
         raise ConfigError(f"identity.auth = '{settings.identity.auth}' is not supported: use 'embedded'")
+    network_types.check_settings(settings.network)
     auth = EmbeddedAuth(store, settings)
     return App(Services(settings, store, Policy(settings.identity.policy_file), auth))
 

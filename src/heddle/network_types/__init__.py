@@ -7,7 +7,11 @@ from importlib import import_module
 from importlib.metadata import entry_points
 from pkgutil import iter_modules
 
+from heddle.config import Network as NetworkSettings
+from heddle.errors import ConfigError
 from heddle.network_types.base import NetworkType
+
+MEMBERS = ("name", "uplink", "overhead", "numbers", "check", "candidates")
 
 
 @cache
@@ -18,8 +22,20 @@ def registry() -> dict[str, NetworkType]:
     types = [(module.__name__, getattr(module, "TYPE", None)) for module in modules]
     types += [(point.value, point.load()) for point in entry_points(group="heddle.network_types")]
     for where, kind in types:
-        missing = [name for name in ("name", "uplink", "overhead", "check", "candidates") if not hasattr(kind, name)]
+        missing = [name for name in MEMBERS if not hasattr(kind, name)]
         if kind is None or missing:
             raise TypeError(f"network type {where} is incomplete: missing {', '.join(missing) or 'TYPE'}")
         found[kind.name] = kind
     return found
+
+
+def check_settings(settings: NetworkSettings) -> None:
+    """Whether the types and ranges that the settings name are such.  Raises `ConfigError`."""
+    for name in settings.tenant_types:
+        if name not in registry():
+            raise ConfigError(f"network.tenant_types: there is no {name!r}; there are: {', '.join(sorted(registry()))}")
+    for kind in registry().values():
+        try:
+            kind.candidates(settings, None)
+        except ConfigError as error:
+            raise ConfigError(f"network.{kind.name}_ranges: {error}") from None

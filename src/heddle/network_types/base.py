@@ -6,12 +6,12 @@ A type is a file of this folder with a `TYPE`.  It is pure: the allocation of a 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from heddle.config import Network as NetworkSettings
-from heddle.errors import BadRequest
+from heddle.errors import BadRequest, ConfigError
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,17 +37,55 @@ class Candidates:
 
 
 class NetworkType(Protocol):
-    """`overhead`: bytes that the type takes from the MTU of the path, by the underlay's IP version."""
+    """`overhead`: bytes that the type takes from the MTU of the path, by the underlay's IP version.
 
-    name: str
-    uplink: Uplink
-    overhead: dict[int, int]
+    `numbers` are the segmentation IDs that there are, None for a type without.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def uplink(self) -> Uplink: ...
+
+    @property
+    def overhead(self) -> dict[int, int]: ...
+
+    @property
+    def numbers(self) -> range | None: ...
 
     def check(self, settings: NetworkSettings, physical_network: str | None, segmentation_id: int | None) -> None:
         """Whether an administrator may ask for this segment.  Raises `BadRequest`."""
 
     def candidates(self, settings: NetworkSettings, physical_network: str | None) -> Sequence[Candidates]:
         """The segments that a network which asks for none may get, in order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tunnel:
+    """A type whose frames travel between hosts in a tunnel, marked with a segmentation ID.
+
+    `ranges` gives the setting with the IDs for networks that ask for none, as "first:last".
+    """
+
+    name: str
+    overhead: dict[int, int]
+    numbers: range
+    ranges: Callable[[NetworkSettings], Sequence[str]]
+    uplink: Uplink = Uplink("tunnel")
+
+    def check(self, settings: NetworkSettings, physical_network: str | None, segmentation_id: int | None) -> None:
+        no_physical_network(self.name, physical_network)
+        check_number(self.numbers, segmentation_id)
+
+    def candidates(self, settings: NetworkSettings, physical_network: str | None) -> Sequence[Candidates]:
+        return [Candidates(None, parse_range(text, self.numbers)) for text in self.ranges(settings)]
+
+
+def check_number(numbers: range, segmentation_id: int | None) -> None:
+    """Raises `BadRequest` for an ID that there is not."""
+    if segmentation_id is not None and segmentation_id not in numbers:
+        raise refuse(f"segmentation_id out of range ({numbers[0]} through {numbers[-1]})")
 
 
 def segment_key(network_type: str, physical_network: str | None, segmentation_id: int | None, network_id: str) -> str:
@@ -61,10 +99,14 @@ def refuse(reason: str) -> BadRequest:
     return BadRequest("InvalidInput", f"Invalid input for operation: {reason}.")
 
 
-def parse_range(text: str) -> range:
-    """ "first:last" as a range; settings are checked when the server starts."""
+def parse_range(text: str, numbers: range) -> range:
+    """ "first:last" as a range.  Raises `ConfigError`, which the server does when it starts."""
     first, _, last = text.partition(":")
-    return range(int(first), int(last) + 1)
+    if first.isdecimal() and last.isdecimal():
+        found = range(int(first), int(last) + 1)
+        if found and found[0] in numbers and found[-1] in numbers:
+            return found
+    raise ConfigError(f"{text!r} is not a range 'first:last' of numbers from {numbers[0]} to {numbers[-1]}")
 
 
 def no_physical_network(name: str, physical_network: str | None) -> None:

@@ -12,6 +12,7 @@ class Flat:
     name = "flat"
     uplink = Uplink("physnet")
     overhead = {4: 0, 6: 0}
+    numbers = None
 
     def check(self, settings: NetworkSettings, physical_network: str | None, segmentation_id: int | None) -> None:
         if not physical_network:

@@ -12,6 +12,7 @@ class Local:
     name = "local"
     uplink = Uplink("none")
     overhead = {4: 0, 6: 0}
+    numbers = None
 
     def check(self, settings: NetworkSettings, physical_network: str | None, segmentation_id: int | None) -> None:
         no_physical_network(self.name, physical_network)

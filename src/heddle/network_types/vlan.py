@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from heddle.config import Network as NetworkSettings
-from heddle.network_types.base import Candidates, Uplink, refuse
+from heddle.network_types.base import Candidates, Uplink, check_number, parse_range, refuse
+
+NUMBERS = range(1, 4095)
 
 
 def _ranges(settings: NetworkSettings) -> dict[str, list[range]]:
@@ -15,8 +17,7 @@ def _ranges(settings: NetworkSettings) -> dict[str, list[range]]:
         name, _, numbers = text.partition(":")
         ranges = found.setdefault(name, [])
         if numbers:
-            first, _, last = numbers.partition(":")
-            ranges.append(range(int(first), int(last) + 1))
+            ranges.append(parse_range(numbers, NUMBERS))
     return found
 
 
@@ -24,6 +25,7 @@ class Vlan:
     name = "vlan"
     uplink = Uplink("physnet", tagged=True)
     overhead = {4: 0, 6: 0}
+    numbers = NUMBERS
 
     def check(self, settings: NetworkSettings, physical_network: str | None, segmentation_id: int | None) -> None:
         known = _ranges(settings)
@@ -32,8 +34,7 @@ class Vlan:
                 raise refuse("segmentation_id requires physical_network for VLAN provider network")
         elif physical_network not in known:
             raise refuse(f"physical_network '{physical_network}' unknown for VLAN provider network")
-        if segmentation_id is not None and not 1 <= segmentation_id <= 4094:
-            raise refuse("segmentation_id out of range (1 through 4094)")
+        check_number(self.numbers, segmentation_id)
 
     def candidates(self, settings: NetworkSettings, physical_network: str | None) -> Sequence[Candidates]:
         return [
