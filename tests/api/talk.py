@@ -11,6 +11,7 @@ PATHS = {
     "security_group_rule": "security-group-rules",
     "quota": "quotas",
     "floatingip": "floatingips",
+    "address_scope": "address-scopes",
 }
 
 

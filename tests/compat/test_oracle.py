@@ -26,7 +26,7 @@ OURS = {collection.model.collection: api_fields(collection.model) for collection
 # Extensions whose attributes neutron-lib does not define, and what they add to every resource that has them.
 ELSEWHERE = {
     "quotas", "quota_details", "security-group", "standard-attr-description", "standard-attr-revisions",
-    "standard-attr-tag", "standard-attr-timestamp",
+    "standard-attr-tag", "standard-attr-timestamp", "subnet_allocation",
 }  # fmt: skip
 STANDARD = {"description", "revision_number", "created_at", "updated_at", "tags", "project_id"}
 # Of the security-group extension, as the Networking API's reference documents it.
@@ -75,6 +75,11 @@ STRICTER: dict[tuple[str, str], tuple[str, Callable[[Any], bool]]] = {
     ("networks", "mtu"): ("a truth value or a fraction is no number of bytes", _odd_number),
     ("networks", "provider:segmentation_id"): ("a truth value or a fraction is no ID", _odd_number),
     ("subnets", "prefixlen"): ("a truth value or a fraction is no length", _odd_number),
+    ("subnetpools", "name"): ("a name has up to 255 characters", _not_text),
+    ("subnetpools", "default_quota"): ("a truth value or a fraction is no number of addresses", _odd_number),
+    ("subnetpools", "default_prefixlen"): ("a truth value or a fraction is no length", _odd_number),
+    ("subnetpools", "min_prefixlen"): ("a truth value or a fraction is no length", _odd_number),
+    ("subnetpools", "max_prefixlen"): ("a truth value or a fraction is no length", _odd_number),
     ("ports", "mac_address"): (
         "a number or an incomplete address would be filled up to another address than was meant",
         lambda value: not isinstance(value, str) or len(value) < 12,
@@ -119,7 +124,7 @@ def test_the_attributes_are_those_of_the_definitions(definitions: dict[str, Any]
     defined = set(definitions["resources"].get(collection, ())) | GROUP.get(collection, set())
     ours = {name for name, field in OURS[collection].items() if field.visible or field.create or field.update}
     ours |= {name for name in defined if name in OURS[collection]}
-    more = STANDARD if "tags" in OURS[collection] else set()
+    more = STANDARD if "tags" in OURS[collection] else {"project_id"} & ours
     assert ours == defined | more
 
 
@@ -131,7 +136,7 @@ def test_who_may_set_and_see_what_and_its_default(definitions: dict[str, Any], c
         for what, wanted, have in _compared(collection, name, spec, OURS[collection][name])
         if wanted != have
     ]
-    assert differences == []
+    assert differences == [], "\n".join(differences)
 
 
 def _compared(collection: str, name: str, spec: dict[str, Any], field: FieldInfo) -> list[tuple[str, Any, Any]]:
@@ -167,7 +172,7 @@ def test_the_same_values_are_accepted(definitions: dict[str, Any], collection: s
             ours = _accepts(field, value)
             if ours != theirs and not (theirs and stricter(value)):
                 differences.append(f"{name}: {value!r:.80} is {'accepted' if theirs else 'refused'} there")
-    assert differences == []
+    assert differences == [], "\n".join(differences)
 
 
 def _accepts(field: FieldInfo, value: Any) -> bool:
@@ -188,7 +193,7 @@ def test_the_attributes_of_security_groups(collection: str, name: str) -> None:
     assert default == "-" or field.default is default or field.default == default
 
 
-@pytest.mark.parametrize("collection", sorted(set(OURS) - {"agents"}))
+@pytest.mark.parametrize("collection", sorted({name for name, fields in OURS.items() if "tags" in fields}))
 def test_the_standard_attributes(collection: str) -> None:
     fields = OURS[collection]
     assert (fields["description"].create, fields["description"].default) == (True, "")

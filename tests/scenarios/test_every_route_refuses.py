@@ -56,6 +56,13 @@ BODIES: dict[tuple[str, str], Body] = {
     ("POST", "/v2.0/security-group-rules"): lambda w: {
         "security_group_rule": {"security_group_id": w.group(), "direction": "egress", "protocol": "udp"}
     },
+    ("POST", "/v2.0/subnetpools"): lambda w: {
+        "subnetpool": {"name": "x", "prefixes": ["10.0.0.0/8"], "project_id": w.blue_id}
+    },
+    ("POST", "/v2.0/address-scopes"): lambda w: {"address_scope": {"ip_version": 4, "project_id": w.blue_id}},
+    ("PUT", "/v2.0/address-scopes/{id}"): lambda w: {"address_scope": {"name": "changed"}},
+    ("PUT", "/v2.0/subnetpools/{id}/add_prefixes"): lambda w: {"prefixes": ["10.1.0.0/24"]},
+    ("PUT", "/v2.0/subnetpools/{id}/remove_prefixes"): lambda w: {"prefixes": ["10.9.0.0/16"]},
     ("PUT", "/v2.0/agents/{id}"): lambda w: {"agent": {"description": "x"}},
     ("PUT", "/v2.0/quotas/{id}"): lambda w: {"quota": {"network": -1}},
     ("PUT", "/v2.0/routers/{id}/add_router_interface"): lambda w: {"subnet_id": w.subnet()},
@@ -77,10 +84,12 @@ BODIES: dict[tuple[str, str], Body] = {
     ("POST", f"{V3}/roles"): lambda w: {"role": {"name": f"made{next(w._numbers)}"}},
     ("PATCH", f"{V3}/roles/{{id}}"): lambda w: {"role": {"description": "x"}},
 }
-for _name in ("network", "subnet", "port", "router", "floatingip", "security-group"):
+for _name in ("network", "subnet", "subnetpool", "port", "router", "floatingip", "security-group"):
     _member = _name.replace("-", "_")
     BODIES["PUT", f"/v2.0/{_name}s/{{id}}"] = lambda w, member=_member: {member: {"description": "changed"}}
-for _name in ("networks", "subnets", "ports", "routers", "floatingips", "security-groups", "security-group-rules"):
+for _name in (
+    "networks", "subnets", "subnetpools", "ports", "routers", "floatingips", "security-groups", "security-group-rules",
+):  # fmt: skip
     BODIES["PUT", f"/v2.0/{_name}/{{id}}/tags"] = lambda w: {"tags": ["x"]}
     BODIES["PUT", f"/v2.0/{_name}/{{id}}/tags/{{tag}}"] = lambda w: None
 
@@ -222,7 +231,14 @@ def test_anothers_objects_cannot_be_used(world: World) -> None:
     own_port = world.make(red, "/v2.0/ports", "port", network_id=own_network)
     router = world.make(red, "/v2.0/routers", "router")
     rule = {"direction": "ingress", "protocol": "tcp"}
+    pool = {"name": "p", "prefixes": ["10.0.0.0/8"]}
+    own_pool = world.make(red, "/v2.0/subnetpools", "subnetpool", **pool)
+    of_pool = {"network_id": own_network, "ip_version": 4, "subnetpool_id": world.subnet_pool()}
+    scope = world.new_id("/v2.0/address-scopes/{id}")
     attempts = [
+        ("POST", "/v2.0/subnets", {"subnet": of_pool}),
+        ("POST", "/v2.0/subnetpools", {"subnetpool": {**pool, "address_scope_id": scope}}),
+        ("PUT", f"/v2.0/subnetpools/{own_pool}", {"subnetpool": {"address_scope_id": scope}}),
         ("POST", "/v2.0/ports", {"port": {"network_id": network}}),
         ("POST", "/v2.0/subnets", {"subnet": {**own_subnet, "network_id": network}}),
         ("POST", "/v2.0/ports", {"port": {"network_id": own_network, "fixed_ips": [{"subnet_id": blue_subnet}]}}),

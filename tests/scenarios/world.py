@@ -53,6 +53,10 @@ class World:
         body = {"network_id": network or self.network(), "ip_version": 4, "cidr": "10.0.0.0/24"}
         return self.make(self.owner, "/v2.0/subnets", "subnet", **body)
 
+    def subnet_pool(self, number: int = 0) -> str:
+        body = {"name": "pool", "prefixes": ["10.0.0.0/16", "10.9.0.0/16"], "default_prefixlen": 24}
+        return self.make(self.owner, "/v2.0/subnetpools", "subnetpool", **body)
+
     def group(self) -> str:
         return self.make(self.owner, "/v2.0/security-groups", "security_group", name="g")
 
@@ -99,6 +103,10 @@ MAKERS: dict[str, Callable[[World, int], str]] = {
     "/v2.0/security-group-rules": lambda world, number: world.make(
         world.owner, "/v2.0/security-group-rules", "security_group_rule", security_group_id=world.group(),
         direction="ingress", protocol="tcp",
+    ),
+    "/v2.0/subnetpools": World.subnet_pool,
+    "/v2.0/address-scopes": lambda world, number: world.make(
+        world.owner, "/v2.0/address-scopes", "address_scope", ip_version=4
     ),
     "/v2.0/agents": World.agent,
     "/v2.0/quotas": lambda world, number: world.blue_id,

@@ -151,7 +151,7 @@ def _object(fields: list[FieldInfo], required: list[str], *, request: bool = Tru
 
 
 def _shape(field: FieldInfo, request: bool) -> dict[str, Any]:
-    shape = field.type.schema()
+    shape = field.type.schema() if request else field.type.answer_schema()
     if request and not field.null and isinstance(shape.get("type"), list):
         shape["type"] = next(kind for kind in shape["type"] if kind != "null")
     if request and field.create and field.default not in (REQUIRED, GENERATED, None):

@@ -21,6 +21,13 @@ def _shape(fields: tuple[FieldInfo, ...], wanted: frozenset[str]) -> Shape:
     for field in fields:
         apis = [field.api, "tenant_id"] if field.api == "project_id" else [field.api]
         names += [(field.name, api) for api in apis if not wanted or api in wanted]
+    texts = [field.api for field in fields if field.type.as_text and (not wanted or field.api in wanted)]
+    plain = _plain(names)
+    return (lambda value: _as_text(plain(value), texts)) if texts else plain
+
+
+def _plain(names: Sequence[tuple[str, str]]) -> Shape:
+    """The values as they are; `names` as (in Python, in the answer)."""
     if not names:
         return lambda value: {}
     if len(names) == 1:
@@ -29,6 +36,12 @@ def _shape(fields: tuple[FieldInfo, ...], wanted: frozenset[str]) -> Shape:
     keys = [api for _, api in names]
     values = attrgetter(*(name for name, _ in names))
     return lambda value: dict(zip(keys, values(value), strict=True))
+
+
+def _as_text(shown: dict[str, Any], keys: Sequence[str]) -> dict[str, Any]:
+    for key in keys:
+        shown[key] = str(shown[key])
+    return shown
 
 
 def render(rights: Rights[R], items: Sequence[R], wanted: Iterable[str], lookup: Lookup) -> list[dict[str, Any]]:

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 
 import msgspec
 
-from heddle.control import dhcp, ipam, quotas, readdressing
+from heddle.control import dhcp, ipam, pool_blocks, quotas, readdressing
 from heddle.control.context import Context, new_id
 from heddle.control.lookup import need
 from heddle.control.news import subnet_news
-from heddle.errors import BadRequest, Conflict, NotFound
+from heddle.errors import BadRequest, Conflict
 from heddle.model.network import Network
 from heddle.model.port import DHCP, ROUTER_INTERFACE
 from heddle.model.resource import Draft
@@ -34,8 +34,9 @@ def _create(ctx: Context, draft: Draft[Subnet]) -> Subnet:
     subnet = msgspec.structs.replace(
         draft.value, id=new_id(), revision_number=1, created_at=ctx.now, updated_at=ctx.now
     )
-    block = _check_block(subnet, draft.given)
-    _check_overlap(ctx, subnet, block)
+    others = q.of_network(ctx.tx, network.id)
+    block = _choose_block(ctx, subnet, draft.given, others)
+    _check_overlap(subnet, block, others)
     if "gateway_ip" not in draft.given:
         subnet.gateway_ip = ipam.default_gateway(block)
     _check_modes(subnet, block, draft.given)
@@ -103,6 +104,7 @@ def delete_subnet(ctx: Context, subnet: Subnet, *, with_network: bool = False) -
     for port in ports:
         readdressing.drop_subnet(ctx, port, subnet)
     addresses.FREE.drop(ctx.tx, subnet.id)
+    pool_blocks.give_back(ctx, subnet)
     q.SUBNETS.delete(ctx.tx, subnet.id)
     quotas.give_back(ctx, subnet.project_id, "subnet")
     subnet_news(ctx.tx, subnet, gone=True)
@@ -111,14 +113,24 @@ def delete_subnet(ctx: Context, subnet: Subnet, *, with_network: bool = False) -
         dhcp.refresh(ctx, network)
 
 
-def _check_block(subnet: Subnet, given: frozenset[str]) -> ipam.IpNetwork:
-    if subnet.subnetpool_id and subnet.subnetpool_id != "prefix_delegation":
-        raise NotFound("SubnetPoolNotFound", f"Subnet pool {subnet.subnetpool_id} could not be found.")
-    if not subnet.cidr or "cidr" not in given:
-        raise BadRequest("BadRequest", "Bad subnets request: a subnetpool must be specified in the absence of a cidr.")
-    if "prefixlen" in given:
+def _choose_block(ctx: Context, subnet: Subnet, given: frozenset[str], others: Sequence[Subnet]) -> ipam.IpNetwork:
+    """The block that is asked for, or one of the subnet pool; `others` are the network's subnets."""
+    if {"cidr", "prefixlen"} <= given:
         raise BadRequest("BadRequest", "Bad subnets request: cidr and prefixlen must not be supplied together.")
-    block = ipaddress.ip_network(subnet.cidr)
+    pool = pool_blocks.pool_of(ctx, subnet)
+    pool_blocks.check_affinity(ctx, subnet.ip_version, pool, others)
+    if pool is not None:
+        block = pool_blocks.take(ctx, pool, subnet, given)
+        subnet.subnetpool_id, subnet.cidr = pool.id, str(block)
+    elif "cidr" in given:
+        block = ipaddress.ip_network(subnet.cidr)
+    else:
+        raise BadRequest("BadRequest", "Bad subnets request: a subnetpool must be specified in the absence of a cidr.")
+    _check_block(subnet, block)
+    return block
+
+
+def _check_block(subnet: Subnet, block: ipam.IpNetwork) -> None:
     if block.version != subnet.ip_version:
         raise refuse(f"cidr '{subnet.cidr}' does not match the ip_version '{subnet.ip_version}'")
     if block.is_multicast or block.is_loopback or (block.version == 6 and block.is_link_local):
@@ -127,11 +139,10 @@ def _check_block(subnet: Subnet, given: frozenset[str]) -> ipam.IpNetwork:
         raise refuse("0 is not allowed as CIDR prefix length")
     if subnet.enable_dhcp and block.version == 4 and block.prefixlen > 30:
         raise refuse(f"a subnet with DHCP needs room for a host besides its gateway: '{subnet.cidr}' is too small")
-    return block
 
 
-def _check_overlap(ctx: Context, subnet: Subnet, block: ipam.IpNetwork) -> None:
-    for other in q.of_network(ctx.tx, subnet.network_id):
+def _check_overlap(subnet: Subnet, block: ipam.IpNetwork, others: Sequence[Subnet]) -> None:
+    for other in others:
         if other.ip_version == block.version and block.overlaps(ipaddress.ip_network(other.cidr)):
             raise refuse(
                 f"Requested subnet with cidr: {subnet.cidr} for network: {subnet.network_id} overlaps with another "

@@ -26,10 +26,11 @@ class Invalid(ValueError):
 
 
 class FieldType:
-    """The base of the types; `nullable` accepts `null` as None."""
+    """The base of the types; `nullable` accepts `null` as None; with `as_text` answers show the value as text."""
 
     column = "text"
     length: int | None = None
+    as_text = False
 
     def __init__(self, *, nullable: bool = False) -> None:
         self.nullable = nullable
@@ -44,6 +45,10 @@ class FieldType:
 
     def from_query(self, text: str) -> Any:
         return self.parse(text)
+
+    def answer_schema(self) -> dict[str, Any]:
+        """The form in answers, where that is not the one in requests."""
+        return {"type": "string"} if self.as_text else self.schema()
 
     def schema(self) -> dict[str, Any]:
         base = self.shape()
@@ -81,6 +86,9 @@ class Text(FieldType):
         return value
 
     length: int
+
+    def from_query(self, text: str) -> str:
+        return self.check(text) if text else ""
 
     def shape(self) -> dict[str, Any]:
         shape: dict[str, Any] = {"type": "string", "maxLength": self.length}
@@ -157,6 +165,15 @@ class Int(FieldType):
 
     def shape(self) -> dict[str, Any]:
         return {"type": "integer", "minimum": self.low, "maximum": self.high}
+
+
+class PrefixLength(Int):
+    """How many bits of an address a prefix fixes; answers show it as text, as clients of subnet pools know it."""
+
+    as_text = True
+
+    def __init__(self) -> None:
+        super().__init__(0, 2**63 - 1)
 
 
 class OneOf(FieldType):

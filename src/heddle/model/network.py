@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar
 
-from heddle.model.fields import Bool, DnsName, Int, OneOf, Text
+from heddle.model.fields import Bool, DnsName, Int, OneOf, Text, Uuid
 from heddle.model.resource import ADMIN_STATE, GENERATED, Field, Named
 from heddle.model.values import UUIDS
 
@@ -12,7 +12,10 @@ LARGEST = 2**63 - 1
 
 
 class Network(Named, kw_only=True):
-    """`segmentation_id` and `physical_network` are None where the type has none; `mtu` 0: as large as can be."""
+    """`segmentation_id` and `physical_network` are None where the type has none; `mtu` 0: as large as can be.
+
+    `ipv4_address_scope` and `ipv6_address_scope` are those of the pools that its subnets have their blocks from.
+    """
 
     member: ClassVar[str] = "network"
     collection: ClassVar[str] = "networks"
@@ -49,4 +52,6 @@ class Network(Named, kw_only=True):
         update=True, default=GENERATED, guard="create update read", filter=True, null=False,
         api="provider:segmentation_id")] = None  # fmt: skip
     dns_domain: Annotated[str, Field(DnsName("domain"), create=True, update=True, default="")] = ""
+    ipv4_address_scope: Annotated[str | None, Field(Uuid(nullable=True), stored=False)] = None
+    ipv6_address_scope: Annotated[str | None, Field(Uuid(nullable=True), stored=False)] = None
     subnets: Annotated[list[str], Field(UUIDS, stored=False)] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from heddle.model.address_scope import AddressScope
 from heddle.model.agent import Agent
 from heddle.model.floating_ip import FloatingIp
 from heddle.model.network import Network
@@ -10,10 +11,12 @@ from heddle.model.resource import Resource, subject_of
 from heddle.model.router import Router
 from heddle.model.security_group import SecurityGroup, SecurityGroupRule
 from heddle.model.subnet import Subnet
+from heddle.model.subnet_pool import SubnetPool
 
 MODELS: dict[str, type[Resource]] = {
     subject_of(model): model
     for model in (
+        AddressScope,
         Agent,
         FloatingIp,
         Network,
@@ -22,5 +25,6 @@ MODELS: dict[str, type[Resource]] = {
         SecurityGroup,
         SecurityGroupRule,
         Subnet,
+        SubnetPool,
     )
 }

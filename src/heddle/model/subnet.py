@@ -38,8 +38,11 @@ class Subnet(Named, kw_only=True):
     network_id: Annotated[str, Field(Uuid(), create=True, default=REQUIRED, filter=True, sort=True, indexed=True)] = ""
     ip_version: Annotated[int, Field(OneOf(4, 6), create=True, default=REQUIRED, filter=True, sort=True)] = 4
     subnetpool_id: Annotated[
-        str | None, Field(SubnetPoolId(), create=True, default=GENERATED, filter=True, sort=True)
+        str | None, Field(SubnetPoolId(), create=True, default=GENERATED, filter=True, sort=True, indexed=True)
     ] = None
+    use_default_subnetpool: Annotated[bool, Field(Bool(), create=True, default=False, visible=False, stored=False)] = (
+        False
+    )
     prefixlen: Annotated[
         int | None, Field(Int(0, 2**63 - 1), create=True, default=GENERATED, visible=False, stored=False)
     ] = None

@@ -9,22 +9,39 @@ from typing import Any
 from heddle.api.http import Request
 from heddle.api.network.crud import Collection
 from heddle.api.services import Services
-from heddle.control import agents, dhcp, floating_ips, networks, port_names, ports, routers, security_groups, subnets
+from heddle.control import (
+    address_scopes,
+    agents,
+    dhcp,
+    floating_ips,
+    networks,
+    port_names,
+    ports,
+    routers,
+    security_groups,
+    subnet_pools,
+    subnets,
+)
 from heddle.control.context import Context
+from heddle.model.address_scope import AddressScope
 from heddle.model.agent import ALIVE_SECONDS, Agent
 from heddle.model.floating_ip import FloatingIp
 from heddle.model.network import Network
 from heddle.model.port import Port
+from heddle.model.resource import Standard
 from heddle.model.router import Router
 from heddle.model.security_group import SecurityGroup, SecurityGroupRule
 from heddle.model.subnet import Subnet
+from heddle.model.subnet_pool import SubnetPool
 from heddle.store.engine import Tx
 from heddle.store.query import security_groups as group_query
+from heddle.store.query.address_scopes import ADDRESS_SCOPES
 from heddle.store.query.floating_ips import FLOATING_IPS
 from heddle.store.query.hosts import AGENTS
 from heddle.store.query.networks import NETWORKS
 from heddle.store.query.ports import PORTS
 from heddle.store.query.routers import ROUTERS
+from heddle.store.query.subnet_pools import SUBNET_POOLS
 from heddle.store.query.subnets import SUBNETS
 
 OF_NETWORK = {"network": ("network_id", NETWORKS)}
@@ -85,6 +102,15 @@ RULE_COLLECTION: Collection[SecurityGroupRule] = Collection(
     {"security_group": ("security_group_id", group_query.GROUPS)},
     before_list=_default_group,
 )
+SUBNET_POOL_COLLECTION: Collection[SubnetPool] = Collection(
+    SUBNET_POOLS, subnet_pools.create_subnet_pools, subnet_pools.update_subnet_pool, subnet_pools.delete_subnet_pool
+)
+ADDRESS_SCOPE_COLLECTION: Collection[AddressScope] = Collection(
+    ADDRESS_SCOPES,
+    address_scopes.create_address_scopes,
+    address_scopes.update_address_scope,
+    address_scopes.delete_address_scope,
+)
 AGENT_COLLECTION: Collection[Agent] = Collection(
     AGENTS, None, agents.update_agent, agents.delete_agent, describe=_describe_agents
 )
@@ -97,6 +123,8 @@ EVERY: tuple[Collection[Any], ...] = (
     FLOATING_IP_COLLECTION,
     GROUP_COLLECTION,
     RULE_COLLECTION,
+    SUBNET_POOL_COLLECTION,
+    ADDRESS_SCOPE_COLLECTION,
     AGENT_COLLECTION,
 )
-TAGGED = EVERY[:7]
+TAGGED = tuple(collection for collection in EVERY if issubclass(collection.model, Standard))

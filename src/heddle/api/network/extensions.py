@@ -24,11 +24,13 @@ class Extension:
 
 
 EXTENSIONS = (
+    Extension("address-scope", "Address scopes", "Subnet pools whose addresses are unique among them"),
     Extension("agent", "Agents", "The agents of the cloud's hosts"),
     Extension("agent_sort_key", "Sorted agents", "Agents in an order"),
     Extension("allowed-address-pairs", "Allowed address pairs", "Addresses that a port may use besides its own"),
     Extension("availability_zone", "Availability Zone", "Where agents are"),
     Extension("binding", "Port binding", "Which host carries a port"),
+    Extension("default-subnetpools", "Default subnet pools", "The pool of subnets that name none"),
     Extension("dns-integration", "DNS names", "Names of ports, which the network's DNS answers"),
     Extension("empty-string-filtering", "Empty string filters", "A filter may be the empty string"),
     Extension("ext-gw-mode", "Gateway mode", "Source NAT of a router's gateway on or off"),
@@ -68,5 +70,7 @@ EXTENSIONS = (
     Extension("standard-attr-tag", "Tags", "Tags of every resource"),
     Extension("standard-attr-timestamp", "Timestamps", "When a resource was created and changed"),
     Extension("stateful-security-group", "Stateless groups", "Security groups without connection tracking"),
+    Extension("subnet_allocation", "Subnet pools", "Prefixes from which subnets get their blocks"),
+    Extension("subnetpool-prefix-ops", "Prefixes of subnet pools", "Single prefixes added to a pool and removed"),
     Extension("subnet-service-types", "Subnet service types", "Subnets for ports of some owners"),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from oslo_policy.policy import RuleDefault
 
 from heddle.api.policy_rules import (
+    address_scope,
     common,
     floating_ip,
     identity,
@@ -14,13 +15,28 @@ from heddle.api.policy_rules import (
     router,
     security_group,
     subnet,
+    subnet_pool,
+)
+
+MODULES = (
+    common,
+    network,
+    subnet,
+    subnet_pool,
+    address_scope,
+    port,
+    router,
+    floating_ip,
+    security_group,
+    operation,
+    identity,
 )
 
 
 def defaults() -> dict[str, RuleDefault]:
     """All default rules by name."""
     found: dict[str, RuleDefault] = {}
-    for module in (common, network, subnet, port, router, floating_ip, security_group, operation, identity):
+    for module in MODULES:
         for rule in module.RULES:
             if rule.name in found:
                 raise ValueError(f"the policy rule {rule.name} is declared twice")

@@ -11,22 +11,25 @@ from heddle.model.network import Network
 from heddle.store import tables as t
 from heddle.store.engine import Tx
 from heddle.store.prepared import Among
-from heddle.store.query.records import CHUNK, Clause, Records
+from heddle.store.query.records import Clause, Records
 from heddle.store.query.tags import tag_filters
 
-_n, _s = t.networks.c, t.subnets.c
+_n, _s, _p = t.networks.c, t.subnets.c, t.subnetpools.c
+_SCOPE = sa.select(_p.address_scope_id).where(_p.id == _s.subnetpool_id).scalar_subquery()
+_SUBNETS = Among((_s.network_id, _s.id, _s.ip_version, _SCOPE), _s.network_id, order=(_s.created_at, _s.id))
 
 
 def _load(tx: Tx, networks: Sequence[Network]) -> None:
     by_id = {network.id: network for network in networks}
     for network in networks:
-        network.subnets = []
-    ids = list(by_id)
-    for start in range(0, len(ids), CHUNK):
-        part = ids[start : start + CHUNK]
-        query = sa.select(_s.network_id, _s.id).where(_s.network_id.in_(part)).order_by(_s.created_at, _s.id)
-        for network_id, subnet_id in tx.conn.execute(query):
-            by_id[network_id].subnets.append(subnet_id)
+        network.subnets, network.ipv4_address_scope, network.ipv6_address_scope = [], None, None
+    for network_id, subnet_id, version, scope in _SUBNETS.rows(tx.conn, by_id):
+        network = by_id[network_id]
+        network.subnets.append(subnet_id)
+        if scope and version == 4:
+            network.ipv4_address_scope = network.ipv4_address_scope or scope
+        elif scope:
+            network.ipv6_address_scope = network.ipv6_address_scope or scope
 
 
 def _subnets(values: Sequence[Any]) -> Clause:

@@ -43,3 +43,24 @@ def of_networks(tx: Tx, network_ids: Sequence[str]) -> dict[str, list[Subnet]]:
 
 def of_network(tx: Tx, network_id: str) -> list[Subnet]:
     return of_networks(tx, [network_id])[network_id]
+
+
+def any_of_pool(tx: Tx, subnetpool_id: str) -> bool:
+    """Whether a subnet has its block from a pool."""
+    query = sa.select(_s.id).where(_s.subnetpool_id == subnetpool_id).limit(1)
+    return tx.conn.execute(query).first() is not None
+
+
+def beside_pool(tx: Tx, subnetpool_id: str, version: int) -> bool:
+    """Whether networks with subnets of a pool have others, of the same IP version, that are not of it."""
+    other = t.subnets.alias()
+    same = sa.and_(other.c.network_id == _s.network_id, other.c.ip_version == version)
+    outside = sa.func.coalesce(other.c.subnetpool_id, "") != subnetpool_id
+    query = sa.select(_s.id).join(other, same).where(_s.subnetpool_id == subnetpool_id, outside).limit(1)
+    return tx.conn.execute(query).first() is not None
+
+
+def blocks_of_project(tx: Tx, subnetpool_id: str, project_id: str) -> list[str]:
+    """The CIDRs of the subnets of a project that have their block from a pool."""
+    query = sa.select(_s.cidr).where(_s.subnetpool_id == subnetpool_id, _s.project_id == project_id)
+    return [row[0] for row in tx.conn.execute(query)]

@@ -31,6 +31,12 @@ from heddle.store.tables.network import (
     segment_claims,
     subnets,
 )
+from heddle.store.tables.pools import (
+    address_scopes,
+    defaults,
+    subnetpool_ranges,
+    subnetpools,
+)
 from heddle.store.tables.sync import (
     agents,
     assignments,
@@ -42,12 +48,14 @@ from heddle.store.tables.sync import (
 
 __all__ = [
     "METADATA",
+    "address_scopes",
     "agents",
     "application_credentials",
     "assignments",
     "changes",
     "counters",
     "default_security_groups",
+    "defaults",
     "domains",
     "faults",
     "floating_ips",
@@ -67,6 +75,8 @@ __all__ = [
     "security_group_rules",
     "security_groups",
     "segment_claims",
+    "subnetpool_ranges",
+    "subnetpools",
     "subnets",
     "table_for",
     "users",

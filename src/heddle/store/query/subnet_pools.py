@@ -1,0 +1,26 @@
+"""Subnet pools, and what of their prefixes is free."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from heddle.model.subnet_pool import SubnetPool
+from heddle.store import tables as t
+from heddle.store.engine import Tx
+from heddle.store.query.ranges import Ranges
+from heddle.store.query.records import Records
+from heddle.store.query.tags import tag_filters
+
+_p = t.subnetpools.c
+
+SUBNET_POOLS: Records[SubnetPool] = Records(SubnetPool, t.subnetpools, filters=dict(tag_filters(t.subnetpools)))
+FREE = Ranges(t.subnetpool_ranges, "subnetpool_id", t.subnetpools)
+
+
+def of_scope(tx: Tx, address_scope_id: str) -> list[SubnetPool]:
+    return SUBNET_POOLS.find(tx, _p.address_scope_id == address_scope_id)
+
+
+def any_in_scope(tx: Tx, address_scope_id: str) -> bool:
+    query = sa.select(_p.id).where(_p.address_scope_id == address_scope_id).limit(1)
+    return tx.conn.execute(query).first() is not None
