@@ -15,7 +15,7 @@ from heddle.view.types import NetworkView, PortView, Ref, Segment, host_scope
 
 VSWITCHD = (
     "ovs-vswitchd unix:/run/openvswitch/db.sock --no-chdir --detach --pidfile --log-file -vconsole:off "
-    "-vsyslog:off -vfile:info --disable-system"
+    "-vsyslog:off -vfile:info" + ("" if DATAPATH == "system" else " --disable-system")
 )
 
 
