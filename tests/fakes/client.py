@@ -47,7 +47,9 @@ class Client:
         }
         seen: list[Any] = []
         chunks = self.app(environ, lambda status, found: seen.extend((status, found)))
-        return Answer(int(seen[0].split()[0]), {name.lower(): value for name, value in seen[1]}, b"".join(chunks))
+        given = {name.lower(): value for name, value in seen[1]}
+        assert len(given) == len(seen[1]), f"a header of the answer is there twice: {seen[1]}"
+        return Answer(int(seen[0].split()[0]), given, b"".join(chunks))
 
     def get(self, path: str) -> Answer:
         return self.call("GET", path)

@@ -46,9 +46,7 @@ _TITLES = {
 def request_id(services: Services, request: Request, call: Next) -> Response:
     given = request.headers.get("x-openstack-request-id", "")
     request.request_id = given if _GIVEN_ID.fullmatch(given) else f"req-{uuid.uuid4()}"
-    response = call(services, request)
-    response.headers.append(("X-Openstack-Request-Id", request.request_id))
-    return response
+    return call(services, request).and_header("X-Openstack-Request-Id", request.request_id)
 
 
 def access_log(services: Services, request: Request, call: Next) -> Response:
@@ -157,8 +155,8 @@ class App:
         request = self._request(environ)
         response = self._call(self._services, request)
         body = b"" if response.status == 204 else response.body
-        response.headers.append(("Content-Length", str(len(body))))
-        start_response(f"{response.status} {_TITLES.get(response.status, 'OK')}", response.headers)
+        headers = [*response.headers, ("Content-Length", str(len(body)))]
+        start_response(f"{response.status} {_TITLES.get(response.status, 'OK')}", headers)
         return [] if request.method == "HEAD" else [body]
 
     def _body(self, environ: dict[str, Any]) -> bytes:

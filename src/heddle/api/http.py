@@ -71,15 +71,20 @@ class Request:
         return value
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Response:
+    """An answer; it may be used for several requests, each of which adds its headers to a copy."""
+
     status: int = 200
     body: bytes = b""
-    headers: list[tuple[str, str]] = field(default_factory=list)
+    headers: tuple[tuple[str, str], ...] = ()
+
+    def and_header(self, name: str, value: str) -> Response:
+        return Response(self.status, self.body, (*self.headers, (name, value)))
 
 
 def json_response(value: Any, status: int = 200, headers: list[tuple[str, str]] | None = None) -> Response:
-    return Response(status, msgspec.json.encode(value), [("Content-Type", "application/json"), *(headers or [])])
+    return Response(status, msgspec.json.encode(value), (("Content-Type", "application/json"), *(headers or ())))
 
 
 Handler = Callable[["Services", Request], Response]
