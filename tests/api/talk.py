@@ -12,6 +12,7 @@ PATHS = {
     "quota": "quotas",
     "floatingip": "floatingips",
     "address_scope": "address-scopes",
+    "service_provider": "service-providers",
 }
 
 

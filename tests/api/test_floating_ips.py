@@ -80,11 +80,99 @@ def test_what_needs_it_stays(blue: Talk, site: Site) -> None:
     blue.refused(409, kind, "PUT", path, {"router": {"external_gateway_info": None}})
 
 
-def test_an_address_that_the_port_loses(blue: Talk, site: Site) -> None:
+def test_a_port_keeps_the_address_that_one_reaches(blue: Talk, site: Site) -> None:
+    port = blue.port(site.network, fixed_ips=[{"ip_address": "10.0.0.8"}])
+    made = blue.create("floatingip", floating_network_id=site.external["id"], port_id=port["id"])
+    other = [{"ip_address": "10.0.0.9"}]
+    assert port["id"] in blue.no_update(400, "BadRequest", "port", port["id"], fixed_ips=other)
+    assert addresses(blue.show("port", port["id"])) == ["10.0.0.8"]
+    blue.update("port", port["id"], fixed_ips=[*other, {"ip_address": "10.0.0.8"}])
+    blue.update("floatingip", made["id"], port_id=None)
+    blue.update("port", port["id"], fixed_ips=other)
+
+
+def test_an_update_of_nothing_ends_the_association(blue: Talk, site: Site) -> None:
     port = blue.port(site.network)
     made = blue.create("floatingip", floating_network_id=site.external["id"], port_id=port["id"])
-    blue.update("port", port["id"], fixed_ips=[{"ip_address": "10.0.0.9"}])
-    assert blue.show("floatingip", made["id"])["port_id"] is None
+    assert blue.update("floatingip", made["id"], description="d")["port_id"] == port["id"]
+    free = blue.update("floatingip", made["id"])
+    assert (free["port_id"], free["router_id"], free["description"]) == (None, None, "d")
+
+
+@dataclass
+class Nested:
+    """A port two routers away from the external network, and the outer router."""
+
+    port: dict[str, Any]
+    outer: dict[str, Any]
+    external: dict[str, str]
+
+
+@pytest.fixture
+def nested(blue: Talk, outside: Callable[..., dict[str, str]]) -> Nested:
+    external = outside()
+    far, far_subnet = blue.network("10.0.0.0/24")
+    between, _ = blue.network("10.1.0.0/24")
+    outer = blue.create("router", external_gateway_info={"network_id": external["id"]})
+    inner = blue.create("router")
+    blue.put(f"/v2.0/routers/{inner['id']}/add_router_interface", {"subnet_id": far_subnet["id"]})
+    for router in (inner, outer):
+        joint = blue.port(between)
+        blue.put(f"/v2.0/routers/{router['id']}/add_router_interface", {"port_id": joint["id"]})
+    return Nested(blue.port(far), outer, external)
+
+
+def test_a_router_is_named_that_reaches_the_port_by_way_of_another(blue: Talk, nested: Nested) -> None:
+    body = {"floating_network_id": nested.external["id"], "port_id": nested.port["id"]}
+    blue.no_create(404, "ExternalGatewayForFloatingIPNotFound", "floatingip", body)
+    made = blue.create("floatingip", body, router_id=nested.outer["id"])
+    assert (made["router_id"], made["port_id"]) == (nested.outer["id"], nested.port["id"])
+    assert blue.update("floatingip", made["id"], description="d")["router_id"] == nested.outer["id"]
+    kind = "ExternalGatewayForFloatingIPNotFound"
+    blue.no_update(404, kind, "floatingip", made["id"], port_id=nested.port["id"])
+    blue.no_update(404, kind, "floatingip", made["id"], router_id=None)
+    free = blue.update("floatingip", made["id"], port_id=None)
+    assert (free["router_id"], free["fixed_ip_address"]) == (None, None)
+    both = {"port_id": nested.port["id"], "router_id": nested.outer["id"]}
+    assert blue.update("floatingip", made["id"], both)["router_id"] == nested.outer["id"]
+    kind = "RouterExternalGatewayInUseByFloatingIp"
+    blue.no_update(409, kind, "router", nested.outer["id"], external_gateway_info=None)
+
+
+def test_wrong_routers_are_refused(
+    blue: Talk, red: Talk, nested: Nested, outside: Callable[..., dict[str, str]]
+) -> None:
+    elsewhere = outside("198.51.100.0/24")
+    other = blue.create("router", external_gateway_info={"network_id": elsewhere["id"]})
+    foreign = red.create("router", external_gateway_info={"network_id": nested.external["id"]})
+    body = {"floating_network_id": nested.external["id"], "port_id": nested.port["id"]}
+    without = {"floating_network_id": nested.external["id"]}
+    kind = "RouterWithoutGatewayForFloatingIP"
+    assert other["id"] in blue.no_create(409, kind, "floatingip", body, router_id=other["id"])
+    blue.no_create(404, "RouterNotFound", "floatingip", body, router_id=foreign["id"])
+    blue.no_create(404, "RouterNotFound", "floatingip", body, router_id=ID)
+    blue.no_create(400, "HTTPBadRequest", "floatingip", body, router_id="x")
+    assert "router_id" in blue.no_create(400, "BadRequest", "floatingip", without, router_id=nested.outer["id"])
+    made = blue.create("floatingip", without)
+    blue.no_update(400, "BadRequest", "floatingip", made["id"], router_id=nested.outer["id"])
+    assert blue.ids("floatingip") == [made["id"]]
+
+
+def test_pools_are_the_subnets_of_external_networks(admin: Talk, blue: Talk, site: Site) -> None:
+    more = admin.subnet({"id": site.external["id"]}, "198.51.100.0/24", name="more", enable_dhcp=False)
+    admin.subnet({"id": site.external["id"]}, "2001:db8::/64", enable_dhcp=False)
+    pools = blue.list("floatingip_pool", f"?network_id={site.external['id']}")
+    assert {pool["cidr"] for pool in pools} == {"203.0.113.0/24", "198.51.100.0/24"}
+    assert next(pool for pool in pools if pool["subnet_id"] == more["id"]) == {
+        "subnet_id": more["id"], "subnet_name": "more", "network_id": site.external["id"], "cidr": "198.51.100.0/24",
+        "project_id": blue.project_id, "tenant_id": blue.project_id,
+    }  # fmt: skip
+    for pool in pools:
+        made = blue.create("floatingip", floating_network_id=pool["network_id"], subnet_id=pool["subnet_id"])
+        assert made["floating_ip_address"].startswith(pool["cidr"].removesuffix("0/24"))
+    assert blue.list("floatingip_pool", f"?subnet_id={more['id']}&fields=cidr") == [{"cidr": "198.51.100.0/24"}]
+    assert site.subnet["id"] not in {pool["subnet_id"] for pool in blue.list("floatingip_pool")}
+    blue.refused(400, "HTTPBadRequest", "GET", "/v2.0/floatingip_pools?colour=red")
 
 
 def test_several_addresses_on_a_port(blue: Talk, site: Site) -> None:

@@ -17,7 +17,7 @@ from neutron_lib import constants
 from neutron_lib.api import definitions, validators
 from oslo_config import cfg
 
-CORE = ("network", "subnet", "subnetpool", "port")
+CORE = ("network", "subnet", "subnetpool", "port", "l3")
 FLAGS = ("allow_post", "allow_put", "is_filter", "is_sort_key", "is_visible", "enforce_policy")
 
 

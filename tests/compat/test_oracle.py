@@ -63,6 +63,10 @@ def _not_text(value: Any) -> bool:
     return not isinstance(value, str) or len(value) > 255
 
 
+def _not_text_of(length: int) -> Callable[[Any], bool]:
+    return lambda value: not isinstance(value, str) or len(value) > length
+
+
 def _empty(value: Any) -> bool:
     return not value and value != []
 
@@ -80,6 +84,10 @@ STRICTER: dict[tuple[str, str], tuple[str, Callable[[Any], bool]]] = {
     ("subnetpools", "default_prefixlen"): ("a truth value or a fraction is no length", _odd_number),
     ("subnetpools", "min_prefixlen"): ("a truth value or a fraction is no length", _odd_number),
     ("subnetpools", "max_prefixlen"): ("a truth value or a fraction is no length", _odd_number),
+    ("routers", "flavor_id"): ("an id is text of up to 36 characters", _not_text_of(36)),
+    ("flavors", "enabled"): ("null is neither on nor off", lambda value: value is None),
+    ("service_profiles", "enabled"): ("null is neither on nor off", lambda value: value is None),
+    ("service_profiles", "metainfo"): ("it is text of up to 4095 characters", _not_text_of(4095)),
     ("ports", "mac_address"): (
         "a number or an incomplete address would be filled up to another address than was meant",
         lambda value: not isinstance(value, str) or len(value) < 12,

@@ -32,7 +32,8 @@ PUBLIC = {
     ("POST", f"{V3}/auth/tokens"),
 }  # fmt: skip
 OPEN = {
-    "get_extension", "get_availability_zone", "identity:get_auth_catalog", "identity:get_auth_projects",
+    "get_extension", "get_availability_zone", "get_service_provider", "get_flavor",
+    "get_flavor_service_profile", "identity:get_auth_catalog", "identity:get_auth_projects",
     "identity:get_auth_domains", "identity:get_auth_system", "identity:list_regions", "identity:get_region",
 }  # fmt: skip
 
@@ -63,6 +64,13 @@ BODIES: dict[tuple[str, str], Body] = {
     ("PUT", "/v2.0/address-scopes/{id}"): lambda w: {"address_scope": {"name": "changed"}},
     ("PUT", "/v2.0/subnetpools/{id}/add_prefixes"): lambda w: {"prefixes": ["10.1.0.0/24"]},
     ("PUT", "/v2.0/subnetpools/{id}/remove_prefixes"): lambda w: {"prefixes": ["10.9.0.0/16"]},
+    ("POST", "/v2.0/flavors"): lambda w: {"flavor": {"name": "x", "service_type": "FLAVORS"}},
+    ("PUT", "/v2.0/flavors/{id}"): lambda w: {"flavor": {"name": "y"}},
+    ("POST", "/v2.0/service_profiles"): lambda w: {"service_profile": {"metainfo": "x"}},
+    ("PUT", "/v2.0/service_profiles/{id}"): lambda w: {"service_profile": {"metainfo": "y"}},
+    ("POST", "/v2.0/flavors/{flavor_id}/service_profiles"): lambda w: {
+        "service_profile": {"id": w.profile(next(w._numbers))}
+    },
     ("PUT", "/v2.0/agents/{id}"): lambda w: {"agent": {"description": "x"}},
     ("PUT", "/v2.0/quotas/{id}"): lambda w: {"quota": {"network": -1}},
     ("PUT", "/v2.0/routers/{id}/add_router_interface"): lambda w: {"subnet_id": w.subnet()},
@@ -109,6 +117,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 def prepare(world: World, route: Route) -> tuple[str, Any, dict[str, str]]:
     """Path, body and headers of a call of the route on objects of blue that are made for it."""
     path = route.path
+    parents = world.parents(path)
     if "router_interface" in path or "extraroutes" in path:
         id = world.new_id(path)
         if "add_router" not in path:
@@ -126,7 +135,7 @@ def prepare(world: World, route: Route) -> tuple[str, Any, dict[str, str]]:
         id = world.credential(next(world._numbers))
     role = world.people.roles["manager"]
     values = {"id": id, "tag": "t", "user_id": world.owner.user_id, "role_id": role}
-    values |= {"project_id": world.blue_id, "domain_id": "default"}
+    values |= {"project_id": world.blue_id, "domain_id": "default", **parents}
     if "/roles" in path and "{user_id}" in path and route.method != "PUT":
         grant = f"{path.removesuffix('/{role_id}')}/{{role_id}}".format(**values)
         assert world.admin.call("PUT", grant).status == 204
@@ -210,7 +219,7 @@ def test_a_stranger_finds_nothing_in_any_list_and_by_any_filter(world: World) ->
             continue
         for items in shown.json().values():
             for item in items if isinstance(items, list) else []:
-                if not isinstance(item, dict) or item.get("project_id") != world.blue_id:
+                if not isinstance(item, dict) or "id" not in item or item.get("project_id") != world.blue_id:
                     continue
                 for query in (f"id={item['id']}", f"project_id={world.blue_id}", f"name={item.get('name', '')}"):
                     found = world.red.get(f"{route.path}?{query}")

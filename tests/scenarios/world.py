@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -43,8 +44,15 @@ class World:
 
     def new_id(self, path: str) -> str:
         """The id of a new object for the `{id}` of a path; it belongs to blue where it belongs to anybody."""
-        root = "/".join(path.split("/")[:4]) if path.startswith(V3) else "/".join(path.split("/")[:3])
+        root = "/".join(path.split("/")[:4]) if path.startswith(V3) else path.partition("/{id}")[0]
         return MAKERS[root](self, next(self._numbers))
+
+    def parents(self, path: str) -> dict[str, str]:
+        """For a path of objects under another, `/v2.0/flavors/{flavor_id}/…`: the name of its parent and a new one."""
+        match = re.fullmatch(r"(/v2\.0/\w+)/{(\w+_id)}/.*", path)
+        if match:
+            self.ids[match[2]] = self.new_id(match[1] + "/{id}")
+        return {match[2]: self.ids[match[2]]} if match else {}
 
     def network(self, number: int = 0) -> str:
         return self.make(self.owner, "/v2.0/networks", "network", name=f"n{number or next(self._numbers)}")
@@ -80,6 +88,16 @@ class World:
     def user(self, number: int) -> str:
         return self.make(self.admin, f"{V3}/users", "user", name=f"user{number}", password="x")
 
+    def flavor(self, number: int) -> str:
+        return self.make(self.admin, "/v2.0/flavors", "flavor", name=f"f{number}", service_type="L3_ROUTER_NAT")
+
+    def profile(self, number: int) -> str:
+        return self.make(self.admin, "/v2.0/service_profiles", "service_profile", metainfo=f"m{number}")
+
+    def profile_of_flavor(self, number: int) -> str:
+        path = f"/v2.0/flavors/{self.ids['flavor_id']}/service_profiles"
+        return self.make(self.admin, path, "service_profile", id=self.profile(number))
+
     def domain(self, number: int) -> str:
         return self.make(self.admin, f"{V3}/domains", "domain", name=f"domain{number}", enabled=False)
 
@@ -108,6 +126,9 @@ MAKERS: dict[str, Callable[[World, int], str]] = {
     "/v2.0/address-scopes": lambda world, number: world.make(
         world.owner, "/v2.0/address-scopes", "address_scope", ip_version=4
     ),
+    "/v2.0/flavors": World.flavor,
+    "/v2.0/service_profiles": World.profile,
+    "/v2.0/flavors/{flavor_id}/service_profiles": World.profile_of_flavor,
     "/v2.0/agents": World.agent,
     "/v2.0/quotas": lambda world, number: world.blue_id,
     "/v2.0/extensions": lambda world, number: "router",

@@ -11,7 +11,15 @@ from dataclasses import dataclass, field
 from heddle.api import health, openapi
 from heddle.api.http import Route
 from heddle.api.identity.routes import ROUTES as IDENTITY_ROUTES
-from heddle.api.network import operation, router_actions, subnet_pool_actions, tags, versions
+from heddle.api.network import (
+    flavors,
+    floating_ip_pools,
+    operation,
+    router_actions,
+    subnet_pool_actions,
+    tags,
+    versions,
+)
 from heddle.api.network.collections import EVERY, TAGGED
 
 ROUTES: list[Route] = [
@@ -21,6 +29,8 @@ ROUTES: list[Route] = [
     *(route for collection in EVERY for route in collection.routes()),
     *router_actions.ROUTES,
     *subnet_pool_actions.ROUTES,
+    *flavors.ROUTES,
+    *floating_ip_pools.ROUTES,
     *(route for collection in TAGGED for route in tags.Tagging(collection).routes()),
     *operation.ROUTES,
     *IDENTITY_ROUTES,

@@ -1,4 +1,4 @@
-"""What happens to floating IPs when the port or the address that they reach goes away."""
+"""Floating IPs and the ports that they reach: what happens to the one when the other goes away or changes."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import msgspec
 
 from heddle.control.context import Context
 from heddle.control.news import floating_ip_news
+from heddle.errors import BadRequest
 from heddle.model.floating_ip import FloatingIp
 from heddle.model.port import Port
 from heddle.store.query import floating_ips as q
@@ -19,12 +20,14 @@ def port_gone(ctx: Context, port: Port) -> None:
         disassociate(ctx, floating_ip)
 
 
-def addresses_gone(ctx: Context, port: Port, gone: Collection[str]) -> None:
-    """A port lost addresses: so do the floating IPs that reach them."""
-    if gone:
-        for floating_ip in q.of_port(ctx.tx, port.id):
-            if floating_ip.fixed_ip_address in gone:
-                disassociate(ctx, floating_ip)
+def check_addresses(ctx: Context, port: Port, gone: Collection[str]) -> None:
+    """A port keeps the addresses that floating IPs reach.  Raises `BadRequest`."""
+    if gone and any(floating_ip.fixed_ip_address in gone for floating_ip in q.of_port(ctx.tx, port.id)):
+        raise BadRequest(
+            "BadRequest",
+            f"Bad port request: Cannot update the fixed_ips of the port {port.id}, because its original fixed_ip has "
+            "been associated to a floating ip.",
+        )
 
 
 def disassociate(ctx: Context, old: FloatingIp) -> FloatingIp:

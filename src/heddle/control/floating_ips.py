@@ -54,10 +54,8 @@ def _create(ctx: Context, draft: Draft[FloatingIp]) -> FloatingIp:
     value.floating_port_id = port.id
     if value.port_id:
         _associate(ctx, value)
-    elif value.fixed_ip_address:
-        raise BadRequest(
-            "BadRequest", "Bad floatingip request: fixed_ip_address cannot be specified without a port_id."
-        )
+    else:
+        _check_nothing_without_port(value)
     q.FLOATING_IPS.insert(ctx.tx, [value])
     floating_ip_news(ctx.tx, value)
     return _again(ctx, value)
@@ -66,22 +64,35 @@ def _create(ctx: Context, draft: Draft[FloatingIp]) -> FloatingIp:
 def update_floating_ip(ctx: Context, old: FloatingIp, draft: Draft[FloatingIp]) -> FloatingIp:
     """Raises `BadRequest`, `NotFound`, `Conflict` like `create_floating_ips`."""
     new = msgspec.structs.replace(draft.value, revision_number=old.revision_number + 1, updated_at=ctx.now)
-    if {"port_id", "fixed_ip_address"} & draft.given:
-        if not new.port_id:
-            if "fixed_ip_address" in draft.given and new.fixed_ip_address and "port_id" not in draft.given:
-                raise BadRequest(
-                    "BadRequest", "Bad floatingip request: fixed_ip_address cannot be specified without a port_id."
-                )
-            new.router_id, new.fixed_ip_address, new.status = None, None, "DOWN"
-        else:
-            if "fixed_ip_address" not in draft.given and new.port_id != old.port_id:
-                new.fixed_ip_address = None
-            _associate(ctx, new)
-            if (new.port_id, new.fixed_ip_address, new.router_id) != (old.port_id, old.fixed_ip_address, old.router_id):
-                new.status = "DOWN"
+    if not draft.given:
+        new.port_id = None
+    if {"port_id", "fixed_ip_address", "router_id"} & draft.given or not draft.given:
+        _change_association(ctx, old, new, draft.given)
     q.FLOATING_IPS.update(ctx.tx, old, new)
     floating_ip_news(ctx.tx, new, old)
     return _again(ctx, new)
+
+
+def _change_association(ctx: Context, old: FloatingIp, new: FloatingIp, given: frozenset[str]) -> None:
+    """What is not given is chosen anew: the router always, the fixed address where the port is another."""
+    if "router_id" not in given:
+        new.router_id = None
+    if "fixed_ip_address" not in given and new.port_id != old.port_id:
+        new.fixed_ip_address = None
+    if new.port_id:
+        _associate(ctx, new)
+    else:
+        if "port_id" not in given:
+            _check_nothing_without_port(new)
+        new.router_id, new.fixed_ip_address = None, None
+    if (new.port_id, new.fixed_ip_address, new.router_id) != (old.port_id, old.fixed_ip_address, old.router_id):
+        new.status = "DOWN"
+
+
+def _check_nothing_without_port(floating_ip: FloatingIp) -> None:
+    for name in ("fixed_ip_address", "router_id"):
+        if getattr(floating_ip, name):
+            raise BadRequest("BadRequest", f"Bad floatingip request: {name} cannot be specified without a port_id.")
 
 
 def delete_floating_ip(ctx: Context, floating_ip: FloatingIp) -> None:
@@ -95,7 +106,7 @@ def delete_floating_ip(ctx: Context, floating_ip: FloatingIp) -> None:
 
 
 def _associate(ctx: Context, floating_ip: FloatingIp) -> None:
-    """Fill in the fixed address and the router through which the port is reached."""
+    """Fill in the fixed address, and the router through which the port is reached where none is named."""
     port = need(ctx, port_query.PORTS, floating_ip.port_id or "", lock=True)
     if port.project_id != floating_ip.project_id and not ctx.caller.is_admin:
         raise BadRequest(
@@ -117,7 +128,21 @@ def _associate(ctx: Context, floating_ip: FloatingIp) -> None:
                 f"IP on external network {floating_ip.floating_network_id}.",
             )
     floating_ip.fixed_ip_address = fixed_ip.ip_address
-    floating_ip.router_id = _router_of(ctx, floating_ip, port, fixed_ip)
+    if floating_ip.router_id:
+        _check_router(ctx, floating_ip, floating_ip.router_id)
+    else:
+        floating_ip.router_id = _router_of(ctx, floating_ip, port, fixed_ip)
+
+
+def _check_router(ctx: Context, floating_ip: FloatingIp, router_id: str) -> None:
+    """A router may be named that reaches the port by way of others; its gateway is where the address is."""
+    need(ctx, router_query.ROUTERS, router_id, lock=True)
+    if not router_query.with_gateway_on(ctx.tx, floating_ip.floating_network_id, [router_id]):
+        raise Conflict(
+            "RouterWithoutGatewayForFloatingIP",
+            f"Router {router_id} has no gateway on external network {floating_ip.floating_network_id}. Therefore, it "
+            f"cannot carry floating IP {floating_ip.floating_ip_address}.",
+        )
 
 
 def _choose_fixed_ip(floating_ip: FloatingIp, port: Port) -> FixedIp:

@@ -18,6 +18,7 @@ from heddle.model.resource import Draft
 from heddle.network_types import registry
 from heddle.network_types.base import Candidates, NetworkType, refuse, segment_key
 from heddle.store.query import floating_ips as floating_ip_query
+from heddle.store.query import ha_networks as ha_query
 from heddle.store.query import networks as q
 from heddle.store.query import ports as port_query
 from heddle.store.query import subnets as subnet_query
@@ -34,11 +35,14 @@ def create_networks(ctx: Context, drafts: Sequence[Draft[Network]]) -> list[Netw
         network = msgspec.structs.replace(
             draft.value, id=new_id(), revision_number=1, created_at=ctx.now, updated_at=ctx.now
         )
-        quotas.take(ctx, network.project_id, "network")
+        if network.project_id:
+            quotas.take(ctx, network.project_id, "network")
         security_groups.ensure_default(ctx, network.project_id)
         kind = _choose_segment(ctx, network, draft.given)
         _set_mtu(ctx, network, kind, "mtu" in draft.given)
         q.NETWORKS.insert(ctx.tx, [network])
+        if network.ha:
+            _serve_routers(ctx, network)
         network_news(ctx.tx, network)
         created.append(network)
     return created
@@ -69,7 +73,7 @@ def update_network(ctx: Context, old: Network, draft: Draft[Network]) -> Network
 
 def delete_network(ctx: Context, network: Network) -> None:
     """Delete a network with its subnets.  Raises `Conflict` (NetworkInUse) while ports of others are on it."""
-    if port_query.count_foreign(ctx.tx, network.id, [DHCP]):
+    if _routers_need(ctx, network) or port_query.count_foreign(ctx.tx, network.id, [DHCP]):
         raise Conflict(
             "NetworkInUse",
             f"Unable to complete operation on network {network.id}. There are one or more ports still in use on the "
@@ -81,8 +85,24 @@ def delete_network(ctx: Context, network: Network) -> None:
         subnets.delete_subnet(ctx, subnet, with_network=True)
     q.release_segments(ctx.tx, network.id)
     q.NETWORKS.delete(ctx.tx, network.id)
-    quotas.give_back(ctx, network.project_id, "network")
+    ha_query.drop(ctx.tx, network.id)
+    if network.project_id:
+        quotas.give_back(ctx, network.project_id, "network")
     network_news(ctx.tx, network, gone=True)
+
+
+def _serve_routers(ctx: Context, network: Network) -> None:
+    """The network is for the project's highly available routers.  Raises `Conflict` when they have one."""
+    if ha_query.of_project(ctx.tx, network.project_id):
+        raise Conflict(
+            "HANetworkExists", f"Project {network.project_id} already has a network for its highly available routers."
+        )
+    ha_query.set(ctx.tx, network.project_id, network.id)
+
+
+def _routers_need(ctx: Context, network: Network) -> bool:
+    project_id = ha_query.project_of(ctx.tx, network.id)
+    return project_id is not None and ha_query.is_needed(ctx.tx, project_id)
 
 
 def _choose_segment(ctx: Context, network: Network, given: frozenset[str]) -> NetworkType:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from heddle.control import ports, quotas
+from heddle.control import ha_networks, ports, quotas, router_modes
 from heddle.control.context import Context, new_id
 from heddle.control.lookup import need, not_found
 from heddle.control.news import assignment_news, router_news
@@ -47,7 +47,10 @@ def create_routers(ctx: Context, drafts: Sequence[Draft[Router]]) -> list[Router
         router = msgspec.structs.replace(
             draft.value, id=new_id(), revision_number=1, created_at=ctx.now, updated_at=ctx.now
         )
+        router_modes.choose(ctx, router)
         q.ROUTERS.insert(ctx.tx, [router])
+        if router.ha:
+            ha_networks.ensure(ctx, router.project_id)
         if router.external_gateway_info is not None:
             _set_gateway(ctx, router, router.external_gateway_info)
         router_news(ctx.tx, router)
@@ -58,6 +61,7 @@ def create_routers(ctx: Context, drafts: Sequence[Draft[Router]]) -> list[Router
 def update_router(ctx: Context, old: Router, draft: Draft[Router]) -> Router:
     """Raises `BadRequest`, `NotFound`, `Conflict` when floating IPs or routes need what is taken away."""
     new = msgspec.structs.replace(draft.value, revision_number=old.revision_number + 1, updated_at=ctx.now)
+    router_modes.check_change(ctx, old, new)
     if "external_gateway_info" in draft.given:
         _change_gateway(ctx, old, new)
         if "routes" not in draft.given:
@@ -67,6 +71,8 @@ def update_router(ctx: Context, old: Router, draft: Draft[Router]) -> Router:
     stored = q.ROUTERS.get(ctx.tx, old.id)
     assert stored is not None
     q.ROUTERS.update(ctx.tx, stored, new)
+    if new.ha != old.ha:
+        (ha_networks.ensure if new.ha else ha_networks.release)(ctx, new.project_id)
     router_news(ctx.tx, new)
     return _again(ctx, new)
 
@@ -80,6 +86,8 @@ def delete_router(ctx: Context, router: Router) -> None:
     gone = hosts.unassign(ctx.tx, ROLE, router.id)
     assignment_news(ctx.tx, ROLE, router.id, (), gone)
     q.ROUTERS.delete(ctx.tx, router.id)
+    if router.ha:
+        ha_networks.release(ctx, router.project_id)
     quotas.give_back(ctx, router.project_id, "router")
     router_news(ctx.tx, router, gone=True)
 

@@ -29,7 +29,8 @@ def create_subnets(ctx: Context, drafts: Sequence[Draft[Subnet]]) -> list[Subnet
 
 
 def _create(ctx: Context, draft: Draft[Subnet]) -> Subnet:
-    quotas.take(ctx, draft.value.project_id, "subnet")
+    if draft.value.project_id:
+        quotas.take(ctx, draft.value.project_id, "subnet")
     network = need(ctx, network_query.NETWORKS, draft.value.network_id, lock=True)
     subnet = msgspec.structs.replace(
         draft.value, id=new_id(), revision_number=1, created_at=ctx.now, updated_at=ctx.now
@@ -106,7 +107,8 @@ def delete_subnet(ctx: Context, subnet: Subnet, *, with_network: bool = False) -
     addresses.FREE.drop(ctx.tx, subnet.id)
     pool_blocks.give_back(ctx, subnet)
     q.SUBNETS.delete(ctx.tx, subnet.id)
-    quotas.give_back(ctx, subnet.project_id, "subnet")
+    if subnet.project_id:
+        quotas.give_back(ctx, subnet.project_id, "subnet")
     subnet_news(ctx.tx, subnet, gone=True)
     if network is not None and not with_network:
         _bump(ctx, network)

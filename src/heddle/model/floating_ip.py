@@ -24,7 +24,10 @@ class FloatingIp(Standard, kw_only=True):
     subnet_id: Annotated[
         str | None, Field(Uuid(nullable=True), create=True, default=None, visible=False, stored=False)
     ] = None
-    router_id: Annotated[str | None, Field(Uuid(nullable=True), filter=True, sort=True, indexed=True)] = None
+    router_id: Annotated[
+        str | None,
+        Field(Uuid(nullable=True), create=True, update=True, default=None, filter=True, sort=True, indexed=True),
+    ] = None
     port_id: Annotated[
         str | None, Field(Uuid(nullable=True), create=True, update=True, default=None, filter=True, indexed=True)
     ] = None

@@ -15,6 +15,7 @@ class Network(Named, kw_only=True):
     """`segmentation_id` and `physical_network` are None where the type has none; `mtu` 0: as large as can be.
 
     `ipv4_address_scope` and `ipv6_address_scope` are those of the pools that its subnets have their blocks from.
+    `ha`, in a request: the highly available routers of the project are to use it among themselves.
     """
 
     member: ClassVar[str] = "network"
@@ -54,4 +55,5 @@ class Network(Named, kw_only=True):
     dns_domain: Annotated[str, Field(DnsName("domain"), create=True, update=True, default="")] = ""
     ipv4_address_scope: Annotated[str | None, Field(Uuid(nullable=True), stored=False)] = None
     ipv6_address_scope: Annotated[str | None, Field(Uuid(nullable=True), stored=False)] = None
+    ha: Annotated[bool, Field(Bool(), create=True, default=False, visible=False, stored=False)] = False
     subnets: Annotated[list[str], Field(UUIDS, stored=False)] = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from heddle.model.address_scope import AddressScope
 from heddle.model.agent import Agent
+from heddle.model.flavor import Flavor, ServiceProfile
 from heddle.model.floating_ip import FloatingIp
 from heddle.model.network import Network
 from heddle.model.port import Port
@@ -18,12 +19,14 @@ MODELS: dict[str, type[Resource]] = {
     for model in (
         AddressScope,
         Agent,
+        Flavor,
         FloatingIp,
         Network,
         Port,
         Router,
         SecurityGroup,
         SecurityGroupRule,
+        ServiceProfile,
         Subnet,
         SubnetPool,
     )

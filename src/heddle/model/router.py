@@ -8,9 +8,15 @@ from heddle.model.fields import Bool, OneOf, Text, Uuid
 from heddle.model.resource import ADMIN_STATE, GENERATED, Field, Named
 from heddle.model.values import GATEWAY, ROUTES, GatewayInfo, HostRoute
 
+MODE = Field(Bool(nullable=True), create=True, update=True, default=GENERATED, guard="create update read")
+
 
 class Router(Named, kw_only=True):
-    """`gateway_port_id` is the port on the external network, None without a gateway."""
+    """`gateway_port_id` is the port on the external network, None without a gateway.
+
+    `distributed` and `ha`: on every host with ports of its subnets, on a second host should the first fail; null in a
+    request says nothing.
+    """
 
     member: ClassVar[str] = "router"
     collection: ClassVar[str] = "routers"
@@ -23,6 +29,12 @@ class Router(Named, kw_only=True):
         Field(GATEWAY, create=True, update=True, default=None, guard="create update", stored=False),
     ] = None
     routes: Annotated[list[HostRoute], Field(ROUTES, update=True, default=GENERATED)] = []
+    distributed: Annotated[bool | None, MODE] = None
+    ha: Annotated[bool | None, MODE] = None
+    flavor_id: Annotated[
+        str | None,
+        Field(Text(36, nullable=True), create=True, default=GENERATED, guard="create", sort=True, indexed=True),
+    ] = None
     gateway_port_id: Annotated[str | None, Field(Uuid(nullable=True), visible=False, indexed=True)] = None
     enable_snat: Annotated[bool, Field(Bool(), visible=False)] = True
     host: Annotated[str, Field(Text(255), visible=False, indexed=True)] = ""

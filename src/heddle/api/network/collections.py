@@ -13,6 +13,7 @@ from heddle.control import (
     address_scopes,
     agents,
     dhcp,
+    flavors,
     floating_ips,
     networks,
     port_names,
@@ -25,6 +26,7 @@ from heddle.control import (
 from heddle.control.context import Context
 from heddle.model.address_scope import AddressScope
 from heddle.model.agent import ALIVE_SECONDS, Agent
+from heddle.model.flavor import Flavor, ServiceProfile
 from heddle.model.floating_ip import FloatingIp
 from heddle.model.network import Network
 from heddle.model.port import Port
@@ -36,6 +38,7 @@ from heddle.model.subnet_pool import SubnetPool
 from heddle.store.engine import Tx
 from heddle.store.query import security_groups as group_query
 from heddle.store.query.address_scopes import ADDRESS_SCOPES
+from heddle.store.query.flavors import FLAVORS, SERVICE_PROFILES
 from heddle.store.query.floating_ips import FLOATING_IPS
 from heddle.store.query.hosts import AGENTS
 from heddle.store.query.networks import NETWORKS
@@ -111,6 +114,16 @@ ADDRESS_SCOPE_COLLECTION: Collection[AddressScope] = Collection(
     address_scopes.update_address_scope,
     address_scopes.delete_address_scope,
 )
+FLAVOR_COLLECTION: Collection[Flavor] = Collection(
+    FLAVORS, flavors.create_flavors, flavors.update_flavor, flavors.delete_flavor
+)
+SERVICE_PROFILE_COLLECTION: Collection[ServiceProfile] = Collection(
+    SERVICE_PROFILES,
+    flavors.create_service_profiles,
+    flavors.update_service_profile,
+    flavors.delete_service_profile,
+    path="service_profiles",
+)
 AGENT_COLLECTION: Collection[Agent] = Collection(
     AGENTS, None, agents.update_agent, agents.delete_agent, describe=_describe_agents
 )
@@ -125,6 +138,8 @@ EVERY: tuple[Collection[Any], ...] = (
     RULE_COLLECTION,
     SUBNET_POOL_COLLECTION,
     ADDRESS_SCOPE_COLLECTION,
+    FLAVOR_COLLECTION,
+    SERVICE_PROFILE_COLLECTION,
     AGENT_COLLECTION,
 )
 TAGGED = tuple(collection for collection in EVERY if issubclass(collection.model, Standard))

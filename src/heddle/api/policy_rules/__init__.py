@@ -7,6 +7,7 @@ from oslo_policy.policy import RuleDefault
 from heddle.api.policy_rules import (
     address_scope,
     common,
+    flavor,
     floating_ip,
     identity,
     network,
@@ -26,6 +27,7 @@ MODULES = (
     address_scope,
     port,
     router,
+    flavor,
     floating_ip,
     security_group,
     operation,

@@ -7,6 +7,7 @@ from heddle.api.policy_rules.common import ADMIN, ADMIN_OR_MEMBER, ADMIN_OR_READ
 RULES = (
     *four("router", ADMIN_OR_MEMBER, ADMIN_OR_READER),
     *attributes("create get update", "router", ADMIN, "distributed", "ha"),
+    *attributes("create", "router", ADMIN_OR_MEMBER, "flavor_id"),
     *attributes(
         "create update", "router", ADMIN_OR_MEMBER, "external_gateway_info", "external_gateway_info:network_id"
     ),

@@ -15,6 +15,12 @@ from heddle.store.tables.kit import (
     METADATA,
     table_for,
 )
+from heddle.store.tables.l3 import (
+    flavor_service_profiles,
+    flavors,
+    ha_networks,
+    service_profiles,
+)
 from heddle.store.tables.network import (
     default_security_groups,
     floating_ips,
@@ -58,7 +64,10 @@ __all__ = [
     "defaults",
     "domains",
     "faults",
+    "flavor_service_profiles",
+    "flavors",
     "floating_ips",
+    "ha_networks",
     "hosts",
     "ip_allocations",
     "ip_ranges",
@@ -75,6 +84,7 @@ __all__ = [
     "security_group_rules",
     "security_groups",
     "segment_claims",
+    "service_profiles",
     "subnetpool_ranges",
     "subnetpools",
     "subnets",
