@@ -173,6 +173,7 @@ def test_pools_are_the_subnets_of_external_networks(admin: Talk, blue: Talk, sit
     assert blue.list("floatingip_pool", f"?subnet_id={more['id']}&fields=cidr") == [{"cidr": "198.51.100.0/24"}]
     assert site.subnet["id"] not in {pool["subnet_id"] for pool in blue.list("floatingip_pool")}
     blue.refused(400, "HTTPBadRequest", "GET", "/v2.0/floatingip_pools?colour=red")
+    assert blue.client.get("/v2.0/floatingip-pools").json() == blue.client.get("/v2.0/floatingip_pools").json()
 
 
 def test_several_addresses_on_a_port(blue: Talk, site: Site) -> None:

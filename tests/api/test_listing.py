@@ -123,6 +123,18 @@ def test_pages_forward_and_back(blue: Talk, ports: list[dict[str, Any]], order: 
     assert _link(first, "next") is not None
 
 
+def test_from_an_empty_page_back_to_the_last_one(blue: Talk, ports: list[dict[str, Any]]) -> None:
+    whole = blue.ids("port", "?limit=7")
+    empty = _get(blue, _link(_get(blue, f"{PORTS}?limit=7"), "next") or "")
+    assert empty.json()["ports"] == [] and _link(empty, "next") is None
+    back = _get(blue, _link(empty, "previous") or "")
+    assert [port["id"] for port in back.json()["ports"]] == whole
+    before = _get(blue, _link(back, "previous") or "")
+    assert before.json()["ports"] == [] and _link(before, "previous") is None
+    first = _get(blue, _link(before, "next") or "")
+    assert [port["id"] for port in first.json()["ports"]] == whole
+
+
 def _get(blue: Talk, url: str) -> Answer:
     parts = urlsplit(url)
     answer = blue.client.get(f"{parts.path}?{parts.query}")

@@ -1,7 +1,7 @@
 """The table of contents of the API: every method and path, the function that answers, and its policy rule.
 
 `heddle routes` prints it.  A path is looked up by its parts, so that finding a route costs the same however many
-there are.
+there are.  Clients of the Networking API write the names in it with underscores or with hyphens.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class Router:
                 node.variable = node.variable or _Node()
                 node = node.variable
             else:
-                node = node.children.setdefault(part, _Node())
+                node = node.children.setdefault(_key(part), _Node())
         if route.method in node.methods:
             raise ValueError(f"two routes for {route.method} {route.path}")
         node.methods[route.method] = route
@@ -84,7 +84,7 @@ class Router:
     def _walk(self, node: _Node, parts: list[str], place: int, values: list[str]) -> tuple[_Node, list[str]] | None:
         if place == len(parts):
             return (node, values) if node.methods else None
-        child = node.children.get(parts[place])
+        child = node.children.get(_key(parts[place]))
         if child is not None:
             found = self._walk(child, parts, place + 1, values)
             if found is not None:
@@ -92,6 +92,10 @@ class Router:
         if node.variable is not None and parts[place]:
             return self._walk(node.variable, parts, place + 1, [*values, parts[place]])
         return None
+
+
+def _key(part: str) -> str:
+    return part.replace("_", "-")
 
 
 def _parts(path: str) -> list[str]:

@@ -116,21 +116,26 @@ def _sorts(
 
 
 def links(request: Request, listing: Listing, items: Sequence[Resource], own: str) -> list[dict[str, str]]:
-    """The links to the pages before and after; `own` is the collection's URL."""
+    """The links to the pages before and after; `own` is the collection's URL.
+
+    From an empty page they lead to the last page and to the first, which need no marker.
+    """
     if not listing.paged or not listing.limit:
         return []
     kept = [(name, text) for name, text in request.query() if name not in ("marker", "page_reverse", "limit")]
     found = []
     full = len(items) == listing.limit
     if full if not listing.backward else True:
-        found.append(_link("next", own, kept, listing, items[-1].id if items else listing.marker, False))
+        found.append(_link("next", own, kept, listing, items[-1].id if items else "", False))
     if (listing.marker and not listing.backward) or (listing.backward and full):
-        found.append(_link("previous", own, kept, listing, items[0].id if items else listing.marker, True))
+        found.append(_link("previous", own, kept, listing, items[0].id if items else "", True))
     return found
 
 
 def _link(
     rel: str, own: str, kept: Sequence[tuple[str, str]], listing: Listing, marker: str, back: bool
 ) -> dict[str, str]:
-    query = [*kept, ("limit", str(listing.limit)), ("marker", marker), *([("page_reverse", "True")] if back else [])]
+    query = [*kept, ("limit", str(listing.limit))]
+    query += [("marker", marker)] if marker else []
+    query += [("page_reverse", "True")] if back else []
     return {"rel": rel, "href": f"{own}?{urlencode(query)}"}
