@@ -58,7 +58,11 @@ def default_of(spec: dict[str, Any]) -> Any:
 
 
 def main() -> None:
-    options = [cfg.IntOpt("max_allowed_address_pair", default=10), cfg.StrOpt("dns_domain", default="openstacklocal")]
+    options = [
+        cfg.IntOpt("max_allowed_address_pair", default=10),
+        cfg.StrOpt("dns_domain", default="openstacklocal"),
+        cfg.StrOpt("base_mac", default="fa:16:3e:00:00:00"),
+    ]
     cfg.CONF.register_opts(options)
     asked = json.load(sys.stdin)
     found, known = merged(set(asked["aliases"]))

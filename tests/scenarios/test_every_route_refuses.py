@@ -71,6 +71,9 @@ BODIES: dict[tuple[str, str], Body] = {
     ("POST", "/v2.0/flavors/{flavor_id}/service_profiles"): lambda w: {
         "service_profile": {"id": w.profile(next(w._numbers))}
     },
+    ("POST", "/v2.0/ports/{port_id}/bindings"): lambda w: {"binding": {"host": "bound3"}},
+    ("PUT", "/v2.0/ports/{port_id}/bindings/{host}"): lambda w: {"binding": {"profile": {}}},
+    ("PUT", "/v2.0/ports/{port_id}/bindings/{host}/activate"): lambda w: {},
     ("PUT", "/v2.0/agents/{id}"): lambda w: {"agent": {"description": "x"}},
     ("PUT", "/v2.0/quotas/{id}"): lambda w: {"quota": {"network": -1}},
     ("PUT", "/v2.0/routers/{id}/add_router_interface"): lambda w: {"subnet_id": w.subnet()},
@@ -98,6 +101,7 @@ for _name in ("network", "subnet", "subnetpool", "port", "router", "floatingip",
 for _name in (
     "networks", "subnets", "subnetpools", "ports", "routers", "floatingips", "security-groups", "security-group-rules",
 ):  # fmt: skip
+    BODIES["POST", f"/v2.0/{_name}/{{id}}/tags"] = lambda w: {"tags": ["x"]}
     BODIES["PUT", f"/v2.0/{_name}/{{id}}/tags"] = lambda w: {"tags": ["x"]}
     BODIES["PUT", f"/v2.0/{_name}/{{id}}/tags/{{tag}}"] = lambda w: None
 
@@ -141,6 +145,8 @@ def prepare(world: World, route: Route) -> tuple[str, Any, dict[str, str]]:
         assert world.admin.call("PUT", grant).status == 204
     if "{user_id}" not in path and path.endswith("/password"):
         values["id"] = id
+    if "/bindings" in path:
+        values |= world.bound_port()
     body = (
         BODIES[route.method, path](world)
         if route.method in ("POST", "PUT", "PATCH") and "role_id" not in path

@@ -11,9 +11,12 @@ from typing import Any
 from tests.fakes.client import Client, People
 
 from heddle.api.app import App
+from heddle.config import load
+from heddle.control import reports
 from heddle.model.agent import Agent
 from heddle.store.engine import Store
 from heddle.store.query.hosts import AGENTS
+from heddle.view.types import ReportRequest, RoleState
 
 V3 = "/identity/v3"
 
@@ -76,6 +79,18 @@ class World:
         answer = self.owner.call("PUT", f"/v2.0/routers/{router}/add_router_interface", {"subnet_id": subnet})
         assert answer.status == 200, answer.body
         return router, subnet
+
+    def bound_port(self) -> dict[str, str]:
+        """A port of blue's on one host, with a binding prepared on another."""
+        for host in ("bound1", "bound2", "bound3"):
+            roles = [RoleState(role="switch", configuration={})]
+            request = ReportRequest(host=host, started_at=1.0, roles=roles, datapath="netdev")
+            reports.report(self.store, load(environ={}), request)
+        port = self.make(self.owner, "/v2.0/ports", "port", network_id=self.network())
+        for host in ("bound1", "bound2"):
+            answer = self.admin.post(f"/v2.0/ports/{port}/bindings", {"binding": {"host": host}})
+            assert answer.status == 201, answer.body
+        return {"port_id": port, "host": "bound2"}
 
     def agent(self, number: int) -> str:
         id = f"00000000-0000-4000-8000-{number:012d}"

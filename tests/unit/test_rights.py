@@ -91,7 +91,9 @@ def test_the_parent_is_looked_up_only_when_a_rule_asks() -> None:
 def test_the_administrator_sees_more_attributes() -> None:
     member = {field.api for field in Rights(POLICY, MEMBER, Port).visible_fields()}
     admin = {field.api for field in Rights(POLICY, ADMIN, Port).visible_fields()}
-    assert admin - member == {"binding:host_id", "binding:profile", "binding:vif_type", "binding:vif_details"}
+    assert admin - member == {
+        "binding:host_id", "binding:profile", "binding:vif_type", "binding:vif_details", "trusted",
+    }  # fmt: skip
 
 
 def test_what_is_not_seen_cannot_be_found_by_a_filter(tmp_path: Path) -> None:

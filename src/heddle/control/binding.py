@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from heddle.control.context import Context
+from heddle.errors import Conflict, invalid
+from heddle.model.fields import Invalid, Mac
 from heddle.model.network import Network
 from heddle.model.port import Port
 from heddle.network_types import registry
@@ -31,15 +35,49 @@ def bind(ctx: Context, port: Port, network: Network, old: Port | None = None) ->
     ):
         return
     port.status = "DOWN"
-    if not port.binding_host_id:
-        port.binding_vif_type, port.binding_vif_details = "unbound", {}
-        return
-    host = hosts.get(ctx.tx, port.binding_host_id)
-    if host is None or port.binding_vnic_type != "normal" or not reaches(host, network):
-        port.binding_vif_type, port.binding_vif_details = "binding_failed", {}
-        return
-    port.binding_vif_type = "ovs"
-    port.binding_vif_details = OVS_DETAILS | {"datapath_type": host.datapath or "system"}
+    port.binding_vif_type, port.binding_vif_details = plug(ctx, port.binding_host_id, port.binding_vnic_type, network)
+
+
+def plug(ctx: Context, host_name: str, vnic_type: str, network: Network) -> tuple[str, dict[str, Any]]:
+    """How a card of this type is plugged on a host: its `vif_type` and `vif_details`."""
+    if not host_name:
+        return "unbound", {}
+    host = hosts.get(ctx.tx, host_name)
+    if host is None or vnic_type != "normal" or not reaches(host, network):
+        return "binding_failed", {}
+    return "ovs", OVS_DETAILS | {"datapath_type": host.datapath or "system"}
+
+
+def mirror_trust(port: Port, given: frozenset[str], old: Port | None = None) -> None:
+    """`trusted` and the key of that name in the binding's profile are the same.  Raises `Conflict` if they differ.
+
+    What the request gives counts for both; a new profile keeps the key that the old one had (Networking API,
+    port-trusted-vif).
+    """
+    if "trusted" in given:
+        inside = port.binding_profile.get("trusted") if "binding_profile" in given else None
+        if inside is not None and inside != port.trusted:
+            raise Conflict("Conflict", f"trusted is {port.trusted} and binding:profile says {inside} of the same port.")
+        port.binding_profile = {**port.binding_profile, "trusted": port.trusted}
+    elif "binding_profile" in given:
+        if isinstance(port.binding_profile.get("trusted"), bool):
+            port.trusted = port.binding_profile["trusted"]
+        elif old is not None and old.trusted is not None:
+            port.binding_profile = {**port.binding_profile, "trusted": old.trusted}
+
+
+def override_mac(port: Port) -> bool:
+    """Give a physical card that is passed to a VM the address that its host says it has; whether that is another."""
+    address = port.binding_profile.get("device_mac_address") if port.binding_profile else None
+    if port.binding_vnic_type != "direct-physical" or not port.binding_host_id or not isinstance(address, str):
+        return False
+    try:
+        found = Mac(unicast=True).check(address)
+    except Invalid as reason:
+        raise invalid("binding:profile", f"device_mac_address: {reason}.") from None
+    changed = found != port.mac_address
+    port.mac_address = found
+    return changed
 
 
 def reaches(host: hosts.Host, network: Network) -> bool:

@@ -18,6 +18,7 @@ from heddle.model.resource import Draft
 from heddle.model.subnet import Subnet
 from heddle.model.values import DhcpOption, FixedIp
 from heddle.store.query import networks as network_query
+from heddle.store.query import port_bindings as bindings
 from heddle.store.query import ports as q
 from heddle.store.query import subnets as subnet_query
 
@@ -56,6 +57,9 @@ def create_ports(ctx: Context, drafts: Sequence[Draft[Port]], *, own: bool = Fal
 def _on_network(ctx: Context, network: Network, subnets: Sequence[Subnet], drafts: Sequence[Draft[Port]]) -> list[Port]:
     allocator = allocation.Allocator(ctx, network, subnets)
     allocator.reserve([draft.value.device_owner for draft in drafts if _asks_nothing(draft)])
+    for draft in drafts:
+        binding.mirror_trust(draft.value, draft.given)
+        binding.override_mac(draft.value)
     chosen = macs.choose(ctx, network, drafts)
     ports = []
     for draft, mac in zip(drafts, chosen, strict=True):
@@ -108,8 +112,9 @@ def update_port(ctx: Context, old: Port, draft: Draft[Port], *, own: bool = Fals
     new.revision_number, new.updated_at = old.revision_number + 1, ctx.now
     network = network_query.NETWORKS.get(ctx.tx, old.network_id, bare=True)
     assert network is not None
-    if new.mac_address != old.mac_address:
-        macs.choose(ctx, network, [draft])
+    binding.mirror_trust(new, given, old)
+    if binding.override_mac(new) or new.mac_address != old.mac_address:
+        (new.mac_address,) = macs.choose(ctx, network, [draft])
     if "security_groups" in given:
         security_groups.check_usable(ctx, [group for group in new.security_groups if group not in old.security_groups])
     elif not old.port_security_enabled and new.port_security_enabled and not new.security_groups:
@@ -158,6 +163,7 @@ def delete_port(ctx: Context, port: Port, *, own: bool = False) -> None:
     if port.security_groups:
         port_without = msgspec.structs.replace(port, security_groups=[])
         q.set_groups(ctx.tx, [port_without])
+    bindings.delete_of_port(ctx.tx, port.id)
     q.PORTS.delete(ctx.tx, port.id)
     port_gone(ctx.tx, port)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, ClassVar
 
 from heddle.model.fields import Bool, DnsName, Json, Mac, OneOf, Text, Uuid
-from heddle.model.resource import ADMIN_STATE, GENERATED, REQUIRED, Field, Named
+from heddle.model.resource import ADMIN_STATE, GENERATED, REQUIRED, TAGS, Field, Named
 from heddle.model.values import (
     DHCP_OPTIONS,
     FIXED_IPS,
@@ -31,25 +31,45 @@ VNIC_TYPES = (
     "remote-managed",
 )
 
+NUMA_POLICIES = ("required", "preferred", "legacy", "socket")
+
 DHCP = "network:dhcp"
 ROUTER_INTERFACE = "network:router_interface"
 ROUTER_GATEWAY = "network:router_gateway"
 FLOATING_IP = "network:floatingip"
 
 
+class GeneratedMac(Mac):
+    """A MAC address, or `null` for one that the cloud chooses: kept as the empty text until it has."""
+
+    def parse(self, value: Any) -> str:
+        return "" if value is None else self.check(value)
+
+    def schema(self) -> dict[str, Any]:
+        return {"anyOf": [{"type": "null"}, self.shape()]}
+
+
 class Port(Named, kw_only=True):
-    """`status` is what the host observed; `binding_*` say which host carries the port and how."""
+    """`status` is what the host observed; `binding_*` say which host carries the port and how.
+
+    `data_plane_status` is what somebody outside of Heddle says of the data plane; `trusted`, `numa_affinity_policy` and
+    `device_profile` are for the compute service; `propagate_uplink_status` is for cards with virtual functions.
+    """
 
     member: ClassVar[str] = "port"
     collection: ClassVar[str] = "ports"
     title: ClassVar[str] = "Port"
     parent: ClassVar[str] = "network"
 
+    tags: Annotated[list[str], Field(TAGS, create=True, default=[])] = []
     network_id: Annotated[str, Field(Uuid(), create=True, default=REQUIRED, filter=True, sort=True, indexed=True)] = ""
     admin_state_up: Annotated[bool, ADMIN_STATE] = True
     status: Annotated[str, Field(OneOf("ACTIVE", "DOWN", "BUILD", "ERROR"), filter=True, sort=True)] = "DOWN"
     mac_address: Annotated[
-        str, Field(Mac(), create=True, update=True, default=GENERATED, guard="create update", filter=True, sort=True)
+        str,
+        Field(
+            GeneratedMac(), create=True, update=True, default=GENERATED, guard="create update", filter=True, sort=True
+        ),
     ] = ""
     device_id: Annotated[
         str,
@@ -93,5 +113,17 @@ class Port(Named, kw_only=True):
         dict[str, Any],
         Field(OBJECT, create=True, update=True, default=GENERATED, guard="create update read", api="binding:profile"),
     ] = {}
+    trusted: Annotated[
+        bool | None,
+        Field(Bool(nullable=True), create=True, update=True, default=GENERATED, guard="create update read", null=False),
+    ] = None
+    data_plane_status: Annotated[
+        str | None, Field(OneOf("ACTIVE", "DOWN", nullable=True), update=True, guard="update")
+    ] = None
+    propagate_uplink_status: Annotated[bool, Field(Bool(), create=True, update=True, default=True)] = True
+    numa_affinity_policy: Annotated[
+        str | None, Field(OneOf(*NUMA_POLICIES, nullable=True), create=True, update=True, default=None)
+    ] = None
+    device_profile: Annotated[str | None, Field(Text(255, nullable=True), create=True, default=None)] = None
     binding_vif_type: Annotated[str, Field(Text(64), guard="read", api="binding:vif_type")] = "unbound"
     binding_vif_details: Annotated[dict[str, Any], Field(OBJECT, guard="read", api="binding:vif_details")] = {}

@@ -8,6 +8,7 @@ from heddle.model.flavor import Flavor, ServiceProfile
 from heddle.model.floating_ip import FloatingIp
 from heddle.model.network import Network
 from heddle.model.port import Port
+from heddle.model.port_binding import PortBinding
 from heddle.model.resource import Resource, subject_of
 from heddle.model.router import Router
 from heddle.model.security_group import SecurityGroup, SecurityGroupRule
@@ -23,6 +24,7 @@ MODELS: dict[str, type[Resource]] = {
         FloatingIp,
         Network,
         Port,
+        PortBinding,
         Router,
         SecurityGroup,
         SecurityGroupRule,

@@ -1,4 +1,4 @@
-"""Tags of an object: list, replace, remove all; look for, add and remove one (Networking API v2.0, tags)."""
+"""Tags of an object: list, add some, replace, remove all; look for, add and remove one (Networking API v2.0, tags)."""
 
 from __future__ import annotations
 
@@ -38,6 +38,7 @@ class Tagging:
         one = base + "/{tag}"
         return [
             Route("GET", base, self.list, f"get_{name}_tags", summary=f"List the tags of one of the {name}"),
+            Route("POST", base, self.extend, f"create_{name}_tags", 201, "Add tags", body=_ALL),
             Route("PUT", base, self.replace, f"update_{name}_tags", summary="Replace the tags", body=_ALL),
             Route("DELETE", base, self.clear, f"delete_{name}_tags", 204, "Remove all tags"),
             Route("GET", one, self.find, f"get_{name}_tags", 204, "Whether the object has a tag"),
@@ -48,11 +49,12 @@ class Tagging:
     def list(self, services: Services, request: Request) -> Response:
         return json_response({"tags": self._read(services, request)})
 
+    def extend(self, services: Services, request: Request) -> Response:
+        more = _asked(request)
+        return json_response({"tags": self._write(services, request, "create", lambda tags: [*tags, *more])}, 201)
+
     def replace(self, services: Services, request: Request) -> Response:
-        body = request.json()
-        if set(body) != {"tags"}:
-            raise BadRequest("HTTPBadRequest", 'The request body must be {"tags": […]}')
-        wanted = _checked(body["tags"])
+        wanted = _asked(request)
         return json_response({"tags": self._write(services, request, "update", lambda tags: wanted)})
 
     def clear(self, services: Services, request: Request) -> Response:
@@ -98,6 +100,13 @@ class Tagging:
             return tags
 
         return services.store.write(work, request.request_id)
+
+
+def _asked(request: Request) -> Sequence[str]:
+    body = request.json()
+    if set(body) != {"tags"}:
+        raise BadRequest("HTTPBadRequest", 'The request body must be {"tags": […]}')
+    return _checked(body["tags"])
 
 
 def _checked(tags: Any) -> Sequence[str]:

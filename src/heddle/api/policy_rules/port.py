@@ -54,5 +54,11 @@ RULES = (
     *attributes("create get update", "port", ADMIN_OR_SERVICE, "binding:host_id", "binding:profile"),
     *attributes("get", "port", ADMIN_OR_SERVICE, "binding:vif_type", "binding:vif_details"),
     *attributes("create update", "port", any_rule(ADMIN_OR_MEMBER, SERVICE), "binding:vnic_type"),
+    *attributes("create get update", "port", ADMIN_OR_SERVICE, "trusted"),
+    *attributes("update", "port", any_rule(ADMIN, "role:data_plane_integrator"), "data_plane_status"),
+    rule("create_port_binding", ADMIN_OR_SERVICE, "Bind a port to a further host"),
+    rule("get_port_binding", ADMIN_OR_SERVICE, "See the bindings of a port"),
+    rule("update_port_binding", ADMIN_OR_SERVICE, "Change or activate a binding of a port"),
+    rule("delete_port_binding", ADMIN_OR_SERVICE, "Remove a binding of a port"),
     *tags("ports", any_rule(ADMIN_OR_MEMBER, NETWORK_MEMBER), _READ),
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 
 from heddle.model.floating_ip import FloatingIp
@@ -10,7 +12,7 @@ from heddle.model.port import Port
 from heddle.model.router import Router
 from heddle.model.security_group import SecurityGroup, SecurityGroupRule
 from heddle.model.subnet import Subnet
-from heddle.store.tables.kit import METADATA, id_column, number_column, table_for, text_column
+from heddle.store.tables.kit import METADATA, JsonText, id_column, number_column, table_for, text_column
 
 networks = table_for(Network)
 subnets = table_for(Subnet)
@@ -45,6 +47,18 @@ port_security_groups = sa.Table(
     METADATA,
     id_column("port_id", key=True),
     sa.Column("security_group_id", sa.String(36), primary_key=True, index=True),
+)
+
+# Bindings that are prepared; the active one is in the port's own row.
+port_bindings = sa.Table(
+    "port_bindings",
+    METADATA,
+    id_column("port_id", key=True),
+    text_column("host", key=True),
+    text_column("vif_type", 64),
+    sa.Column("vif_details", JsonText(dict[str, Any]), nullable=False),
+    text_column("vnic_type", 64),
+    sa.Column("profile", JsonText(dict[str, Any]), nullable=False),
 )
 
 default_security_groups = sa.Table(
