@@ -3,7 +3,8 @@
 QEMU reads and writes it over a Unix socket (the NBD protocol, fixed newstyle).  A write is answered when it is in the
 cache; a flush (or a write with "force unit access") moves the cache to the image.  When the power goes, each
 sector that is only in the cache reaches the image or not, by chance: a machine may rely on what was flushed, and
-on nothing about the rest, not even on its order.  A fuse lets the disk go between two of the machine's requests.
+on nothing about the rest, not even on its order.  Sectors have 4 KiB, as on the disks of today: ext4 writes the block
+that ends a journal's transaction as one, and cannot load a journal in which half of it was written.  A fuse lets the disk go between two of the machine's requests.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-SECTOR = 512
+SECTOR = 4096
 _MAGIC, _OPTION, _ANSWER = b"NBDMAGIC", b"IHAVEOPT", 0x3E889045565A9
 _REQUEST, _REPLY = 0x25609513, 0x67446698
 _EXPORT_NAME, _ABORT, _INFO, _GO = 1, 2, 6, 7

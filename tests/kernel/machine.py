@@ -48,7 +48,8 @@ class Disk:
     def words(self, number: int) -> list[str]:
         only = ",readonly=on" if self.read_only else ""
         drive = f"if=none,id=d{number},format=raw,cache=writeback,file={self.source}{only}"
-        return ["-drive", drive, "-device", f"virtio-blk-pci,drive=d{number}"]
+        sectors = "" if self.read_only else ",logical_block_size=4096,physical_block_size=4096"
+        return ["-drive", drive, "-device", f"virtio-blk-pci,drive=d{number}{sectors}"]
 
 
 class Machine:
