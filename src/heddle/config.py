@@ -117,6 +117,7 @@ class Quota(Section, frozen=True):
     security_group: int = 10
     security_group_rule: int = 100
     rbac_policy: int = 10
+    trunk: int = -1
 
 
 class Agent(Section, frozen=True):

@@ -10,10 +10,20 @@ from tests.api.talk import Talk
 
 
 @pytest.fixture
-def port(cloud: Cloud, admin: Talk, blue: Talk) -> dict[str, Any]:
+def admin(own_cloud: Cloud) -> Talk:
+    return own_cloud.admin
+
+
+@pytest.fixture
+def blue(own_cloud: Cloud) -> Talk:
+    return own_cloud.tenant()
+
+
+@pytest.fixture
+def port(own_cloud: Cloud, admin: Talk, blue: Talk) -> dict[str, Any]:
     """A port on host1; host2 is there too."""
-    cloud.report("host1")
-    cloud.report("host2")
+    own_cloud.report("host1")
+    own_cloud.report("host2")
     return admin.update("port", blue.port(blue.create("network"))["id"], **{"binding:host_id": "host1"})
 
 
@@ -76,7 +86,7 @@ def test_a_binding_changes_and_a_port_loses_its_host(admin: Talk, port: dict[str
     assert [binding["host"] for binding in found] == ["host2"]
 
 
-def test_they_go_with_the_port(cloud: Cloud, admin: Talk, port: dict[str, Any]) -> None:
+def test_they_go_with_the_port(admin: Talk, port: dict[str, Any]) -> None:
     prepare(admin, port, host="host2")
     admin.delete("port", port["id"])
     admin.refused(404, "PortNotFound", "GET", path(port))

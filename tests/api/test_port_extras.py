@@ -57,9 +57,10 @@ def test_null_is_a_new_mac_address(admin: Talk, blue: Talk) -> None:
     blue.no_update(403, "PolicyNotAuthorized", "port", port["id"], mac_address=None)
 
 
-def test_a_physical_card_has_its_own_mac_address(cloud: Cloud, admin: Talk, blue: Talk) -> None:
+def test_a_physical_card_has_its_own_mac_address(own_cloud: Cloud) -> None:
+    admin, blue = own_cloud.admin, own_cloud.tenant()
     network = blue.create("network")
-    cloud.report("hostp")
+    own_cloud.report("hostp")
     asked = {"binding:vnic_type": "direct-physical", "binding:profile": {"device_mac_address": "0C-42-A1-00-00-01"}}
     port = admin.port(network, **asked)
     assert port["mac_address"].startswith("fa:16:3e:"), "no host yet"

@@ -25,7 +25,7 @@ def test_a_port_has_the_defaults(blue: Talk) -> None:
             {"hostname": "host-10-0-0-2", "ip_address": "10.0.0.2", "fqdn": "host-10-0-0-2.openstacklocal."}
         ],
         "data_plane_status": None, "propagate_uplink_status": True, "numa_affinity_policy": None,
-        "device_profile": None, "binding:vnic_type": "normal", "tags": [], "revision_number": 1,
+        "device_profile": None, "trunk_details": None, "binding:vnic_type": "normal", "tags": [], "revision_number": 1,
         "project_id": blue.project_id,
         "tenant_id": blue.project_id, "mac_address": made["mac_address"], "id": made["id"],
         "created_at": made["created_at"], "updated_at": made["created_at"],

@@ -4,8 +4,8 @@ QEMU reads and writes it over a Unix socket (the NBD protocol, fixed newstyle). 
 cache; a flush (or a write with "force unit access") moves the cache to the image.  When the power goes, each
 sector that is only in the cache reaches the image or not, by chance: a machine may rely on what was flushed, and
 on nothing about the rest, not even on its order.  Sectors have 4 KiB, as on the disks of today: ext4 writes the block
-that ends a journal's transaction as one, and cannot load a journal in which half of it was written.  A fuse lets the disk
-go between two of the machine's requests.
+that ends a journal's transaction as one, and cannot load a journal in which half of it was written.  A fuse
+lets the disk go between two of the machine's requests.
 """
 
 from __future__ import annotations

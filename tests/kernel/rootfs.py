@@ -111,7 +111,8 @@ def _make(target: Path, staging: Path, packages: Mapping[str, str], project: Pat
 def make_ext4(path: Path, megabytes: int, content: Path | None = None) -> None:
     """Make a file system in a file, with what is in the folder `content`.  Raises `Trouble`."""
     source = ["-d", str(content)] if content else []
-    command = ["mkfs.ext4", "-q", "-F", "-m", "0", "-b", "4096", "-E", "root_owner=0:0", *source, str(path), f"{megabytes}M"]
+    command = ["mkfs.ext4", "-q", "-F", "-m", "0", "-b", "4096", "-E", "root_owner=0:0", *source,
+               str(path), f"{megabytes}M"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         path.unlink(missing_ok=True)

@@ -74,6 +74,19 @@ BODIES: dict[tuple[str, str], Body] = {
     ("POST", "/v2.0/ports/{port_id}/bindings"): lambda w: {"binding": {"host": "bound3"}},
     ("PUT", "/v2.0/ports/{port_id}/bindings/{host}"): lambda w: {"binding": {"profile": {}}},
     ("PUT", "/v2.0/ports/{port_id}/bindings/{host}/activate"): lambda w: {},
+    ("POST", "/v2.0/trunks"): lambda w: {
+        "trunk": {
+            "port_id": w.make(w.owner, "/v2.0/ports", "port", network_id=w.network()), "project_id": w.blue_id,
+        }
+    },
+    ("PUT", "/v2.0/trunks/{id}"): lambda w: {"trunk": {"name": "changed"}},
+    ("PUT", "/v2.0/trunks/{id}/add_subports"): lambda w: {
+        "sub_ports": [
+            {"port_id": w.make(w.owner, "/v2.0/ports", "port", network_id=w.network()), "segmentation_type": "vlan",
+             "segmentation_id": 9}
+        ]
+    },
+    ("PUT", "/v2.0/trunks/{id}/remove_subports"): lambda w: {"sub_ports": [{"port_id": w.ids["subport"]}]},
     ("PUT", "/v2.0/agents/{id}"): lambda w: {"agent": {"description": "x"}},
     ("PUT", "/v2.0/quotas/{id}"): lambda w: {"quota": {"network": -1}},
     ("PUT", "/v2.0/routers/{id}/add_router_interface"): lambda w: {"subnet_id": w.subnet()},
@@ -99,7 +112,8 @@ for _name in ("network", "subnet", "subnetpool", "port", "router", "floatingip",
     _member = _name.replace("-", "_")
     BODIES["PUT", f"/v2.0/{_name}s/{{id}}"] = lambda w, member=_member: {member: {"description": "changed"}}
 for _name in (
-    "networks", "subnets", "subnetpools", "ports", "routers", "floatingips", "security-groups", "security-group-rules",
+    "networks", "subnets", "subnetpools", "ports", "trunks", "routers", "floatingips", "security-groups",
+    "security-group-rules",
 ):  # fmt: skip
     BODIES["POST", f"/v2.0/{_name}/{{id}}/tags"] = lambda w: {"tags": ["x"]}
     BODIES["PUT", f"/v2.0/{_name}/{{id}}/tags"] = lambda w: {"tags": ["x"]}

@@ -92,6 +92,13 @@ class World:
             assert answer.status == 201, answer.body
         return {"port_id": port, "host": "bound2"}
 
+    def trunk(self) -> str:
+        """A trunk of blue's with one subport."""
+        ports = [self.make(self.owner, "/v2.0/ports", "port", network_id=self.network()) for _ in range(2)]
+        subport = {"port_id": ports[1], "segmentation_type": "vlan", "segmentation_id": 7}
+        self.ids["subport"] = ports[1]
+        return self.make(self.owner, "/v2.0/trunks", "trunk", port_id=ports[0], sub_ports=[subport])
+
     def agent(self, number: int) -> str:
         id = f"00000000-0000-4000-8000-{number:012d}"
         agent = Agent(
@@ -144,6 +151,7 @@ MAKERS: dict[str, Callable[[World, int], str]] = {
     "/v2.0/flavors": World.flavor,
     "/v2.0/service_profiles": World.profile,
     "/v2.0/flavors/{flavor_id}/service_profiles": World.profile_of_flavor,
+    "/v2.0/trunks": lambda world, number: world.trunk(),
     "/v2.0/agents": World.agent,
     "/v2.0/quotas": lambda world, number: world.blue_id,
     "/v2.0/extensions": lambda world, number: "router",

@@ -19,6 +19,7 @@ from heddle.api.network import (
     router_actions,
     subnet_pool_actions,
     tags,
+    trunk_actions,
     versions,
 )
 from heddle.api.network.collections import EVERY, TAGGED
@@ -31,6 +32,7 @@ ROUTES: list[Route] = [
     *router_actions.ROUTES,
     *port_bindings.ROUTES,
     *subnet_pool_actions.ROUTES,
+    *trunk_actions.ROUTES,
     *flavors.ROUTES,
     *floating_ip_pools.ROUTES,
     *(route for collection in TAGGED for route in tags.Tagging(collection).routes()),

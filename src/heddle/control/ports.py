@@ -7,7 +7,17 @@ from collections.abc import Sequence
 
 import msgspec
 
-from heddle.control import allocation, associations, binding, macs, port_security, quotas, readdressing, security_groups
+from heddle.control import (
+    allocation,
+    associations,
+    binding,
+    macs,
+    port_security,
+    quotas,
+    readdressing,
+    security_groups,
+    trunks,
+)
 from heddle.control.context import Context, new_id
 from heddle.control.lookup import need
 from heddle.control.news import port_gone, port_news
@@ -150,6 +160,7 @@ def delete_port(ctx: Context, port: Port, *, own: bool = False) -> None:
 
     Raises `Conflict` (ServicePortInUse) for a port that belongs to a router or a floating IP.
     """
+    trunks.check_unused(port)
     if not own and port.device_owner in BELONGING:
         raise Conflict(
             "ServicePortInUse",

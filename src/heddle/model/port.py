@@ -113,6 +113,10 @@ class Port(Named, kw_only=True):
         dict[str, Any],
         Field(OBJECT, create=True, update=True, default=GENERATED, guard="create update read", api="binding:profile"),
     ] = {}
+    trunk_id: Annotated[str | None, Field(Uuid(nullable=True), visible=False)] = None
+    trunk_details: Annotated[
+        dict[str, Any] | None, Field(Json(dict, {"type": ["object", "null"]}, nullable=True), stored=False)
+    ] = None
     trusted: Annotated[
         bool | None,
         Field(Bool(nullable=True), create=True, update=True, default=GENERATED, guard="create update read", null=False),

@@ -14,6 +14,7 @@ from heddle.model.router import Router
 from heddle.model.security_group import SecurityGroup, SecurityGroupRule
 from heddle.model.subnet import Subnet
 from heddle.model.subnet_pool import SubnetPool
+from heddle.model.trunk import Trunk
 
 MODELS: dict[str, type[Resource]] = {
     subject_of(model): model
@@ -31,5 +32,6 @@ MODELS: dict[str, type[Resource]] = {
         ServiceProfile,
         Subnet,
         SubnetPool,
+        Trunk,
     )
 }

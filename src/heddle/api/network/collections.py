@@ -22,6 +22,7 @@ from heddle.control import (
     security_groups,
     subnet_pools,
     subnets,
+    trunks,
 )
 from heddle.control.context import Context
 from heddle.model.address_scope import AddressScope
@@ -35,6 +36,7 @@ from heddle.model.router import Router
 from heddle.model.security_group import SecurityGroup, SecurityGroupRule
 from heddle.model.subnet import Subnet
 from heddle.model.subnet_pool import SubnetPool
+from heddle.model.trunk import Trunk
 from heddle.store.engine import Tx
 from heddle.store.query import security_groups as group_query
 from heddle.store.query.address_scopes import ADDRESS_SCOPES
@@ -46,12 +48,14 @@ from heddle.store.query.ports import PORTS
 from heddle.store.query.routers import ROUTERS
 from heddle.store.query.subnet_pools import SUBNET_POOLS
 from heddle.store.query.subnets import SUBNETS
+from heddle.store.query.trunks import TRUNKS
 
 OF_NETWORK = {"network": ("network_id", NETWORKS)}
 
 
 def _describe_ports(services: Services, tx: Tx, items: Sequence[Port]) -> None:
     port_names.describe_names(tx, services.settings.network.dns_domain, items)
+    trunks.describe_parents(tx, items)
 
 
 def _describe_agents(services: Services, tx: Tx, items: Sequence[Agent]) -> None:
@@ -124,6 +128,9 @@ SERVICE_PROFILE_COLLECTION: Collection[ServiceProfile] = Collection(
     flavors.delete_service_profile,
     path="service_profiles",
 )
+TRUNK_COLLECTION: Collection[Trunk] = Collection(
+    TRUNKS, trunks.create_trunks, trunks.update_trunk, trunks.delete_trunk
+)
 AGENT_COLLECTION: Collection[Agent] = Collection(
     AGENTS, None, agents.update_agent, agents.delete_agent, describe=_describe_agents
 )
@@ -140,6 +147,7 @@ EVERY: tuple[Collection[Any], ...] = (
     ADDRESS_SCOPE_COLLECTION,
     FLAVOR_COLLECTION,
     SERVICE_PROFILE_COLLECTION,
+    TRUNK_COLLECTION,
     AGENT_COLLECTION,
 )
 TAGGED = tuple(collection for collection in EVERY if issubclass(collection.model, Standard))

@@ -96,6 +96,8 @@ EXTENSIONS = (
     Extension("subnet-service-types", "Subnet service types", "Subnets for ports of some owners"),
     Extension("tag-creation", "Add tags", "Several tags are added at once"),
     Extension("tag-ports-during-bulk-creation", "Tags of new ports", "Ports have tags from their creation on"),
+    Extension("trunk", "Trunks", "Several networks over one card, by VLAN IDs"),
+    Extension("trunk-details", "Trunk details", "A port tells of its trunk"),
     Extension("uplink-status-propagation", "Uplink status propagation", "A port follows its uplink"),
     Extension("uplink-status-propagation-updatable", "Updatable uplink status propagation", "That can be changed"),
 )

@@ -17,6 +17,7 @@ from heddle.api.policy_rules import (
     security_group,
     subnet,
     subnet_pool,
+    trunk,
 )
 
 MODULES = (
@@ -30,6 +31,7 @@ MODULES = (
     flavor,
     floating_ip,
     security_group,
+    trunk,
     operation,
     identity,
 )

@@ -52,6 +52,10 @@ from heddle.store.tables.sync import (
     faults,
     hosts,
 )
+from heddle.store.tables.trunk import (
+    trunk_subports,
+    trunks,
+)
 
 __all__ = [
     "METADATA",
@@ -91,5 +95,7 @@ __all__ = [
     "subnetpools",
     "subnets",
     "table_for",
+    "trunk_subports",
+    "trunks",
     "users",
 ]
