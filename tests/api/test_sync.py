@@ -46,6 +46,7 @@ class World:
         verbs = [
             self.add_network, self.add_port, self.add_port, self.move_port, self.change_port, self.add_rule,
             self.add_group, self.join, self.add_floating_ip, self.change_network, self.drop, self.drop, self.add_router,
+            self.forward,
         ]  # fmt: skip
         self.chance.choice(verbs)()
 
@@ -107,6 +108,17 @@ class World:
     def add_floating_ip(self) -> None:
         body = {"floating_network_id": self.external, "port_id": self.any("port"), "project_id": self.talk.project_id}
         self.made("floatingip", "floatingips", {"floatingip": body})
+
+    def forward(self) -> None:
+        """A free floating IP forwards a port to one that has an address."""
+        port = self.admin.show("port", self.any("port") or "") if self.any("port") else {"fixed_ips": []}
+        id = self.any("floatingip")
+        if port["fixed_ips"] and id:
+            number = self.chance.randrange(1, 65536)
+            body = {"internal_port_id": port["id"], "internal_ip_address": port["fixed_ips"][0]["ip_address"]}
+            body |= {"protocol": "tcp", "internal_port": 22, "external_port": number}
+            path = f"/v2.0/floatingips/{id}/port_forwardings"
+            assert self.admin.client.post(path, {"port_forwarding": body}).status < 500
 
     def drop(self) -> None:
         paths = {"port": "ports", "group": "security-groups", "rule": "security-group-rules", "router": "routers",

@@ -17,7 +17,7 @@ from neutron_lib import constants
 from neutron_lib.api import definitions, validators
 from oslo_config import cfg
 
-CORE = ("network", "subnet", "subnetpool", "port", "l3")
+CORE = ("network", "subnet", "subnetpool", "port", "l3", "floating_ip_port_forwarding")
 FLAGS = ("allow_post", "allow_put", "is_filter", "is_sort_key", "is_visible", "enforce_policy")
 
 
@@ -31,10 +31,12 @@ def merged(aliases: set[str]) -> tuple[dict[str, dict[str, Any]], set[str]]:
         if not hasattr(module, "ALIAS") or (name not in CORE and module.ALIAS not in aliases):
             continue
         known.add(module.ALIAS)
-        for collection, attributes in (module.RESOURCE_ATTRIBUTE_MAP or {}).items():
+        nested = getattr(module, "SUB_RESOURCE_ATTRIBUTE_MAP", None) or {}
+        parts = {collection: sub["parameters"] for collection, sub in nested.items()}
+        for collection, attributes in (parts | (module.RESOURCE_ATTRIBUTE_MAP or {})).items():
             for name, spec in attributes.items():
                 if isinstance(spec, dict):
-                    found.setdefault(collection, {}).setdefault(name, {}).update(spec)
+                    found.setdefault(collection, {})[name] = dict(spec)
     return found, known
 
 

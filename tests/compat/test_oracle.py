@@ -28,6 +28,8 @@ ELSEWHERE = {
     "quotas", "quota_details", "security-group", "standard-attr-description", "standard-attr-revisions",
     "standard-attr-tag", "standard-attr-timestamp", "subnet_allocation",
 }  # fmt: skip
+# Who owns an object is the caller's project where a request does not say.
+OWNER = ("project_id", "tenant_id")
 STANDARD = {"description", "revision_number", "created_at", "updated_at", "tags", "project_id"}
 # Of the security-group extension, as the Networking API's reference documents it.
 GROUP = {
@@ -88,6 +90,8 @@ STRICTER: dict[tuple[str, str], tuple[str, Callable[[Any], bool]]] = {
     ("flavors", "enabled"): ("null is neither on nor off", lambda value: value is None),
     ("service_profiles", "enabled"): ("null is neither on nor off", lambda value: value is None),
     ("service_profiles", "metainfo"): ("it is text of up to 4095 characters", _not_text_of(4095)),
+    ("port_forwardings", "external_port"): ("a truth value or a fraction is no port", _odd_number),
+    ("port_forwardings", "internal_port"): ("a truth value or a fraction is no port", _odd_number),
     ("ports", "mac_address"): (
         "a number or an incomplete address would be filled up to another address than was meant",
         lambda value: not isinstance(value, str) or len(value) < 12,
@@ -132,7 +136,7 @@ def test_the_attributes_are_those_of_the_definitions(definitions: dict[str, Any]
     defined = set(definitions["resources"].get(collection, ())) | GROUP.get(collection, set())
     ours = {name for name, field in OURS[collection].items() if field.visible or field.create or field.update}
     ours |= {name for name in defined if name in OURS[collection]}
-    more = STANDARD if "tags" in OURS[collection] else {"project_id"} & ours
+    more = STANDARD if "tags" in OURS[collection] else set(OWNER) & ours
     assert ours == defined | more
 
 
@@ -157,7 +161,7 @@ def _compared(collection: str, name: str, spec: dict[str, Any], field: FieldInfo
         ("is_visible", spec["is_visible"], field.visible),
         ("is_filter", spec["is_filter"], field.filter),
         ("is_sort_key", spec["is_sort_key"], field.sort),
-        ("default", *((_default(field), spec["default"]) if field.create and name != "tenant_id" else (0, 0))),
+        ("default", *((_default(field), spec["default"]) if field.create and name not in OWNER else (0, 0))),
         ("enforce_policy", wants_guard if settable else guarded, guarded),
     ]
 

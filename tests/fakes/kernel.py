@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from heddle.host.announce import Announcement
+from heddle.host.conntrack import Service
 from heddle.host.dnsmasq import Files, Lease
 from heddle.host.layout import Change, Layout
 from heddle.host.netlink import NetlinkError
@@ -139,8 +140,11 @@ class FakeSpace:
         self._kernel.touch("rules", self._name)
         return outcome
 
-    def cut(self, addresses: Collection[str]) -> int:
+    def cut(self, addresses: Collection[str], services: Collection[Service] = ()) -> int:
+        """Connections are addresses, or `address:port`."""
         found = self.held.connections & set(addresses)
+        for each in services:
+            found |= self.held.connections & {f"{each.address}:{port}" for port in range(each.first, each.last + 1)}
         self.held.connections -= found
         return len(found)
 

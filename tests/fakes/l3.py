@@ -5,6 +5,7 @@ from __future__ import annotations
 from heddle.view.types import (
     FixedIp,
     FloatingIpView,
+    Forwarding,
     NeighbourView,
     NetworkView,
     PortView,
@@ -82,3 +83,15 @@ def floating_ip(id: str, router_id: str, address: str, fixed: str, of: PortView)
     return FloatingIpView(
         id=id, router_id=router_id, floating_ip=address, fixed_ip=fixed, port_id=of.id, floating_network_id="public"
     )
+
+
+def forwarding_ip(id: str, router_id: str, address: str, *forwardings: Forwarding) -> FloatingIpView:
+    """A floating IP that forwards ports."""
+    return FloatingIpView(
+        id=id, router_id=router_id, floating_ip=address, fixed_ip="", port_id="", floating_network_id="public",
+        forwardings=list(forwardings),
+    )  # fmt: skip
+
+
+def forwarding(outside: tuple[int, int], address: str, inside: tuple[int, int], protocol: str = "tcp") -> Forwarding:
+    return Forwarding(f"w{outside[0]}", protocol, *outside, address, *inside)

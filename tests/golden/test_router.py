@@ -36,12 +36,19 @@ def given(kind: str) -> RouterInput:
         l3.floating_ip("f2", "r1", "203.0.113.21", "10.0.1.10", OTHER),
         l3.floating_ip("f1", "r1", "203.0.113.20", "10.0.0.9", GUEST),
     )
+    forwarding = l3.forwarding_ip(
+        "f3", "r1", "203.0.113.22",
+        l3.forwarding((2222, 2222), "10.0.0.9", (22, 22)), l3.forwarding((80, 80), "10.0.0.9", (80, 80)),
+        l3.forwarding((8000, 8010), "10.0.1.10", (8000, 8010)), l3.forwarding((9000, 9002), "10.0.0.9", (90, 92)),
+        l3.forwarding((5000, 5010), "10.0.0.9", (53, 53), "udp"), l3.forwarding((1, 1), "10.0.0.9", (1, 1), "icmp"),
+    )  # fmt: skip
     extra = [Route("192.168.0.0/16", "10.0.1.77"), Route("172.16.0.5/12", "10.0.0.77"), Route("1.1.1.0/24", "9.9.9.9")]
     cases = {
         "isolated": (l3.router("r1"), (blue, green), ()),
         "gateway": (l3.router("r1", gateway), (gateway, blue), ()),
         "floating": (l3.router("r1", gateway), (gateway, blue, green), floating),
         "no-snat": (l3.router("r1", gateway, enable_snat=False), (gateway, blue), floating[1:]),
+        "forwarding": (l3.router("r1", gateway), (gateway, blue, green), (*floating[1:], forwarding)),
         "down": (l3.router("r1", gateway, admin_state_up=False), (gateway, blue), ()),
         "routes": (l3.router("r1", far, routes=extra), (far, blue, green), ()),
     }
@@ -49,7 +56,7 @@ def given(kind: str) -> RouterInput:
     return RouterInput(router, ports, NETWORKS, SUBNETS, floating_ips)
 
 
-KINDS = ["isolated", "gateway", "floating", "no-snat", "down", "routes"]
+KINDS = ["isolated", "gateway", "floating", "no-snat", "forwarding", "down", "routes"]
 
 
 def layout_text(made: RouterPlan) -> str:

@@ -53,6 +53,10 @@ BODIES: dict[tuple[str, str], Body] = {
     ("POST", "/v2.0/floatingips"): lambda w: {
         "floatingip": {"floating_network_id": w.external, "project_id": w.blue_id}
     },
+    ("POST", "/v2.0/floatingips/{floatingip_id}/port_forwardings"): lambda w: {"port_forwarding": w.forwarding()},
+    ("PUT", "/v2.0/floatingips/{floatingip_id}/port_forwardings/{id}"): lambda w: {
+        "port_forwarding": {"description": "x"}
+    },
     ("POST", "/v2.0/security-groups"): lambda w: {"security_group": {"name": "x", "project_id": w.blue_id}},
     ("POST", "/v2.0/security-group-rules"): lambda w: {
         "security_group_rule": {"security_group_id": w.group(), "direction": "egress", "protocol": "udp"}

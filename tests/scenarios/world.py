@@ -110,6 +110,18 @@ class World:
     def user(self, number: int) -> str:
         return self.make(self.admin, f"{V3}/users", "user", name=f"user{number}", password="x")
 
+    def forwarding(self) -> dict[str, Any]:
+        """What forwards a port to a new guest behind a new router."""
+        _, subnet = self.routed()
+        network = self.owner.get(f"/v2.0/subnets/{subnet}").json()["subnet"]["network_id"]
+        port = self.owner.post("/v2.0/ports", {"port": {"network_id": network}}).json()["port"]
+        inside = {"internal_port_id": port["id"], "internal_ip_address": port["fixed_ips"][0]["ip_address"]}
+        return {**inside, "protocol": "tcp", "internal_port": 22, "external_port": 2222}
+
+    def port_forwarding(self, number: int) -> str:
+        path = f"/v2.0/floatingips/{self.ids['floatingip_id']}/port_forwardings"
+        return self.make(self.owner, path, "port_forwarding", **self.forwarding())
+
     def flavor(self, number: int) -> str:
         return self.make(self.admin, "/v2.0/flavors", "flavor", name=f"f{number}", service_type="L3_ROUTER_NAT")
 
@@ -139,6 +151,7 @@ MAKERS: dict[str, Callable[[World, int], str]] = {
     "/v2.0/floatingips": lambda world, number: world.make(
         world.owner, "/v2.0/floatingips", "floatingip", floating_network_id=world.external
     ),
+    "/v2.0/floatingips/{floatingip_id}/port_forwardings": World.port_forwarding,
     "/v2.0/security-groups": lambda world, number: world.group(),
     "/v2.0/security-group-rules": lambda world, number: world.make(
         world.owner, "/v2.0/security-group-rules", "security_group_rule", security_group_id=world.group(),

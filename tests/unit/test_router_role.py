@@ -107,6 +107,31 @@ def test_connections_of_a_floating_ip_that_goes_are_cut(world: World) -> None:
     assert held.connections == {"203.0.113.10"}
 
 
+def test_only_connections_to_a_port_that_is_forwarded_no_more_are_cut(world: World) -> None:
+    router = world.router(0x10)
+    kept, gone = l3.forwarding((80, 80), "10.0.0.9", (80, 80)), l3.forwarding((90, 99), "10.0.0.9", (9, 9))
+    world.cloud.put(l3.forwarding_ip("f", router, "203.0.113.20", kept, gone))
+    assert world.step()[Ref("floating_ip", "f")].state == "up"
+    held = world.kernel.held[world.space(router)]
+    assert "203.0.113.20/32" in held.addresses["qg-00000011-00"]
+    held.connections = {"203.0.113.20:80", "203.0.113.20:95", "203.0.113.10:95"}
+    world.cloud.put(l3.forwarding_ip("f", router, "203.0.113.20", kept))
+    world.step()
+    assert held.connections == {"203.0.113.20:80", "203.0.113.10:95"}
+
+
+def test_a_router_that_shifts_too_many_ports_says_which(world: World) -> None:
+    router = world.router(0x10)
+    wide = [l3.forwarding((first, first + 29999), "10.0.0.9", (first + 1, first + 30000)) for first in (1, 30001)]
+    world.cloud.put(l3.forwarding_ip("f", router, "203.0.113.20", *wide))
+    world.cloud.put(l3.forwarding_ip("g", router, "203.0.113.21", wide[0], l3.forwarding((2, 2), "10.0.0.8", (3, 3))))
+    found = world.step()
+    assert (found[Ref("floating_ip", "f")].state, found[Ref("router", router)].state) == ("up", "up")
+    assert found[Ref("floating_ip", "g")].state == "error" and "w1" in found[Ref("floating_ip", "g")].message
+    items = [item for held in world.kernel.held[world.space(router)].table.elements for item in held.items]
+    assert "203.0.113.21 . tcp . 2 : 10.0.0.8 . 3" in items and len(items) == 60002
+
+
 def test_connections_of_a_floating_ip_that_leads_elsewhere_are_cut(world: World) -> None:
     router = world.router(0x10)
     world.floating("f", router, "203.0.113.20", "10.0.0.9")

@@ -6,17 +6,18 @@ from collections.abc import Sequence
 
 import msgspec
 
-from heddle.control import associations, ports, quotas
+from heddle.control import associations, floating_routers, ports, quotas
 from heddle.control.context import Context, new_id
 from heddle.control.lookup import need
 from heddle.control.news import floating_ip_news
-from heddle.errors import BadRequest, Conflict, NotFound
+from heddle.errors import BadRequest, Conflict
 from heddle.model.floating_ip import FloatingIp
-from heddle.model.port import FLOATING_IP, ROUTER_INTERFACE, Port
+from heddle.model.port import FLOATING_IP, Port
 from heddle.model.resource import Draft
 from heddle.model.values import FixedIp
 from heddle.store.query import floating_ips as q
 from heddle.store.query import networks as network_query
+from heddle.store.query import port_forwardings as forwarding_query
 from heddle.store.query import ports as port_query
 from heddle.store.query import routers as router_query
 from heddle.store.query import subnets as subnet_query
@@ -80,11 +81,13 @@ def _change_association(ctx: Context, old: FloatingIp, new: FloatingIp, given: f
     if "fixed_ip_address" not in given and new.port_id != old.port_id:
         new.fixed_ip_address = None
     if new.port_id:
+        _check_forwards_nothing(old)
         _associate(ctx, new)
     else:
         if "port_id" not in given:
             _check_nothing_without_port(new)
-        new.router_id, new.fixed_ip_address = None, None
+        new.fixed_ip_address = None
+        new.router_id = old.router_id if old.port_forwardings else None
     if (new.port_id, new.fixed_ip_address, new.router_id) != (old.port_id, old.fixed_ip_address, old.router_id):
         new.status = "DOWN"
 
@@ -95,7 +98,16 @@ def _check_nothing_without_port(floating_ip: FloatingIp) -> None:
             raise BadRequest("BadRequest", f"Bad floatingip request: {name} cannot be specified without a port_id.")
 
 
+def _check_forwards_nothing(floating_ip: FloatingIp) -> None:
+    if floating_ip.port_forwardings:
+        raise Conflict(
+            "FipInUseByPortForwarding", f"Floating IP {floating_ip.id} in use by Port Forwarding resources."
+        )
+
+
 def delete_floating_ip(ctx: Context, floating_ip: FloatingIp) -> None:
+    """Raises `Conflict` (FipInUseByPortForwarding)."""
+    _check_forwards_nothing(floating_ip)
     if floating_ip.port_id:
         associations.disassociate(ctx, floating_ip)
     q.FLOATING_IPS.delete(ctx.tx, floating_ip.id)
@@ -115,6 +127,7 @@ def _associate(ctx: Context, floating_ip: FloatingIp) -> None:
             "therefore cannot be bound.",
         )
     fixed_ip = _choose_fixed_ip(floating_ip, port)
+    _check_not_forwarded(ctx, port)
     for other in q.of_port(ctx.tx, port.id):
         if (
             other.id != floating_ip.id
@@ -129,20 +142,21 @@ def _associate(ctx: Context, floating_ip: FloatingIp) -> None:
             )
     floating_ip.fixed_ip_address = fixed_ip.ip_address
     if floating_ip.router_id:
-        _check_router(ctx, floating_ip, floating_ip.router_id)
+        floating_routers.check_router(ctx, floating_ip, floating_ip.router_id)
     else:
-        floating_ip.router_id = _router_of(ctx, floating_ip, port, fixed_ip)
+        floating_ip.router_id = floating_routers.router_of(ctx, floating_ip, port, fixed_ip)
 
 
-def _check_router(ctx: Context, floating_ip: FloatingIp, router_id: str) -> None:
-    """A router may be named that reaches the port by way of others; its gateway is where the address is."""
-    need(ctx, router_query.ROUTERS, router_id, lock=True)
-    if not router_query.with_gateway_on(ctx.tx, floating_ip.floating_network_id, [router_id]):
-        raise Conflict(
-            "RouterWithoutGatewayForFloatingIP",
-            f"Router {router_id} has no gateway on external network {floating_ip.floating_network_id}. Therefore, it "
-            f"cannot carry floating IP {floating_ip.floating_ip_address}.",
-        )
+def _check_not_forwarded(ctx: Context, port: Port) -> None:
+    """A port that a distributed router forwards to has no floating IP besides: it would answer under that."""
+    for forwarding in forwarding_query.to_port(ctx.tx, port.id):
+        carrier = q.FLOATING_IPS.get(ctx.tx, forwarding.floatingip_id, bare=True)
+        router = router_query.ROUTERS.get(ctx.tx, (carrier and carrier.router_id) or "", bare=True)
+        if router is not None and router.distributed:
+            raise BadRequest(
+                "PortHasPortForwarding",
+                f"Cannot associate floating IP to port {port.id} because it already has a Port Forwarding binding.",
+            )
 
 
 def _choose_fixed_ip(floating_ip: FloatingIp, port: Port) -> FixedIp:
@@ -167,29 +181,6 @@ def _choose_fixed_ip(floating_ip: FloatingIp, port: Port) -> FixedIp:
             "address when assigning a floating IP.",
         )
     return ipv4[0]
-
-
-def _router_of(ctx: Context, floating_ip: FloatingIp, port: Port, fixed_ip: FixedIp) -> str:
-    interfaces = [
-        interface
-        for interface in port_query.interfaces_on_network(ctx.tx, port.network_id, ROUTER_INTERFACE)
-        if any(f.subnet_id == fixed_ip.subnet_id for f in interface.fixed_ips)
-    ]
-    found = router_query.with_gateway_on(ctx.tx, floating_ip.floating_network_id, [i.device_id for i in interfaces])
-    if not found:
-        raise NotFound(
-            "ExternalGatewayForFloatingIPNotFound",
-            f"External network {floating_ip.floating_network_id} is not reachable from subnet {fixed_ip.subnet_id}. "
-            f"Therefore, cannot associate Port {port.id} with a Floating IP.",
-        )
-    subnet = subnet_query.SUBNETS.get(ctx.tx, fixed_ip.subnet_id)
-    gateway = subnet.gateway_ip if subnet else None
-    for interface in interfaces:
-        if any(f.ip_address == gateway for f in interface.fixed_ips):
-            for router in found:
-                if router.id == interface.device_id:
-                    return router.id
-    return found[0].id
 
 
 def _again(ctx: Context, floating_ip: FloatingIp) -> FloatingIp:

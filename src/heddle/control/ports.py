@@ -152,7 +152,7 @@ def _change_addresses(ctx: Context, network: Network, old: Port, new: Port) -> N
     )
     allocation.store_allocations(ctx, [new])
     gone = {fixed_ip.ip_address for fixed_ip in old.fixed_ips} - {fixed_ip.ip_address for fixed_ip in new.fixed_ips}
-    associations.check_addresses(ctx, new, gone)
+    associations.addresses_gone(ctx, new, gone)
 
 
 def delete_port(ctx: Context, port: Port, *, own: bool = False) -> None:

@@ -218,8 +218,8 @@ def _check_interface_unused(ctx: Context, router: Router, port: Port) -> None:
     subnets = subnet_query.SUBNETS.get_many(ctx.tx, [fixed_ip.subnet_id for fixed_ip in port.fixed_ips]).values()
     blocks = [ipaddress.ip_network(subnet.cidr) for subnet in subnets]
     for floating_ip in floating_ip_query.of_router(ctx.tx, router.id):
-        address = ipaddress.ip_address(floating_ip.fixed_ip_address or "0.0.0.0")
-        if any(address in block for block in blocks):
+        reached = {floating_ip.fixed_ip_address, *(f["internal_ip_address"] for f in floating_ip.port_forwardings)}
+        if any(ipaddress.ip_address(each) in block for each in reached - {None} for block in blocks):
             raise Conflict(
                 "RouterInterfaceInUseByFloatingIP",
                 f"Router interface for subnet {port.fixed_ips[0].subnet_id} on router {router.id} cannot be deleted, "

@@ -10,6 +10,7 @@ import ipaddress
 import socket
 import struct
 from collections.abc import Collection
+from dataclasses import dataclass
 
 from heddle.host.netlink import DUMP, Request, attribute, attributes
 from heddle.host.netns import Namespace
@@ -19,16 +20,36 @@ _ORIGINAL, _REPLY, _ZONE, _ID = 1, 2, 18, 12
 _HEAD = struct.Struct("=BBH")
 
 
-def cut(namespace: Namespace, addresses: Collection[str]) -> int:
-    """Delete the IPv4 connections to one of the addresses, and those that left under it.  Returns how many."""
-    if not addresses:
+@dataclass(frozen=True, slots=True)
+class Service:
+    """Ports of an IPv4 address; `protocol` is a number."""
+
+    address: str
+    protocol: int
+    first: int
+    last: int
+
+
+def cut(namespace: Namespace, addresses: Collection[str], services: Collection[Service] = ()) -> int:
+    """Delete the IPv4 connections to one of the addresses, those that left under it, and those to the services.
+
+    Returns how many.
+    """
+    if not addresses and not services:
         return 0
+    reached = {
+        (ipaddress.ip_address(each.address).packed, each.protocol, port)
+        for each in services
+        for port in range(each.first, each.last + 1)
+    }
     raw = {ipaddress.ip_address(address).packed for address in addresses}
     head = _HEAD.pack(socket.AF_INET, 0, 0)
     doomed: list[Request] = []
     for _, body in namespace.filter.ask(Request(_GET, head, DUMP, "list of connections")):
         found = attributes(body, _HEAD.size)
-        if _destination(found.get(_ORIGINAL, b"")) in raw or _destination(found.get(_REPLY, b"")) in raw:
+        came = found.get(_ORIGINAL, b"")
+        concerned = _destination(came) in raw or _destination(found.get(_REPLY, b"")) in raw
+        if concerned or (reached and _service(came) in reached):
             name = b"".join(attribute(kind, found[kind]) for kind in (_ORIGINAL, _ZONE, _ID) if kind in found)
             doomed.append(Request(_DELETE, head + name, 0, "deletion of a connection", (errno.ENOENT,)))
     failures = namespace.filter.run(doomed)
@@ -37,3 +58,9 @@ def cut(namespace: Namespace, addresses: Collection[str]) -> int:
 
 def _destination(tuple_: bytes) -> bytes:
     return attributes(attributes(tuple_).get(1, b"")).get(2, b"")
+
+
+def _service(tuple_: bytes) -> tuple[bytes, int, int]:
+    """Where a connection goes: address, protocol and port."""
+    parts = attributes(attributes(tuple_).get(2, b""))
+    return _destination(tuple_), int.from_bytes(parts.get(1, b""), "big"), int.from_bytes(parts.get(3, b""), "big")

@@ -16,6 +16,7 @@ from collections.abc import Collection, Mapping
 from heddle.errors import HeddleError
 from heddle.host import conntrack, netns, rtnetlink
 from heddle.host.announce import Announcement, Announcer
+from heddle.host.conntrack import Service
 from heddle.host.layout import Change, Layout
 from heddle.host.netlink import Netlink, within
 from heddle.host.netns import Namespace
@@ -44,9 +45,9 @@ class Space:
         """Make the nftables table be so: "same", "changed" or "drift".  Raises `CommandError`."""
         return self._ruleset.ensure(table)
 
-    def cut(self, addresses: Collection[str]) -> int:
-        """Cut the connections to these addresses and under them; returns how many."""
-        return conntrack.cut(self.namespace, addresses)
+    def cut(self, addresses: Collection[str], services: Collection[Service] = ()) -> int:
+        """Cut the connections to these addresses, under them, and to these services; returns how many."""
+        return conntrack.cut(self.namespace, addresses, services)
 
     def announce(self, announcements: Collection[Announcement]) -> None:
         """Tell the neighbours, in the background."""

@@ -41,4 +41,7 @@ class FloatingIp(Standard, kw_only=True):
         dict[str, Any] | None,
         Field(Json(dict, {"type": ["object", "null"]}, nullable=True), default=GENERATED, stored=False),
     ] = None
+    port_forwardings: Annotated[
+        list[dict[str, Any]], Field(Json(list, {"type": "array", "items": {"type": "object"}}), stored=False)
+    ] = []
     floating_port_id: Annotated[str, Field(Uuid(), visible=False)] = ""

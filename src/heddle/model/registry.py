@@ -9,6 +9,7 @@ from heddle.model.floating_ip import FloatingIp
 from heddle.model.network import Network
 from heddle.model.port import Port
 from heddle.model.port_binding import PortBinding
+from heddle.model.port_forwarding import PortForwarding
 from heddle.model.resource import Resource, subject_of
 from heddle.model.router import Router
 from heddle.model.security_group import SecurityGroup, SecurityGroupRule
@@ -25,6 +26,7 @@ MODELS: dict[str, type[Resource]] = {
         FloatingIp,
         Network,
         Port,
+        PortForwarding,
         PortBinding,
         Router,
         SecurityGroup,

@@ -9,9 +9,10 @@ import ipaddress
 from collections.abc import Callable, Iterable, Mapping
 
 from heddle.model.port import Port
+from heddle.model.port_forwarding import PortForwarding, ends
 from heddle.model.security_group import PROTOCOLS, SecurityGroup, SecurityGroupRule
 from heddle.store.engine import Tx
-from heddle.store.query import floating_ips, hosts, networks, ports, routers, security_groups, subnets
+from heddle.store.query import floating_ips, hosts, networks, port_forwardings, ports, routers, security_groups, subnets
 from heddle.view import types as v
 
 Revisions = Mapping[str, int]
@@ -161,17 +162,30 @@ def _routers(tx: Tx, wanted: Revisions) -> Iterable[v.Object]:
 
 
 def _floating_ips(tx: Tx, wanted: Revisions) -> Iterable[v.Object]:
-    for item in floating_ips.FLOATING_IPS.get_many(tx, wanted).values():
-        if item.router_id and item.port_id:
+    found = floating_ips.FLOATING_IPS.get_many(tx, wanted)
+    forwardings = port_forwardings.of_floating_ips(tx, [item.id for item in found.values() if item.port_forwardings])
+    for item in found.values():
+        if item.router_id:
             yield v.FloatingIpView(
                 id=item.id,
                 revision=wanted[item.id],
                 router_id=item.router_id,
                 floating_ip=item.floating_ip_address or "",
                 fixed_ip=item.fixed_ip_address or "",
-                port_id=item.port_id,
+                port_id=item.port_id or "",
                 floating_network_id=item.floating_network_id,
+                forwardings=[_forwarding(each) for each in forwardings.get(item.id, [])],
             )
+
+
+def _forwarding(item: PortForwarding) -> v.Forwarding:
+    return v.Forwarding(
+        item.id,
+        item.protocol,
+        *ends(item.external_port_range or ""),
+        item.internal_ip_address,
+        *ends(item.internal_port_range or ""),
+    )
 
 
 LOADERS: Mapping[str, Callable[[Tx, Revisions], Iterable[v.Object]]] = {

@@ -214,14 +214,30 @@ class RouterView(Object, frozen=True, tag="router"):
     routes: list[Route] = []
 
 
+class Forwarding(Message, frozen=True):
+    """Ports of a floating IP that lead to ports of `internal_ip`: one to one, or all to one.  `protocol` by name."""
+
+    id: str
+    protocol: str
+    external_first: int
+    external_last: int
+    internal_ip: str
+    internal_first: int
+    internal_last: int
+
+
 class FloatingIpView(Object, frozen=True, tag="floating_ip"):
-    """A floating IP associated with `fixed_ip` of a port behind the router."""
+    """A floating IP associated with `fixed_ip` of a port behind the router, or that forwards ports.
+
+    `fixed_ip` and `port_id` are "" where it forwards ports.
+    """
 
     router_id: str
     floating_ip: str
     fixed_ip: str
     port_id: str
     floating_network_id: str
+    forwardings: list[Forwarding] = []
 
 
 AnyObject = (

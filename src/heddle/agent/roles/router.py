@@ -20,6 +20,7 @@ from heddle.agent.mirror import Mirror, ref_of
 from heddle.agent.roles.base import Drift, Host
 from heddle.agent.roles.parallel import together
 from heddle.agent.roles.plugs import Plugs, plug
+from heddle.agent.roles.router_forwarding import moved
 from heddle.agent.roles.router_plan import SETTINGS, RouterInput, RouterPlan, plan
 from heddle.errors import HeddleError
 from heddle.host.announce import Announcement
@@ -149,8 +150,8 @@ class RouterRole:
         change = space.converge(wanted.layout)
         self._plug(router_id, wanted, change, plugs)
         self._routers[router_id] = Realised(space, wanted)
-        moved = _moved(before.plan, wanted) if before else set()
-        cut = space.cut(moved | {address.partition("/")[0] for _, address in change.withdrawn})
+        addresses, services = moved(before.plan.table, wanted.table) if before else (set(), set())
+        cut = space.cut(addresses | {address.partition("/")[0] for _, address in change.withdrawn}, services)
         macs = {item.name: item.mac for item in wanted.layout.interfaces}
         space.announce([Announcement(name, macs[name], each.partition("/")[0]) for name, each in change.added])
         if change.any or rules != "same":
@@ -209,12 +210,6 @@ def _refuse(status: Status, refused: Mapping[str, str]) -> Status:
     """The status of a router, one of whose ports the switch would not take."""
     problem = refused.get(status.id, "")
     return _status(status.kind, status.id, status.revision, "error", problem) if problem else status
-
-
-def _moved(old: RouterPlan, new: RouterPlan) -> set[str]:
-    """The floating addresses that lead elsewhere than before."""
-    before, after = (set(each.table.elements[0].items) for each in (old, new))
-    return {item.partition(" : ")[0] for item in before - after}
 
 
 def _describe(change: Change) -> str:

@@ -1,6 +1,6 @@
 """What a router becomes on its host, decided from views alone: a namespace's layout and an nftables table.
 
-    tables     prerouting   a floating address is translated to the fixed one
+    tables     prerouting   a floating address is translated to the fixed one, or ports of it to ports of others
                forward      a new connection from outside that no floating IP let in is dropped (with SNAT on), so that
                             nobody on the external network routes into a tenant's; nothing passes a router that is down
                postrouting  out of the gateway: the floating address of the guest, else the gateway's (with SNAT on).
@@ -18,6 +18,7 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
+from heddle.agent.roles.router_forwarding import maps, rules
 from heddle.host.layout import Interface, Layout
 from heddle.host.nft import Chain, Elements, Table
 from heddle.host.rtnetlink import Route
@@ -86,7 +87,7 @@ def plan(given: RouterInput) -> RouterPlan:
     routes = _routes(given, ports, gateway, problems)
     return RouterPlan(
         layout=Layout(interfaces, routes, SETTINGS),
-        table=_table(given, ports, gateway, floating),
+        table=_table(given, ports, gateway, floating, problems),
         plugs={interface_name(port): port for port in ports},
         floating=frozenset(item.floating_ip for item in floating),
         problems=problems,
@@ -133,7 +134,7 @@ def _floating(
         elif item.fixed_ip in fixed:
             problems["floating_ip", item.id] = f"another floating IP of the router has the fixed IP {item.fixed_ip}"
         else:
-            fixed.add(item.fixed_ip)
+            fixed |= {item.fixed_ip} - {""}
             usable.append(item)
     return usable
 
@@ -166,7 +167,11 @@ def _routes(
 
 
 def _table(
-    given: RouterInput, ports: Collection[PortView], gateway: PortView | None, floating: Collection[FloatingIpView]
+    given: RouterInput,
+    ports: Collection[PortView],
+    gateway: PortView | None,
+    floating: Collection[FloatingIpView],
+    problems: dict[tuple[str, str], str],
 ) -> Table:
     inside = _inside(given, ports)
     out = f'"{interface_name(gateway)}"' if gateway else ""
@@ -184,16 +189,19 @@ def _table(
             post.append(f"ct status dnat ip saddr @inside snat ip to {address}")
     policy = "accept" if given.router.admin_state_up else "drop"
     pair = "ipv4_addr : ipv4_addr"
+    whole = [item for item in floating if item.fixed_ip]
+    forwarded = maps(floating, problems)
     elements = (
-        Elements("map", "floating_in", pair, tuple(f"{item.floating_ip} : {item.fixed_ip}" for item in floating)),
-        Elements("map", "floating_out", pair, tuple(f"{item.fixed_ip} : {item.floating_ip}" for item in floating)),
+        Elements("map", "floating_in", pair, tuple(f"{item.floating_ip} : {item.fixed_ip}" for item in whole)),
+        Elements("map", "floating_out", pair, tuple(f"{item.fixed_ip} : {item.floating_ip}" for item in whole)),
         Elements("set", "inside", "ipv4_addr", inside, "interval"),
+        *forwarded,
     )
     chains = (
         Chain(
             "prerouting",
             "type nat hook prerouting priority dstnat; policy accept;",
-            ("dnat ip to ip daddr map @floating_in",),
+            ("dnat ip to ip daddr map @floating_in", *rules(forwarded)),
         ),
         Chain("forward", f"type filter hook forward priority filter; policy {policy};", tuple(forward)),
         Chain("postrouting", "type nat hook postrouting priority srcnat; policy accept;", tuple(post)),

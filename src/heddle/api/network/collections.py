@@ -16,6 +16,7 @@ from heddle.control import (
     flavors,
     floating_ips,
     networks,
+    port_forwardings,
     port_names,
     ports,
     routers,
@@ -31,6 +32,7 @@ from heddle.model.flavor import Flavor, ServiceProfile
 from heddle.model.floating_ip import FloatingIp
 from heddle.model.network import Network
 from heddle.model.port import Port
+from heddle.model.port_forwarding import PortForwarding
 from heddle.model.resource import Standard
 from heddle.model.router import Router
 from heddle.model.security_group import SecurityGroup, SecurityGroupRule
@@ -44,6 +46,7 @@ from heddle.store.query.flavors import FLAVORS, SERVICE_PROFILES
 from heddle.store.query.floating_ips import FLOATING_IPS
 from heddle.store.query.hosts import AGENTS
 from heddle.store.query.networks import NETWORKS
+from heddle.store.query.port_forwardings import PORT_FORWARDINGS
 from heddle.store.query.ports import PORTS
 from heddle.store.query.routers import ROUTERS
 from heddle.store.query.subnet_pools import SUBNET_POOLS
@@ -94,6 +97,15 @@ FLOATING_IP_COLLECTION: Collection[FloatingIp] = Collection(
     floating_ips.update_floating_ip,
     floating_ips.delete_floating_ip,
 )
+PORT_FORWARDING_COLLECTION: Collection[PortForwarding] = Collection(
+    PORT_FORWARDINGS,
+    port_forwardings.create_port_forwardings,
+    port_forwardings.update_port_forwarding,
+    port_forwardings.delete_port_forwarding,
+    {"floatingip": ("floatingip_id", FLOATING_IPS)},
+    path="floatingips/{floatingip_id}/port_forwardings",
+    under="floatingip",
+)
 GROUP_COLLECTION: Collection[SecurityGroup] = Collection(
     group_query.GROUPS,
     security_groups.create_groups,
@@ -141,6 +153,7 @@ EVERY: tuple[Collection[Any], ...] = (
     PORT_COLLECTION,
     ROUTER_COLLECTION,
     FLOATING_IP_COLLECTION,
+    PORT_FORWARDING_COLLECTION,
     GROUP_COLLECTION,
     RULE_COLLECTION,
     SUBNET_POOL_COLLECTION,

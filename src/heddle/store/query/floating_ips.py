@@ -1,38 +1,56 @@
-"""Floating IPs, with what their answers tell of the port."""
+"""Floating IPs, with what their answers tell of the port and of the ports that they forward."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import sqlalchemy as sa
 
 from heddle.model.floating_ip import FloatingIp
 from heddle.store import tables as t
 from heddle.store.engine import Tx
-from heddle.store.query.records import Records
+from heddle.store.query.records import CHUNK, Records
 from heddle.store.query.tags import tag_filters
 
-_f, _p = t.floating_ips.c, t.ports.c
+_f, _p, _w = t.floating_ips.c, t.ports.c, t.port_forwardings.c
+_DETAILS = (_p.name, _p.network_id, _p.mac_address, _p.admin_state_up, _p.status, _p.device_id, _p.device_owner)
+_FORWARDING = (
+    _w.id, _w.internal_port_id, _w.internal_ip_address, _w.protocol, _w.internal_port, _w.external_port,
+    _w.internal_port_range, _w.external_port_range,
+)  # fmt: skip
 
 
 def _load(tx: Tx, floating_ips: Sequence[FloatingIp]) -> None:
-    wanted = [f.port_id for f in floating_ips if f.port_id]
-    details = {}
-    if wanted:
-        columns = (
-            _p.id,
-            _p.name,
-            _p.network_id,
-            _p.mac_address,
-            _p.admin_state_up,
-            _p.status,
-            _p.device_id,
-            _p.device_owner,
-        )
-        for id, *rest in tx.conn.execute(sa.select(*columns).where(_p.id.in_(wanted))):
-            details[id] = dict(zip([c.name for c in columns[1:]], rest, strict=True))
-    for floating_ip in floating_ips:
-        floating_ip.port_details = details.get(floating_ip.port_id or "")
+    for start in range(0, len(floating_ips), CHUNK):
+        part = floating_ips[start : start + CHUNK]
+        details = _details(tx, [item.port_id for item in part if item.port_id])
+        # One that reaches a port forwards none, and one that no router carries does neither.
+        forwardings = _forwardings(tx, [item.id for item in part if item.router_id and not item.port_id])
+        for item in part:
+            item.port_details = details.get(item.port_id or "")
+            item.port_forwardings = forwardings.get(item.id, [])
+
+
+def _details(tx: Tx, port_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+    if not port_ids:
+        return {}
+    rows = tx.conn.execute(sa.select(_p.id, *_DETAILS).where(_p.id.in_(port_ids)))
+    return {id: dict(zip([c.name for c in _DETAILS], rest, strict=True)) for id, *rest in rows}
+
+
+def _forwardings(tx: Tx, floating_ip_ids: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
+    """Ranges are told where they have more than one port."""
+    if not floating_ip_ids:
+        return {}
+    found: dict[str, list[dict[str, Any]]] = {}
+    query = sa.select(_w.floatingip_id, *_FORWARDING).where(_w.floatingip_id.in_(floating_ip_ids)).order_by(_w.id)
+    for floating_ip_id, *rest in tx.conn.execute(query):
+        item = dict(zip([c.name for c in _FORWARDING], rest, strict=True))
+        if item["external_port"] is not None:
+            del item["external_port_range"], item["internal_port_range"]
+        found.setdefault(floating_ip_id, []).append(item)
+    return found
 
 
 FLOATING_IPS: Records[FloatingIp] = Records(

@@ -48,7 +48,5 @@ def set_status(tx: Tx, kind: str, host: str, ids: Sequence[str], status: str) ->
             statement = sa.update(t.routers).where(r.id.in_(part), r.host == host, r.status != status)
         else:
             mine = sa.select(r.id).where(r.host == host)
-            statement = sa.update(t.floating_ips).where(
-                f.id.in_(part), f.router_id.in_(mine), f.port_id.is_not(None), f.status != status
-            )
+            statement = sa.update(t.floating_ips).where(f.id.in_(part), f.router_id.in_(mine), f.status != status)
         tx.conn.execute(statement.values(status=status))

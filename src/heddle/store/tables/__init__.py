@@ -19,6 +19,7 @@ from heddle.store.tables.l3 import (
     flavor_service_profiles,
     flavors,
     ha_networks,
+    port_forwardings,
     service_profiles,
 )
 from heddle.store.tables.network import (
@@ -78,6 +79,7 @@ __all__ = [
     "ip_ranges",
     "networks",
     "port_bindings",
+    "port_forwardings",
     "port_security_groups",
     "ports",
     "projects",

@@ -1,11 +1,14 @@
-"""What routers have besides: flavors, and the networks on which highly available ones agree."""
+"""What routers have besides: forwarded ports, flavors, and the networks on which highly available ones agree."""
 
 from __future__ import annotations
 
 import sqlalchemy as sa
 
 from heddle.model.flavor import Flavor, ServiceProfile
+from heddle.model.port_forwarding import PortForwarding
 from heddle.store.tables.kit import METADATA, id_column, table_for, text_column
+
+port_forwardings = table_for(PortForwarding)
 
 flavors = table_for(Flavor)
 service_profiles = table_for(ServiceProfile)
