@@ -43,10 +43,36 @@ def test_networks_are_created_all_or_none(blue: Talk) -> None:
     assert answer.status == 400 and len(blue.list("network")) == before
 
 
-@pytest.mark.parametrize(("mtu", "says"), [(67, "68"), (9000, "1450"), (-1, "-1"), ("x", "x")])
+@pytest.mark.parametrize(("mtu", "says"), [(9000, "1450"), (-1, "-1"), ("x", "x")])
 def test_an_mtu_out_of_range_is_refused(blue: Talk, mtu: object, says: str) -> None:
     answer = blue.client.post("/v2.0/networks", {"network": {"mtu": mtu}})
     assert answer.status == 400 and says in answer.json()["NeutronError"]["message"]
+
+
+@pytest.mark.parametrize(("version", "cidr", "least"), [(4, "10.0.0.0/24", 68), (6, "2001:db8:1::/64", 1280)])
+def test_the_packets_of_a_subnet_fit(blue: Talk, version: int, cidr: str, least: int) -> None:
+    network = blue.create("network", mtu=least - 1)
+    body = {"network_id": network["id"], "ip_version": version, "cidr": cidr}
+    blue.no_create(409, "NetworkMTUSubnetConflict", "subnet", **body)
+    blue.update("network", network["id"], mtu=least)
+    blue.create("subnet", **body)
+    assert str(least) in blue.no_update(409, "NetworkMTUSubnetConflict", "network", network["id"], mtu=least - 1)
+
+
+def test_an_external_network_goes_with_its_idle_floating_ips(admin: Talk, blue: Talk) -> None:
+    external = admin.create("network", **{"router:external": True})
+    admin.subnet(external, "203.0.113.0/24", enable_dhcp=False)
+    router = blue.create("router", external_gateway_info={"network_id": external["id"]})
+    network, subnet = blue.network("10.0.0.0/24")
+    path = f"/v2.0/routers/{router['id']}/add_router_interface"
+    assert blue.client.call("PUT", path, {"subnet_id": subnet["id"]}).status == 200
+    idle = blue.create("floatingip", floating_network_id=external["id"])
+    used = blue.create("floatingip", floating_network_id=external["id"], port_id=blue.port(network)["id"])
+    admin.no_delete(409, "NetworkInUse", "network", external["id"])
+    blue.delete("floatingip", used["id"])
+    blue.update("router", router["id"], external_gateway_info=None)
+    admin.delete("network", external["id"])
+    blue.refused(404, "FloatingIPNotFound", "GET", f"/v2.0/floatingips/{idle['id']}")
 
 
 def test_mtu_zero_is_the_largest(blue: Talk) -> None:

@@ -35,6 +35,25 @@ def test_a_port_has_the_defaults(blue: Talk) -> None:
     assert blue.list("port", f"?network_id={network['id']}") == [made]
 
 
+def test_port_security_again_on_gives_no_group(blue: Talk) -> None:
+    port = blue.port(blue.create("network", port_security_enabled=False))
+    for value in (True, False):
+        changed = blue.update("port", port["id"], port_security_enabled=value)
+        assert (changed["port_security_enabled"], changed["security_groups"]) == (value, [])
+
+
+def test_a_filter_by_what_is_not_seen_finds_ones_own(admin: Talk, blue: Talk, red: Talk) -> None:
+    network = blue.create("network", shared=False)
+    number = admin.show("network", network["id"])["provider:segmentation_id"]
+    query = f"?provider:segmentation_id={number}"
+    assert [found["id"] for found in blue.list("network", query)] == [network["id"]]
+    assert "provider:segmentation_id" not in blue.list("network", query)[0]
+    shared = admin.create("network", shared=True)
+    seen = admin.show("network", shared["id"])["provider:segmentation_id"]
+    assert shared["id"] in [found["id"] for found in red.list("network")]
+    assert red.list("network", f"?provider:segmentation_id={seen}") == []
+
+
 def test_the_administrator_sees_the_binding(admin: Talk, blue: Talk) -> None:
     network, _ = blue.network("10.0.0.0/24")
     shown = admin.show("port", blue.port(network)["id"])

@@ -98,7 +98,9 @@ def test_the_administrator_sees_more_attributes() -> None:
 
 def test_what_is_not_seen_cannot_be_found_by_a_filter(tmp_path: Path) -> None:
     member, admin = Rights(POLICY, MEMBER, Port), Rights(POLICY, ADMIN, Port)
-    assert member.condition_for(["binding_host_id", "name"]) == NEVER
+    own = member.condition_for(["binding_host_id", "name"])
+    assert holds(own, {"project_id": "p"}.get) and not holds(own, {"network.project_id": "p", "project_id": "q"}.get)
+    assert Rights(POLICY, Caller(), Port).condition_for(["binding_host_id"]) == NEVER
     assert member.condition_for(["name", "fixed_ips", "binding_vnic_type"]) == member.condition() != NEVER
     assert admin.condition_for(["binding_host_id"]) == ALWAYS
     file = tmp_path / "policy.yaml"

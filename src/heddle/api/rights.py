@@ -18,7 +18,7 @@ import msgspec
 
 from heddle.api.policy import Policy, refusal
 from heddle.model.caller import Caller
-from heddle.model.predicate import NEVER, Condition, all_of, holds
+from heddle.model.predicate import NEVER, Condition, Eq, all_of, any_of, holds
 from heddle.model.resource import Draft, FieldInfo, Resource, Sentinel, fields_of, subject_of
 
 R = TypeVar("R", bound=Resource)
@@ -48,7 +48,8 @@ class Rights(Generic[R]):
     def condition_for(self, filters: Iterable[str]) -> Condition:
         """Which objects a list shows that is narrowed by these fields (their Python names).
 
-        By an attribute that the caller does not see nothing is found, or filters would tell its value.
+        By an attribute that the caller does not see only what is their project's own is found, as clients expect;
+        of others' objects filters would tell its value.
         """
         seen, on_some = self.policy.fields(self.model, self.caller)
         always, sometimes = {field.name for field in seen}, {field.name: found for field, found in on_some}
@@ -56,7 +57,8 @@ class Rights(Generic[R]):
         guarded = [
             name for name in filters if name in declared and name not in always and "read" in declared[name].guard
         ]
-        return all_of([self.condition(), *(sometimes.get(name, NEVER) for name in guarded)])
+        own = Eq("project_id", self.caller.project_id) if self.caller.project_id else NEVER
+        return all_of([self.condition(), *(any_of([own, sometimes.get(name, NEVER)]) for name in guarded)])
 
     def sees(self, value: R, lookup: Lookup = no_parent) -> bool:
         return holds(self.condition(), value_of(value, lookup))

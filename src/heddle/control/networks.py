@@ -7,13 +7,13 @@ from collections.abc import Sequence
 
 import msgspec
 
-from heddle.control import quotas, security_groups, subnets
+from heddle.control import floating_ips, quotas, security_groups, subnets
 from heddle.control.context import Context, new_id
 from heddle.control.news import network_news
 from heddle.control.ports import delete_port
 from heddle.errors import Conflict, Unavailable
 from heddle.model.network import Network
-from heddle.model.port import DHCP
+from heddle.model.port import DHCP, FLOATING_IP
 from heddle.model.resource import Draft
 from heddle.network_types import registry
 from heddle.network_types.base import Candidates, NetworkType, refuse, segment_key
@@ -24,7 +24,6 @@ from heddle.store.query import ports as port_query
 from heddle.store.query import subnets as subnet_query
 
 _TRIES = 64
-LEAST_MTU = 68
 _SEGMENT = ("provider_network_type", "provider_physical_network", "provider_segmentation_id")
 
 
@@ -66,19 +65,26 @@ def update_network(ctx: Context, old: Network, draft: Draft[Network]) -> Network
         )
     if new.mtu != old.mtu:
         _set_mtu(ctx, new, registry()[new.provider_network_type], given=True)
+        for subnet in subnet_query.of_network(ctx.tx, new.id):
+            subnets.check_mtu(new, subnet)
     q.NETWORKS.update(ctx.tx, old, new)
     network_news(ctx.tx, new)
     return new
 
 
 def delete_network(ctx: Context, network: Network) -> None:
-    """Delete a network with its subnets.  Raises `Conflict` (NetworkInUse) while ports of others are on it."""
-    if _routers_need(ctx, network) or port_query.count_foreign(ctx.tx, network.id, [DHCP]):
+    """Delete a network with its subnets, and floating IPs that reach no port.
+
+    Raises `Conflict` (NetworkInUse) while ports of others are on it.
+    """
+    if _routers_need(ctx, network) or _has_users(ctx, network):
         raise Conflict(
             "NetworkInUse",
             f"Unable to complete operation on network {network.id}. There are one or more ports still in use on the "
             "network.",
         )
+    for floating_ip in floating_ip_query.of_network(ctx.tx, network.id):
+        floating_ips.delete_floating_ip(ctx, floating_ip)
     for port in port_query.of_network(ctx.tx, network.id):
         delete_port(ctx, port, own=True)
     for subnet in subnet_query.of_network(ctx.tx, network.id):
@@ -89,6 +95,13 @@ def delete_network(ctx: Context, network: Network) -> None:
     if network.project_id:
         quotas.give_back(ctx, network.project_id, "network")
     network_news(ctx.tx, network, gone=True)
+
+
+def _has_users(ctx: Context, network: Network) -> bool:
+    """Whether there are ports of others, or floating IPs that reach one."""
+    if any(floating_ip.port_id for floating_ip in floating_ip_query.of_network(ctx.tx, network.id)):
+        return True
+    return port_query.count_foreign(ctx.tx, network.id, [DHCP, FLOATING_IP]) > 0
 
 
 def _serve_routers(ctx: Context, network: Network) -> None:
@@ -183,8 +196,6 @@ def _set_mtu(ctx: Context, network: Network, kind: NetworkType, given: bool) -> 
     most -= kind.overhead[4]
     if not given or network.mtu == 0:
         network.mtu = most
-    elif network.mtu < LEAST_MTU:
-        raise refuse(f"Requested MTU is too small, minimum is {LEAST_MTU}")
     elif network.mtu > most:
         raise refuse(f"Requested MTU is too big, maximum is {most}")
 

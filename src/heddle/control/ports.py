@@ -127,8 +127,6 @@ def update_port(ctx: Context, old: Port, draft: Draft[Port], *, own: bool = Fals
         (new.mac_address,) = macs.choose(ctx, network, [draft])
     if "security_groups" in given:
         security_groups.check_usable(ctx, [group for group in new.security_groups if group not in old.security_groups])
-    elif not old.port_security_enabled and new.port_security_enabled and not new.security_groups:
-        new.security_groups = [security_groups.ensure_default(ctx, new.project_id)]
     port_security.check(new)
     if "extra_dhcp_opts" in given:
         new.extra_dhcp_opts = _merged_options(old.extra_dhcp_opts, new.extra_dhcp_opts)

@@ -36,6 +36,7 @@ def _create(ctx: Context, draft: Draft[Subnet]) -> Subnet:
         draft.value, id=new_id(), revision_number=1, created_at=ctx.now, updated_at=ctx.now
     )
     others = q.of_network(ctx.tx, network.id)
+    check_mtu(network, subnet)
     block = _choose_block(ctx, subnet, draft.given, others)
     _check_overlap(subnet, block, others)
     if "gateway_ip" not in draft.given:
@@ -54,6 +55,20 @@ def _create(ctx: Context, draft: Draft[Subnet]) -> Subnet:
     _bump(ctx, network)
     dhcp.refresh(ctx, network)
     return subnet
+
+
+LEAST_MTU = {4: 68, 6: 1280}  # RFC 791, RFC 8200
+
+
+def check_mtu(network: Network, subnet: Subnet) -> None:
+    """Whether packets of the subnet's IP version fit.  Raises `Conflict`."""
+    least = LEAST_MTU[subnet.ip_version]
+    if network.mtu < least:
+        raise Conflict(
+            "NetworkMTUSubnetConflict",
+            f"Subnet MTU must be greater than or equal to {least}: network {network.id} has {network.mtu} and subnet "
+            f"{subnet.id} is of IPv{subnet.ip_version}.",
+        )
 
 
 def _bump(ctx: Context, network: Network) -> None:

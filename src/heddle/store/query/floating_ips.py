@@ -66,5 +66,9 @@ def of_router(tx: Tx, router_id: str) -> list[FloatingIp]:
     return FLOATING_IPS.find(tx, _f.router_id == router_id)
 
 
+def of_network(tx: Tx, network_id: str) -> list[FloatingIp]:
+    return FLOATING_IPS.find(tx, _f.floating_network_id == network_id)
+
+
 def any_on_network(tx: Tx, network_id: str) -> bool:
     return tx.conn.execute(sa.select(_f.id).where(_f.floating_network_id == network_id).limit(1)).first() is not None
