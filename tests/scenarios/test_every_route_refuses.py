@@ -91,6 +91,8 @@ BODIES: dict[tuple[str, str], Body] = {
         ]
     },
     ("PUT", "/v2.0/trunks/{id}/remove_subports"): lambda w: {"sub_ports": [{"port_id": w.ids["subport"]}]},
+    ("POST", "/v2.0/log/logs"): lambda w: {"log": {"resource_type": "security_group", "project_id": w.blue_id}},
+    ("PUT", "/v2.0/log/logs/{id}"): lambda w: {"log": {"enabled": False}},
     ("PUT", "/v2.0/agents/{id}"): lambda w: {"agent": {"description": "x"}},
     ("PUT", "/v2.0/quotas/{id}"): lambda w: {"quota": {"network": -1}},
     ("PUT", "/v2.0/routers/{id}/add_router_interface"): lambda w: {"subnet_id": w.subnet()},
@@ -117,7 +119,7 @@ for _name in ("network", "subnet", "subnetpool", "port", "router", "floatingip",
     BODIES["PUT", f"/v2.0/{_name}s/{{id}}"] = lambda w, member=_member: {member: {"description": "changed"}}
 for _name in (
     "networks", "subnets", "subnetpools", "ports", "trunks", "routers", "floatingips", "security-groups",
-    "security-group-rules",
+    "security-group-rules", "log/logs",
 ):  # fmt: skip
     BODIES["POST", f"/v2.0/{_name}/{{id}}/tags"] = lambda w: {"tags": ["x"]}
     BODIES["PUT", f"/v2.0/{_name}/{{id}}/tags"] = lambda w: {"tags": ["x"]}
@@ -152,7 +154,7 @@ def prepare(world: World, route: Route) -> tuple[str, Any, dict[str, str]]:
         id = world.admin.project_id
     if path.startswith("/v2.0") and "{tag}" in path:
         url = path.split("{tag}")[0].replace("{id}", id).rstrip("/")
-        assert world.owner.call("PUT", url, {"tags": ["t"]}).status == 200
+        assert world.admin.call("PUT", url, {"tags": ["t"]}).status == 200
     if "application_credentials/{id}" in path:
         id = world.credential(next(world._numbers))
     role = world.people.roles["manager"]

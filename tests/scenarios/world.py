@@ -165,6 +165,9 @@ MAKERS: dict[str, Callable[[World, int], str]] = {
     "/v2.0/service_profiles": World.profile,
     "/v2.0/flavors/{flavor_id}/service_profiles": World.profile_of_flavor,
     "/v2.0/trunks": lambda world, number: world.trunk(),
+    "/v2.0/log/logs": lambda world, number: world.make(
+        world.admin, "/v2.0/log/logs", "log", resource_type="security_group", project_id=world.blue_id
+    ),
     "/v2.0/agents": World.agent,
     "/v2.0/quotas": lambda world, number: world.blue_id,
     "/v2.0/extensions": lambda world, number: "router",

@@ -14,6 +14,7 @@ from heddle.api.identity.routes import ROUTES as IDENTITY_ROUTES
 from heddle.api.network import (
     flavors,
     floating_ip_pools,
+    loggable_resources,
     operation,
     port_bindings,
     router_actions,
@@ -33,6 +34,7 @@ ROUTES: list[Route] = [
     *port_bindings.ROUTES,
     *subnet_pool_actions.ROUTES,
     *trunk_actions.ROUTES,
+    *loggable_resources.ROUTES,
     *flavors.ROUTES,
     *floating_ip_pools.ROUTES,
     *(route for collection in TAGGED for route in tags.Tagging(collection).routes()),

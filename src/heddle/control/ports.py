@@ -27,6 +27,7 @@ from heddle.model.port import FLOATING_IP, ROUTER_GATEWAY, ROUTER_INTERFACE, Por
 from heddle.model.resource import Draft
 from heddle.model.subnet import Subnet
 from heddle.model.values import DhcpOption, FixedIp
+from heddle.store.query import logs
 from heddle.store.query import networks as network_query
 from heddle.store.query import port_bindings as bindings
 from heddle.store.query import ports as q
@@ -173,6 +174,7 @@ def delete_port(ctx: Context, port: Port, *, own: bool = False) -> None:
         port_without = msgspec.structs.replace(port, security_groups=[])
         q.set_groups(ctx.tx, [port_without])
     bindings.delete_of_port(ctx.tx, port.id)
+    logs.drop_of_port(ctx.tx, port.id)
     q.PORTS.delete(ctx.tx, port.id)
     port_gone(ctx.tx, port)
 

@@ -13,6 +13,7 @@ from heddle.control.news import group_news
 from heddle.errors import BadRequest, Conflict, NotFound
 from heddle.model.resource import Draft
 from heddle.model.security_group import SecurityGroup, SecurityGroupRule
+from heddle.store.query import logs
 from heddle.store.query import security_groups as q
 
 DEFAULT = "default"
@@ -100,6 +101,7 @@ def delete_group(ctx: Context, group: SecurityGroup) -> None:
         q.RULES.delete(ctx.tx, rule.id)
         quotas.give_back(ctx, rule.project_id, "security_group_rule")
     q.GROUPS.delete(ctx.tx, group.id)
+    logs.drop_of_group(ctx.tx, group.id)
     if group.is_default:
         q.drop_default(ctx.tx, group.project_id)
     quotas.give_back(ctx, group.project_id, "security_group")

@@ -6,6 +6,7 @@ from heddle.model.address_scope import AddressScope
 from heddle.model.agent import Agent
 from heddle.model.flavor import Flavor, ServiceProfile
 from heddle.model.floating_ip import FloatingIp
+from heddle.model.log import Log
 from heddle.model.network import Network
 from heddle.model.port import Port
 from heddle.model.port_binding import PortBinding
@@ -24,6 +25,7 @@ MODELS: dict[str, type[Resource]] = {
         Agent,
         Flavor,
         FloatingIp,
+        Log,
         Network,
         Port,
         PortForwarding,

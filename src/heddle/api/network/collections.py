@@ -15,6 +15,7 @@ from heddle.control import (
     dhcp,
     flavors,
     floating_ips,
+    logs,
     networks,
     port_forwardings,
     port_names,
@@ -30,6 +31,7 @@ from heddle.model.address_scope import AddressScope
 from heddle.model.agent import ALIVE_SECONDS, Agent
 from heddle.model.flavor import Flavor, ServiceProfile
 from heddle.model.floating_ip import FloatingIp
+from heddle.model.log import Log
 from heddle.model.network import Network
 from heddle.model.port import Port
 from heddle.model.port_forwarding import PortForwarding
@@ -45,6 +47,7 @@ from heddle.store.query.address_scopes import ADDRESS_SCOPES
 from heddle.store.query.flavors import FLAVORS, SERVICE_PROFILES
 from heddle.store.query.floating_ips import FLOATING_IPS
 from heddle.store.query.hosts import AGENTS
+from heddle.store.query.logs import LOGS
 from heddle.store.query.networks import NETWORKS
 from heddle.store.query.port_forwardings import PORT_FORWARDINGS
 from heddle.store.query.ports import PORTS
@@ -143,6 +146,9 @@ SERVICE_PROFILE_COLLECTION: Collection[ServiceProfile] = Collection(
 TRUNK_COLLECTION: Collection[Trunk] = Collection(
     TRUNKS, trunks.create_trunks, trunks.update_trunk, trunks.delete_trunk
 )
+LOG_COLLECTION: Collection[Log] = Collection(
+    LOGS, logs.create_logs, logs.update_log, logs.delete_log, path="log/logs"
+)
 AGENT_COLLECTION: Collection[Agent] = Collection(
     AGENTS, None, agents.update_agent, agents.delete_agent, describe=_describe_agents
 )
@@ -161,6 +167,7 @@ EVERY: tuple[Collection[Any], ...] = (
     FLAVOR_COLLECTION,
     SERVICE_PROFILE_COLLECTION,
     TRUNK_COLLECTION,
+    LOG_COLLECTION,
     AGENT_COLLECTION,
 )
 TAGGED = tuple(collection for collection in EVERY if issubclass(collection.model, Standard))

@@ -57,6 +57,7 @@ EXTENSIONS = (
     Extension("l3-flavors", "Router flavors", "Routers of a flavor"),
     Extension("l3-ha", "Highly available routers", "Routers that another host takes over"),
     Extension("l3-port-ip-change-not-allowed", "Kept addresses", "A port keeps the address that a floating IP reaches"),
+    Extension("logging", "Logging", "Which packets are written down"),
     Extension("net-mtu", "Network MTU", "The MTU of a network"),
     Extension("net-mtu-writable", "Writable network MTU", "The MTU of a network can be set"),
     Extension("network-ip-availability", "IP availability", "How many addresses of a network are in use"),

@@ -10,6 +10,7 @@ from heddle.api.policy_rules import (
     flavor,
     floating_ip,
     identity,
+    log,
     network,
     operation,
     port,
@@ -34,6 +35,7 @@ MODULES = (
     port_forwarding,
     security_group,
     trunk,
+    log,
     operation,
     identity,
 )

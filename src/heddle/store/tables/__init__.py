@@ -22,6 +22,9 @@ from heddle.store.tables.l3 import (
     port_forwardings,
     service_profiles,
 )
+from heddle.store.tables.log import (
+    logs,
+)
 from heddle.store.tables.network import (
     default_security_groups,
     floating_ips,
@@ -77,6 +80,7 @@ __all__ = [
     "hosts",
     "ip_allocations",
     "ip_ranges",
+    "logs",
     "networks",
     "port_bindings",
     "port_forwardings",
