@@ -16,7 +16,7 @@ def test_a_network_has_the_defaults(blue: Talk) -> None:
         "name": "", "description": "", "admin_state_up": True, "status": "ACTIVE", "shared": False, "mtu": 1450,
         "router:external": False, "port_security_enabled": True, "subnets": [], "tags": [], "dns_domain": "",
         "revision_number": 1, "project_id": blue.project_id, "tenant_id": blue.project_id,
-        "ipv4_address_scope": None, "ipv6_address_scope": None,
+        "ipv4_address_scope": None, "ipv6_address_scope": None, "l2_adjacency": True,
         "id": made["id"], "created_at": made["created_at"], "updated_at": made["created_at"],
     }  # fmt: skip
     assert made == wanted

@@ -80,6 +80,8 @@ def _strange_keys(value: Any) -> bool:
 STRICTER: dict[tuple[str, str], tuple[str, Callable[[Any], bool]]] = {
     ("networks", "mtu"): ("a truth value or a fraction is no number of bytes", _odd_number),
     ("networks", "provider:segmentation_id"): ("a truth value or a fraction is no ID", _odd_number),
+    ("networks", "segments"): ("only a list", lambda value: not isinstance(value, list)),
+    ("segments", "segmentation_id"): ("a truth value or a fraction is no ID", _odd_number),
     ("subnets", "prefixlen"): ("a truth value or a fraction is no length", _odd_number),
     ("subnetpools", "name"): ("a name has up to 255 characters", _not_text),
     ("subnetpools", "default_quota"): ("a truth value or a fraction is no number of addresses", _odd_number),
@@ -109,6 +111,8 @@ STRICTER: dict[tuple[str, str], tuple[str, Callable[[Any], bool]]] = {
 }
 # No rule of its own: who may change the network may set it.
 UNGUARDED = {("networks", "mtu")}
+# A rule of its own, which another extension asks for.
+GUARDED = {("subnets", "segment_id")}
 
 
 def _definitions() -> dict[str, Any]:
@@ -154,6 +158,7 @@ def test_who_may_set_and_see_what_and_its_default(definitions: dict[str, Any], c
 def _compared(collection: str, name: str, spec: dict[str, Any], field: FieldInfo) -> list[tuple[str, Any, Any]]:
     guarded = bool(field.guard & {"create", "update"})
     wants_guard = spec["enforce_policy"] and (collection, name) not in UNGUARDED
+    wants_guard = wants_guard or (collection, name) in GUARDED
     settable = field.create or field.update
     return [
         ("allow_post", spec["allow_post"], field.create),

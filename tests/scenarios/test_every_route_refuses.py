@@ -93,6 +93,7 @@ BODIES: dict[tuple[str, str], Body] = {
     ("PUT", "/v2.0/trunks/{id}/remove_subports"): lambda w: {"sub_ports": [{"port_id": w.ids["subport"]}]},
     ("POST", "/v2.0/log/logs"): lambda w: {"log": {"resource_type": "security_group", "project_id": w.blue_id}},
     ("PUT", "/v2.0/log/logs/{id}"): lambda w: {"log": {"enabled": False}},
+    ("POST", "/v2.0/segments"): lambda w: {"segment": {"network_id": w.network(), "network_type": "vxlan"}},
     ("PUT", "/v2.0/agents/{id}"): lambda w: {"agent": {"description": "x"}},
     ("PUT", "/v2.0/quotas/{id}"): lambda w: {"quota": {"network": -1}},
     ("PUT", "/v2.0/routers/{id}/add_router_interface"): lambda w: {"subnet_id": w.subnet()},
@@ -114,12 +115,12 @@ BODIES: dict[tuple[str, str], Body] = {
     ("POST", f"{V3}/roles"): lambda w: {"role": {"name": f"made{next(w._numbers)}"}},
     ("PATCH", f"{V3}/roles/{{id}}"): lambda w: {"role": {"description": "x"}},
 }
-for _name in ("network", "subnet", "subnetpool", "port", "router", "floatingip", "security-group"):
+for _name in ("network", "subnet", "subnetpool", "port", "router", "floatingip", "security-group", "segment"):
     _member = _name.replace("-", "_")
     BODIES["PUT", f"/v2.0/{_name}s/{{id}}"] = lambda w, member=_member: {member: {"description": "changed"}}
 for _name in (
     "networks", "subnets", "subnetpools", "ports", "trunks", "routers", "floatingips", "security-groups",
-    "security-group-rules", "log/logs",
+    "security-group-rules", "log/logs", "segments",
 ):  # fmt: skip
     BODIES["POST", f"/v2.0/{_name}/{{id}}/tags"] = lambda w: {"tags": ["x"]}
     BODIES["PUT", f"/v2.0/{_name}/{{id}}/tags"] = lambda w: {"tags": ["x"]}

@@ -68,6 +68,9 @@ class World:
         body = {"name": "pool", "prefixes": ["10.0.0.0/16", "10.9.0.0/16"], "default_prefixlen": 24}
         return self.make(self.owner, "/v2.0/subnetpools", "subnetpool", **body)
 
+    def segment(self, number: int = 0) -> str:
+        return self.make(self.admin, "/v2.0/segments", "segment", network_id=self.network(), network_type="vxlan")
+
     def group(self) -> str:
         return self.make(self.owner, "/v2.0/security-groups", "security_group", name="g")
 
@@ -157,6 +160,7 @@ MAKERS: dict[str, Callable[[World, int], str]] = {
         world.owner, "/v2.0/security-group-rules", "security_group_rule", security_group_id=world.group(),
         direction="ingress", protocol="tcp",
     ),
+    "/v2.0/segments": World.segment,
     "/v2.0/subnetpools": World.subnet_pool,
     "/v2.0/address-scopes": lambda world, number: world.make(
         world.owner, "/v2.0/address-scopes", "address_scope", ip_version=4

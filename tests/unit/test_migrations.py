@@ -44,6 +44,14 @@ def _rows(store: Store) -> dict[str, int]:
         return {name: conn.execute(sa.text(f"SELECT count(*) FROM {name}")).scalar_one() for name in names}
 
 
+def around(name: str) -> tuple[str, str]:
+    """The revisions before and after the migration whose file has this name."""
+    for script in ScriptDirectory.from_config(migrate.config()).walk_revisions():
+        if script.path.endswith(f"_{name}.py"):
+            return str(script.down_revision), script.revision
+    raise LookupError(name)
+
+
 def test_up_down_up(empty: Store) -> None:
     migrate.upgrade(empty)
     assert _differences(empty) == []
@@ -64,6 +72,35 @@ def test_each_step_goes_down_and_up_again(empty: Store) -> None:
         _run(empty, command.downgrade, "-1")
         _run(empty, command.upgrade, revision)
     assert migrate.current(empty) == migrate.HEAD and _differences(empty) == []
+
+
+def test_the_segment_of_each_network_survives(empty: Store) -> None:
+    """A network's segment went from its own row to one of its own, and comes back."""
+    before, after = around("segments")
+    provider = ("vlan", "physnet1", 7)
+    _run(empty, command.upgrade, before)
+    names = {"id": "n", "project_id": "p", "description": "", "revision_number": 1, "created_at": "t",
+             "updated_at": "t", "tags": "[]", "name": "net", "admin_state_up": True, "shared": False,
+             "status": "ACTIVE", "router_external": False, "mtu": 1500, "port_security_enabled": True, "dns_domain": "",
+             "provider_network_type": "vlan", "provider_physical_network": "physnet1",
+             "provider_segmentation_id": 7}  # fmt: skip
+    networks = sa.table("networks", *map(sa.column, names))
+    with empty.engine.begin() as conn:
+        conn.execute(sa.insert(networks).values(names))
+        conn.execute(sa.insert(networks).values(names | {
+            "id": "l", "provider_network_type": "local", "provider_physical_network": None,
+            "provider_segmentation_id": None,
+        }))  # fmt: skip
+    _run(empty, command.upgrade, after)
+    with empty.engine.connect() as conn:
+        rows = conn.execute(sa.text(
+            "SELECT network_id, network_type, physical_network, segmentation_id, name, position FROM networksegments "
+            "ORDER BY network_id")).all()  # fmt: skip
+    assert [tuple(row) for row in rows] == [("l", "local", None, None, None, 0), ("n", *provider, None, 0)]
+    _run(empty, command.downgrade, before)
+    with empty.engine.connect() as conn:
+        found = conn.execute(sa.select(networks).order_by(networks.c.id)).all()
+    assert [tuple(row[-3:]) for row in found] == [("local", None, None), provider]
 
 
 def test_a_newer_database_is_left_alone(empty: Store) -> None:

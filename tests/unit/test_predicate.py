@@ -8,21 +8,21 @@ import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heddle.model.network import Network
 from heddle.model.predicate import ALWAYS, NEVER, All, Condition, Eq, In, Not, Prefix, all_of, any_of, holds, negate
 from heddle.model.predicate import Any as AnyOf
+from heddle.model.subnet import Subnet
 from heddle.store import tables
 from heddle.store.engine import Tx
-from heddle.store.query.networks import NETWORKS
+from heddle.store.query.subnets import SUBNETS
 
 TEXTS = st.sampled_from(["", "a", "ab", "a%", "A", "_", "b"])
 LEAVES: st.SearchStrategy[Condition] = st.one_of(
     st.sampled_from([ALWAYS, NEVER]),
     st.builds(Eq, st.sampled_from(["name", "description"]), TEXTS),
-    st.builds(Eq, st.just("shared"), st.booleans()),
+    st.builds(Eq, st.just("enable_dhcp"), st.booleans()),
     st.builds(In, st.just("name"), st.lists(TEXTS, max_size=3).map(tuple)),
     st.builds(Prefix, st.sampled_from(["name", "description"]), TEXTS),
-    st.builds(Eq, st.just("provider_segmentation_id"), st.none() | st.integers(0, 2)),
+    st.builds(Eq, st.just("gateway_ip"), st.none() | TEXTS),
 )
 CONDITIONS = st.recursive(
     LEAVES,
@@ -33,21 +33,21 @@ CONDITIONS = st.recursive(
     ),
     max_leaves=8,
 )
-NETWORK_LIST = [
-    Network(
-        id=f"{name}|{text}|{number}", name=name, description=text, shared=bool(number), provider_segmentation_id=number
+SUBNET_LIST = [
+    Subnet(
+        id=f"{name}|{text}|{gateway}", name=name, description=text, enable_dhcp=bool(gateway), gateway_ip=gateway
     )
     for name in ("", "a", "ab", "A", "a%")
     for text in ("", "_", "ab")
-    for number in (None, 0, 1)
+    for gateway in (None, "", "a")
 ]
 
 
 def _connection() -> sa.Connection:
     engine = sa.create_engine("sqlite://")
-    tables.networks.create(engine)
+    tables.subnets.create(engine)
     conn = engine.connect()
-    NETWORKS.insert(Tx(conn), NETWORK_LIST)
+    SUBNETS.insert(Tx(conn), SUBNET_LIST)
     return conn
 
 
@@ -55,15 +55,15 @@ CONNECTION = _connection()
 
 
 def chosen(condition: Condition) -> set[str]:
-    def value(network: Network) -> Any:
-        return lambda name: getattr(network, name)
+    def value(subnet: Subnet) -> Any:
+        return lambda name: getattr(subnet, name)
 
-    return {network.id for network in NETWORK_LIST if holds(condition, value(network))}
+    return {subnet.id for subnet in SUBNET_LIST if holds(condition, value(subnet))}
 
 
 @given(CONDITIONS)
 def test_the_database_decides_as_memory_does(condition: Condition) -> None:
-    query = sa.select(tables.networks.c.id).where(NETWORKS.clause(condition))
+    query = sa.select(tables.subnets.c.id).where(SUBNETS.clause(condition))
     assert {row[0] for row in CONNECTION.execute(query)} == chosen(condition)
 
 

@@ -17,6 +17,10 @@ Shape = Callable[[Any], dict[str, Any]]
 @lru_cache(maxsize=1024)
 def _shape(fields: tuple[FieldInfo, ...], wanted: frozenset[str]) -> Shape:
     """How to turn an object into the dictionary of these fields (`wanted` empty: all of them)."""
+    if any(field.sparse for field in fields):
+        whole = _shape(tuple(field for field in fields if not field.sparse), wanted)
+        more = [field for field in fields if field.sparse and (not wanted or field.api in wanted)]
+        return lambda value: {**whole(value), **{f.api: v for f in more if (v := getattr(value, f.name)) is not None}}
     names: list[tuple[str, str]] = []
     for field in fields:
         apis = [field.api, "tenant_id"] if field.api == "project_id" else [field.api]

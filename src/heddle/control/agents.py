@@ -33,11 +33,12 @@ def delete_agent(ctx: Context, agent: Agent) -> None:
         )
     hosts.AGENTS.delete(ctx.tx, agent.id)
     for role, object_id in hosts.assigned(ctx.tx, agent.host):
-        if role == agent.role:
+        if role == agent.role == dhcp.ROLE:
+            dhcp.leave_host(ctx, object_id, agent.host)
+        elif role == agent.role:
             gone = hosts.unassign(ctx.tx, role, object_id)
             assignment_news(ctx.tx, role, object_id, (), gone)
-            moved = dhcp.move if role == dhcp.ROLE else routers.move
-            moved(ctx, object_id)
+            routers.move(ctx, object_id)
     if not hosts.agents_of(ctx.tx, agent.host):
         hosts.forget(ctx.tx, agent.host)
         host_news(ctx.tx, agent.host, gone=True)

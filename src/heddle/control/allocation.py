@@ -33,6 +33,14 @@ class Allocator:
         self._stock: dict[str, list[int]] = {}
         self._given: set[tuple[str, int]] = set()
 
+    def among(self, subnets: Sequence[Subnet]) -> Allocator:
+        """One that takes from some of the subnets alone, and shares what is reserved and given with this one."""
+        if subnets is self.subnets:
+            return self
+        part = Allocator(self.ctx, self.network, subnets)
+        part._stock, part._given = self._stock, self._given
+        return part
+
     def reserve(self, owners: Sequence[str]) -> None:
         """Take ahead what ports of these owners that ask for nothing will need."""
         for version in (4, 6):
@@ -173,14 +181,3 @@ def store_allocations(ctx: Context, ports: Sequence[Port]) -> None:
             for position, fixed_ip in enumerate(port.fixed_ips)
         ],
     )
-
-
-def release(ctx: Context, fixed_ips: Sequence[FixedIp], subnets: Sequence[Subnet]) -> None:
-    """Give addresses back."""
-    by_id = {subnet.id: subnet for subnet in subnets}
-    for fixed_ip in fixed_ips:
-        addresses.delete_allocation(ctx.tx, fixed_ip.subnet_id, fixed_ip.ip_address)
-        number = int(ipaddress.ip_address(fixed_ip.ip_address))
-        subnet = by_id.get(fixed_ip.subnet_id)
-        if subnet and any(first <= number <= last for first, last in ipam.pool_runs(subnet.allocation_pools)):
-            addresses.FREE.give_back(ctx.tx, subnet.id, number)

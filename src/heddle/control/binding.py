@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from heddle.control.context import Context
@@ -9,8 +10,10 @@ from heddle.errors import Conflict, invalid
 from heddle.model.fields import Invalid, Mac
 from heddle.model.network import Network
 from heddle.model.port import Port
+from heddle.model.segment import Segment
 from heddle.network_types import registry
 from heddle.store.query import hosts
+from heddle.store.query import segments as segment_query
 
 OVS_DETAILS = {
     "port_filter": True,
@@ -25,7 +28,7 @@ OVS_DETAILS = {
 def bind(ctx: Context, port: Port, network: Network, old: Port | None = None) -> None:
     """Fill in the binding of a port for the host that it names.
 
-    A port without a host is "unbound".  A host that is not known, or that cannot reach the network's segment,
+    A port without a host is "unbound".  A host that is not known, or that reaches no segment of the network,
     gives "binding_failed": the port exists, and is not wired.
     """
     port.binding_host_id = port.binding_host_id or ""
@@ -43,7 +46,7 @@ def plug(ctx: Context, host_name: str, vnic_type: str, network: Network) -> tupl
     if not host_name:
         return "unbound", {}
     host = hosts.get(ctx.tx, host_name)
-    if host is None or vnic_type != "normal" or not reaches(host, network):
+    if host is None or vnic_type != "normal" or not joined_by(host, segment_query.of_network(ctx.tx, network.id)):
         return "binding_failed", {}
     return "ovs", OVS_DETAILS | {"datapath_type": host.datapath or "system"}
 
@@ -80,7 +83,12 @@ def override_mac(port: Port) -> bool:
     return changed
 
 
-def reaches(host: hosts.Host, network: Network) -> bool:
-    """Whether a host has the uplink that the network's segment needs."""
-    uplink = registry()[network.provider_network_type].uplink
-    return uplink.kind != "physnet" or network.provider_physical_network in host.bridge_mappings
+def reaches(host: hosts.Host, segment: Segment) -> bool:
+    """Whether a host has the uplink that a segment needs."""
+    uplink = registry()[segment.network_type].uplink
+    return uplink.kind != "physnet" or segment.physical_network in host.bridge_mappings
+
+
+def joined_by(host: hosts.Host, segments: Iterable[Segment]) -> Segment | None:
+    """The segment by which a host is on a network: the first that it reaches, as the host's agent has it too."""
+    return next((segment for segment in segments if reaches(host, segment)), None)

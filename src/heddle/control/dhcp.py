@@ -1,76 +1,55 @@
-"""DHCP: which host serves a network, and the port that its server has there.
+"""DHCP: which hosts serve a network, and the ports that their servers have there.
 
-A network with a subnet that wants DHCP is served by one host; the server's port has an address of each such
-subnet.  `refresh` brings that in line after a change of the subnets, and when hosts come.
+A network with a subnet that wants DHCP is served by one host, or by those that the administrator has chosen; on a
+routed network each segment with such a subnet has a host of its own.  A server's port has an address of each subnet
+that it serves.  `refresh` brings that in line after a change of the subnets or segments, and when hosts come.
 """
 
 from __future__ import annotations
 
 import time
 import uuid
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
 from heddle.control import allocation, readdressing
-from heddle.control.binding import reaches
+from heddle.control.binding import joined_by
 from heddle.control.context import Context
 from heddle.control.news import assignment_news, port_news
 from heddle.control.ports import delete_port, own_port
 from heddle.errors import Conflict
 from heddle.model.network import Network
 from heddle.model.port import DHCP, Port
+from heddle.model.segment import Segment
 from heddle.model.subnet import Subnet
 from heddle.model.values import FixedIp
 from heddle.store.query import addresses, hosts
 from heddle.store.query import networks as network_query
 from heddle.store.query import ports as port_query
+from heddle.store.query import segments as segment_query
 from heddle.store.query import subnets as subnet_query
+from heddle.store.query.hosts import Host
 
 ROLE = "dhcp"
 
 
 def refresh(ctx: Context, network: Network) -> None:
-    """Give the network the DHCP server that its subnets want, or take it away."""
+    """Give the network the DHCP servers that its subnets want, or take them away."""
     subnets = [subnet for subnet in subnet_query.of_network(ctx.tx, network.id) if _wants_server(subnet)]
-    ports = port_query.interfaces_on_network(ctx.tx, network.id, DHCP)
-    if not subnets:
-        for port in ports:
-            delete_port(ctx, port, own=True)
-        _unassign(ctx, network)
-    elif not ports:
-        _serve(ctx, network, subnets)
-    else:
-        for port in ports:
-            _readdress(ctx, network, port, subnets)
-
-
-def _wants_server(subnet: Subnet) -> bool:
-    return subnet.enable_dhcp and subnet.ipv6_address_mode != "slaac"
-
-
-def _serve(ctx: Context, network: Network, subnets: list[Subnet]) -> None:
-    host = next((host for host, _ in hosts.serving(ctx.tx, ROLE, int(time.time())) if reaches(host, network)), None)
-    if host is None:
-        return
-    fixed_ips = [FixedIp(subnet.id) for subnet in subnets if addresses.FREE.has_free(ctx.tx, subnet.id)]
-    if not fixed_ips:
-        return
-    device = f"dhcp{uuid.uuid5(uuid.NAMESPACE_DNS, host.name)}-{network.id}"
-    try:
-        own_port(
-            ctx,
-            network,
-            owner=DHCP,
-            device_id=device,
-            project_id=network.project_id,
-            host=host.name,
-            fixed_ips=fixed_ips,
-        )
-    except Conflict:
-        return
-    gone = set(hosts.unassign(ctx.tx, ROLE, network.id)) - {host.name}
-    hosts.assign(ctx.tx, ROLE, network.id, host.name)
-    assignment_news(ctx.tx, ROLE, network.id, [host.name], gone)
+    segments = segment_query.of_network(ctx.tx, network.id) if subnets else []
+    names = hosts.hosts_of(ctx.tx, ROLE, network.id)
+    known = hosts.named(ctx.tx, names) if names else {}
+    servers = _servers(ctx, network)
+    served: set[str] = set()
+    for name in names:
+        here = _subnets_at(known.get(name), subnets, segments)
+        _bring(ctx, network, name, here, servers.get(name))
+        served |= {subnet.id for subnet in here}
+    for part in _parts(subnet for subnet in subnets if subnet.id not in served):
+        host = _choose(ctx, part, segments)
+        if host is not None and _bring(ctx, network, host.name, part, None):
+            _assign(ctx, network.id, host.name)
 
 
 def delete_any_port(ctx: Context, port: Port) -> None:
@@ -84,19 +63,92 @@ def delete_any_port(ctx: Context, port: Port) -> None:
         refresh(ctx, network)
 
 
-def move(ctx: Context, network_id: str) -> None:
-    """The network's host serves it no longer: give it another one."""
+def leave_host(ctx: Context, network_id: str, host: str) -> None:
+    """The host serves the network no longer: give it another one."""
     network = network_query.NETWORKS.get(ctx.tx, network_id)
     if network is not None:
-        for port in port_query.interfaces_on_network(ctx.tx, network_id, DHCP):
-            delete_port(ctx, port, own=True)
+        _withdraw(ctx, network, host)
         refresh(ctx, network)
 
 
-def _unassign(ctx: Context, network: Network) -> None:
+def forget(ctx: Context, network: Network) -> None:
+    """The network is deleted, with its ports."""
     gone = hosts.unassign(ctx.tx, ROLE, network.id)
-    if gone:
-        assignment_news(ctx.tx, ROLE, network.id, (), gone)
+    assignment_news(ctx.tx, ROLE, network.id, (), gone)
+
+
+def _wants_server(subnet: Subnet) -> bool:
+    return subnet.enable_dhcp and subnet.ipv6_address_mode != "slaac"
+
+
+def _device(network: Network, host: str) -> str:
+    return f"dhcp{uuid.uuid5(uuid.NAMESPACE_DNS, host)}-{network.id}"
+
+
+def _servers(ctx: Context, network: Network) -> dict[str, Port]:
+    """The servers' ports by host."""
+    ports = port_query.interfaces_on_network(ctx.tx, network.id, DHCP)
+    return {p.binding_host_id: p for p in ports if p.device_id == _device(network, p.binding_host_id)}
+
+
+def _subnets_at(host: Host | None, subnets: Sequence[Subnet], segments: Sequence[Segment]) -> list[Subnet]:
+    """Those of the subnets that a server on the host reaches."""
+    segment = joined_by(host, segments) if host is not None else None
+    return [subnet for subnet in subnets if segment is not None and subnet.segment_id in (None, segment.id)]
+
+
+def _parts(subnets: Iterable[Subnet]) -> list[list[Subnet]]:
+    """The subnets by segment."""
+    found: dict[str | None, list[Subnet]] = {}
+    for subnet in subnets:
+        found.setdefault(subnet.segment_id, []).append(subnet)
+    return list(found.values())
+
+
+def _choose(ctx: Context, subnets: Sequence[Subnet], segments: Sequence[Segment]) -> Host | None:
+    """The least loaded live host that reaches the subnets."""
+    free = hosts.serving(ctx.tx, ROLE, int(time.time()))
+    return next((host for host, _ in free if _subnets_at(host, subnets, segments)), None)
+
+
+def _bring(ctx: Context, network: Network, host: str, subnets: list[Subnet], port: Port | None) -> bool:
+    """The server of a host has a port with an address of each of the subnets, if it can.  Returns whether it serves."""
+    if port is not None and subnets:
+        _readdress(ctx, network, port, subnets)
+        return True
+    if port is not None:
+        _withdraw(ctx, network, host)
+        return False
+    fixed_ips = [FixedIp(subnet.id) for subnet in subnets if addresses.FREE.has_free(ctx.tx, subnet.id)]
+    if not fixed_ips:
+        return False
+    try:
+        own_port(
+            ctx,
+            network,
+            owner=DHCP,
+            device_id=_device(network, host),
+            project_id=network.project_id,
+            host=host,
+            fixed_ips=fixed_ips,
+        )
+    except Conflict:
+        return False
+    return True
+
+
+def _assign(ctx: Context, network_id: str, host: str) -> None:
+    hosts.assign(ctx.tx, ROLE, network_id, host)
+    assignment_news(ctx.tx, ROLE, network_id, [host])
+
+
+def _withdraw(ctx: Context, network: Network, host: str) -> None:
+    """Take the server of a host away."""
+    port = _servers(ctx, network).get(host)
+    if port is not None:
+        delete_port(ctx, port, own=True)
+    if hosts.unassign(ctx.tx, ROLE, network.id, host):
+        assignment_news(ctx.tx, ROLE, network.id, (), [host])
 
 
 def _readdress(ctx: Context, network: Network, port: Port, subnets: list[Subnet]) -> None:

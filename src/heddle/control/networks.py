@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from heddle.control import floating_ips, quotas, security_groups, subnets
+from heddle.control import dhcp, floating_ips, quotas, security_groups, segment_claims, segments, subnets
 from heddle.control.context import Context, new_id
 from heddle.control.news import network_news
 from heddle.control.ports import delete_port
-from heddle.errors import Conflict, Unavailable
+from heddle.errors import BadRequest, Conflict
 from heddle.model.network import Network
 from heddle.model.port import DHCP, FLOATING_IP
 from heddle.model.resource import Draft
-from heddle.network_types import registry
-from heddle.network_types.base import Candidates, NetworkType, refuse, segment_key
+from heddle.model.segment import Segmentation
+from heddle.network_types.base import refuse
 from heddle.store.query import floating_ips as floating_ip_query
 from heddle.store.query import ha_networks as ha_query
 from heddle.store.query import networks as q
 from heddle.store.query import ports as port_query
+from heddle.store.query import segments as segment_query
 from heddle.store.query import subnets as subnet_query
 
-_TRIES = 64
-_SEGMENT = ("provider_network_type", "provider_physical_network", "provider_segmentation_id")
+_PROVIDER = ("provider_network_type", "provider_physical_network", "provider_segmentation_id")
 
 
 def create_networks(ctx: Context, drafts: Sequence[Draft[Network]]) -> list[Network]:
@@ -37,9 +36,13 @@ def create_networks(ctx: Context, drafts: Sequence[Draft[Network]]) -> list[Netw
         if network.project_id:
             quotas.take(ctx, network.project_id, "network")
         security_groups.ensure_default(ctx, network.project_id)
-        kind = _choose_segment(ctx, network, draft.given)
-        _set_mtu(ctx, network, kind, "mtu" in draft.given)
+        asked = _asked(network, draft.given)
+        found = [segment_claims.reserve(ctx, network.id, each) for each in asked]
+        found = found or [segment_claims.reserve_any(ctx, network.id)]
+        _set_mtu(ctx, network, [each.network_type for each in found], "mtu" in draft.given)
         q.NETWORKS.insert(ctx.tx, [network])
+        segment_query.SEGMENTS.insert(ctx.tx, segments.of_new_network(ctx, network.id, found))
+        network.tell_segments(found)
         if network.ha:
             _serve_routers(ctx, network)
         network_news(ctx.tx, network)
@@ -50,8 +53,7 @@ def create_networks(ctx: Context, drafts: Sequence[Draft[Network]]) -> list[Netw
 def update_network(ctx: Context, old: Network, draft: Draft[Network]) -> Network:
     """Raises `BadRequest` for what cannot change, `Conflict` when its use forbids the change."""
     new = msgspec.structs.replace(draft.value, revision_number=old.revision_number + 1, updated_at=ctx.now)
-    if any(getattr(new, name) != getattr(old, name) for name in _SEGMENT):
-        raise refuse("Plugin does not support updating provider attributes: the segment of a network stays as it is")
+    _check_segments_stay(old, new)
     if old.router_external and not new.router_external and _used_as_external(ctx, old):
         raise Conflict(
             "ExternalNetworkInUse",
@@ -64,7 +66,8 @@ def update_network(ctx: Context, old: Network, draft: Draft[Network]) -> Network
             f"Unable to reconfigure sharing settings for network {old.name or old.id}. Multiple tenants are using it.",
         )
     if new.mtu != old.mtu:
-        _set_mtu(ctx, new, registry()[new.provider_network_type], given=True)
+        names = [each.network_type for each in segment_query.of_network(ctx.tx, new.id)]
+        _set_mtu(ctx, new, names, given=True)
         for subnet in subnet_query.of_network(ctx.tx, new.id):
             subnets.check_mtu(new, subnet)
     q.NETWORKS.update(ctx.tx, old, new)
@@ -89,7 +92,8 @@ def delete_network(ctx: Context, network: Network) -> None:
         delete_port(ctx, port, own=True)
     for subnet in subnet_query.of_network(ctx.tx, network.id):
         subnets.delete_subnet(ctx, subnet, with_network=True)
-    q.release_segments(ctx.tx, network.id)
+    dhcp.forget(ctx, network)
+    segment_query.drop_all(ctx.tx, network.id)
     q.NETWORKS.delete(ctx.tx, network.id)
     ha_query.drop(ctx.tx, network.id)
     if network.project_id:
@@ -118,82 +122,31 @@ def _routers_need(ctx: Context, network: Network) -> bool:
     return project_id is not None and ha_query.is_needed(ctx.tx, project_id)
 
 
-def _choose_segment(ctx: Context, network: Network, given: frozenset[str]) -> NetworkType:
-    """Fill in where the network lives, and claim it."""
-    asked = [name for name in _SEGMENT if name in given and getattr(network, name) not in (None, "")]
-    if not asked:
-        for name in ctx.settings.network.tenant_types:
-            if _claim_any(ctx, network, registry()[name], None):
-                return registry()[name]
-        raise Unavailable(
-            "NoNetworkAvailable", "Unable to create the network. No tenant network is available for allocation."
+def _asked(network: Network, given: frozenset[str]) -> list[Segmentation]:
+    """The segments that a request asks for: one by the provider attributes, or several.  Raises `BadRequest`."""
+    several = network.segments or []
+    if not any(name in given and getattr(network, name) not in (None, "") for name in _PROVIDER):
+        complete = [each for each in several if segment_claims.is_complete(each)]
+        if len(set(complete)) != len(complete):
+            raise BadRequest("SegmentsContainDuplicateEntry", "Duplicate segment entry in request.")
+        return several
+    if several:
+        raise BadRequest("SegmentsSetInConjunctionWithProviders", "Segments and provider values cannot both be set.")
+    return [
+        Segmentation(
+            network.provider_network_type or "", network.provider_physical_network, network.provider_segmentation_id
         )
-    if not network.provider_network_type:
-        raise refuse("provider:network_type is required when other provider attributes are given")
-    kind = registry().get(network.provider_network_type)
-    if kind is None:
-        raise refuse(
-            f"network_type value '{network.provider_network_type}' is not supported: there are "
-            f"{', '.join(sorted(registry()))}"
-        )
-    physical, number = network.provider_physical_network or None, network.provider_segmentation_id
-    kind.check(ctx.settings.network, physical, number)
-    complete = number is not None or kind.name in ("local", "flat")
-    if complete:
-        key = segment_key(kind.name, physical, number, network.id)
-        if not q.claim_segment(ctx.tx, key, network.id):
-            raise _in_use(kind.name, physical, number)
-        network.provider_physical_network = physical
-    elif not _claim_any(ctx, network, kind, physical):
-        raise Unavailable(
-            "NoNetworkAvailable", f"Unable to create the network. No {kind.name} segment is available for allocation."
-        )
-    return kind
+    ]
 
 
-def _claim_any(ctx: Context, network: Network, kind: NetworkType, physical: str | None) -> bool:
-    """Claim a free segment of the type: a random one, so that two requests seldom want the same."""
-    candidates = kind.candidates(ctx.settings.network, physical)
-    count = sum(len(each) for each in candidates)
-    few = range(count) if count <= _TRIES else random.sample(range(count), _TRIES)
-    for places in (few, range(count)):
-        for start in range(0, len(places), 500):
-            chosen = [_candidate(candidates, place) for place in places[start : start + 500]]
-            part = {segment_key(kind.name, *segment, network.id): segment for segment in chosen}
-            taken = q.claimed(ctx.tx, part)
-            free = [key for key in part if key not in taken]
-            if free and q.claim_segment(ctx.tx, free[0], network.id):
-                network.provider_network_type = kind.name
-                network.provider_physical_network, network.provider_segmentation_id = part[free[0]]
-                return True
-    return False
+def _check_segments_stay(old: Network, new: Network) -> None:
+    if any(getattr(new, name) != getattr(old, name) for name in _PROVIDER) or (new.segments or None) != old.segments:
+        raise refuse("Plugin does not support updating provider attributes: the segment of a network stays as it is")
 
 
-def _candidate(candidates: Sequence[Candidates], place: int) -> tuple[str | None, int | None]:
-    """The segment at a place of them all."""
-    for each in candidates:
-        if place < len(each):
-            return each.at(place)
-        place -= len(each)
-    raise IndexError(place)
-
-
-def _in_use(name: str, physical: str | None, number: int | None) -> Conflict:
-    if name == "vlan":
-        return Conflict(
-            "VlanIdInUse", f"Unable to create the network. The VLAN {number} on physical network {physical} is in use."
-        )
-    if name == "flat":
-        return Conflict(
-            "FlatNetworkInUse", f"Unable to create the flat network. Physical network {physical} is in use."
-        )
-    return Conflict("TunnelIdInUse", f"Unable to create the network. The tunnel ID {number} is in use.")
-
-
-def _set_mtu(ctx: Context, network: Network, kind: NetworkType, given: bool) -> None:
-    settings = ctx.settings.network
-    most = (settings.path_mtu or settings.physical_mtu) if kind.uplink.kind == "tunnel" else settings.physical_mtu
-    most -= kind.overhead[4]
+def _set_mtu(ctx: Context, network: Network, names: Iterable[str], given: bool) -> None:
+    """The MTU as asked, or the largest that all segments, of these types, can carry."""
+    most = segments.largest_mtu(ctx, names)
     if not given or network.mtu == 0:
         network.mtu = most
     elif network.mtu > most:

@@ -12,6 +12,8 @@ from heddle.control import (
     associations,
     binding,
     macs,
+    port_addresses,
+    port_owners,
     port_security,
     quotas,
     readdressing,
@@ -23,7 +25,7 @@ from heddle.control.lookup import need
 from heddle.control.news import port_gone, port_news
 from heddle.errors import Conflict
 from heddle.model.network import Network
-from heddle.model.port import FLOATING_IP, ROUTER_GATEWAY, ROUTER_INTERFACE, Port
+from heddle.model.port import Port
 from heddle.model.resource import Draft
 from heddle.model.subnet import Subnet
 from heddle.model.values import DhcpOption, FixedIp
@@ -33,9 +35,6 @@ from heddle.store.query import port_bindings as bindings
 from heddle.store.query import ports as q
 from heddle.store.query import subnets as subnet_query
 
-# Whose ports the verbs of routers and floating IPs make, move and delete.
-BELONGING = (ROUTER_INTERFACE, ROUTER_GATEWAY, FLOATING_IP)
-
 
 def create_ports(ctx: Context, drafts: Sequence[Draft[Port]], *, own: bool = False) -> list[Port]:
     """Create ports, all or none.  `own`: by the verb to which a router's or floating IP's port belongs.
@@ -43,7 +42,7 @@ def create_ports(ctx: Context, drafts: Sequence[Draft[Port]], *, own: bool = Fal
     Raises `BadRequest`, `NotFound`, `Conflict` (OverQuota, address or MAC in use, another's router).
     """
     for draft in () if own else drafts:
-        _check_belonging(draft.value)
+        port_owners.check(draft.value)
     for project_id, count in Counter(draft.value.project_id for draft in drafts).items():
         if project_id:
             quotas.take(ctx, project_id, "port", count)
@@ -67,7 +66,7 @@ def create_ports(ctx: Context, drafts: Sequence[Draft[Port]], *, own: bool = Fal
 
 def _on_network(ctx: Context, network: Network, subnets: Sequence[Subnet], drafts: Sequence[Draft[Port]]) -> list[Port]:
     allocator = allocation.Allocator(ctx, network, subnets)
-    allocator.reserve([draft.value.device_owner for draft in drafts if _asks_nothing(draft)])
+    port_addresses.reserve(allocator, [draft.value.device_owner for draft in drafts if _asks_nothing(draft)])
     for draft in drafts:
         binding.mirror_trust(draft.value, draft.given)
         binding.override_mac(draft.value)
@@ -79,30 +78,11 @@ def _on_network(ctx: Context, network: Network, subnets: Sequence[Subnet], draft
         )
         port.extra_dhcp_opts = _merged_options([], port.extra_dhcp_opts or [])
         port_security.fill_in(ctx, network, port, draft.given)
-        wanted = None if _asks_nothing(draft) else draft.value.fixed_ips
-        port.fixed_ips = allocator.allocate(port, wanted)
-        port.ip_allocation = "immediate" if port.fixed_ips or wanted is None else "none"
+        port_addresses.allocate(port, allocator, None if _asks_nothing(draft) else draft.value.fixed_ips)
         port.allowed_address_pairs = port_security.complete_pairs(ctx, port)
         binding.bind(ctx, port, network)
         ports.append(port)
     return ports
-
-
-def _check_belonging(new: Port, old: Port | None = None) -> None:
-    """No request says by itself that a port is a router's or a floating IP's, or is no longer one.
-
-    It could join networks to others' routers, or get rid of the filters of a port.
-    """
-    before = (old.device_owner, old.device_id) if old is not None else ("", "")
-    if before == (new.device_owner, new.device_id):
-        return
-    for device_owner in (before[0], new.device_owner):
-        if device_owner in BELONGING:
-            raise Conflict(
-                "DeviceIDNotOwnedByTenant",
-                f"The device_owner {device_owner} and its device_id are given and taken by the verbs of routers and "
-                "floating IPs alone: add or remove a router interface, for example.",
-            )
 
 
 def _asks_nothing(draft: Draft[Port]) -> bool:
@@ -119,7 +99,7 @@ def update_port(ctx: Context, old: Port, draft: Draft[Port], *, own: bool = Fals
     """Raises `BadRequest`, `NotFound`, `Conflict` like `create_ports`."""
     new, given = draft.value, draft.given
     if not own:
-        _check_belonging(new, old)
+        port_owners.check(new, old)
     new.revision_number, new.updated_at = old.revision_number + 1, ctx.now
     network = network_query.NETWORKS.get(ctx.tx, old.network_id, bare=True)
     assert network is not None
@@ -133,8 +113,7 @@ def update_port(ctx: Context, old: Port, draft: Draft[Port], *, own: bool = Fals
         new.extra_dhcp_opts = _merged_options(old.extra_dhcp_opts, new.extra_dhcp_opts)
     if "allowed_address_pairs" in given:
         new.allowed_address_pairs = port_security.complete_pairs(ctx, new)
-    if "fixed_ips" in given and new.fixed_ips != old.fixed_ips:
-        _change_addresses(ctx, network, old, new)
+    port_addresses.settle(ctx, network, old, new, asked="fixed_ips" in given)
     binding.bind(ctx, new, network, old)
     q.PORTS.update(ctx.tx, old, new)
     if set(new.security_groups) != set(old.security_groups):
@@ -143,24 +122,13 @@ def update_port(ctx: Context, old: Port, draft: Draft[Port], *, own: bool = Fals
     return new
 
 
-def _change_addresses(ctx: Context, network: Network, old: Port, new: Port) -> None:
-    subnets = subnet_query.of_network(ctx.tx, network.id)
-    wanted = new.fixed_ips
-    new.fixed_ips = readdressing.reallocate(
-        ctx, network, subnets, msgspec.structs.replace(new, fixed_ips=old.fixed_ips), wanted
-    )
-    allocation.store_allocations(ctx, [new])
-    gone = {fixed_ip.ip_address for fixed_ip in old.fixed_ips} - {fixed_ip.ip_address for fixed_ip in new.fixed_ips}
-    associations.addresses_gone(ctx, new, gone)
-
-
 def delete_port(ctx: Context, port: Port, *, own: bool = False) -> None:
     """Delete a port.  `own`: by the verb to which a router's or floating IP's port belongs.
 
     Raises `Conflict` (ServicePortInUse) for a port that belongs to a router or a floating IP.
     """
     trunks.check_unused(port)
-    if not own and port.device_owner in BELONGING:
+    if not own and port.device_owner in port_owners.BELONGING:
         raise Conflict(
             "ServicePortInUse",
             f"Port {port.id} cannot be deleted directly via the port API: has device owner {port.device_owner}.",
@@ -169,10 +137,9 @@ def delete_port(ctx: Context, port: Port, *, own: bool = False) -> None:
         quotas.give_back(ctx, port.project_id, "port")
     associations.port_gone(ctx, port)
     subnets = subnet_query.of_network(ctx.tx, port.network_id) if port.fixed_ips else []
-    allocation.release(ctx, port.fixed_ips, subnets)
+    readdressing.release(ctx, port.fixed_ips, subnets)
     if port.security_groups:
-        port_without = msgspec.structs.replace(port, security_groups=[])
-        q.set_groups(ctx.tx, [port_without])
+        q.set_groups(ctx.tx, [msgspec.structs.replace(port, security_groups=[])])
     bindings.delete_of_port(ctx.tx, port.id)
     logs.drop_of_port(ctx.tx, port.id)
     q.PORTS.delete(ctx.tx, port.id)
@@ -182,13 +149,7 @@ def delete_port(ctx: Context, port: Port, *, own: bool = False) -> None:
 def own_port(ctx: Context, network: Network, *, owner: str, device_id: str, project_id: str, host: str,
              fixed_ips: Sequence[FixedIp] | None, given: frozenset[str] = frozenset()) -> Port:  # fmt: skip
     """Create a port of the cloud's own: a router's, a DHCP server's, a floating IP's."""
-    value = Port(
-        project_id=project_id,
-        network_id=network.id,
-        device_owner=owner,
-        device_id=device_id,
-        binding_host_id=host,
-        fixed_ips=list(fixed_ips or []),
-    )
+    value = Port(project_id=project_id, network_id=network.id, device_owner=owner, device_id=device_id,
+                 binding_host_id=host, fixed_ips=list(fixed_ips or []))  # fmt: skip
     names = {"binding_host_id"} | ({"fixed_ips"} if fixed_ips is not None else set())
     return create_ports(ctx, [Draft(value, frozenset(names) | given)], own=True)[0]

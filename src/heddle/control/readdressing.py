@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Sequence
 
 import msgspec
 
-from heddle.control import ipam
-from heddle.control.allocation import NO_AUTO, Allocator, release
+from heddle.control import ipam, routed
+from heddle.control.allocation import NO_AUTO, Allocator
 from heddle.control.context import Context
 from heddle.control.news import port_news
 from heddle.model.network import Network
@@ -20,10 +21,29 @@ from heddle.store.query import ports as port_query
 from heddle.store.query.addresses import Allocation
 
 
+def release(ctx: Context, fixed_ips: Sequence[FixedIp], subnets: Sequence[Subnet]) -> None:
+    """Give addresses back."""
+    by_id = {subnet.id: subnet for subnet in subnets}
+    for fixed_ip in fixed_ips:
+        addresses.delete_allocation(ctx.tx, fixed_ip.subnet_id, fixed_ip.ip_address)
+        number = int(ipaddress.ip_address(fixed_ip.ip_address))
+        subnet = by_id.get(fixed_ip.subnet_id)
+        if subnet and any(first <= number <= last for first, last in ipam.pool_runs(subnet.allocation_pools)):
+            addresses.FREE.give_back(ctx.tx, subnet.id, number)
+
+
 def reallocate(
-    ctx: Context, network: Network, subnets: Sequence[Subnet], port: Port, wanted: Sequence[FixedIp]
+    ctx: Context,
+    network: Network,
+    subnets: Sequence[Subnet],
+    port: Port,
+    wanted: Sequence[FixedIp],
+    here: Sequence[Subnet] | None = None,
 ) -> list[FixedIp]:
-    """Change a port's addresses to those wanted; those that it has and still wants stay.  Returns the new ones."""
+    """Change a port's addresses to those wanted; those that it has and still wants stay.  Returns the new ones.
+
+    `here`: those of the network's subnets from which it may have new ones.
+    """
     left = list(port.fixed_ips)
     kept: list[FixedIp | None] = []
     for item in wanted:
@@ -34,7 +54,7 @@ def reallocate(
     automatic = {subnet.id for subnet in subnets if ipam.is_auto_address(subnet)}
     stay = [] if wanted == [] else [f for f in left if f.subnet_id in automatic]
     release(ctx, [f for f in left if f not in stay], subnets)
-    allocator = Allocator(ctx, network, subnets)
+    allocator = Allocator(ctx, network, subnets if here is None else here)
     ask = [item for item, match in zip(wanted, kept, strict=True) if match is None]
     probe = msgspec.structs.replace(port)
     fresh = iter([allocator.take_wanted(probe, item) for item in ask])
@@ -58,7 +78,8 @@ def _save(ctx: Context, old: Port, fixed_ips: list[FixedIp]) -> None:
 
 def add_auto_addresses(ctx: Context, network: Network, subnet: Subnet) -> None:
     """A subnet whose hosts make their own addresses is new: the ports that are there have one now."""
-    for port in port_query.of_network(ctx.tx, network.id):
+    ports = port_query.of_network(ctx.tx, network.id)
+    for port in routed.on_the_segment(ctx, subnet, ports) if subnet.segment_id else ports:
         if port.device_owner in (*NO_AUTO, DHCP):
             continue
         fixed_ip = FixedIp(subnet.id, ipam.eui64_address(subnet.cidr, port.mac_address))

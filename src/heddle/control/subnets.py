@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 import msgspec
 
-from heddle.control import dhcp, ipam, pool_blocks, quotas, readdressing
+from heddle.control import dhcp, ipam, pool_blocks, quotas, readdressing, routed
 from heddle.control.context import Context, new_id
 from heddle.control.lookup import need
-from heddle.control.news import subnet_news
+from heddle.control.news import network_news, subnet_news
 from heddle.errors import BadRequest, Conflict
 from heddle.model.network import Network
 from heddle.model.port import DHCP, ROUTER_INTERFACE
@@ -39,6 +39,7 @@ def _create(ctx: Context, draft: Draft[Subnet]) -> Subnet:
     check_mtu(network, subnet)
     block = _choose_block(ctx, subnet, draft.given, others)
     _check_overlap(subnet, block, others)
+    routed.check_segment(ctx, subnet, others)
     if "gateway_ip" not in draft.given:
         subnet.gateway_ip = ipam.default_gateway(block)
     _check_modes(subnet, block, draft.given)
@@ -47,12 +48,14 @@ def _create(ctx: Context, draft: Draft[Subnet]) -> Subnet:
         ipam.check_pools(block, subnet.allocation_pools, subnet.gateway_ip)
     else:
         subnet.allocation_pools = ipam.default_pools(block, subnet.gateway_ip)
+    subnet.host_routes = routed.with_peer_routes(subnet, others)
     q.SUBNETS.insert(ctx.tx, [subnet])
     addresses.FREE.set(ctx.tx, subnet.id, ipam.pool_runs(subnet.allocation_pools))
     subnet_news(ctx.tx, subnet)
     if ipam.is_auto_address(subnet):
         readdressing.add_auto_addresses(ctx, network, subnet)
     _bump(ctx, network)
+    _segments_changed(ctx, network, subnet)
     dhcp.refresh(ctx, network)
     return subnet
 
@@ -78,6 +81,13 @@ def _bump(ctx: Context, network: Network) -> None:
     network_query.NETWORKS.update(ctx.tx, network, new)
 
 
+def _segments_changed(ctx: Context, network: Network, subnet: Subnet, *, gone: bool = False) -> None:
+    """A subnet came to a segment or left it: its peers and the hosts that choose among the segments must know."""
+    if subnet.segment_id:
+        routed.tell_peers(ctx, subnet, gone=gone)
+        network_news(ctx.tx, network)
+
+
 def update_subnet(ctx: Context, old: Subnet, draft: Draft[Subnet]) -> Subnet:
     """Raises `BadRequest`, `Conflict` when an address in use forbids the change."""
     network = network_query.NETWORKS.lock(ctx.tx, old.network_id)
@@ -95,13 +105,27 @@ def update_subnet(ctx: Context, old: Subnet, draft: Draft[Subnet]) -> Subnet:
         for number in addresses.taken_addresses(ctx.tx, new.id):
             runs = ipam.without(runs, number)
         addresses.FREE.set(ctx.tx, new.id, runs)
+    _change_segment(ctx, old, new)
     q.SUBNETS.update(ctx.tx, old, new)
     subnet_news(ctx.tx, new)
     if network is not None:
         _bump(ctx, network)
-        if new.enable_dhcp != old.enable_dhcp:
+        if new.segment_id != old.segment_id:
+            _segments_changed(ctx, network, new)
+        if (new.enable_dhcp, new.segment_id) != (old.enable_dhcp, old.segment_id):
             dhcp.refresh(ctx, network)
     return new
+
+
+def _change_segment(ctx: Context, old: Subnet, new: Subnet) -> None:
+    """Put the subnet on a segment; the routes to those on other segments follow its gateway."""
+    if not new.segment_id and not old.segment_id:
+        return
+    others = [subnet for subnet in q.of_network(ctx.tx, new.network_id) if subnet.id != new.id]
+    if new.segment_id != old.segment_id:
+        routed.check_segment_change(ctx, old, new, others)
+    moved = old.gateway_ip if new.gateway_ip != old.gateway_ip else None
+    new.host_routes = routed.with_peer_routes(new, others, old_gateway=moved)
 
 
 def delete_subnet(ctx: Context, subnet: Subnet, *, with_network: bool = False) -> None:
@@ -127,6 +151,7 @@ def delete_subnet(ctx: Context, subnet: Subnet, *, with_network: bool = False) -
     subnet_news(ctx.tx, subnet, gone=True)
     if network is not None and not with_network:
         _bump(ctx, network)
+        _segments_changed(ctx, network, subnet, gone=True)
         dhcp.refresh(ctx, network)
 
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, ClassVar
 
-from heddle.model.fields import Bool, DnsName, Int, OneOf, Text, Uuid
+from heddle.model.fields import Bool, DnsName, Int, OneOf, Uuid
 from heddle.model.resource import ADMIN_STATE, GENERATED, Field, Named
+from heddle.model.segment import LARGEST, PHYSICAL_NETWORK, SEGMENTATION_ID, SEGMENTATIONS, TYPE, Segmentation
 from heddle.model.values import UUIDS
-
-LARGEST = 2**63 - 1
 
 
 class Network(Named, kw_only=True):
-    """`segmentation_id` and `physical_network` are None where the type has none; `mtu` 0: as large as can be.
+    """`mtu` 0: as large as can be.
 
+    The `provider_*` attributes tell the single segment of a network; `segments` those of one that has several, else it
+    is None.  `l2_adjacency`: all ports are neighbours on layer 2, for no subnet is on one segment alone.
     `ipv4_address_scope` and `ipv6_address_scope` are those of the pools that its subnets have their blocks from.
     `ha`, in a request: the highly available routers of the project are to use it among themselves.
     """
@@ -44,16 +46,38 @@ class Network(Named, kw_only=True):
     port_security_enabled: Annotated[
         bool, Field(Bool(), create=True, update=True, default=True, guard="create update")
     ] = True
-    provider_network_type: Annotated[str, Field(Text(32), create=True, update=True, default=GENERATED,
-        guard="create update read", filter=True, api="provider:network_type")] = ""  # fmt: skip
-    provider_physical_network: Annotated[str | None, Field(Text(64, nullable=True), create=True,
-        update=True, default=GENERATED, guard="create update read", filter=True, null=False,
+    provider_network_type: Annotated[str | None, Field(TYPE, create=True, update=True, default=GENERATED, null=False,
+        guard="create update read", filter=True, stored=False,
+        api="provider:network_type")] = None  # fmt: skip
+    provider_physical_network: Annotated[str | None, Field(PHYSICAL_NETWORK, create=True, update=True, null=False,
+        default=GENERATED, guard="create update read", filter=True, stored=False,
         api="provider:physical_network")] = None  # fmt: skip
-    provider_segmentation_id: Annotated[int | None, Field(Int(-LARGEST, LARGEST, nullable=True), create=True,
-        update=True, default=GENERATED, guard="create update read", filter=True, null=False,
+    provider_segmentation_id: Annotated[int | None, Field(SEGMENTATION_ID, create=True, update=True, null=False,
+        default=GENERATED, guard="create update read", filter=True, stored=False,
         api="provider:segmentation_id")] = None  # fmt: skip
+    segments: Annotated[
+        list[Segmentation] | None,
+        Field(
+            SEGMENTATIONS,
+            create=True,
+            update=True,
+            default=GENERATED,
+            guard="create update read",
+            stored=False,
+            sparse=True,
+        ),
+    ] = None
     dns_domain: Annotated[str, Field(DnsName("domain"), create=True, update=True, default="")] = ""
     ipv4_address_scope: Annotated[str | None, Field(Uuid(nullable=True), stored=False)] = None
     ipv6_address_scope: Annotated[str | None, Field(Uuid(nullable=True), stored=False)] = None
     ha: Annotated[bool, Field(Bool(), create=True, default=False, visible=False, stored=False)] = False
     subnets: Annotated[list[str], Field(UUIDS, stored=False)] = []
+    l2_adjacency: Annotated[bool, Field(Bool(), stored=False)] = True
+
+    def tell_segments(self, found: Sequence[Segmentation]) -> None:
+        """Fill in the attributes that tell the network's segments."""
+        only = found[0] if len(found) == 1 else Segmentation()
+        self.provider_network_type = only.network_type or None
+        self.provider_physical_network = only.physical_network
+        self.provider_segmentation_id = only.segmentation_id
+        self.segments = list(found) if len(found) > 1 else None

@@ -14,6 +14,7 @@ from heddle.model.port_forwarding import PortForwarding
 from heddle.model.resource import Resource, subject_of
 from heddle.model.router import Router
 from heddle.model.security_group import SecurityGroup, SecurityGroupRule
+from heddle.model.segment import Segment
 from heddle.model.subnet import Subnet
 from heddle.model.subnet_pool import SubnetPool
 from heddle.model.trunk import Trunk
@@ -33,6 +34,7 @@ MODELS: dict[str, type[Resource]] = {
         Router,
         SecurityGroup,
         SecurityGroupRule,
+        Segment,
         ServiceProfile,
         Subnet,
         SubnetPool,

@@ -60,6 +60,7 @@ class FieldInfo:
     stored: bool
     indexed: bool
     null: bool
+    sparse: bool
     python_type: Any
 
 
@@ -67,7 +68,7 @@ class Field:
     """A declaration; see the module.
 
     `stored=False`: the value is not in the resource's own table.  `null=False`: a request may not give `null`,
-    although the value can be None.
+    although the value can be None.  `sparse=True`: an answer leaves the attribute out where its value is None.
     """
 
     def __init__(
@@ -84,11 +85,12 @@ class Field:
         stored: bool = True,
         indexed: bool = False,
         null: bool = True,
+        sparse: bool = False,
         api: str = "",
     ) -> None:
         self.type, self.create, self.update, self.default = type, create, update, default
         self.guard, self.visible, self.filter, self.sort = frozenset(guard.split()), visible, filter, sort
-        self.stored, self.indexed, self.null, self.api = stored, indexed, null, api
+        self.stored, self.indexed, self.null, self.sparse, self.api = stored, indexed, null, sparse, api
 
     def named(self, name: str, python_type: Any) -> FieldInfo:
         return FieldInfo(
@@ -105,6 +107,7 @@ class Field:
             stored=self.stored,
             indexed=self.indexed,
             null=self.null,
+            sparse=self.sparse,
             python_type=python_type,
         )
 

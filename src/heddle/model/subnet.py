@@ -36,6 +36,19 @@ class Subnet(Named, kw_only=True):
     parent: ClassVar[str] = "network"
 
     network_id: Annotated[str, Field(Uuid(), create=True, default=REQUIRED, filter=True, sort=True, indexed=True)] = ""
+    segment_id: Annotated[
+        str | None,
+        Field(
+            Uuid(nullable=True),
+            create=True,
+            update=True,
+            default=None,
+            guard="create update read",
+            filter=True,
+            sort=True,
+            indexed=True,
+        ),
+    ] = None
     ip_version: Annotated[int, Field(OneOf(4, 6), create=True, default=REQUIRED, filter=True, sort=True)] = 4
     subnetpool_id: Annotated[
         str | None, Field(SubnetPoolId(), create=True, default=GENERATED, filter=True, sort=True, indexed=True)

@@ -12,7 +12,17 @@ from heddle.model.port import Port
 from heddle.model.port_forwarding import PortForwarding, ends
 from heddle.model.security_group import PROTOCOLS, SecurityGroup, SecurityGroupRule
 from heddle.store.engine import Tx
-from heddle.store.query import floating_ips, hosts, networks, port_forwardings, ports, routers, security_groups, subnets
+from heddle.store.query import (
+    floating_ips,
+    hosts,
+    networks,
+    port_forwardings,
+    ports,
+    routers,
+    security_groups,
+    segments,
+    subnets,
+)
 from heddle.view import types as v
 
 Revisions = Mapping[str, int]
@@ -30,17 +40,17 @@ def _assignments(tx: Tx, wanted: Revisions) -> Iterable[v.Object]:
 
 
 def _networks(tx: Tx, wanted: Revisions) -> Iterable[v.Object]:
-    for network in networks.NETWORKS.get_many(tx, wanted).values():
-        segment = v.Segment(
-            network.provider_network_type,
-            network.provider_physical_network or "",
-            network.provider_segmentation_id or 0,
-        )
+    found = networks.NETWORKS.get_many(tx, wanted)
+    joined = segments.of_networks(tx, found)
+    for network in found.values():
         yield v.NetworkView(
             id=network.id,
             revision=wanted[network.id],
             mtu=network.mtu,
-            segments=[segment],
+            segments=[
+                v.Segment(each.network_type, each.physical_network or "", each.segmentation_id or 0)
+                for each in joined[network.id]
+            ],
             admin_state_up=network.admin_state_up,
             external=network.router_external,
             dns_domain=network.dns_domain,

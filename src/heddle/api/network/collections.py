@@ -22,6 +22,7 @@ from heddle.control import (
     ports,
     routers,
     security_groups,
+    segments,
     subnet_pools,
     subnets,
     trunks,
@@ -38,6 +39,7 @@ from heddle.model.port_forwarding import PortForwarding
 from heddle.model.resource import Standard
 from heddle.model.router import Router
 from heddle.model.security_group import SecurityGroup, SecurityGroupRule
+from heddle.model.segment import Segment
 from heddle.model.subnet import Subnet
 from heddle.model.subnet_pool import SubnetPool
 from heddle.model.trunk import Trunk
@@ -52,6 +54,7 @@ from heddle.store.query.networks import NETWORKS
 from heddle.store.query.port_forwardings import PORT_FORWARDINGS
 from heddle.store.query.ports import PORTS
 from heddle.store.query.routers import ROUTERS
+from heddle.store.query.segments import SEGMENTS
 from heddle.store.query.subnet_pools import SUBNET_POOLS
 from heddle.store.query.subnets import SUBNETS
 from heddle.store.query.trunks import TRUNKS
@@ -84,6 +87,9 @@ def _default_group(services: Services, request: Request) -> None:
 
 NETWORK_COLLECTION: Collection[Network] = Collection(
     NETWORKS, networks.create_networks, networks.update_network, networks.delete_network
+)
+SEGMENT_COLLECTION: Collection[Segment] = Collection(
+    SEGMENTS, segments.create_segments, segments.update_segment, segments.delete_segment, OF_NETWORK
 )
 SUBNET_COLLECTION: Collection[Subnet] = Collection(
     SUBNETS, subnets.create_subnets, subnets.update_subnet, subnets.delete_subnet, OF_NETWORK
@@ -155,6 +161,7 @@ AGENT_COLLECTION: Collection[Agent] = Collection(
 
 EVERY: tuple[Collection[Any], ...] = (
     NETWORK_COLLECTION,
+    SEGMENT_COLLECTION,
     SUBNET_COLLECTION,
     PORT_COLLECTION,
     ROUTER_COLLECTION,

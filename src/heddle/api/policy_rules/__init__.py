@@ -17,6 +17,7 @@ from heddle.api.policy_rules import (
     port_forwarding,
     router,
     security_group,
+    segment,
     subnet,
     subnet_pool,
     trunk,
@@ -25,6 +26,7 @@ from heddle.api.policy_rules import (
 MODULES = (
     common,
     network,
+    segment,
     subnet,
     subnet_pool,
     address_scope,

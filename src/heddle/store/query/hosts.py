@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from heddle.model.agent import ALIVE_SECONDS, Agent
+from heddle.model.port import DHCP
 from heddle.store import tables as t
 from heddle.store.dialect import upsert
 from heddle.store.engine import Tx
@@ -99,11 +100,12 @@ def assign(tx: Tx, role: str, object_id: str, host: str) -> None:
     tx.conn.execute(sa.insert(t.assignments), [{"role": role, "object_id": object_id, "host": host}])
 
 
-def unassign(tx: Tx, role: str, object_id: str) -> list[str]:
-    """Returns the hosts that served it."""
-    found = hosts_of(tx, role, object_id)
+def unassign(tx: Tx, role: str, object_id: str, host: str = "") -> list[str]:
+    """The host, or all hosts, serve it no longer.  Returns those that did."""
+    found = [name for name in hosts_of(tx, role, object_id) if host in ("", name)]
     if found:
-        tx.conn.execute(sa.delete(t.assignments).where(_a.role == role, _a.object_id == object_id))
+        gone = (_a.role == role, _a.object_id == object_id, _a.host.in_(found))
+        tx.conn.execute(sa.delete(t.assignments).where(*gone))
     return found
 
 
@@ -155,14 +157,13 @@ def faults(tx: Tx, host: str = "") -> list[Fault]:
 
 
 def unserved_networks(tx: Tx) -> list[str]:
-    """Networks with a subnet that wants DHCP and no host that serves it."""
-    served = sa.select(_a.object_id).where(_a.role == "dhcp")
-    query = (
-        sa.select(t.subnets.c.network_id)
-        .where(t.subnets.c.enable_dhcp == sa.true(), t.subnets.c.network_id.not_in(served))
-        .distinct()
+    """Networks with a subnet that wants DHCP and has no address of a server's port."""
+    s, p, i = t.subnets.c, t.ports.c, t.ip_allocations.c
+    served = sa.exists().where(
+        p.network_id == s.network_id, p.device_owner == DHCP, i.port_id == p.id, i.subnet_id == s.id
     )
-    return [row[0] for row in tx.conn.execute(query)]
+    wants = (s.enable_dhcp == sa.true(), sa.func.coalesce(s.ipv6_address_mode, "") != "slaac")
+    return [row[0] for row in tx.conn.execute(sa.select(s.network_id).where(*wants, ~served).distinct())]
 
 
 def unserved_routers(tx: Tx) -> list[str]:

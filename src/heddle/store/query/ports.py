@@ -93,6 +93,11 @@ def interfaces_on_network(tx: Tx, network_id: str, owner: str) -> list[Port]:
     return of_network(tx, network_id, _p.device_owner == owner)
 
 
+def bound_on_network(tx: Tx, network_id: str) -> list[Port]:
+    """The ports of a network that a host carries."""
+    return of_network(tx, network_id, _p.binding_vif_type.not_in(("unbound", "binding_failed")))
+
+
 def count_foreign(tx: Tx, network_id: str, own_owners: Sequence[str]) -> int:
     """How many ports of a network are not of these owners."""
     query = sa.select(sa.func.count()).where(_p.network_id == network_id, _p.device_owner.not_in(list(own_owners)))

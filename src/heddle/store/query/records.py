@@ -207,9 +207,9 @@ class Records(Generic[R]):
     def _field_clause(self, name: str, values: Sequence[object]) -> Clause:
         parent_name, dot, inner = name.partition(".")
         if not dot:
-            return _equals(self.table.c[name], values)
+            return equals(self.table.c[name], values)
         parent = self.parents[parent_name]
-        ids = sa.select(parent.table.c.id).where(_equals(parent.table.c[inner], values))
+        ids = sa.select(parent.table.c.id).where(equals(parent.table.c[inner], values))
         return self.table.c[parent.column].in_(ids)
 
     def filter_clause(self, name: str, values: Sequence[Any]) -> Clause:
@@ -241,7 +241,7 @@ def _lowest(column: sa.Column[Any]) -> Any:
     return -1 if isinstance(column.type, sa.Integer) else (False if isinstance(column.type, sa.Boolean) else "")
 
 
-def _equals(column: sa.Column[Any], values: Sequence[object]) -> Clause:
+def equals(column: sa.Column[Any], values: Sequence[object]) -> Clause:
     nulls = None in values
     others = [value for value in values if value is not None]
     clauses: list[Clause] = [column.is_(None)] if nulls else []

@@ -11,10 +11,12 @@ from heddle.model.network import Network
 from heddle.model.port import Port
 from heddle.model.router import Router
 from heddle.model.security_group import SecurityGroup, SecurityGroupRule
+from heddle.model.segment import Segment
 from heddle.model.subnet import Subnet
 from heddle.store.tables.kit import METADATA, JsonText, id_column, number_column, table_for, text_column
 
 networks = table_for(Network)
+networksegments = table_for(Segment, name="networksegments")
 subnets = table_for(Subnet)
 ports = table_for(Port, sa.UniqueConstraint("network_id", "mac_address"))
 routers = table_for(Router)
