@@ -185,9 +185,13 @@ read_uuids = list_of(read_uuid, "UUIDs")
 UUIDS = Json(read_uuids, {"type": ["array", "null"], "items": UUID_SHAPE})
 
 
+# The API takes for a device owner whatever begins with one of these, or with a letter of "compute:".
+_OWNERS = ("network:", "neutron:", *"compute:")
+
+
 def read_service_type(value: Any) -> str:
     text = Text(255, empty=False).check(value)
-    if not text.startswith(("network:", "compute:", "baremetal:", "trunk:", "unbound")) and text != "":
+    if not text.startswith(_OWNERS):
         raise Invalid(f"{quote(value)} does not start with a valid device owner such as 'compute:' or 'network:'")
     return text
 

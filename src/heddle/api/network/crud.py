@@ -182,6 +182,7 @@ class Collection(Generic[R]):
         update = self.update
         assert update is not None
         body = request.member(self.model.member)
+        parse_update(self.model, body, self.model())  # a wrong request is one, whether the object is there or not
         rights = Rights(services.policy, request.caller, self.model)
 
         def work(tx: Tx) -> dict[str, Any]:
