@@ -12,6 +12,10 @@ PATHS = {
     "quota": "quotas",
     "floatingip": "floatingips",
     "address_scope": "address-scopes",
+    "ndp_proxy": "ndp_proxies",
+    "local_ip": "local_ips",
+    "metering_label": "metering/metering-labels",
+    "metering_label_rule": "metering/metering-label-rules",
     "service_provider": "service-providers",
 }
 

@@ -27,6 +27,8 @@ def _floating_ip(admin: Talk) -> str:
 # Makes the parents of those that are in the path of another.
 PARENTS: dict[str, Callable[[Talk], str]] = {
     "floatingip_id": _floating_ip,
+    "router_id": lambda admin: str(admin.create("router")["id"]),
+    "local_ip_id": lambda admin: str(admin.create("local_ip", network_id=admin.network("10.0.0.0/24")[0]["id"])["id"]),
 }
 
 

@@ -25,7 +25,8 @@ def test_a_router_has_the_defaults(blue: Talk) -> None:
     made = blue.create("router", name="r")
     wanted = {
         "name": "r", "description": "", "admin_state_up": True, "status": "ACTIVE", "external_gateway_info": None,
-        "routes": [], "flavor_id": None, "tags": [], "revision_number": 1,
+        "routes": [], "flavor_id": None, "conntrack_helpers": [], "enable_ndp_proxy": False, "tags": [],
+        "revision_number": 1,
         "project_id": blue.project_id, "tenant_id": blue.project_id,
         "id": made["id"], "created_at": made["created_at"], "updated_at": made["created_at"],
     }  # fmt: skip

@@ -6,6 +6,7 @@ whole number, a key that means nothing), we refuse it; `STRICTER` says each such
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import subprocess
 from collections.abc import Callable
@@ -69,6 +70,13 @@ def _not_text_of(length: int) -> Callable[[Any], bool]:
     return lambda value: not isinstance(value, str) or len(value) > length
 
 
+def _no_prefix(value: Any) -> bool:
+    try:
+        return not isinstance(value, str) or "%" in value or not ipaddress.ip_interface(value)
+    except ValueError:
+        return True
+
+
 def _empty(value: Any) -> bool:
     return not value and value != []
 
@@ -94,6 +102,12 @@ STRICTER: dict[tuple[str, str], tuple[str, Callable[[Any], bool]]] = {
     ("service_profiles", "metainfo"): ("it is text of up to 4095 characters", _not_text_of(4095)),
     ("port_forwardings", "external_port"): ("a truth value or a fraction is no port", _odd_number),
     ("port_forwardings", "internal_port"): ("a truth value or a fraction is no port", _odd_number),
+    ("conntrack_helpers", "port"): ("a truth value or a fraction is no port", _odd_number),
+    ("conntrack_helpers", "helper"): ("a name is text of up to 64 characters", _not_text_of(64)),
+    ("metering_label_rules", "excluded"): ("only what is true or false", lambda value: not isinstance(value, bool)),
+    ("metering_label_rules", "remote_ip_prefix"): ("the reference refuses others later", _no_prefix),
+    ("metering_label_rules", "source_ip_prefix"): ("the reference refuses others later", _no_prefix),
+    ("metering_label_rules", "destination_ip_prefix"): ("the reference refuses others later", _no_prefix),
     ("ports", "mac_address"): (
         "a number or an incomplete address would be filled up to another address than was meant",
         lambda value: not isinstance(value, str) or len(value) < 12,
@@ -108,6 +122,13 @@ STRICTER: dict[tuple[str, str], tuple[str, Callable[[Any], bool]]] = {
         "only a list or null, and of device owners",
         lambda value: _empty(value) or value in (["a"], ["a", "a"], ["a,b"]),
     ),
+}
+# Clients list NDP proxies by these; the reference refuses that.  It has no verb that changes a metering rule.  What a
+# port's binding says of its host is no column of an association, by which a list could be in an order.
+OTHERWISE = {
+    *(("ndp_proxies", name, "is_filter") for name in ("id", "project_id", "router_id", "port_id", "ip_address")),
+    *(("metering_label_rules", f"{side}_ip_prefix", "allow_put") for side in ("source", "destination")),
+    ("port_associations", "host", "is_sort_key"),
 }
 # No rule of its own: who may change the network may set it.
 UNGUARDED = {("networks", "mtu")}
@@ -150,7 +171,7 @@ def test_who_may_set_and_see_what_and_its_default(definitions: dict[str, Any], c
         f"{name}: {what} is {wanted} there, {have} here"
         for name, spec in definitions["resources"].get(collection, {}).items()
         for what, wanted, have in _compared(collection, name, spec, OURS[collection][name])
-        if wanted != have
+        if wanted != have and (collection, name, what) not in OTHERWISE
     ]
     assert differences == [], "\n".join(differences)
 

@@ -68,6 +68,23 @@ BODIES: dict[tuple[str, str], Body] = {
     ("PUT", "/v2.0/address-scopes/{id}"): lambda w: {"address_scope": {"name": "changed"}},
     ("PUT", "/v2.0/subnetpools/{id}/add_prefixes"): lambda w: {"prefixes": ["10.1.0.0/24"]},
     ("PUT", "/v2.0/subnetpools/{id}/remove_prefixes"): lambda w: {"prefixes": ["10.9.0.0/16"]},
+    ("POST", "/v2.0/routers/{router_id}/conntrack_helpers"): lambda w: {
+        "conntrack_helper": {"protocol": "tcp", "port": 21, "helper": "ftp"}
+    },
+    ("PUT", "/v2.0/routers/{router_id}/conntrack_helpers/{id}"): lambda w: {"conntrack_helper": {"port": 2121}},
+    ("POST", "/v2.0/ndp_proxies"): lambda w: {"ndp_proxy": {**w.proxied(), "project_id": w.blue_id}},
+    ("PUT", "/v2.0/ndp_proxies/{id}"): lambda w: {"ndp_proxy": {"name": "x"}},
+    ("POST", "/v2.0/local_ips"): lambda w: {"local_ip": {"local_port_id": w.addressed(), "project_id": w.blue_id}},
+    ("PUT", "/v2.0/local_ips/{id}"): lambda w: {"local_ip": {"name": "x"}},
+    ("POST", "/v2.0/local_ips/{local_ip_id}/port_associations"): lambda w: {
+        "port_association": {"fixed_port_id": w.addressed()}
+    },
+    ("POST", "/v2.0/metering/metering-labels"): lambda w: {"metering_label": {"name": "x"}},
+    ("POST", "/v2.0/metering/metering-label-rules"): lambda w: {
+        "metering_label_rule": {
+            "metering_label_id": w.label(), "direction": "egress", "source_ip_prefix": "10.0.0.0/24",
+        }
+    },
     ("POST", "/v2.0/flavors"): lambda w: {"flavor": {"name": "x", "service_type": "FLAVORS"}},
     ("PUT", "/v2.0/flavors/{id}"): lambda w: {"flavor": {"name": "y"}},
     ("POST", "/v2.0/service_profiles"): lambda w: {"service_profile": {"metainfo": "x"}},
@@ -120,7 +137,7 @@ for _name in ("network", "subnet", "subnetpool", "port", "router", "floatingip",
     BODIES["PUT", f"/v2.0/{_name}s/{{id}}"] = lambda w, member=_member: {member: {"description": "changed"}}
 for _name in (
     "networks", "subnets", "subnetpools", "ports", "trunks", "routers", "floatingips", "security-groups",
-    "security-group-rules", "log/logs", "segments",
+    "security-group-rules", "log/logs", "segments", "ndp_proxies", "local_ips",
 ):  # fmt: skip
     BODIES["POST", f"/v2.0/{_name}/{{id}}/tags"] = lambda w: {"tags": ["x"]}
     BODIES["PUT", f"/v2.0/{_name}/{{id}}/tags"] = lambda w: {"tags": ["x"]}

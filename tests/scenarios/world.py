@@ -19,6 +19,7 @@ from heddle.store.query.hosts import AGENTS
 from heddle.view.types import ReportRequest, RoleState
 
 V3 = "/identity/v3"
+METERING = "/v2.0/metering"
 
 
 @dataclass
@@ -125,6 +126,62 @@ class World:
         path = f"/v2.0/floatingips/{self.ids['floatingip_id']}/port_forwardings"
         return self.make(self.owner, path, "port_forwarding", **self.forwarding())
 
+    def conntrack_helper(self, number: int) -> str:
+        path = f"/v2.0/routers/{self.ids['router_id']}/conntrack_helpers"
+        return self.make(self.owner, path, "conntrack_helper", protocol="tcp", port=number, helper="ftp")
+
+    def outside6(self) -> tuple[str, str]:
+        """An external network with IPv6, and the pool that its addresses are of; made once."""
+        if "pool6" not in self.ids:
+            scope = self.make(self.admin, "/v2.0/address-scopes", "address_scope", ip_version=6, shared=True)
+            pool = {"name": "six", "prefixes": ["2001:db8::/48"], "default_prefixlen": 64, "shared": True}
+            self.ids["pool6"] = self.make(self.admin, "/v2.0/subnetpools", "subnetpool", **pool, address_scope_id=scope)
+            external = {"router:external": True}
+            self.ids["outside6"] = self.make(self.admin, "/v2.0/networks", "network", **external)
+            self.subnet6(self.admin, self.ids["outside6"])
+        return self.ids["outside6"], self.ids["pool6"]
+
+    def subnet6(self, client: Client, network: str) -> str:
+        body = {"network_id": network, "ip_version": 6, "subnetpool_id": self.ids["pool6"]}
+        return self.make(client, "/v2.0/subnets", "subnet", **body)
+
+    def proxied(self) -> dict[str, str]:
+        """What an NDP proxy is made of: a router with IPv6 outside and inside, and a guest's port."""
+        gateway = {"external_gateway_info": {"network_id": self.outside6()[0]}, "enable_ndp_proxy": True}
+        router = self.make(self.owner, "/v2.0/routers", "router", **gateway)
+        network = self.network()
+        subnet = self.subnet6(self.owner, network)
+        answer = self.owner.call("PUT", f"/v2.0/routers/{router}/add_router_interface", {"subnet_id": subnet})
+        assert answer.status == 200, answer.body
+        return {"router_id": router, "port_id": self.make(self.owner, "/v2.0/ports", "port", network_id=network)}
+
+    def ndp_proxy(self, number: int) -> str:
+        return self.make(self.owner, "/v2.0/ndp_proxies", "ndp_proxy", **self.proxied())
+
+    def addressed(self) -> str:
+        """A port with an address."""
+        network = self.network()
+        self.subnet(network)
+        return self.make(self.owner, "/v2.0/ports", "port", network_id=network)
+
+    def local_ip(self, number: int = 0) -> str:
+        return self.make(self.owner, "/v2.0/local_ips", "local_ip", local_port_id=self.addressed())
+
+    def local_ip_association(self, number: int) -> str:
+        """Its path names the port."""
+        port = self.addressed()
+        path = f"/v2.0/local_ips/{self.ids['local_ip_id']}/port_associations"
+        answer = self.owner.post(path, {"port_association": {"fixed_port_id": port}})
+        assert answer.status == 201, answer.body
+        return port
+
+    def label(self, number: int = 0) -> str:
+        return self.make(self.admin, f"{METERING}/metering-labels", "metering_label", name=f"l{number}")
+
+    def label_rule(self, number: int) -> str:
+        body = {"metering_label_id": self.label(), "direction": "ingress", "remote_ip_prefix": "10.0.0.0/24"}
+        return self.make(self.admin, f"{METERING}/metering-label-rules", "metering_label_rule", **body)
+
     def flavor(self, number: int) -> str:
         return self.make(self.admin, "/v2.0/flavors", "flavor", name=f"f{number}", service_type="L3_ROUTER_NAT")
 
@@ -165,6 +222,12 @@ MAKERS: dict[str, Callable[[World, int], str]] = {
     "/v2.0/address-scopes": lambda world, number: world.make(
         world.owner, "/v2.0/address-scopes", "address_scope", ip_version=4
     ),
+    "/v2.0/routers/{router_id}/conntrack_helpers": World.conntrack_helper,
+    "/v2.0/ndp_proxies": World.ndp_proxy,
+    "/v2.0/local_ips": World.local_ip,
+    "/v2.0/local_ips/{local_ip_id}/port_associations": World.local_ip_association,
+    f"{METERING}/metering-labels": World.label,
+    f"{METERING}/metering-label-rules": World.label_rule,
     "/v2.0/flavors": World.flavor,
     "/v2.0/service_profiles": World.profile,
     "/v2.0/flavors/{flavor_id}/service_profiles": World.profile_of_flavor,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from heddle.control import ha_networks, ports, quotas, router_modes
+from heddle.control import ha_networks, ndp_proxies, ports, quotas, router_modes
 from heddle.control.context import Context, new_id
 from heddle.control.lookup import need, not_found
 from heddle.control.news import assignment_news, router_news
@@ -20,6 +20,7 @@ from heddle.model.resource import Draft
 from heddle.model.router import Router
 from heddle.model.subnet import Subnet
 from heddle.model.values import FixedIp, GatewayInfo, HostRoute
+from heddle.store.query import conntrack_helpers as helper_query
 from heddle.store.query import floating_ips as floating_ip_query
 from heddle.store.query import hosts
 from heddle.store.query import networks as network_query
@@ -48,14 +49,26 @@ def create_routers(ctx: Context, drafts: Sequence[Draft[Router]]) -> list[Router
             draft.value, id=new_id(), revision_number=1, created_at=ctx.now, updated_at=ctx.now
         )
         router_modes.choose(ctx, router)
+        answers, router.enable_ndp_proxy = router.enable_ndp_proxy, False
         q.ROUTERS.insert(ctx.tx, [router])
         if router.ha:
             ha_networks.ensure(ctx, router.project_id)
         if router.external_gateway_info is not None:
             _set_gateway(ctx, router, router.external_gateway_info)
+        if answers:
+            _answer(ctx, router)
         router_news(ctx.tx, router)
         created.append(_again(ctx, router))
     return created
+
+
+def _answer(ctx: Context, router: Router) -> None:
+    """A new router is to answer for guests on its external network.  Raises `Conflict` where it cannot."""
+    stored = q.ROUTERS.get(ctx.tx, router.id, bare=True)
+    assert stored is not None
+    router.enable_ndp_proxy = True
+    ndp_proxies.settle(ctx, router, None, asked=True)
+    q.ROUTERS.update(ctx.tx, stored, router)
 
 
 def update_router(ctx: Context, old: Router, draft: Draft[Router]) -> Router:
@@ -68,6 +81,7 @@ def update_router(ctx: Context, old: Router, draft: Draft[Router]) -> Router:
             _check_routes_stay(ctx, new)
     if "routes" in draft.given:
         _check_routes(ctx, new, new.routes)
+    ndp_proxies.settle(ctx, new, old, asked="enable_ndp_proxy" in draft.given)
     stored = q.ROUTERS.get(ctx.tx, old.id)
     assert stored is not None
     q.ROUTERS.update(ctx.tx, stored, new)
@@ -81,10 +95,11 @@ def delete_router(ctx: Context, router: Router) -> None:
     """Raises `Conflict` (RouterInUse) while it has interfaces."""
     if port_query.of_device(ctx.tx, router.id, [ROUTER_INTERFACE]):
         raise Conflict("RouterInUse", f"Router {router.id} still has ports")
-    _check_no_floating_ips(ctx, router)
+    _check_gateway_goes(ctx, router)
     _drop_gateway(ctx, router)
     gone = hosts.unassign(ctx.tx, ROLE, router.id)
     assignment_news(ctx.tx, ROLE, router.id, (), gone)
+    helper_query.drop(ctx.tx, router.id)
     q.ROUTERS.delete(ctx.tx, router.id)
     if router.ha:
         ha_networks.release(ctx, router.project_id)
@@ -111,6 +126,7 @@ def remove_interface(ctx: Context, router: Router, *, subnet_id: str = "", port_
     port = _find_interface(ctx, router, subnet_id, port_id)
     subnets = [fixed_ip.subnet_id for fixed_ip in port.fixed_ips]
     _check_interface_unused(ctx, router, port)
+    ndp_proxies.check_interface_goes(ctx, router, port)
     ports.delete_port(ctx, port, own=True)
     _bump(ctx, router)
     return Interface(router, port, [subnet_id] if subnet_id else subnets)
@@ -241,7 +257,7 @@ def _change_gateway(ctx: Context, old: Router, new: Router) -> None:
     wanted = new.external_gateway_info
     if wanted is None:
         if old.gateway_port_id:
-            _check_no_floating_ips(ctx, old)
+            _check_gateway_goes(ctx, old)
         _drop_gateway(ctx, old)
         new.gateway_port_id, new.enable_snat = None, True
         return
@@ -252,7 +268,7 @@ def _change_gateway(ctx: Context, old: Router, new: Router) -> None:
             _readdress(ctx, old, wanted.external_fixed_ips)
         return
     if have is not None:
-        _check_no_floating_ips(ctx, old)
+        _check_gateway_goes(ctx, old)
         _drop_gateway(ctx, old)
     _set_gateway(ctx, new, wanted)
 
@@ -301,7 +317,8 @@ def _readdress(ctx: Context, router: Router, fixed_ips: Sequence[FixedIp]) -> No
     port = port_query.PORTS.get(ctx.tx, router.gateway_port_id or "")
     if port is not None:
         new = msgspec.structs.replace(port, fixed_ips=list(fixed_ips))
-        ports.update_port(ctx, port, Draft(new, frozenset({"fixed_ips"})))
+        changed = ports.update_port(ctx, port, Draft(new, frozenset({"fixed_ips"})))
+        ndp_proxies.check_gateway_addresses(router, changed)
 
 
 def _drop_gateway(ctx: Context, router: Router) -> None:
@@ -314,13 +331,14 @@ def _drop_gateway(ctx: Context, router: Router) -> None:
     ports.delete_port(ctx, port, own=True)
 
 
-def _check_no_floating_ips(ctx: Context, router: Router) -> None:
+def _check_gateway_goes(ctx: Context, router: Router) -> None:
     if floating_ip_query.of_router(ctx.tx, router.id):
         raise Conflict(
             "RouterExternalGatewayInUseByFloatingIp",
             f"Gateway cannot be updated for router {router.id}, since a gateway to external network is required by "
             "one or more floating IPs.",
         )
+    ndp_proxies.check_gateway_goes(ctx, router)
 
 
 # Routes and hosts

@@ -37,6 +37,7 @@ DHCP = "network:dhcp"
 ROUTER_INTERFACE = "network:router_interface"
 ROUTER_GATEWAY = "network:router_gateway"
 FLOATING_IP = "network:floatingip"
+LOCAL_IP = "network:local_ip"
 
 
 class GeneratedMac(Mac):

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from heddle.model.address_scope import AddressScope
 from heddle.model.agent import Agent
+from heddle.model.conntrack_helper import ConntrackHelper
 from heddle.model.flavor import Flavor, ServiceProfile
 from heddle.model.floating_ip import FloatingIp
+from heddle.model.local_ip import LocalIp, LocalIpAssociation
 from heddle.model.log import Log
+from heddle.model.metering import MeteringLabel, MeteringLabelRule
+from heddle.model.ndp_proxy import NdpProxy
 from heddle.model.network import Network
 from heddle.model.port import Port
 from heddle.model.port_binding import PortBinding
@@ -27,6 +31,12 @@ MODELS: dict[str, type[Resource]] = {
         Flavor,
         FloatingIp,
         Log,
+        ConntrackHelper,
+        LocalIp,
+        LocalIpAssociation,
+        MeteringLabel,
+        MeteringLabelRule,
+        NdpProxy,
         Network,
         Port,
         PortForwarding,

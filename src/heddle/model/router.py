@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
-from heddle.model.fields import Bool, OneOf, Text, Uuid
+from heddle.model.fields import Bool, Json, OneOf, Text, Uuid
 from heddle.model.resource import ADMIN_STATE, GENERATED, Field, Named
 from heddle.model.values import GATEWAY, ROUTES, GatewayInfo, HostRoute
 
@@ -31,6 +31,12 @@ class Router(Named, kw_only=True):
     routes: Annotated[list[HostRoute], Field(ROUTES, update=True, default=GENERATED)] = []
     distributed: Annotated[bool | None, MODE] = None
     ha: Annotated[bool | None, MODE] = None
+    enable_ndp_proxy: Annotated[
+        bool | None, Field(Bool(nullable=True), create=True, update=True, default=GENERATED, filter=True)
+    ] = None
+    conntrack_helpers: Annotated[
+        list[dict[str, Any]], Field(Json(list, {"type": "array", "items": {"type": "object"}}), stored=False)
+    ] = []
     flavor_id: Annotated[
         str | None,
         Field(Text(36, nullable=True), create=True, default=GENERATED, guard="create", sort=True, indexed=True),

@@ -8,16 +8,15 @@ from typing import Any
 
 from heddle.api.http import Request
 from heddle.api.network.crud import Collection
+from heddle.api.network.l3_collections import L3
 from heddle.api.services import Services
 from heddle.control import (
     address_scopes,
     agents,
     dhcp,
-    flavors,
     floating_ips,
     logs,
     networks,
-    port_forwardings,
     port_names,
     ports,
     routers,
@@ -30,12 +29,10 @@ from heddle.control import (
 from heddle.control.context import Context
 from heddle.model.address_scope import AddressScope
 from heddle.model.agent import ALIVE_SECONDS, Agent
-from heddle.model.flavor import Flavor, ServiceProfile
 from heddle.model.floating_ip import FloatingIp
 from heddle.model.log import Log
 from heddle.model.network import Network
 from heddle.model.port import Port
-from heddle.model.port_forwarding import PortForwarding
 from heddle.model.resource import Standard
 from heddle.model.router import Router
 from heddle.model.security_group import SecurityGroup, SecurityGroupRule
@@ -46,12 +43,10 @@ from heddle.model.trunk import Trunk
 from heddle.store.engine import Tx
 from heddle.store.query import security_groups as group_query
 from heddle.store.query.address_scopes import ADDRESS_SCOPES
-from heddle.store.query.flavors import FLAVORS, SERVICE_PROFILES
 from heddle.store.query.floating_ips import FLOATING_IPS
 from heddle.store.query.hosts import AGENTS
 from heddle.store.query.logs import LOGS
 from heddle.store.query.networks import NETWORKS
-from heddle.store.query.port_forwardings import PORT_FORWARDINGS
 from heddle.store.query.ports import PORTS
 from heddle.store.query.routers import ROUTERS
 from heddle.store.query.segments import SEGMENTS
@@ -106,15 +101,6 @@ FLOATING_IP_COLLECTION: Collection[FloatingIp] = Collection(
     floating_ips.update_floating_ip,
     floating_ips.delete_floating_ip,
 )
-PORT_FORWARDING_COLLECTION: Collection[PortForwarding] = Collection(
-    PORT_FORWARDINGS,
-    port_forwardings.create_port_forwardings,
-    port_forwardings.update_port_forwarding,
-    port_forwardings.delete_port_forwarding,
-    {"floatingip": ("floatingip_id", FLOATING_IPS)},
-    path="floatingips/{floatingip_id}/port_forwardings",
-    under="floatingip",
-)
 GROUP_COLLECTION: Collection[SecurityGroup] = Collection(
     group_query.GROUPS,
     security_groups.create_groups,
@@ -139,16 +125,6 @@ ADDRESS_SCOPE_COLLECTION: Collection[AddressScope] = Collection(
     address_scopes.update_address_scope,
     address_scopes.delete_address_scope,
 )
-FLAVOR_COLLECTION: Collection[Flavor] = Collection(
-    FLAVORS, flavors.create_flavors, flavors.update_flavor, flavors.delete_flavor
-)
-SERVICE_PROFILE_COLLECTION: Collection[ServiceProfile] = Collection(
-    SERVICE_PROFILES,
-    flavors.create_service_profiles,
-    flavors.update_service_profile,
-    flavors.delete_service_profile,
-    path="service_profiles",
-)
 TRUNK_COLLECTION: Collection[Trunk] = Collection(
     TRUNKS, trunks.create_trunks, trunks.update_trunk, trunks.delete_trunk
 )
@@ -166,13 +142,11 @@ EVERY: tuple[Collection[Any], ...] = (
     PORT_COLLECTION,
     ROUTER_COLLECTION,
     FLOATING_IP_COLLECTION,
-    PORT_FORWARDING_COLLECTION,
     GROUP_COLLECTION,
     RULE_COLLECTION,
     SUBNET_POOL_COLLECTION,
     ADDRESS_SCOPE_COLLECTION,
-    FLAVOR_COLLECTION,
-    SERVICE_PROFILE_COLLECTION,
+    *L3,
     TRUNK_COLLECTION,
     LOG_COLLECTION,
     AGENT_COLLECTION,

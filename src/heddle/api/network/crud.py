@@ -33,7 +33,8 @@ NOWHERE: Mapping[str, str] = MappingProxyType({})
 class Collection(Generic[R]):
     """`parents` says how an object's parent is found: its name -> (the field with its id, its records).
 
-    `describe` fills in what is derived for the answer; `before_list` runs before a list.
+    `describe` fills in what is derived for the answer; `before_list` runs before a list.  `key` is the field
+    that an object's path names it by, within its parent where that is not its id.
     """
 
     records: Records[R]
@@ -45,6 +46,7 @@ class Collection(Generic[R]):
     before_list: Callable[[Services, Request], None] | None = None
     path: str = ""
     under: str = ""
+    key: str = "id"
 
     @property
     def model(self) -> type[R]:
@@ -238,9 +240,13 @@ class Collection(Generic[R]):
         self, tx: Tx, rights: Rights[R], id: str, *, lock: bool = False, within: Mapping[str, str] = NOWHERE
     ) -> R:
         """The object if the caller sees it and its fields are as `within` says.  Raises `NotFound`."""
-        item = self.records.get(tx, id, rights.condition())
+        if self.key == "id":
+            item = self.records.get(tx, id, rights.condition())
+        else:
+            found = self.records.search(tx, rights.condition(), {self.key: [id], **{n: [v] for n, v in within.items()}})
+            item = found[0] if found else None
         if item is not None and lock:
-            item = self.records.lock(tx, id)
+            item = self.records.lock(tx, item.id)
         if item is None or any(getattr(item, name) != value for name, value in within.items()):
             raise not_found(self.model, id)
         return item

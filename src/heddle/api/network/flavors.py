@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from heddle.api.http import Request, Response, Route, json_response
-from heddle.api.network.collections import FLAVOR_COLLECTION as FLAVORS
+from heddle.api.network.l3_collections import FLAVOR_COLLECTION as FLAVORS
 from heddle.api.rights import Rights
 from heddle.api.services import Services
 from heddle.control import flavors

@@ -13,6 +13,9 @@ _PORT: sa.BindParameter[str] = sa.bindparam("port")
 _USES = {
     "floating_ip": t.floating_ips.c.port_id,
     "port_forwarding": t.port_forwardings.c.internal_port_id,
+    "ndp_proxy": t.ndp_proxies.c.port_id,
+    "local_ip": t.local_ips.c.local_port_id,
+    "local_ip_association": t.local_ip_associations.c.fixed_port_id,
 }
 _KINDS: sa.CompoundSelect[Any] = sa.union_all(
     *(sa.select(sa.literal_column(f"'{kind}'")).where(column == _PORT) for kind, column in _USES.items())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -10,11 +11,13 @@ from heddle.model.router import Router
 from heddle.model.values import FixedIp, GatewayInfo
 from heddle.store import tables as t
 from heddle.store.engine import Tx
+from heddle.store.prepared import Among
 from heddle.store.query.ports import PORTS
 from heddle.store.query.records import Records
 from heddle.store.query.tags import tag_filters
 
-_r, _p = t.routers.c, t.ports.c
+_r, _p, _h = t.routers.c, t.ports.c, t.conntrack_helpers.c
+_HELPERS = Among((_h.router_id, _h.protocol, _h.port, _h.helper), _h.router_id, order=(_h.id,))
 
 
 def _load(tx: Tx, routers: Sequence[Router]) -> None:
@@ -25,6 +28,16 @@ def _load(tx: Tx, routers: Sequence[Router]) -> None:
         if port is not None:
             fixed_ips = [FixedIp(fixed_ip.subnet_id, fixed_ip.ip_address) for fixed_ip in port.fixed_ips]
             router.external_gateway_info = GatewayInfo(port.network_id, router.enable_snat, fixed_ips)
+    helpers = _helpers(tx, [router.id for router in routers])
+    for router in routers:
+        router.conntrack_helpers = helpers.get(router.id, [])
+
+
+def _helpers(tx: Tx, router_ids: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
+    found: dict[str, list[dict[str, Any]]] = {}
+    for id, protocol, port, helper in _HELPERS.rows(tx.conn, router_ids):
+        found.setdefault(id, []).append({"protocol": protocol, "port": port, "helper": helper})
+    return found
 
 
 ROUTERS: Records[Router] = Records(Router, t.routers, load=_load, filters=dict(tag_filters(t.routers)))

@@ -1,14 +1,26 @@
-"""What routers have besides: forwarded ports, flavors, and the networks on which highly available ones agree."""
+"""What belongs to routers, flavors, local IPs, and the networks on which highly available routers agree."""
 
 from __future__ import annotations
 
 import sqlalchemy as sa
 
+from heddle.model.conntrack_helper import ConntrackHelper
 from heddle.model.flavor import Flavor, ServiceProfile
+from heddle.model.local_ip import LocalIp, LocalIpAssociation
+from heddle.model.metering import MeteringLabel, MeteringLabelRule
+from heddle.model.ndp_proxy import NdpProxy
 from heddle.model.port_forwarding import PortForwarding
 from heddle.store.tables.kit import METADATA, id_column, table_for, text_column
 
 port_forwardings = table_for(PortForwarding)
+conntrack_helpers = table_for(ConntrackHelper, sa.UniqueConstraint("router_id", "protocol", "port", "helper"))
+ndp_proxies = table_for(NdpProxy)
+local_ips = table_for(LocalIp)
+local_ip_associations = table_for(
+    LocalIpAssociation, sa.UniqueConstraint("local_ip_id", "fixed_port_id"), name="local_ip_associations"
+)
+metering_labels = table_for(MeteringLabel)
+metering_label_rules = table_for(MeteringLabelRule)
 
 flavors = table_for(Flavor)
 service_profiles = table_for(ServiceProfile)

@@ -1,0 +1,21 @@
+"""NDP proxies."""
+
+from __future__ import annotations
+
+from heddle.model.ndp_proxy import NdpProxy
+from heddle.store import tables as t
+from heddle.store.engine import Tx
+from heddle.store.query.records import Records
+from heddle.store.query.tags import tag_filters
+
+_n = t.ndp_proxies.c
+
+NDP_PROXIES: Records[NdpProxy] = Records(NdpProxy, t.ndp_proxies, filters=dict(tag_filters(t.ndp_proxies)))
+
+
+def of_router(tx: Tx, router_id: str) -> list[NdpProxy]:
+    return NDP_PROXIES.find(tx, _n.router_id == router_id)
+
+
+def of_port(tx: Tx, port_id: str) -> list[NdpProxy]:
+    return NDP_PROXIES.find(tx, _n.port_id == port_id)
