@@ -16,6 +16,7 @@ PATHS = {
     "local_ip": "local_ips",
     "metering_label": "metering/metering-labels",
     "metering_label_rule": "metering/metering-label-rules",
+    "rbac_policy": "rbac-policies",
     "service_provider": "service-providers",
 }
 

@@ -29,7 +29,7 @@ def test_every_project_has_a_default_group(blue: Talk) -> None:
 def test_a_group(blue: Talk, red: Talk) -> None:
     made = blue.create("security_group", name="web", stateful=False)
     wanted = {
-        "name": "web", "description": "", "stateful": False, "tags": [], "revision_number": 1,
+        "name": "web", "description": "", "stateful": False, "shared": False, "tags": [], "revision_number": 1,
         "project_id": blue.project_id, "tenant_id": blue.project_id, "id": made["id"],
         "created_at": made["created_at"], "updated_at": made["created_at"],
         "security_group_rules": made["security_group_rules"],

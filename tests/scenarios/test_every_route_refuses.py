@@ -85,6 +85,13 @@ BODIES: dict[tuple[str, str], Body] = {
             "metering_label_id": w.label(), "direction": "egress", "source_ip_prefix": "10.0.0.0/24",
         }
     },
+    ("POST", "/v2.0/rbac-policies"): lambda w: {
+        "rbac_policy": {
+            "object_type": "network", "object_id": w.network(), "action": "access_as_shared", "target_tenant": "x",
+            "project_id": w.blue_id,
+        }
+    },
+    ("PUT", "/v2.0/rbac-policies/{id}"): lambda w: {"rbac_policy": {"target_tenant": "another"}},
     ("POST", "/v2.0/flavors"): lambda w: {"flavor": {"name": "x", "service_type": "FLAVORS"}},
     ("PUT", "/v2.0/flavors/{id}"): lambda w: {"flavor": {"name": "y"}},
     ("POST", "/v2.0/service_profiles"): lambda w: {"service_profile": {"metainfo": "x"}},

@@ -228,6 +228,10 @@ MAKERS: dict[str, Callable[[World, int], str]] = {
     "/v2.0/local_ips/{local_ip_id}/port_associations": World.local_ip_association,
     f"{METERING}/metering-labels": World.label,
     f"{METERING}/metering-label-rules": World.label_rule,
+    "/v2.0/rbac-policies": lambda world, number: world.make(
+        world.owner, "/v2.0/rbac-policies", "rbac_policy", object_type="network", object_id=world.network(),
+        action="access_as_shared", target_tenant="somebody",
+    ),
     "/v2.0/flavors": World.flavor,
     "/v2.0/service_profiles": World.profile,
     "/v2.0/flavors/{flavor_id}/service_profiles": World.profile_of_flavor,

@@ -19,11 +19,13 @@ from heddle.model.caller import SYSTEM, Caller
 from heddle.model.network import Network
 from heddle.model.port import Port
 from heddle.model.predicate import ALWAYS, NEVER, holds
+from heddle.model.rbac import RbacPolicy
 from heddle.model.registry import MODELS
 from heddle.model.resource import fields_of, subject_of
 from heddle.store.engine import Store
 from heddle.store.query.networks import NETWORKS
 from heddle.store.query.ports import PORTS
+from heddle.store.query.rbac import RBAC_POLICIES
 
 POLICY = Policy()
 MEMBER = Caller(user_id="u1", project_id="p1", roles=frozenset(("member", "reader")))
@@ -139,6 +141,8 @@ def test_an_override_takes_the_place_of_the_default(tmp_path: Path) -> None:
         ('"get_port": "field:port:device_owner=~^a.*b"', "is not supported"),
         ('"get_port": "field:teapots:shared=True"', "no resource 'teapots'"),
         ('"get_security_group": "field:security_groups:security_group_rules=x"', "lists cannot be filtered"),
+        ('"get_network": "project_id:%(shared)s"', "true or false for each caller"),
+        ('"get_network": "field:networks:shared=~^T"', "true or false for each caller"),
         ('"get_port": 7', "must be text"),
         ("- get_port", "must map"),
         ('"get_port": "role:admin', "neither YAML nor JSON"),
@@ -162,7 +166,8 @@ ATOMS = (
     "project_id:%(project_id)s", "tenant_id:%(tenant_id)s", "project_id:%(network:tenant_id)s", "rule:owner",
     "user_id:%(device_id)s", "'compute':%(device_owner)s", "True:%(admin_state_up)s", "False:%(admin_state_up)s",
     "field:networks:shared=True", "field:networks:router:external=True", "field:port:device_owner=~^network:",
-    "field:port:admin_state_up=False", "project_id:p1", "rule:shared", "user_id:u1", "rule:network_owner",
+    "field:networks:shared=False", "True:%(shared)s", "field:port:admin_state_up=False", "project_id:p1", "rule:shared",
+    "user_id:u1", "rule:network_owner",
 )  # fmt: skip
 TEXTS = st.recursive(
     st.sampled_from(ATOMS),
@@ -174,7 +179,17 @@ TEXTS = st.recursive(
     max_leaves=12,
 )
 NETWORK_LIST = [
-    Network(id=f"n{i}", project_id=f"p{i % 3}", shared=bool(i & 1), router_external=bool(i & 2)) for i in range(6)
+    Network(
+        id=f"n{i}", project_id=f"p{i % 3}", shared=bool(i & 1), router_external=bool(i & 2), external_access=bool(i & 2)
+    )
+    for i in range(6)
+]
+# What is said of them in the database: everybody, or one project, may use some.
+ENTRIES = [
+    RbacPolicy(id=f"{action}{i}", object_type="network", object_id=f"n{i}", action=action, target_tenant=target)
+    for action, targets in (("access_as_shared", "- * p1 - p2 *"), ("access_as_external", "- p2 * p1 - -"))
+    for i, target in enumerate(targets.split())
+    if target != "-"
 ]
 PORT_LIST = [
     Port(
@@ -228,12 +243,14 @@ def test_a_list_shows_what_may_be_seen_one_by_one(store: Store, text: str, calle
         empty = PORTS.count(tx) == 0
     if empty:
         store.write(lambda tx: (NETWORKS.insert(tx, NETWORK_LIST), PORTS.insert(tx, PORT_LIST)))
+        store.write(lambda tx: RBAC_POLICIES.insert(tx, ENTRIES))
     condition = Compiler(_with_rule(text)).compile("get_port")(caller)
-    with store.read() as tx:
+    with store.read(caller.project_id) as tx:
         listed = {port.id for port in PORTS.search(tx, condition)}
+        networks = {network.id: network for network in NETWORKS.search(tx)}
     one_by_one = {
         port.id
         for port in PORT_LIST
-        if holds(condition, value_of(port, lambda name, i=int(port.network_id[1:]): NETWORK_LIST[i]))
+        if holds(condition, value_of(port, lambda name, id=port.network_id: networks[id]))
     }
     assert listed == one_by_one

@@ -8,21 +8,41 @@ import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heddle.model.predicate import ALWAYS, NEVER, All, Condition, Eq, In, Not, Prefix, all_of, any_of, holds, negate
+from heddle.model.access import ACCESS_AS_SHARED, targets_of
+from heddle.model.predicate import (
+    ALWAYS,
+    NEVER,
+    All,
+    Condition,
+    Eq,
+    Granted,
+    In,
+    Not,
+    Prefix,
+    all_of,
+    any_of,
+    holds,
+    negate,
+)
 from heddle.model.predicate import Any as AnyOf
-from heddle.model.subnet import Subnet
+from heddle.model.rbac import RbacPolicy
+from heddle.model.subnet_pool import SubnetPool
 from heddle.store import tables
 from heddle.store.engine import Tx
-from heddle.store.query.subnets import SUBNETS
+from heddle.store.query.rbac import RBAC_POLICIES
+from heddle.store.query.subnet_pools import SUBNET_POOLS
+
+ME = "p1"
 
 TEXTS = st.sampled_from(["", "a", "ab", "a%", "A", "_", "b"])
 LEAVES: st.SearchStrategy[Condition] = st.one_of(
     st.sampled_from([ALWAYS, NEVER]),
     st.builds(Eq, st.sampled_from(["name", "description"]), TEXTS),
-    st.builds(Eq, st.just("enable_dhcp"), st.booleans()),
+    st.builds(Eq, st.sampled_from(["is_default", "shared"]), st.booleans()),
+    st.just(Granted("shared", "subnetpool", ACCESS_AS_SHARED, targets_of(ME))),
     st.builds(In, st.just("name"), st.lists(TEXTS, max_size=3).map(tuple)),
     st.builds(Prefix, st.sampled_from(["name", "description"]), TEXTS),
-    st.builds(Eq, st.just("gateway_ip"), st.none() | TEXTS),
+    st.builds(Eq, st.just("default_quota"), st.none() | st.integers(0, 2)),
 )
 CONDITIONS = st.recursive(
     LEAVES,
@@ -33,38 +53,52 @@ CONDITIONS = st.recursive(
     ),
     max_leaves=8,
 )
-SUBNET_LIST = [
-    Subnet(
-        id=f"{name}|{text}|{gateway}", name=name, description=text, enable_dhcp=bool(gateway), gateway_ip=gateway
+POOL_LIST = [
+    SubnetPool(
+        id=f"{name}|{text}|{number}", name=name, description=text, is_default=bool(number), default_quota=number
     )
     for name in ("", "a", "ab", "A", "a%")
     for text in ("", "_", "ab")
-    for gateway in (None, "", "a")
+    for number in (None, 0, 1)
 ]
+# Every second pool is shared with everybody, every third with the project that reads, every fourth with another.
+TARGETS = {2: "*", 3: ME, 4: "p2"}
+ENTRIES = [
+    RbacPolicy(id=f"{step}{pool.id}", object_type="subnetpool", object_id=pool.id, action=ACCESS_AS_SHARED,
+               target_tenant=target)
+    for step, target in TARGETS.items()
+    for pool in POOL_LIST[::step]
+]  # fmt: skip
 
 
-def _connection() -> sa.Connection:
+def _transaction() -> Tx:
     engine = sa.create_engine("sqlite://")
-    tables.subnets.create(engine)
-    conn = engine.connect()
-    SUBNETS.insert(Tx(conn), SUBNET_LIST)
-    return conn
+    tables.METADATA.create_all(engine, [tables.subnetpools, tables.rbac_policies])
+    tx = Tx(engine.connect(), viewer=ME)
+    SUBNET_POOLS.insert(tx, POOL_LIST)
+    RBAC_POLICIES.insert(tx, ENTRIES)
+    return tx
 
 
-CONNECTION = _connection()
+TX = _transaction()
+IN_MEMORY = SUBNET_POOLS.search(TX)
+
+
+def test_who_may_use_an_object_is_read_with_it() -> None:
+    shared = {pool.id for pool in (*POOL_LIST[::2], *POOL_LIST[::3])}
+    assert {pool.id for pool in IN_MEMORY if pool.shared} == shared != {pool.id for pool in IN_MEMORY}
 
 
 def chosen(condition: Condition) -> set[str]:
-    def value(subnet: Subnet) -> Any:
-        return lambda name: getattr(subnet, name)
+    def value(pool: SubnetPool) -> Any:
+        return lambda name: getattr(pool, name)
 
-    return {subnet.id for subnet in SUBNET_LIST if holds(condition, value(subnet))}
+    return {pool.id for pool in IN_MEMORY if holds(condition, value(pool))}
 
 
 @given(CONDITIONS)
 def test_the_database_decides_as_memory_does(condition: Condition) -> None:
-    query = sa.select(tables.subnets.c.id).where(SUBNETS.clause(condition))
-    assert {row[0] for row in CONNECTION.execute(query)} == chosen(condition)
+    assert {pool.id for pool in SUBNET_POOLS.search(TX, condition)} == chosen(condition)
 
 
 @given(st.lists(CONDITIONS, max_size=3))

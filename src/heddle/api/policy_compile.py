@@ -20,9 +20,18 @@ from dataclasses import dataclass
 from oslo_policy import _checks as checks
 from oslo_policy import policy as oslo
 
-from heddle.api.policy_fields import Unreadable, compared_field, is_read, kept_in_table, resource_of, target_field
+from heddle.api.policy_fields import (
+    Unreadable,
+    access_of,
+    compared_field,
+    is_read,
+    kept_in_table,
+    resource_of,
+    target_field,
+)
+from heddle.model.access import Access, targets_of
 from heddle.model.caller import Caller
-from heddle.model.predicate import ALWAYS, NEVER, Condition, Eq, Prefix, all_of, any_of, negate
+from heddle.model.predicate import ALWAYS, NEVER, Condition, Eq, Granted, Prefix, all_of, any_of, negate
 
 Compiled = Callable[[Caller], Condition]
 
@@ -122,13 +131,13 @@ def _field(check: FieldCheck, rule: str) -> Compiled:
     collection, name, value = check.parts()
     field = _usable(rule, compared_field(resource_of(rule), collection, name))
     if not value.startswith("~"):
-        return _constant(Eq(field, _literal(value)))
+        return _equals(rule, field, _literal(value))
     prefix = _PLAIN_PREFIX.fullmatch(value[1:])
     if prefix is None:
         raise Unreadable(
             f"the pattern {value[1:]!r} is not supported: only ^ and the plain text that a value begins with"
         )
-    return _constant(Prefix(field, prefix.group(1)))
+    return _constant(Prefix(_plain(rule, field), prefix.group(1)))
 
 
 def _generic(check: checks.GenericCheck, rule: str) -> Compiled:
@@ -139,9 +148,9 @@ def _generic(check: checks.GenericCheck, rule: str) -> Compiled:
     try:
         literal = ast.literal_eval(check.kind)
     except (ValueError, SyntaxError):
-        return _credential(check.kind, field, check.match)
+        return _credential(check.kind, _plain(rule, field) if field else "", check.match)
     if field:
-        return _constant(Eq(field, literal))
+        return _equals(rule, field, literal)
     return _constant(ALWAYS if str(literal) == check.match else NEVER)
 
 
@@ -161,9 +170,36 @@ def _credential(kind: str, field: str, text: str) -> Compiled:
     return known
 
 
+def _equals(rule: str, field: str, value: object) -> Compiled:
+    access = access_of(resource_of(rule), field)
+    if access is None:
+        return _constant(Eq(field, value))
+    if not isinstance(value, bool):
+        return _constant(NEVER)
+    return _granted(access, field, value)
+
+
+def _granted(access: Access, field: str, wanted: bool) -> Compiled:
+    """Whether RBAC entries let the caller's project use the object, or that they do not."""
+    parent, dot, _ = field.rpartition(".")
+    named = f"{parent}{dot}{access.callers}" if access.callers else field
+
+    def known(caller: Caller) -> Condition:
+        found = Granted(named, access.object_type, access.action, targets_of(caller.project_id))
+        return found if wanted else negate(found)
+
+    return known
+
+
 def _usable(rule: str, field: str) -> str:
     if is_read(rule) and not kept_in_table(resource_of(rule), field):
         raise Unreadable(f"{field!r} is made up when an object is shown, so that lists cannot be filtered by it")
+    return field
+
+
+def _plain(rule: str, field: str) -> str:
+    if access_of(resource_of(rule), field) is not None:
+        raise Unreadable(f"{field!r} is true or false for each caller: compare it with one of these")
     return field
 
 

@@ -8,17 +8,23 @@ check of the rule compares is a field of that resource, or of its parent:
     %(ext_parent:tenant_id)s                security_group.project_id for a rule of a security group
     %(target.user.id)s                      id
     field:networks:router:external=True     router_external of a network, network.router_external of a port
+
+Where RBAC entries tell a field (`shared`), a rule asks whether the caller's project has the access: `access_of`.
 """
 
 from __future__ import annotations
 
 import re
 
+from heddle.model.access import Access
 from heddle.model.registry import MODELS
-from heddle.model.resource import api_fields, fields_of
+from heddle.model.resource import FieldInfo, api_fields, fields_of
 
 COLLECTIONS = {model.collection: name for name, model in MODELS.items()}
 PARENTS = {name: model.parent for name, model in MODELS.items() if model.parent}
+
+# Names that only rules use.
+IN_RULES = {("rbac_policy", "target_project"): "target_tenant"}
 
 # Fields that a resource shows but that its parent keeps.
 OF_THE_PARENT = {("subnet", "shared"), ("subnet", "router:external"), ("port", "shared")}
@@ -83,14 +89,25 @@ def compared_field(resource: str, collection: str, name: str) -> str:
 def _python_name(resource: str, name: str) -> str:
     if resource not in MODELS:
         return "project_id" if name == "tenant_id" else name.replace(":", "_")
-    found = api_fields(MODELS[resource]).get(name)
+    found = api_fields(MODELS[resource]).get(IN_RULES.get((resource, name), name))
     if found is None:
         raise Unreadable(f"a {resource} has no attribute {name!r}")
     return found.name
 
 
+def access_of(resource: str, field: str) -> Access | None:
+    """What RBAC entries give, of which the field of a resource or its parent tells."""
+    info = _declared(resource, field)
+    return info.access if info is not None else None
+
+
 def kept_in_table(resource: str, field: str) -> bool:
     """Whether lists can be filtered by the field."""
+    info = _declared(resource, field)
+    return info is None or info.stored or info.access is not None
+
+
+def _declared(resource: str, field: str) -> FieldInfo | None:
     name, dot, inner = field.partition(".")
     model = MODELS.get(name if dot else resource)
-    return model is None or fields_of(model)[inner or name].stored
+    return fields_of(model)[inner or name] if model is not None else None

@@ -6,11 +6,12 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from heddle.control import dhcp, floating_ips, quotas, security_groups, segment_claims, segments, subnets
+from heddle.control import dhcp, floating_ips, quotas, security_groups, segment_claims, segments, sharing, subnets
 from heddle.control.context import Context, new_id
 from heddle.control.news import network_news
 from heddle.control.ports import delete_port
 from heddle.errors import BadRequest, Conflict
+from heddle.model.access import NETWORK_EXTERNAL, NETWORK_SHARED
 from heddle.model.network import Network
 from heddle.model.port import DHCP, FLOATING_IP
 from heddle.model.resource import Draft
@@ -20,6 +21,7 @@ from heddle.store.query import floating_ips as floating_ip_query
 from heddle.store.query import ha_networks as ha_query
 from heddle.store.query import networks as q
 from heddle.store.query import ports as port_query
+from heddle.store.query import rbac as rbac_query
 from heddle.store.query import segments as segment_query
 from heddle.store.query import subnets as subnet_query
 
@@ -43,6 +45,10 @@ def create_networks(ctx: Context, drafts: Sequence[Draft[Network]]) -> list[Netw
         q.NETWORKS.insert(ctx.tx, [network])
         segment_query.SEGMENTS.insert(ctx.tx, segments.of_new_network(ctx, network.id, found))
         network.tell_segments(found)
+        if network.shared:
+            sharing.open_to_all(ctx, NETWORK_SHARED, network)
+        if network.router_external:
+            sharing.open_to_all(ctx, NETWORK_EXTERNAL, network)
         if network.ha:
             _serve_routers(ctx, network)
         network_news(ctx.tx, network)
@@ -54,25 +60,47 @@ def update_network(ctx: Context, old: Network, draft: Draft[Network]) -> Network
     """Raises `BadRequest` for what cannot change, `Conflict` when its use forbids the change."""
     new = msgspec.structs.replace(draft.value, revision_number=old.revision_number + 1, updated_at=ctx.now)
     _check_segments_stay(old, new)
-    if old.router_external and not new.router_external and _used_as_external(ctx, old):
-        raise Conflict(
-            "ExternalNetworkInUse",
-            f"External network {old.id} cannot be updated to be made non-external, since it has existing gateway "
-            "ports.",
-        )
-    if old.shared and not new.shared and _used_by_others(ctx, old):
-        raise Conflict(
-            "InvalidSharedSetting",
-            f"Unable to reconfigure sharing settings for network {old.name or old.id}. Multiple tenants are using it.",
-        )
     if new.mtu != old.mtu:
         names = [each.network_type for each in segment_query.of_network(ctx.tx, new.id)]
         _set_mtu(ctx, new, names, given=True)
         for subnet in subnet_query.of_network(ctx.tx, new.id):
             subnets.check_mtu(new, subnet)
+    if "shared" in draft.given:
+        _set_shared(ctx, old, new.shared)
+    if new.router_external != old.router_external:
+        _set_external(ctx, old, new.router_external)
     q.NETWORKS.update(ctx.tx, old, new)
     network_news(ctx.tx, new)
-    return new
+    return new if not {"shared", "router_external"} & draft.given else q.NETWORKS.get(ctx.tx, new.id) or new
+
+
+def _set_shared(ctx: Context, network: Network, wanted: bool) -> None:
+    """Let everybody use a network, or only whom other entries let.  Raises `Conflict` (InvalidSharedSetting)."""
+    entry = sharing.entry_for_all(ctx, NETWORK_SHARED, network)
+    if entry is None and wanted:
+        sharing.open_to_all(ctx, NETWORK_SHARED, network)
+    elif entry is not None and not wanted:
+        if sharing.losing(ctx, network, entry):
+            raise Conflict(
+                "InvalidSharedSetting",
+                f"Unable to reconfigure sharing settings for network {network.name or network.id}. Multiple tenants "
+                "are using it.",
+            )
+        sharing.remove(ctx, [entry])
+
+
+def _set_external(ctx: Context, network: Network, wanted: bool) -> None:
+    """An external network is so for everybody; one that is none is so for nobody.  Raises `Conflict`."""
+    if wanted:
+        sharing.open_to_all(ctx, NETWORK_EXTERNAL, network)
+        return
+    if _used_as_external(ctx, network):
+        raise Conflict(
+            "ExternalNetworkInUse",
+            f"External network {network.id} cannot be updated to be made non-external, since it has existing gateway "
+            "ports.",
+        )
+    sharing.remove(ctx, rbac_query.of_object(ctx.tx, network.id, NETWORK_EXTERNAL.action))
 
 
 def delete_network(ctx: Context, network: Network) -> None:
@@ -94,6 +122,7 @@ def delete_network(ctx: Context, network: Network) -> None:
         subnets.delete_subnet(ctx, subnet, with_network=True)
     dhcp.forget(ctx, network)
     segment_query.drop_all(ctx.tx, network.id)
+    sharing.object_gone(ctx, network)
     q.NETWORKS.delete(ctx.tx, network.id)
     ha_query.drop(ctx.tx, network.id)
     if network.project_id:
@@ -156,8 +185,3 @@ def _set_mtu(ctx: Context, network: Network, names: Iterable[str], given: bool) 
 def _used_as_external(ctx: Context, network: Network) -> bool:
     gateways = port_query.interfaces_on_network(ctx.tx, network.id, "network:router_gateway")
     return bool(gateways) or floating_ip_query.any_on_network(ctx.tx, network.id)
-
-
-def _used_by_others(ctx: Context, network: Network) -> bool:
-    ports = port_query.of_network(ctx.tx, network.id)
-    return any(port.project_id not in ("", network.project_id) for port in ports)

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import msgspec
 
-from heddle.control import quotas
+from heddle.control import quotas, sharing
 from heddle.control.context import Context, new_id
-from heddle.control.lookup import not_found
+from heddle.control.lookup import not_found, waited
 from heddle.control.news import group_news
 from heddle.errors import BadRequest, Conflict, NotFound
 from heddle.model.resource import Draft
@@ -100,6 +100,7 @@ def delete_group(ctx: Context, group: SecurityGroup) -> None:
     for rule in group.security_group_rules:
         q.RULES.delete(ctx.tx, rule.id)
         quotas.give_back(ctx, rule.project_id, "security_group_rule")
+    sharing.object_gone(ctx, group)
     q.GROUPS.delete(ctx.tx, group.id)
     logs.drop_of_group(ctx.tx, group.id)
     if group.is_default:
@@ -112,7 +113,10 @@ def check_usable(ctx: Context, group_ids: Sequence[str]) -> None:
     """Whether a port may have these groups.  Raises `NotFound`."""
     if not group_ids:
         return
-    found = q.existing(ctx.tx, group_ids, q.GROUPS.clause(ctx.visible(SecurityGroup)))
+    seen = ctx.visible(SecurityGroup)
+    found = q.existing(ctx.tx, group_ids, q.GROUPS.clause(seen))
+    if waited(ctx, seen) and set(found.values()) - {ctx.caller.project_id}:
+        found = q.existing(ctx.tx, group_ids, q.GROUPS.clause(seen))
     for group_id in group_ids:
         if group_id not in found:
             raise not_found(SecurityGroup, group_id)

@@ -11,10 +11,11 @@ from collections.abc import Sequence
 
 import msgspec
 
-from heddle.control import prefixes, quotas
+from heddle.control import prefixes, quotas, sharing
 from heddle.control.context import Context, new_id
 from heddle.control.lookup import need
 from heddle.errors import BadRequest, Conflict
+from heddle.model.access import SUBNET_POOL_SHARED
 from heddle.model.resource import Draft
 from heddle.model.subnet_pool import SubnetPool
 from heddle.network_types.base import refuse
@@ -43,6 +44,8 @@ def _create(ctx: Context, draft: Draft[SubnetPool]) -> SubnetPool:
         _become_default(ctx, pool)
     q.SUBNET_POOLS.insert(ctx.tx, [pool])
     q.FREE.set(ctx.tx, pool.id, runs)
+    if pool.shared:
+        sharing.open_to_all(ctx, SUBNET_POOL_SHARED, pool)
     return pool
 
 
@@ -72,6 +75,7 @@ def delete_subnet_pool(ctx: Context, pool: SubnetPool) -> None:
         raise BadRequest("SubnetPoolDeleteError", "Unable to delete subnet pool: Subnet pool has existing allocations.")
     if pool.is_default:
         defaults.release(ctx.tx, default_name(pool.ip_version), pool.id)
+    sharing.object_gone(ctx, pool)
     q.FREE.drop(ctx.tx, pool.id)
     q.SUBNET_POOLS.delete(ctx.tx, pool.id)
     quotas.give_back(ctx, pool.project_id, "subnetpool")

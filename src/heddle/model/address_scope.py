@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar
 
+from heddle.model.access import ADDRESS_SCOPE_SHARED
 from heddle.model.fields import Bool, Name, OneOf
 from heddle.model.resource import REQUIRED, Field, Resource
 
@@ -27,6 +28,6 @@ class AddressScope(Resource, kw_only=True):
             guard="create update",
             filter=True,
             sort=True,
-            indexed=True,
+            access=ADDRESS_SCOPE_SHARED,
         ),
     ] = False

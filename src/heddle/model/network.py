@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, ClassVar
 
+from heddle.model.access import NETWORK_EXTERNAL, NETWORK_EXTERNAL_TO_SOME, NETWORK_SHARED
 from heddle.model.fields import Bool, DnsName, Int, OneOf, Uuid
 from heddle.model.resource import ADMIN_STATE, GENERATED, Field, Named
 from heddle.model.segment import LARGEST, PHYSICAL_NETWORK, SEGMENTATION_ID, SEGMENTATIONS, TYPE, Segmentation
@@ -17,6 +18,8 @@ class Network(Named, kw_only=True):
     The `provider_*` attributes tell the single segment of a network; `segments` those of one that has several, else it
     is None.  `l2_adjacency`: all ports are neighbours on layer 2, for no subnet is on one segment alone.
     `ipv4_address_scope` and `ipv6_address_scope` are those of the pools that its subnets have their blocks from.
+    `shared`: the caller's project may use it, because an RBAC entry lets everybody or that project; `router_external`:
+    an entry lets anybody use it as an external network, and `external_access`: the caller's project.
     `ha`, in a request: the highly available routers of the project are to use it among themselves.
     """
 
@@ -27,7 +30,16 @@ class Network(Named, kw_only=True):
     admin_state_up: Annotated[bool, ADMIN_STATE] = True
     status: Annotated[str, Field(OneOf("ACTIVE", "DOWN", "BUILD", "ERROR"), filter=True, sort=True)] = "ACTIVE"
     shared: Annotated[
-        bool, Field(Bool(), create=True, update=True, default=False, guard="create update", filter=True, indexed=True)
+        bool,
+        Field(
+            Bool(),
+            create=True,
+            update=True,
+            default=False,
+            guard="create update",
+            filter=True,
+            access=NETWORK_SHARED,
+        ),
     ] = False
     router_external: Annotated[
         bool,
@@ -39,9 +51,10 @@ class Network(Named, kw_only=True):
             guard="create update",
             filter=True,
             api="router:external",
-            indexed=True,
+            access=NETWORK_EXTERNAL_TO_SOME,
         ),
     ] = False
+    external_access: Annotated[bool, Field(Bool(), visible=False, access=NETWORK_EXTERNAL)] = False
     mtu: Annotated[int, Field(Int(0, LARGEST), create=True, update=True, default=0, filter=True, sort=True)] = 0
     port_security_enabled: Annotated[
         bool, Field(Bool(), create=True, update=True, default=True, guard="create update")

@@ -41,6 +41,20 @@ class Prefix:
 
 
 @dataclass(frozen=True, slots=True)
+class Granted:
+    """An RBAC entry lets one of the targets do `action` with the object.
+
+    The first of the `targets` is everybody and the second, if any, the project of the caller for whom objects are
+    read; `field` says the same of an object in memory.
+    """
+
+    field: str
+    object_type: str
+    action: str
+    targets: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class All:
     parts: tuple[Condition, ...]
 
@@ -55,7 +69,7 @@ class Not:
     part: Condition
 
 
-Condition = Always | Never | Eq | In | Prefix | All | Any | Not
+Condition = Always | Never | Eq | In | Prefix | Granted | All | Any | Not
 
 ALWAYS = Always()
 NEVER = Never()
@@ -112,6 +126,8 @@ def holds(condition: Condition, value_of: Callable[[str], object]) -> bool:
             return value_of(field) in values
         case Prefix(field, prefix):
             return str(value_of(field)).startswith(prefix)
+        case Granted(field):
+            return bool(value_of(field))
         case All(parts):
             return all(holds(part, value_of) for part in parts)
         case Any(parts):

@@ -15,6 +15,7 @@ from heddle.model.network import Network
 from heddle.model.port import Port
 from heddle.model.port_binding import PortBinding
 from heddle.model.port_forwarding import PortForwarding
+from heddle.model.rbac import RbacPolicy
 from heddle.model.resource import Resource, subject_of
 from heddle.model.router import Router
 from heddle.model.security_group import SecurityGroup, SecurityGroupRule
@@ -41,6 +42,7 @@ MODELS: dict[str, type[Resource]] = {
         Port,
         PortForwarding,
         PortBinding,
+        RbacPolicy,
         Router,
         SecurityGroup,
         SecurityGroupRule,

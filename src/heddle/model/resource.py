@@ -26,6 +26,7 @@ from typing import Annotated, Any, ClassVar, Generic, TypeVar, get_type_hints
 import msgspec
 
 from heddle.errors import BadRequest, invalid
+from heddle.model.access import Access
 from heddle.model.fields import Bool, FieldType, Int, Invalid, Json, Name, Text, Uuid, quote
 
 
@@ -61,6 +62,7 @@ class FieldInfo:
     indexed: bool
     null: bool
     sparse: bool
+    access: Access | None
     python_type: Any
 
 
@@ -69,6 +71,7 @@ class Field:
 
     `stored=False`: the value is not in the resource's own table.  `null=False`: a request may not give `null`,
     although the value can be None.  `sparse=True`: an answer leaves the attribute out where its value is None.
+    `access`: the value says who may use the object, which RBAC entries tell.
     """
 
     def __init__(
@@ -86,11 +89,13 @@ class Field:
         indexed: bool = False,
         null: bool = True,
         sparse: bool = False,
+        access: Access | None = None,
         api: str = "",
     ) -> None:
         self.type, self.create, self.update, self.default = type, create, update, default
         self.guard, self.visible, self.filter, self.sort = frozenset(guard.split()), visible, filter, sort
-        self.stored, self.indexed, self.null, self.sparse, self.api = stored, indexed, null, sparse, api
+        self.stored, self.indexed, self.null, self.access = stored and access is None, indexed, null, access
+        self.sparse, self.api = sparse, api
 
     def named(self, name: str, python_type: Any) -> FieldInfo:
         return FieldInfo(
@@ -108,6 +113,7 @@ class Field:
             indexed=self.indexed,
             null=self.null,
             sparse=self.sparse,
+            access=self.access,
             python_type=python_type,
         )
 
@@ -248,4 +254,9 @@ def _parse(model: type[Resource], body: Mapping[str, Any], verb: str) -> tuple[d
         if field.name in values and values[field.name] != value:
             raise BadRequest("HTTPBadRequest", f"'{field.api}' and '{api_name}' do not match")
         values[field.name] = value
-    return values, set(values)
+    given = set(values)
+    for name in given:
+        access = fields_of(model)[name].access
+        if access is not None and access.callers:
+            values[access.callers] = values[name]
+    return values, given

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar
 
+from heddle.model.access import GROUP_SHARED
 from heddle.model.fields import Bool, Cidr, FieldType, Int, Invalid, Json, OneOf, Text, Uuid, parse_ip, quote
 from heddle.model.resource import REQUIRED, Field, Named, Resource
 
@@ -119,6 +120,7 @@ class SecurityGroup(Named, kw_only=True):
     title: ClassVar[str] = "SecurityGroup"
 
     stateful: Annotated[bool, Field(Bool(), create=True, update=True, default=True, filter=True)] = True
+    shared: Annotated[bool, Field(Bool(), filter=True, access=GROUP_SHARED)] = False
     is_default: Annotated[bool, Field(Bool(), visible=False)] = False
     security_group_rules: Annotated[
         list[SecurityGroupRule], Field(Json(list, {"type": "array", "items": {"type": "object"}}), stored=False)

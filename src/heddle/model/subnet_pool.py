@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar
 
+from heddle.model.access import SUBNET_POOL_SHARED
 from heddle.model.fields import Bool, Int, Invalid, Json, Name, OneOf, PrefixLength, Uuid, parse_network, quote
 from heddle.model.resource import GENERATED, REQUIRED, Field, Named
 from heddle.model.values import list_of
@@ -64,5 +65,8 @@ class SubnetPool(Named, kw_only=True):
         bool, Field(Bool(), create=True, update=True, default=False, guard="create update", filter=True, sort=True)
     ] = False
     shared: Annotated[
-        bool, Field(Bool(), create=True, default=False, guard="create", filter=True, sort=True, indexed=True)
+        bool,
+        Field(
+            Bool(), create=True, default=False, guard="create", filter=True, sort=True, access=SUBNET_POOL_SHARED
+        ),
     ] = False

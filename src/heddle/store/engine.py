@@ -42,14 +42,16 @@ class Tx:
     """A transaction: the connection (for `store` only), and the notes of what changed.
 
     `alone`: no other transaction writes meanwhile, so that locks on rows are needless; `held` are the ids of the
-    subnets whose addresses nobody else takes or gives back until this one ends.
+    subnets whose addresses nobody else takes or gives back until this one ends.  `viewer` is the project in whose eyes
+    objects are read: whether one is shared depends on it.
     """
 
-    __slots__ = ("alone", "conn", "held", "notes", "request_id")
+    __slots__ = ("alone", "conn", "held", "notes", "request_id", "viewer")
 
-    def __init__(self, conn: sa.Connection, request_id: str = "") -> None:
+    def __init__(self, conn: sa.Connection, request_id: str = "", viewer: str = "") -> None:
         self.conn = conn
         self.request_id = request_id
+        self.viewer = viewer
         self.notes = ChangeNotes()
         self.alone = conn.dialect.name == "sqlite"
         self.held: set[str] = set()
@@ -70,20 +72,20 @@ class Store:
         self._turn: AbstractContextManager[object] = threading.Lock() if self.sqlite else nullcontext()
 
     @contextmanager
-    def read(self) -> Iterator[Tx]:
-        """A consistent snapshot for reading."""
+    def read(self, viewer: str = "") -> Iterator[Tx]:
+        """A consistent snapshot for reading, in the eyes of a project."""
         with _translated(), self.engine.connect() as conn:
             if self.sqlite:
                 conn.exec_driver_sql("BEGIN")
             else:
                 conn = conn.execution_options(isolation_level="REPEATABLE READ")
-            yield Tx(conn)
+            yield Tx(conn, viewer=viewer)
 
-    def write(self, work: Callable[[Tx], T], request_id: str = "") -> T:
+    def write(self, work: Callable[[Tx], T], request_id: str = "", viewer: str = "") -> T:
         """Run `work` in a transaction, anew after a conflict.  Raises `Unavailable` when the database is gone."""
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                return self._write_once(work, request_id)
+                return self._write_once(work, request_id, viewer)
             except FAILURES as error:
                 if not _worth_retrying(error):
                     raise _unavailable(error) from error
@@ -96,11 +98,11 @@ class Store:
                 time.sleep(random.uniform(0, 0.005 * 2 ** min(attempt, 6)))
         raise AssertionError("unreachable")
 
-    def _write_once(self, work: Callable[[Tx], T], request_id: str) -> T:
+    def _write_once(self, work: Callable[[Tx], T], request_id: str, viewer: str) -> T:
         with self._turn, self.engine.connect() as conn:
             if self.sqlite:
                 conn.exec_driver_sql("BEGIN IMMEDIATE")
-            tx = Tx(conn, request_id)
+            tx = Tx(conn, request_id, viewer)
             result = work(tx)
             scopes = tx.notes.write(conn)
             conn.commit()

@@ -19,6 +19,7 @@ from heddle.control import (
     networks,
     port_names,
     ports,
+    rbac,
     routers,
     security_groups,
     segments,
@@ -33,6 +34,7 @@ from heddle.model.floating_ip import FloatingIp
 from heddle.model.log import Log
 from heddle.model.network import Network
 from heddle.model.port import Port
+from heddle.model.rbac import RbacPolicy
 from heddle.model.resource import Standard
 from heddle.model.router import Router
 from heddle.model.security_group import SecurityGroup, SecurityGroupRule
@@ -48,6 +50,7 @@ from heddle.store.query.hosts import AGENTS
 from heddle.store.query.logs import LOGS
 from heddle.store.query.networks import NETWORKS
 from heddle.store.query.ports import PORTS
+from heddle.store.query.rbac import RBAC_POLICIES
 from heddle.store.query.routers import ROUTERS
 from heddle.store.query.segments import SEGMENTS
 from heddle.store.query.subnet_pools import SUBNET_POOLS
@@ -131,6 +134,9 @@ TRUNK_COLLECTION: Collection[Trunk] = Collection(
 LOG_COLLECTION: Collection[Log] = Collection(
     LOGS, logs.create_logs, logs.update_log, logs.delete_log, path="log/logs"
 )
+RBAC_POLICY_COLLECTION: Collection[RbacPolicy] = Collection(
+    RBAC_POLICIES, rbac.create_rbac_policies, rbac.update_rbac_policy, rbac.delete_rbac_policy
+)
 AGENT_COLLECTION: Collection[Agent] = Collection(
     AGENTS, None, agents.update_agent, agents.delete_agent, describe=_describe_agents
 )
@@ -149,6 +155,7 @@ EVERY: tuple[Collection[Any], ...] = (
     *L3,
     TRUNK_COLLECTION,
     LOG_COLLECTION,
+    RBAC_POLICY_COLLECTION,
     AGENT_COLLECTION,
 )
 TAGGED = tuple(collection for collection in EVERY if issubclass(collection.model, Standard))

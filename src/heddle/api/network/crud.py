@@ -88,7 +88,7 @@ class Collection(Generic[R]):
     def _listed(
         self, services: Services, request: Request, rights: Rights[R], listing: Listing, whole: bool
     ) -> Response:
-        with services.store.read() as tx:
+        with services.store.read(request.caller.project_id) as tx:
             for name, id in self.place(services, request, tx).items():
                 listing.filters[name] = [id]
             items = self._find(tx, rights, listing)
@@ -118,7 +118,7 @@ class Collection(Generic[R]):
     def _show(self, services: Services, request: Request) -> Response:
         rights = Rights(services.policy, request.caller, self.model)
         wanted = [text for name, text in request.query() if name == "fields"]
-        with services.store.read() as tx:
+        with services.store.read(request.caller.project_id) as tx:
             item = self.find_one(tx, rights, request.params["id"], within=self.place(services, request, tx))
             return json_response(self.answer(services, tx, rights, item, wanted))
 
@@ -143,7 +143,7 @@ class Collection(Generic[R]):
             self._describe(services, tx, items)
             return {self.model.collection: render(rights, items, (), lambda name: None)}
 
-        return json_response(services.store.write(work, request.request_id), 201)
+        return json_response(services.store.write(work, request.request_id, request.caller.project_id), 201)
 
     def _check_create(self, ctx: Context, rights: Rights[R], draft: Draft[R]) -> None:
         """Raises `Forbidden`; `NotFound` where that is because of a parent that the caller does not see.
@@ -197,7 +197,7 @@ class Collection(Generic[R]):
             rights.check_update(old, draft.value, draft.given, lookup)
             return self.answer(services, tx, rights, update(ctx, old, draft))
 
-        return json_response(services.store.write(work, request.request_id))
+        return json_response(services.store.write(work, request.request_id, request.caller.project_id))
 
     def _delete(self, services: Services, request: Request) -> Response:
         delete = self.delete
@@ -211,7 +211,7 @@ class Collection(Generic[R]):
             rights.check_delete(item, self.lookup(tx, item))
             delete(self.context(services, request, tx), item)
 
-        services.store.write(work, request.request_id)
+        services.store.write(work, request.request_id, request.caller.project_id)
         return Response(204)
 
     # What the handlers, and others beside them, share

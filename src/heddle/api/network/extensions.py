@@ -86,6 +86,10 @@ EXTENSIONS = (
     Extension("quota-check-limit-default", "Quotas checked by default", "Unless forced, no limit below what there is"),
     Extension("quota_details", "Quota details", "Quotas with their use"),
     Extension("quotas", "Quotas", "Limits per project"),
+    Extension("rbac-address-scope", "RBAC of address scopes", "Address scopes that some projects may use"),
+    Extension("rbac-policies", "RBAC policies", "Networks that some projects may use, or use as external ones"),
+    Extension("rbac-security-groups", "RBAC of security groups", "Security groups that some projects may use"),
+    Extension("rbac-subnetpool", "RBAC of subnet pools", "Subnet pools that some projects may use"),
     Extension("revision-if-match", "If-Match", "Changes constrained to a revision"),
     Extension("router", "Routers", "Routers and floating IPs"),
     Extension(
@@ -104,6 +108,7 @@ EXTENSIONS = (
         "Routes between segments",
         "Subnets on segments have host routes to each other",
     ),
+    Extension("security-groups-shared-filtering", "Shared groups", "Security groups by whether they are shared"),
     Extension("service-type", "Service providers", "Who provides services"),
     Extension("sort-key-validation", "Sort key validation", "A sort key that is not one is an error"),
     Extension("sorting", "Sorting", "Lists in an order"),

@@ -36,7 +36,7 @@ def _change(services: Services, request: Request, rule: str, change: Change) -> 
         rights.check(rule, pool)
         return {"prefixes": change(POOLS.context(services, request, tx), pool, given).prefixes}
 
-    return json_response(services.store.write(work, request.request_id))
+    return json_response(services.store.write(work, request.request_id, request.caller.project_id))
 
 
 def _prefixes(body: dict[str, Any]) -> list[str]:

@@ -79,7 +79,7 @@ class Tagging:
 
     def _read(self, services: Services, request: Request) -> Sequence[str]:
         rights = Rights(services.policy, request.caller, self._collection.model)
-        with services.store.read() as tx:
+        with services.store.read(request.caller.project_id) as tx:
             tags: Sequence[str] = self._collection.find_one(tx, rights, request.params["id"]).tags
             return tags
 
@@ -99,7 +99,7 @@ class Tagging:
                 collection.records.update(tx, old, new)
             return tags
 
-        return services.store.write(work, request.request_id)
+        return services.store.write(work, request.request_id, request.caller.project_id)
 
 
 def _asked(request: Request) -> Sequence[str]:

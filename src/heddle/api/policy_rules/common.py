@@ -20,6 +20,7 @@ PARENT_MEMBER = "role:member and rule:ext_parent_owner"
 PARENT_READER = "role:reader and rule:ext_parent_owner"
 READER = "role:reader"
 SHARED = "rule:shared"
+SHARED_GROUP = "rule:shared_security_group"
 EXTERNAL = "rule:external"
 ANYBODY = ""
 

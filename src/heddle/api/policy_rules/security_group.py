@@ -7,18 +7,23 @@ from heddle.api.policy_rules.common import (
     ADMIN_OR_READER,
     GROUP_MEMBER,
     GROUP_READER,
+    SHARED_GROUP,
     any_rule,
     four,
     rule,
     tags,
 )
 
+_READ = any_rule(ADMIN_OR_READER, SHARED_GROUP)
+_READ_RULE = any_rule(ADMIN_OR_READER, GROUP_READER, SHARED_GROUP)
+
 RULES = (
-    *four("security_group", ADMIN_OR_MEMBER, ADMIN_OR_READER),
+    rule("shared_security_group", "field:security_groups:shared=True", "The security group is shared"),
+    *four("security_group", ADMIN_OR_MEMBER, _READ),
     rule("create_security_group_rule", any_rule("rule:admin_only", GROUP_MEMBER), "Add a rule to a security group"),
-    rule("get_security_group_rule", any_rule(ADMIN_OR_READER, GROUP_READER), "See a rule of a security group"),
+    rule("get_security_group_rule", _READ_RULE, "See a rule of a security group"),
     rule("update_security_group_rule", any_rule(ADMIN_OR_MEMBER, GROUP_MEMBER), "Change the tags of a rule"),
     rule("delete_security_group_rule", any_rule(ADMIN_OR_MEMBER, GROUP_MEMBER), "Remove a rule"),
-    *tags("security_groups", ADMIN_OR_MEMBER, ADMIN_OR_READER),
-    *tags("security_group_rules", any_rule(ADMIN_OR_MEMBER, GROUP_MEMBER), any_rule(ADMIN_OR_READER, GROUP_READER)),
+    *tags("security_groups", ADMIN_OR_MEMBER, _READ),
+    *tags("security_group_rules", any_rule(ADMIN_OR_MEMBER, GROUP_MEMBER), _READ_RULE),
 )

@@ -17,7 +17,7 @@ def of_networks(tx: Tx, seen: Condition) -> list[dict[str, str]]:
     query = (
         sa.select(_s.id, _s.name, _s.network_id, _s.cidr)
         .join(t.networks, _n.id == _s.network_id)
-        .where(_n.router_external == sa.true(), _s.ip_version == 4, NETWORKS.clause(seen))
+        .where(NETWORKS.filter_clause("router_external", [True]), _s.ip_version == 4, NETWORKS.clause(seen))
         .order_by(_s.network_id, _s.created_at, _s.id)
     )
     names = ("subnet_id", "subnet_name", "network_id", "cidr")

@@ -70,5 +70,11 @@ def of_network(tx: Tx, network_id: str) -> list[FloatingIp]:
     return FLOATING_IPS.find(tx, _f.floating_network_id == network_id)
 
 
+def projects_on_network(tx: Tx, network_id: str) -> set[str]:
+    """The projects that have floating IPs of a network."""
+    query = sa.select(_f.project_id).where(_f.floating_network_id == network_id, _f.project_id != "").distinct()
+    return {row[0] for row in tx.conn.execute(query)}
+
+
 def any_on_network(tx: Tx, network_id: str) -> bool:
     return tx.conn.execute(sa.select(_f.id).where(_f.floating_network_id == network_id).limit(1)).first() is not None

@@ -98,6 +98,19 @@ def bound_on_network(tx: Tx, network_id: str) -> list[Port]:
     return of_network(tx, network_id, _p.binding_vif_type.not_in(("unbound", "binding_failed")))
 
 
+def projects_on_network(tx: Tx, network_id: str) -> set[str]:
+    """The projects that have ports on a network."""
+    query = sa.select(_p.project_id).where(_p.network_id == network_id, _p.project_id != "").distinct()
+    return {row[0] for row in tx.conn.execute(query)}
+
+
+def projects_with_group(tx: Tx, group_id: str) -> set[str]:
+    """The projects that have ports with a security group."""
+    query = sa.select(_p.project_id).join(t.port_security_groups, _g.port_id == _p.id)
+    query = query.where(_g.security_group_id == group_id, _p.project_id != "").distinct()
+    return {row[0] for row in tx.conn.execute(query)}
+
+
 def count_foreign(tx: Tx, network_id: str, own_owners: Sequence[str]) -> int:
     """How many ports of a network are not of these owners."""
     query = sa.select(sa.func.count()).where(_p.network_id == network_id, _p.device_owner.not_in(list(own_owners)))

@@ -14,11 +14,13 @@ from typing import Any, Generic, TypeVar
 import sqlalchemy as sa
 
 from heddle.errors import BadRequest
-from heddle.model.predicate import ALWAYS, All, Always, Condition, Eq, In, Never, Not, Prefix
+from heddle.model.access import Access
+from heddle.model.predicate import ALWAYS, All, Always, Condition, Eq, Granted, In, Never, Not, Prefix
 from heddle.model.predicate import Any as AnyOf
 from heddle.model.resource import Resource, fields_of
 from heddle.store.engine import Tx
 from heddle.store.prepared import Prepared, processed, result_processors
+from heddle.store.query import grants
 
 R = TypeVar("R", bound=Resource)
 Clause = sa.ColumnElement[bool]
@@ -54,7 +56,8 @@ WHOLE = Page()
 class Records(Generic[R]):
     """`load` fills in what other tables keep; `filters` say filters in SQL that are not a plain column.
 
-    `sort_as` names the column whose order a field that has no column follows.
+    `sort_as` names the column whose order a field that has no column follows.  `granted` are the fields that RBAC
+    entries tell: they are selected with the columns, as the project sees them for which the transaction reads.
     """
 
     model: type[R]
@@ -65,14 +68,20 @@ class Records(Generic[R]):
     sort_as: Mapping[str, str] = field(default_factory=dict)
 
     names: list[str] = field(init=False)
+    granted: Mapping[str, Access] = field(init=False)
+    selected: list[str] = field(init=False)
     select: sa.Select[Any] = field(init=False)
     insert_statement: sa.Insert = field(init=False)
     statements: dict[tuple[Condition, bool], Prepared] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         names = [name for name, info in fields_of(self.model).items() if info.stored]
+        granted = {name: info.access for name, info in fields_of(self.model).items() if info.access is not None}
+        flags = [grants.flag(access, self.table.c.id).label(name) for name, access in granted.items()]
         object.__setattr__(self, "names", names)
-        object.__setattr__(self, "select", sa.select(*[self.table.c[name] for name in names]))
+        object.__setattr__(self, "granted", granted)
+        object.__setattr__(self, "selected", [*names, *granted])
+        object.__setattr__(self, "select", sa.select(*[self.table.c[name] for name in names], *flags))
         object.__setattr__(self, "insert_statement", sa.insert(self.table))
 
     # Reading
@@ -82,10 +91,10 @@ class Records(Generic[R]):
 
         `bare`: without what other tables keep; `hold`: nobody deletes it or locks it until the transaction ends.
         """
-        rows = self._by_id(where, hold and not tx.alone).rows(tx.conn, {"wanted": id})
+        rows = self._by_id(where, hold and not tx.alone).rows(tx.conn, {"wanted": id, "viewer": tx.viewer})
         if not rows:
             return None
-        found = self.model(**dict(zip(self.names, rows[0], strict=True)))
+        found = self.model(**dict(zip(self.selected, rows[0], strict=True)))
         if self.load and not bare:
             self.load(tx, [found])
         return found
@@ -118,8 +127,8 @@ class Records(Generic[R]):
 
     def fetch(self, tx: Tx, select: sa.Select[Any], values: Mapping[str, Any] | None = None) -> list[R]:
         """The objects that a statement over `self.select` finds."""
-        names, model = self.names, self.model
-        result = tx.conn.execute(select, values or {})
+        names, model = self.selected, self.model
+        result = tx.conn.execute(select, {"viewer": tx.viewer, **(values or {})})
         if tx.conn.dialect.name == "sqlite":
             rows = processed(result.cursor.fetchall(), result_processors(self.select, tx.conn.dialect))
             result.close()
@@ -197,6 +206,8 @@ class Records(Generic[R]):
                 return self._field_clause(name, values)
             case Prefix(name, prefix):
                 return sa.func.substr(self.table.c[name], 1, len(prefix)) == prefix
+            case Granted(name, object_type, action, targets):
+                return self._id_column(name).in_(grants.ids(object_type, action, list(map(sa.literal, targets))))
             case All(parts):
                 return sa.and_(sa.true(), *(self.clause(part) for part in parts))
             case AnyOf(parts):
@@ -206,24 +217,35 @@ class Records(Generic[R]):
 
     def _field_clause(self, name: str, values: Sequence[object]) -> Clause:
         parent_name, dot, inner = name.partition(".")
+        if name in self.granted:
+            return grants.among(self.granted[name], self.table.c.id, values)
         if not dot:
             return equals(self.table.c[name], values)
         parent = self.parents[parent_name]
         ids = sa.select(parent.table.c.id).where(equals(parent.table.c[inner], values))
         return self.table.c[parent.column].in_(ids)
 
+    def _id_column(self, name: str) -> sa.Column[Any]:
+        """The column with the id of the object whose field it is: of this one, or of a parent."""
+        parent_name, dot, _ = name.partition(".")
+        return self.table.c[self.parents[parent_name].column if dot else "id"]
+
     def filter_clause(self, name: str, values: Sequence[Any]) -> Clause:
         if name in self.filters:
             return self.filters[name](values)
-        if "." in name or name in self.table.c:
+        if "." in name or name in self.table.c or name in self.granted:
             return self._field_clause(name, values)
         raise BadRequest("HTTPBadRequest", f"The filter '{name}' is not supported for {self.model.collection}")
 
     def _order(self, sorts: Sequence[tuple[str, bool]]) -> list[tuple[sa.ColumnElement[Any], bool]]:
-        return [(sa.func.coalesce(c, _lowest(c)) if c.nullable else c, up) for c, up in self._sorted_columns(sorts)]
+        return [(self._place(name), up) for name, up in sorts]
 
-    def _sorted_columns(self, sorts: Sequence[tuple[str, bool]]) -> list[tuple[sa.Column[Any], bool]]:
-        return [(self.table.c[name], up) for name, up in sorts]
+    def _place(self, name: str) -> sa.ColumnElement[Any]:
+        """What a field sorts by."""
+        if name in self.granted:
+            return sa.case((grants.flag(self.granted[name], self.table.c.id), 1), else_=0)
+        column = self.table.c[name]
+        return sa.func.coalesce(column, _lowest(column)) if column.nullable else column
 
     def _after(self, marker: Resource, sorts: Sequence[tuple[str, bool]]) -> Clause:
         """Objects that come after the marker in the order."""
@@ -231,7 +253,10 @@ class Records(Generic[R]):
         equal: list[Clause] = []
         for (name, _), (column, up) in zip(sorts, self._order(sorts), strict=True):
             value = getattr(marker, name)
-            value = _lowest(self.table.c[name]) if value is None else value
+            if name in self.granted:
+                value = int(value)
+            elif value is None:
+                value = _lowest(self.table.c[name])
             alternatives.append(sa.and_(*equal, column > value if up else column < value))
             equal.append(column == value)
         return sa.or_(*alternatives)

@@ -47,3 +47,10 @@ def with_gateway_on(tx: Tx, network_id: str, router_ids: Sequence[str]) -> list[
     """Those of the routers whose gateway is on a network."""
     query = sa.select(_p.id).where(_p.network_id == network_id)
     return ROUTERS.find(tx, _r.id.in_(list(router_ids)), _r.gateway_port_id.in_(query))
+
+
+def projects_with_gateway_on(tx: Tx, network_id: str) -> set[str]:
+    """The projects that have routers with their gateway on a network."""
+    query = sa.select(_r.project_id).join(t.ports, _p.id == _r.gateway_port_id)
+    query = query.where(_p.network_id == network_id, _r.project_id != "").distinct()
+    return {row[0] for row in tx.conn.execute(query)}

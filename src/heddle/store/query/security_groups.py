@@ -59,11 +59,11 @@ def drop_default(tx: Tx, project_id: str) -> None:
     tx.conn.execute(sa.delete(t.default_security_groups).where(_d.project_id == project_id))
 
 
-def existing(tx: Tx, ids: Iterable[str], clause: sa.ColumnElement[bool]) -> set[str]:
-    """Which of the groups exist and meet a condition; they stay until the transaction ends."""
+def existing(tx: Tx, ids: Iterable[str], clause: sa.ColumnElement[bool]) -> dict[str, str]:
+    """Which of the groups exist and meet a condition, with their projects; they stay until the transaction ends."""
     c = t.security_groups.c
-    query = sa.select(c.id).where(c.id.in_(list(ids)), clause).with_for_update(read=True, key_share=True)
-    return {row[0] for row in tx.conn.execute(query)}
+    query = sa.select(c.id, c.project_id).where(c.id.in_(list(ids)), clause).with_for_update(read=True, key_share=True)
+    return {row[0]: row[1] for row in tx.conn.execute(query)}
 
 
 def in_use(tx: Tx, group_id: str) -> bool:

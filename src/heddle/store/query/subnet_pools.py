@@ -24,3 +24,9 @@ def of_scope(tx: Tx, address_scope_id: str) -> list[SubnetPool]:
 def any_in_scope(tx: Tx, address_scope_id: str) -> bool:
     query = sa.select(_p.id).where(_p.address_scope_id == address_scope_id).limit(1)
     return tx.conn.execute(query).first() is not None
+
+
+def projects_in_scope(tx: Tx, address_scope_id: str) -> set[str]:
+    """The projects that have pools in an address scope."""
+    query = sa.select(_p.project_id).where(_p.address_scope_id == address_scope_id, _p.project_id != "").distinct()
+    return {row[0] for row in tx.conn.execute(query)}

@@ -7,9 +7,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from heddle.model.access import NETWORK_SHARED
 from heddle.model.subnet import Subnet
 from heddle.store import tables as t
 from heddle.store.engine import Tx
+from heddle.store.query import grants
 from heddle.store.query.records import Clause, Parent, Records
 from heddle.store.query.tags import tag_filters
 
@@ -17,7 +19,7 @@ _s = t.subnets.c
 
 
 def _shared(values: Sequence[Any]) -> Clause:
-    return _s.network_id.in_(sa.select(t.networks.c.id).where(t.networks.c.shared.in_(list(values))))
+    return grants.among(NETWORK_SHARED, _s.network_id, values)
 
 
 SUBNETS: Records[Subnet] = Records(
@@ -64,3 +66,9 @@ def blocks_of_project(tx: Tx, subnetpool_id: str, project_id: str) -> list[str]:
     """The CIDRs of the subnets of a project that have their block from a pool."""
     query = sa.select(_s.cidr).where(_s.subnetpool_id == subnetpool_id, _s.project_id == project_id)
     return [row[0] for row in tx.conn.execute(query)]
+
+
+def projects_of_pool(tx: Tx, subnetpool_id: str) -> set[str]:
+    """The projects that have subnets with a block from a pool."""
+    query = sa.select(_s.project_id).where(_s.subnetpool_id == subnetpool_id, _s.project_id != "").distinct()
+    return {row[0] for row in tx.conn.execute(query)}

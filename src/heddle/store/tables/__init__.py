@@ -55,6 +55,7 @@ from heddle.store.tables.pools import (
     subnetpool_ranges,
     subnetpools,
 )
+from heddle.store.tables.rbac import rbac_policies
 from heddle.store.tables.sync import (
     agents,
     assignments,
@@ -103,6 +104,7 @@ __all__ = [
     "projects",
     "quota_usage",
     "quotas",
+    "rbac_policies",
     "revoked_tokens",
     "role_assignments",
     "roles",
