@@ -53,6 +53,7 @@ def test_below_a_closed_folder(tmp_path: Path) -> None:
     assert (closed / "state" / "new").read_text() == "x"
     assert (closed / "secret").read_text() == "secret", "only that process's view was changed"
 
+
 FOLDERS = """
 import os, sys
 from pathlib import Path
@@ -67,16 +68,24 @@ for folder in map(Path, sys.argv[2:]):
 """
 
 
-def test_the_folders_of_server_and_host(tmp_path: Path) -> None:
+@pytest.fixture
+def layout(tmp_path: Path) -> Layout:
     tmp_path.chmod(0o711)
-    paths = Paths(state=f"{tmp_path}/state", run=f"{tmp_path}/run", log=f"{tmp_path}/log")
-    layout = Layout(Settings(paths=paths, server=Server(user="daemon")))
     for parent in tmp_path.parents[:2]:
         parent.chmod(parent.stat().st_mode | 0o011)
+    paths = Paths(state=f"{tmp_path}/state", run=f"{tmp_path}/run", log=f"{tmp_path}/log")
+    return Layout(Settings(paths=paths, server=Server(user="daemon")))
+
+
+def look(path: Path) -> tuple[str, str]:
+    found = path.stat()
+    return oct(found.st_mode & 0o7777), pwd.getpwuid(found.st_uid).pw_name
+
+
+def test_the_folders_of_server_and_host(layout: Layout) -> None:
     layout.prepare()
-    for folder, owner in ((layout.state, "daemon"), (layout.host, "root")):
-        found = folder.stat()
-        assert (oct(found.st_mode & 0o7777), pwd.getpwuid(found.st_uid).pw_name) == ("0o700", owner)
+    assert look(layout.state) == ("0o700", "daemon")
+    assert look(layout.host) == ("0o700", "root")
 
     def planting(user: str) -> list[str]:
         command = [sys.executable, "-c", FOLDERS, user, str(layout.state), str(layout.host)]
@@ -84,3 +93,31 @@ def test_the_folders_of_server_and_host(tmp_path: Path) -> None:
 
     assert planting("daemon") == ["allowed", "PermissionError"]
     assert planting("games") == ["PermissionError", "PermissionError"]
+
+
+def test_the_folder_of_both_becomes_two(layout: Layout) -> None:
+    """The server's user cannot have put there what is root's, for the folder was root's; what is theirs stays."""
+    daemon = pwd.getpwnam("daemon")
+    layout.state.mkdir()
+    for name, owner in ((".heddle", 0), ("made.json", 0), ("lock", 0), ("heddle.db", daemon.pw_uid),
+                        ("demo.json", daemon.pw_uid)):  # fmt: skip
+        (layout.state / name).write_text("{}")
+        os.chown(layout.state / name, owner, -1)
+    os.chown(layout.state, 0, daemon.pw_gid)
+    layout.state.chmod(0o1770)
+    layout.prepare()
+    assert look(layout.state) == ("0o700", "daemon") and look(layout.host) == ("0o700", "root")
+    assert {path.name for path in layout.state.iterdir()} == {".heddle", "heddle.db", "demo.json"}
+    assert {path.name for path in layout.host.iterdir()} == {".heddle", "made.json", "lock"}
+
+
+def test_nothing_in_the_servers_folder_is_taken_for_roots(layout: Layout) -> None:
+    """Not even a file of root's, which may have been moved or linked there."""
+    layout.prepare()
+    layout.made.unlink(missing_ok=True)
+    for name in ("made.json", "lock"):
+        (layout.state / name).write_text('{"users": ["games"], "files": ["/etc/passwd"]}')
+    assert layout.recorded() == {"users": [], "files": []}
+    assert layout.lock.parent == layout.host
+    layout.prepare()
+    assert layout.recorded() == {"users": [], "files": []} and (layout.state / "made.json").exists()

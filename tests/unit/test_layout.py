@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from heddle.cli.layout import Layout, is_ours
+from heddle.cli.supervisor import Lock, holder
 from heddle.config import Paths, Server, Settings
 from heddle.errors import HeddleError
 
@@ -74,3 +75,50 @@ def test_writing_down_follows_no_link(tmp_path: Path) -> None:
     assert other.read_text(encoding="utf-8") == "theirs"
     assert made.recorded()["files"] == [str(tmp_path / "openrc")]
     assert made.made.stat().st_mode & 0o777 == 0o600
+
+
+def of_before(root: Path) -> Layout:
+    """As it was when one folder held the server's files and root's."""
+    state = root / "state"
+    (state / "dhcp").mkdir(parents=True)
+    for name in (".heddle", "lock", "heddle.db", "dhcp/n1.leases"):
+        (state / name).write_text("")
+    (state / "made.json").write_text('{"users": [], "files": ["/x/openrc-blue"]}')
+    return layout(root)
+
+
+def test_files_of_root_in_the_state_folder_are_found_there_and_moved_by_the_next_start(tmp_path: Path) -> None:
+    made = of_before(tmp_path)
+    assert made.recorded()["files"] == ["/x/openrc-blue"], "`heddle down` needs no start before it"
+    made.prepare()
+    assert sorted(path.name for path in made.state.iterdir()) == [".heddle", "heddle.db"]
+    assert sorted(path.name for path in made.host.iterdir()) == [".heddle", "dhcp", "lock", "made.json"]
+    assert (made.host / "dhcp" / "n1.leases").exists() and made.recorded()["files"] == ["/x/openrc-blue"]
+    assert made.lock == made.host / "lock"
+    made.prepare()
+    assert sorted(path.name for path in made.state.iterdir()) == [".heddle", "heddle.db"]
+
+
+def test_one_that_runs_with_its_lock_in_the_state_folder_is_seen_and_left_alone(tmp_path: Path) -> None:
+    made = of_before(tmp_path)
+    lock = Lock(tmp_path / "state" / "lock")
+    lock.take()
+    assert holder(made.lock) == os.getpid()
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(HeddleError, match=f"already running on this host as process {os.getpid()}.*heddle stop"):
+        made.prepare()
+    assert sorted(tmp_path.rglob("*")) == before
+    lock.release()
+    made.prepare()
+    assert made.lock == made.host / "lock"
+
+
+def test_a_second_start_is_refused_by_the_lock_in_the_host_folder(tmp_path: Path) -> None:
+    made = layout(tmp_path)
+    made.prepare()
+    first = Lock(made.lock)
+    first.take()
+    made.prepare()
+    with pytest.raises(HeddleError, match=f"process {os.getpid()} .lock {made.host}/lock"):
+        Lock(made.lock).take()
+    first.release()

@@ -98,10 +98,10 @@ def _restore(args: argparse.Namespace, settings: Settings) -> int:
         partial.unlink(missing_ok=True)
         with closing(sqlite3.connect(f"file:{source}?mode=ro", uri=True)) as old:
             _check(old, source)
-            os.close(os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-            with closing(sqlite3.connect(partial)) as new:
+            handle = os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+            with os.fdopen(handle, "wb"), closing(sqlite3.connect(partial)) as new:
                 old.backup(new)
-        _give_to(partial, settings.server.user)
+                _give_to(handle, settings.server.user)
         _sync(partial)
         _empty_log(target)
         for leftover in ("-wal", "-shm"):
@@ -120,11 +120,11 @@ def _database_file(settings: Settings) -> Path:
     return Path(settings.database_url.removeprefix(_SQLITE))
 
 
-def _give_to(path: Path, user: str) -> None:
-    """The server's user must be able to write its database."""
+def _give_to(handle: int, user: str) -> None:
+    """The server's user must be able to write its database.  The folder is theirs: the name may be another file's."""
     with suppress(KeyError):
         if os.geteuid() == 0 and user:
-            os.chown(path, pwd.getpwnam(user).pw_uid, pwd.getpwnam(user).pw_gid)
+            os.fchown(handle, pwd.getpwnam(user).pw_uid, pwd.getpwnam(user).pw_gid)
 
 
 def _empty_log(target: Path) -> None:

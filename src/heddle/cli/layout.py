@@ -8,6 +8,9 @@ replacing what the agent wrote.  A folder that Heddle made carries a marker
 file: one without it is never removed, and one that holds other things is never taken over.  What was made
 outside of them (the system user, files for users) is written down in `made.json`, so that `heddle down`
 removes that and nothing else.
+
+Before there was a host folder, root's files lay in the state folder, which was root's then.  They are found there as
+long as it is, and the next start moves them.
 """
 
 from __future__ import annotations
@@ -20,10 +23,12 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from heddle.cli.credentials import write_private
+from heddle.cli.supervisor import holder
 from heddle.config import Settings
 from heddle.errors import HeddleError
 
 MARKER = ".heddle"
+OF_ROOT = ("made.json", "demo.json", "dhcp", "lock")
 
 
 class Layout:
@@ -38,7 +43,7 @@ class Layout:
 
     @property
     def lock(self) -> Path:
-        return self.host / "lock"
+        return self._of_root("lock")
 
     @property
     def pid(self) -> Path:
@@ -46,7 +51,7 @@ class Layout:
 
     @property
     def made(self) -> Path:
-        return self.host / "made.json"
+        return self._of_root("made.json")
 
     @property
     def folders(self) -> tuple[Path, Path, Path, Path]:
@@ -61,12 +66,21 @@ class Layout:
         return self.server_logs / "server.log" if process == "server" else self.log / f"{process}.log"
 
     def prepare(self) -> None:
-        """Make the system user and the folders where they are missing.  Raises `HeddleError`."""
+        """Make the system user and the folders where they are missing.
+
+        Raises `HeddleError`, also while a Heddle runs that has its lock in the state folder.
+        """
+        if self.lock.parent == self.state and (pid := holder(self.lock)):
+            raise HeddleError(
+                f"Heddle is already running on this host as process {pid}, of a version without {self.host}: "
+                "`heddle stop` ends it, then start again"
+            )
         new_user = self._make_user()
         user, group = _ids_of(self.settings.server.user)
         for folder in self.folders:
             _make_folder(folder)
             folder.chmod(0o700)
+        self._move_to_host()
         for folder in (self.run, self.log):
             os.chown(folder, 0 if os.geteuid() == 0 else -1, group)
         self.log.chmod(0o750)
@@ -94,6 +108,22 @@ class Layout:
         except (OSError, ValueError, KeyError, TypeError):
             return {"users": [], "files": []}
 
+    def _of_root(self, name: str) -> Path:
+        """Where a file of root's is.  In a folder of another's, even a file of root's may be one that was put there."""
+        new, old = self.host / name, self.state / name
+        return old if _is_mine(self.state) and _is_mine(old) and not new.exists() else new
+
+    def _move_to_host(self) -> None:
+        for name in OF_ROOT:
+            old, new = self._of_root(name), self.host / name
+            if old == new:
+                continue
+            try:
+                old.rename(new)
+            except OSError as error:
+                raise HeddleError(f"cannot move {old} to {new}: {error.strerror}; move it by hand and start again"
+                                  ) from error  # fmt: skip
+
     def _make_user(self) -> str:
         """The name of the user, if it was made now."""
         name = self.settings.server.user
@@ -116,6 +146,14 @@ def is_ours(folder: Path) -> bool:
     return (folder / MARKER).is_file()
 
 
+def _is_mine(path: Path) -> bool:
+    """Whether it is there and of this process's user; a link is whose who made it."""
+    try:
+        return path.lstat().st_uid == os.geteuid()
+    except OSError:
+        return False
+
+
 def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -123,7 +161,8 @@ def _make_folder(folder: Path) -> None:
             if any(folder.iterdir()):
                 raise HeddleError(f"{folder} holds files that are not Heddle's: name another folder in the settings, "
                                   "section paths, or empty it")  # fmt: skip
-            (folder / MARKER).write_text("This folder was made by Heddle; `heddle down` removes it.\n")
+            with (folder / MARKER).open("x") as marker:
+                marker.write("This folder was made by Heddle; `heddle down` removes it.\n")
     except OSError as error:
         raise HeddleError(f"cannot make the folder {folder}: {error.strerror}; run as root, or name another "
                           "folder in the settings, section paths") from error  # fmt: skip
