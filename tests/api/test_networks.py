@@ -16,7 +16,7 @@ def test_a_network_has_the_defaults(blue: Talk) -> None:
         "name": "", "description": "", "admin_state_up": True, "status": "ACTIVE", "shared": False, "mtu": 1450,
         "router:external": False, "port_security_enabled": True, "subnets": [], "tags": [], "dns_domain": "",
         "revision_number": 1, "project_id": blue.project_id, "tenant_id": blue.project_id,
-        "ipv4_address_scope": None, "ipv6_address_scope": None, "l2_adjacency": True,
+        "is_default": False, "ipv4_address_scope": None, "ipv6_address_scope": None, "l2_adjacency": True,
         "id": made["id"], "created_at": made["created_at"], "updated_at": made["created_at"],
     }  # fmt: skip
     assert made == wanted
@@ -209,16 +209,19 @@ def test_port_security_is_the_networks_choice(blue: Talk) -> None:
     assert port["port_security_enabled"] is False and port["security_groups"] == []
 
 
-def test_availability_counts_addresses(admin: Talk, blue: Talk) -> None:
-    network, subnet = blue.network("10.3.0.0/28", allocation_pools=[{"start": "10.3.0.3", "end": "10.3.0.7"}])
-    blue.port(network)
-    blue.port(network)
-    blue.refused(404, "NetworkNotFound", "GET", f"/v2.0/network-ip-availabilities/{network['id']}")
-    answer = admin.client.get(f"/v2.0/network-ip-availabilities/{network['id']}")
-    shown = answer.json()["network_ip_availability"]
-    assert (shown["network_id"], shown["total_ips"], shown["used_ips"]) == (network["id"], 5, 2)
-    assert shown["subnet_ip_availability"][0]["subnet_id"] == subnet["id"]
-    for query in (f"network_id={network['id']}", f"project_id={blue.project_id}&ip_version=4"):
-        found = admin.client.get(f"/v2.0/network-ip-availabilities?{query}").json()["network_ip_availabilities"]
-        assert [item["network_id"] for item in found] == [network["id"]]
-    admin.refused(400, "HTTPBadRequest", "GET", "/v2.0/network-ip-availabilities?colour=red")
+def test_the_default_external_network(own_cloud: Cloud) -> None:
+    admin, blue = own_cloud.admin, own_cloud.tenant()
+    blue.no_create(403, "PolicyNotAuthorized", "network", is_default=True)
+    assert "external" in admin.no_create(400, "InvalidInput", "network", is_default=True)
+    first = admin.create("network", {"router:external": True, "is_default": True})
+    assert blue.ids("network", "?is_default=True") == [first["id"]]
+    body = {"router:external": True, "is_default": True}
+    assert first["id"] in admin.no_create(409, "DefaultExternalNetworkExists", "network", body)
+    second = admin.create("network", {"router:external": True})
+    admin.no_update(409, "DefaultExternalNetworkExists", "network", second["id"], is_default=True)
+    assert admin.update("network", first["id"], description="x")["is_default"] is True
+    admin.no_update(400, "InvalidInput", "network", first["id"], {"router:external": False, "is_default": True})
+    assert admin.update("network", first["id"], {"router:external": False})["is_default"] is False
+    assert admin.update("network", second["id"], is_default=True)["is_default"] is True
+    admin.delete("network", second["id"])
+    assert admin.create("network", body)["is_default"] is True

@@ -20,7 +20,8 @@ def test_a_port_has_the_defaults(blue: Talk) -> None:
         "name": "", "network_id": network["id"], "admin_state_up": True, "status": "DOWN", "device_id": "",
         "device_owner": "", "fixed_ips": [{"subnet_id": subnet["id"], "ip_address": "10.0.0.2"}],
         "allowed_address_pairs": [], "extra_dhcp_opts": [], "security_groups": [group],
-        "port_security_enabled": True, "dns_name": "", "description": "", "ip_allocation": "immediate",
+        "port_security_enabled": True, "dns_name": "", "dns_domain": "",
+        "description": "", "ip_allocation": "immediate",
         "dns_assignment": [
             {"hostname": "host-10-0-0-2", "ip_address": "10.0.0.2", "fqdn": "host-10-0-0-2.openstacklocal."}
         ],

@@ -15,7 +15,8 @@ def test_a_subnet_has_the_defaults(blue: Talk) -> None:
         "name": "", "network_id": network["id"], "ip_version": 4, "cidr": "10.0.0.0/24", "gateway_ip": "10.0.0.1",
         "allocation_pools": [{"start": "10.0.0.2", "end": "10.0.0.254"}], "dns_nameservers": [], "host_routes": [],
         "enable_dhcp": True, "ipv6_ra_mode": None, "ipv6_address_mode": None, "subnetpool_id": None, "description": "",
-        "service_types": [], "tags": [], "revision_number": 1, "project_id": blue.project_id,
+        "service_types": [], "dns_publish_fixed_ip": False, "router:external": False,
+        "tags": [], "revision_number": 1, "project_id": blue.project_id,
         "tenant_id": blue.project_id, "id": made["id"], "created_at": made["created_at"],
         "updated_at": made["created_at"],
     }  # fmt: skip
@@ -187,3 +188,16 @@ def test_service_types_may_leave_nothing(blue: Talk) -> None:
     body = {"network_id": network["id"], "ip_version": 4, "cidr": "10.1.0.0/24", "service_types": ["compute:nova"]}
     blue.create("subnet", {**body, "enable_dhcp": False})
     blue.no_create(409, "IpAddressGenerationFailureNoMatchingSubnet", "port", network_id=network["id"])
+
+
+def test_whether_the_network_is_external(admin: Talk, blue: Talk) -> None:
+    network, subnet = admin.network("10.0.0.0/24")
+    assert subnet["router:external"] is False
+    admin.update("network", network["id"], {"router:external": True})
+    assert blue.show("subnet", subnet["id"])["router:external"] is True
+    _, own = blue.network("10.1.0.0/24")
+    shown = {item["id"]: item["router:external"] for item in blue.list("subnet")}
+    assert (shown[subnet["id"]], shown[own["id"]]) == (True, False)
+    assert blue.ids("subnet", f"?router:external=True&network_id={network['id']}") == [subnet["id"]]
+    assert own["id"] in blue.ids("subnet", "?router:external=False")
+    blue.no_create(400, "HTTPBadRequest", "subnet", {"network_id": network["id"], "router:external": True})

@@ -24,6 +24,7 @@ ADDRESSES: tuple[Any, ...] = (
 )  # fmt: skip
 WORDS: tuple[Any, ...] = (
     "host", "host.example.org", "host.example.org.", "host.", "-host", "host_1", "1host", "host..x", "example.123",
+    "<project_id>.example.org.", "<user_name>.", "<shoe>.org.", "a.<PROJECT_NAME>.",
     "*.example.org", ".", "müller", "a" * 64 + ".org", "network:dhcp", "compute:nova", "normal", "direct", "macvtap",
     "baremetal", "vdpa", "remote-managed", "smart-nic", "virtio-forwarder", "direct-physical", "NORMAL", "vxlan", "gre",
     "slaac", "dhcpv6-stateful", "dhcpv6-stateless", "ingress", "Ingress", "IPv4", "ipv4", "tcp", "TCP", "icmp", "any",

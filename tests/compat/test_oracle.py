@@ -18,11 +18,13 @@ from tests.compat.probes import PROBES
 
 from heddle.api.network.collections import EVERY
 from heddle.api.network.extensions import EXTENSIONS
+from heddle.model.availability import NetworkIpAvailability
 from heddle.model.fields import Invalid
 from heddle.model.resource import GENERATED, REQUIRED, FieldInfo, api_fields
 
 ORACLE = Path(__file__).parents[2] / ".oracle/bin/python"
 OURS = {collection.model.collection: api_fields(collection.model) for collection in EVERY}
+OURS[NetworkIpAvailability.collection] = api_fields(NetworkIpAvailability)
 
 # Extensions whose attributes neutron-lib does not define, and what they add to every resource that has them.
 ELSEWHERE = {
@@ -117,6 +119,7 @@ STRICTER: dict[tuple[str, str], tuple[str, Callable[[Any], bool]]] = {
         "a number or an incomplete address would be filled up to another address than was meant",
         lambda value: not isinstance(value, str) or len(value) < 12,
     ),
+    ("ports", "dns_name"): ("keywords are of domains, not of hosts", lambda value: "<" in str(value)),
     ("ports", "fixed_ips"): ("keys that mean nothing are refused, as attributes are", _strange_keys),
     ("ports", "binding:host_id"): ("a host's name is text of up to 255 characters", _not_text),
     ("ports", "binding:profile"): ("it must fit into 4095 characters", lambda value: len(str(value)) > 4095),

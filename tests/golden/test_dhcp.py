@@ -31,6 +31,13 @@ def given(kind: str) -> DhcpInput:
                DhcpOption("ntp-server", "[fd00:1::7]", 6)]  # fmt: skip
     people = (l3.neighbour(server), l3.neighbour(other, hostname="bad name,x"), l3.neighbour(web, hostname="Web"))
     optioned = (l3.neighbour(web, hostname="web", dhcp_options=options),)
+    named = tuple(
+        l3.neighbour(l3.port(number, "n1", {"s1": f"10.0.0.{number}"}), hostname=name, domain=domain)
+        for number, name, domain in (
+            (20, "web", "own.example."), (21, "web.eu", ""), (22, "db.blue.example.", ""), (23, "db.elsewhere.", ""),
+            (24, "db.own.", "own."), (25, "a..b", ""), (26, "x", "bad domain,x"),
+        )
+    )  # fmt: skip
     cases = {
         "plain": ((plain,), people, ""),
         "full": ((full,), people, "blue.example."),
@@ -38,13 +45,14 @@ def given(kind: str) -> DhcpInput:
         "two-subnets": ((off, plain), people, ""),
         "ipv6": ((plain, stateful, stateless, slaac), people, ""),
         "options": ((plain, stateful), optioned, ""),
+        "domains": ((plain,), named, "blue.example."),
     }
     subnets, neighbours, domain = cases[kind]
     network = l3.network("n1", dns_domain=domain)
     return DhcpInput(network, server, subnets, neighbours, "openstacklocal", 86400)
 
 
-@pytest.mark.parametrize("kind", ["plain", "full", "isolated", "two-subnets", "ipv6", "options"])
+@pytest.mark.parametrize("kind", ["plain", "full", "isolated", "two-subnets", "ipv6", "options", "domains"])
 def test_files(kind: str, tmp_path: Path) -> None:
     made = plan(given(kind))
     server = Dnsmasq("n1", "qdhcp-n1", tmp_path / "run", tmp_path / "state")

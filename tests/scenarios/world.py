@@ -239,6 +239,7 @@ MAKERS: dict[str, Callable[[World, int], str]] = {
     "/v2.0/log/logs": lambda world, number: world.make(
         world.admin, "/v2.0/log/logs", "log", resource_type="security_group", project_id=world.blue_id
     ),
+    "/v2.0/auto-allocated-topology": lambda world, number: world.blue_id,
     "/v2.0/agents": World.agent,
     "/v2.0/quotas": lambda world, number: world.blue_id,
     "/v2.0/extensions": lambda world, number: "router",
@@ -275,6 +276,9 @@ def make_world(app: App, store: Store) -> World:
     outside = {"name": "public", "router:external": True, "provider:network_type": "flat"}
     outside["provider:physical_network"] = "public"
     world.external = world.make(people.admin, "/v2.0/networks", "network", **outside)
+    assert people.admin.call("PUT", f"/v2.0/networks/{world.external}", {"network": {"is_default": True}}).status == 200
+    pool = {"name": "default", "prefixes": ["172.16.0.0/12"], "default_prefixlen": 24}
+    world.make(people.admin, "/v2.0/subnetpools", "subnetpool", **pool, shared=True, is_default=True)
     inside = {"network_id": world.external, "ip_version": 4, "cidr": "203.0.0.0/16", "enable_dhcp": False}
     world.make(people.admin, "/v2.0/subnets", "subnet", **inside)
     return world

@@ -12,6 +12,7 @@ from heddle.api import health, openapi
 from heddle.api.http import Route
 from heddle.api.identity.routes import ROUTES as IDENTITY_ROUTES
 from heddle.api.network import (
+    availability,
     flavors,
     floating_ip_pools,
     loggable_resources,
@@ -20,6 +21,7 @@ from heddle.api.network import (
     router_actions,
     subnet_pool_actions,
     tags,
+    topologies,
     trunk_actions,
     versions,
 )
@@ -33,6 +35,8 @@ ROUTES: list[Route] = [
     *router_actions.ROUTES,
     *port_bindings.ROUTES,
     *subnet_pool_actions.ROUTES,
+    *topologies.ROUTES,
+    *availability.ROUTES,
     *trunk_actions.ROUTES,
     *loggable_resources.ROUTES,
     *flavors.ROUTES,

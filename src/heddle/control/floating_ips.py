@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from heddle.control import associations, floating_routers, ports, quotas
+from heddle.control import associations, floating_routers, port_names, ports, quotas
 from heddle.control.context import Context, new_id
 from heddle.control.lookup import need
 from heddle.control.news import floating_ip_news
@@ -29,6 +29,7 @@ def create_floating_ips(ctx: Context, drafts: Sequence[Draft[FloatingIp]]) -> li
 
 
 def _create(ctx: Context, draft: Draft[FloatingIp]) -> FloatingIp:
+    port_names.check_floating(draft.value.dns_name, draft.value.dns_domain)
     quotas.take(ctx, draft.value.project_id, "floatingip")
     value = msgspec.structs.replace(draft.value, id=new_id(), revision_number=1, created_at=ctx.now, updated_at=ctx.now)
     network = need(ctx, network_query.NETWORKS, value.floating_network_id)

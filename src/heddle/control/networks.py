@@ -17,6 +17,7 @@ from heddle.model.port import DHCP, FLOATING_IP
 from heddle.model.resource import Draft
 from heddle.model.segment import Segmentation
 from heddle.network_types.base import refuse
+from heddle.store.query import defaults, topologies
 from heddle.store.query import floating_ips as floating_ip_query
 from heddle.store.query import ha_networks as ha_query
 from heddle.store.query import networks as q
@@ -25,6 +26,7 @@ from heddle.store.query import rbac as rbac_query
 from heddle.store.query import segments as segment_query
 from heddle.store.query import subnets as subnet_query
 
+DEFAULT = "external_network"  # its name among the cloud's defaults
 _PROVIDER = ("provider_network_type", "provider_physical_network", "provider_segmentation_id")
 
 
@@ -42,6 +44,7 @@ def create_networks(ctx: Context, drafts: Sequence[Draft[Network]]) -> list[Netw
         found = [segment_claims.reserve(ctx, network.id, each) for each in asked]
         found = found or [segment_claims.reserve_any(ctx, network.id)]
         _set_mtu(ctx, network, [each.network_type for each in found], "mtu" in draft.given)
+        _settle_default(ctx, network)
         q.NETWORKS.insert(ctx.tx, [network])
         segment_query.SEGMENTS.insert(ctx.tx, segments.of_new_network(ctx, network.id, found))
         network.tell_segments(found)
@@ -60,6 +63,9 @@ def update_network(ctx: Context, old: Network, draft: Draft[Network]) -> Network
     """Raises `BadRequest` for what cannot change, `Conflict` when its use forbids the change."""
     new = msgspec.structs.replace(draft.value, revision_number=old.revision_number + 1, updated_at=ctx.now)
     _check_segments_stay(old, new)
+    if "is_default" in draft.given or old.is_default:
+        new.is_default = new.is_default and (new.router_external or "is_default" in draft.given)
+        _settle_default(ctx, new, was=old.is_default)
     if new.mtu != old.mtu:
         names = [each.network_type for each in segment_query.of_network(ctx.tx, new.id)]
         _set_mtu(ctx, new, names, given=True)
@@ -120,6 +126,9 @@ def delete_network(ctx: Context, network: Network) -> None:
         delete_port(ctx, port, own=True)
     for subnet in subnet_query.of_network(ctx.tx, network.id):
         subnets.delete_subnet(ctx, subnet, with_network=True)
+    if network.is_default:
+        defaults.release(ctx.tx, DEFAULT, network.id)
+    topologies.drop_of_network(ctx.tx, network.id)
     dhcp.forget(ctx, network)
     segment_query.drop_all(ctx.tx, network.id)
     sharing.object_gone(ctx, network)
@@ -128,6 +137,21 @@ def delete_network(ctx: Context, network: Network) -> None:
     if network.project_id:
         quotas.give_back(ctx, network.project_id, "network")
     network_news(ctx.tx, network, gone=True)
+
+
+def _settle_default(ctx: Context, network: Network, *, was: bool = False) -> None:
+    """The network becomes, or is no longer, the default external one.  Raises `BadRequest`, `Conflict`."""
+    if was and not network.is_default:
+        defaults.release(ctx.tx, DEFAULT, network.id)
+    if not network.is_default:
+        return
+    if not network.router_external:
+        raise refuse("is_default can be True for an external network only (router:external)")
+    if not defaults.claim(ctx.tx, DEFAULT, network.id):
+        raise Conflict(
+            "DefaultExternalNetworkExists",
+            f"A default external network already exists: {defaults.holder(ctx.tx, DEFAULT)}.",
+        )
 
 
 def _has_users(ctx: Context, network: Network) -> bool:

@@ -26,6 +26,7 @@ _TRAVELS = (
     "security_groups",
     "port_security_enabled",
     "dns_name",
+    "dns_zone",
     "device_id",
     "device_owner",
     "binding_host_id",

@@ -13,6 +13,7 @@ from heddle.control import (
     binding,
     macs,
     port_addresses,
+    port_names,
     port_owners,
     port_security,
     quotas,
@@ -77,6 +78,7 @@ def _on_network(ctx: Context, network: Network, subnets: Sequence[Subnet], draft
             draft.value, id=new_id(), mac_address=mac, revision_number=1, created_at=ctx.now, updated_at=ctx.now
         )
         port.extra_dhcp_opts = _merged_options([], port.extra_dhcp_opts or [])
+        port_names.settle(ctx, network, port)
         port_security.fill_in(ctx, network, port, draft.given)
         port_addresses.allocate(port, allocator, None if _asks_nothing(draft) else draft.value.fixed_ips)
         port.allowed_address_pairs = port_security.complete_pairs(ctx, port)
@@ -108,6 +110,8 @@ def update_port(ctx: Context, old: Port, draft: Draft[Port], *, own: bool = Fals
         (new.mac_address,) = macs.choose(ctx, network, [draft])
     if "security_groups" in given:
         security_groups.check_usable(ctx, [group for group in new.security_groups if group not in old.security_groups])
+    if {"dns_name", "dns_domain"} & given:
+        port_names.settle(ctx, network, new)
     port_security.check(new)
     if "extra_dhcp_opts" in given:
         new.extra_dhcp_opts = _merged_options(old.extra_dhcp_opts, new.extra_dhcp_opts)

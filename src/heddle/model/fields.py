@@ -18,7 +18,9 @@ from typing import Any, Final
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _MAC = re.compile(r"([0-9a-fA-F]{2}[:-]){5}[0-9a-fA-F]{2}|[0-9a-fA-F]{12}|([0-9a-fA-F]{4}\.){2}[0-9a-fA-F]{4}")
+DNS_KEYWORDS = ("project_id", "project_name", "user_name", "user_id")
 _DNS_LABEL = re.compile(r"(?!-)[a-zA-Z0-9-]{1,63}(?<!-)")
+_KEYWORD_LABELS = frozenset(f"<{word}>" for word in DNS_KEYWORDS)
 
 
 class Invalid(ValueError):
@@ -285,7 +287,8 @@ class Cidr(FieldType):
 class DnsName(FieldType):
     """A host name or domain name (RFC 1035, RFC 1123): labels of letters, digits and hyphens, in lower case.
 
-    `form`: a "host" name may end with a dot or not, a "relative" one does not, a "domain" does.
+    `form`: a "host" name may end with a dot or not, a "relative" one does not, a "domain" does.  A label of a domain
+    may be a keyword in angle brackets, such as `<project_id>`: each port's own words take its place.
     """
 
     length = 255
@@ -300,6 +303,8 @@ class DnsName(FieldType):
         name = value.lower()
         labels = name.removesuffix(".").split(".") if name else []
         for label in labels:
+            if self.form == "domain" and label in _KEYWORD_LABELS:
+                continue
             if not _DNS_LABEL.fullmatch(label) or not label.isascii():
                 raise Invalid(f"{quote(value)} not a valid PQDN or FQDN. Reason: label {quote(label)} is not allowed")
         if len(labels) > 1 and labels[-1].isdecimal():
@@ -311,6 +316,11 @@ class DnsName(FieldType):
 
     def shape(self) -> dict[str, Any]:
         return {"type": "string", "maxLength": 255}
+
+
+def same_for_all(domain: str) -> str:
+    """A domain without keywords; "" for one that is another for each port."""
+    return "" if "<" in domain else domain
 
 
 class Json(FieldType):

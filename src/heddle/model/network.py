@@ -20,6 +20,7 @@ class Network(Named, kw_only=True):
     `ipv4_address_scope` and `ipv6_address_scope` are those of the pools that its subnets have their blocks from.
     `shared`: the caller's project may use it, because an RBAC entry lets everybody or that project; `router_external`:
     an entry lets anybody use it as an external network, and `external_access`: the caller's project.
+    `is_default`: the external network to which automatically made topologies lead.
     `ha`, in a request: the highly available routers of the project are to use it among themselves.
     """
 
@@ -55,6 +56,9 @@ class Network(Named, kw_only=True):
         ),
     ] = False
     external_access: Annotated[bool, Field(Bool(), visible=False, access=NETWORK_EXTERNAL)] = False
+    is_default: Annotated[
+        bool, Field(Bool(), create=True, update=True, default=False, guard="create update", filter=True)
+    ] = False
     mtu: Annotated[int, Field(Int(0, LARGEST), create=True, update=True, default=0, filter=True, sort=True)] = 0
     port_security_enabled: Annotated[
         bool, Field(Bool(), create=True, update=True, default=True, guard="create update")

@@ -55,6 +55,8 @@ class Port(Named, kw_only=True):
 
     `data_plane_status` is what somebody outside of Heddle says of the data plane; `trusted`, `numa_affinity_policy` and
     `device_profile` are for the compute service; `propagate_uplink_status` is for cards with virtual functions.
+    `dns_zone` is the domain of the port's names where that is not simply its network's: its own `dns_domain`, or the
+    network's, the keywords in it replaced.
     """
 
     member: ClassVar[str] = "port"
@@ -96,6 +98,8 @@ class Port(Named, kw_only=True):
         bool, Field(Bool(), create=True, update=True, default=GENERATED, guard="create update")
     ] = True
     dns_name: Annotated[str, Field(DnsName(), create=True, update=True, default="")] = ""
+    dns_domain: Annotated[str, Field(DnsName("domain"), create=True, update=True, default="")] = ""
+    dns_zone: Annotated[str, Field(Text(255), visible=False)] = ""
     dns_assignment: Annotated[
         list[dict[str, str]], Field(Json(list, {"type": "array", "items": {"type": "object"}}), stored=False)
     ] = []

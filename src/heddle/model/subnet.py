@@ -74,4 +74,6 @@ class Subnet(Named, kw_only=True):
         str | None, Field(OneOf(*MODES, nullable=True), create=True, default=GENERATED, filter=True, sort=True)
     ] = None
     service_types: Annotated[list[str], Field(SERVICE_TYPES, create=True, update=True, default=GENERATED)] = []
+    dns_publish_fixed_ip: Annotated[bool, Field(Bool(), create=True, update=True, default=False)] = False
+    router_external: Annotated[bool, Field(Bool(), filter=True, stored=False, api="router:external")] = False
     shared: Annotated[bool, Field(Bool(), filter=True, visible=False, stored=False)] = False

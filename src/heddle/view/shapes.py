@@ -8,6 +8,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Callable, Iterable, Mapping
 
+from heddle.model.fields import same_for_all
 from heddle.model.port import Port
 from heddle.model.port_forwarding import PortForwarding, ends
 from heddle.model.security_group import PROTOCOLS, SecurityGroup, SecurityGroupRule
@@ -53,7 +54,7 @@ def _networks(tx: Tx, wanted: Revisions) -> Iterable[v.Object]:
             ],
             admin_state_up=network.admin_state_up,
             external=network.router_external,
-            dns_domain=network.dns_domain,
+            dns_domain=same_for_all(network.dns_domain),
         )
 
 
@@ -114,6 +115,7 @@ def _neighbours(tx: Tx, wanted: Revisions) -> Iterable[v.Object]:
             host=port.binding_host_id,
             device_owner=port.device_owner,
             hostname=port.dns_name,
+            domain=port.dns_zone,
             dhcp_options=options,
         )
 

@@ -153,7 +153,11 @@ class PortView(Object, frozen=True, tag="port"):
 
 
 class NeighbourView(Object, frozen=True, tag="neighbour"):
-    """A port of a network as the others on it need to know it; `id` is the port's."""
+    """A port of a network as the others on it need to know it; `id` is the port's.
+
+    `hostname` may be of several labels, and ends with a dot when it is a full name; `domain` is "" where the names are
+    in the network's.
+    """
 
     network_id: str
     mac_address: str
@@ -162,6 +166,7 @@ class NeighbourView(Object, frozen=True, tag="neighbour"):
     device_owner: str = ""
     hostname: str = ""
     dhcp_options: list[DhcpOption] = []
+    domain: str = ""
 
 
 class RuleView(Message, frozen=True):

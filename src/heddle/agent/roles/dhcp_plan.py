@@ -206,16 +206,24 @@ def _entries(item: NeighbourView, served: Iterable[SubnetView], domain: str) -> 
         subnet = by_id.get(fixed.subnet_id)
         if subnet is None or subnet.ipv6_address_mode == "dhcpv6-stateless":
             continue
-        name = _hostname(item, fixed)
+        own = item.domain.rstrip(".")
+        zone = own if _DOMAIN.fullmatch(own) else domain
+        name = _hostname(item, fixed, zone)
         address = f"[{fixed.ip_address}]" if subnet.ip_version == 6 else fixed.ip_address
         tags = [f"set:{_port_tag(item)}"] if item.dhcp_options else []
-        full = f"{name}.{domain} {name}" if domain else name
-        yield _Entry(",".join([item.mac_address, *tags, name, address]), f"{fixed.ip_address}\t{full}")
+        full = f"{name}.{zone} {name}" if zone else name
+        line = ",".join([item.mac_address, *tags, name.partition(".")[0], address])
+        yield _Entry(line, f"{fixed.ip_address}\t{full}")
 
 
-def _hostname(item: NeighbourView, fixed: FixedIp) -> str:
-    if _NAME.fullmatch(item.hostname):
-        return item.hostname.lower()
+def _hostname(item: NeighbourView, fixed: FixedIp, zone: str) -> str:
+    """The name inside the zone; of a full name that is in another one, the first label."""
+    name = item.hostname.lower()
+    if name.endswith("."):
+        inside = name.removesuffix(f".{zone}.")
+        name = inside if inside != name else name.partition(".")[0]
+    if len(name) <= 253 and all(map(_NAME.fullmatch, name.split("."))):
+        return name
     return "host-" + fixed.ip_address.replace(".", "-").replace(":", "-")
 
 

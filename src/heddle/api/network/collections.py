@@ -43,6 +43,7 @@ from heddle.model.subnet import Subnet
 from heddle.model.subnet_pool import SubnetPool
 from heddle.model.trunk import Trunk
 from heddle.store.engine import Tx
+from heddle.store.query import networks as network_query
 from heddle.store.query import security_groups as group_query
 from heddle.store.query.address_scopes import ADDRESS_SCOPES
 from heddle.store.query.floating_ips import FLOATING_IPS
@@ -58,6 +59,12 @@ from heddle.store.query.subnets import SUBNETS
 from heddle.store.query.trunks import TRUNKS
 
 OF_NETWORK = {"network": ("network_id", NETWORKS)}
+
+
+def _describe_subnets(services: Services, tx: Tx, items: Sequence[Subnet]) -> None:
+    external = network_query.external_among(tx, {subnet.network_id for subnet in items})
+    for subnet in items:
+        subnet.router_external = subnet.network_id in external
 
 
 def _describe_ports(services: Services, tx: Tx, items: Sequence[Port]) -> None:
@@ -90,7 +97,7 @@ SEGMENT_COLLECTION: Collection[Segment] = Collection(
     SEGMENTS, segments.create_segments, segments.update_segment, segments.delete_segment, OF_NETWORK
 )
 SUBNET_COLLECTION: Collection[Subnet] = Collection(
-    SUBNETS, subnets.create_subnets, subnets.update_subnet, subnets.delete_subnet, OF_NETWORK
+    SUBNETS, subnets.create_subnets, subnets.update_subnet, subnets.delete_subnet, OF_NETWORK, _describe_subnets
 )
 PORT_COLLECTION: Collection[Port] = Collection(
     PORTS, ports.create_ports, ports.update_port, dhcp.delete_any_port, OF_NETWORK, _describe_ports

@@ -91,7 +91,7 @@ class Collection(Generic[R]):
         with services.store.read(request.caller.project_id) as tx:
             for name, id in self.place(services, request, tx).items():
                 listing.filters[name] = [id]
-            items = self._find(tx, rights, listing)
+            items = self.find(tx, rights, listing)
             self._describe(services, tx, items)
             rendered = render(rights, items, listing.fields, lambda name: None)
         if whole:
@@ -102,7 +102,8 @@ class Collection(Generic[R]):
             body[f"{self.model.collection}_links"] = found
         return json_response(body)
 
-    def _find(self, tx: Tx, rights: Rights[R], listing: Listing) -> list[R]:
+    def find(self, tx: Tx, rights: Rights[R], listing: Listing) -> list[R]:
+        """The objects that a list shows.  Raises `BadRequest`."""
         marker = None
         if listing.marker:
             marker = self.records.get(tx, listing.marker, rights.condition())

@@ -1,4 +1,4 @@
-"""What the cloud is run with: quotas, use of addresses, extensions, availability zones, the objects at fault."""
+"""What the cloud is run with: quotas, extensions, availability zones, the objects at fault."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from heddle.api.http import Request, Response, Route, json_response
 from heddle.api.network.extensions import EXTENSIONS
 from heddle.api.services import Services
-from heddle.control import availability, quotas
+from heddle.control import quotas
 from heddle.control.context import Context
 from heddle.errors import BadRequest, Forbidden, NotFound, invalid
 from heddle.model.fields import Bool, Invalid
@@ -95,32 +95,6 @@ def delete_quota(services: Services, request: Request) -> Response:
     return Response(204)
 
 
-# Use of addresses
-
-
-def list_availability(services: Services, request: Request) -> Response:
-    wanted: dict[str, list[str]] = {}
-    for name, text in request.query():
-        if name not in ("network_id", "network_name", "project_id", "tenant_id", "ip_version", "fields"):
-            raise BadRequest("HTTPBadRequest", f"Invalid filters ['{name}']")
-        wanted.setdefault("project_id" if name == "tenant_id" else name, []).append(text)
-    fields = wanted.pop("fields", [])
-    with services.store.read() as tx:
-        condition = services.policy.condition("get_network_ip_availability", request.caller)
-        found = availability.of_networks(tx, condition, wanted)
-    shown = [{key: value for key, value in item.items() if not fields or key in fields} for item in found]
-    return json_response({"network_ip_availabilities": shown})
-
-
-def show_availability(services: Services, request: Request) -> Response:
-    with services.store.read() as tx:
-        condition = services.policy.condition("get_network_ip_availability", request.caller)
-        found = availability.of_networks(tx, condition, {"network_id": [request.params["id"]]})
-    if not found:
-        raise NotFound("NetworkNotFound", f"Network {request.params['id']} could not be found.")
-    return json_response({"network_ip_availability": found[0]})
-
-
 # Extensions and zones
 
 
@@ -194,19 +168,5 @@ ROUTES = [
     Route("GET", "/v2.0/quotas/{id}/details", show_quota_details, "get_quota", summary="Show quotas with their use"),
     Route("PUT", "/v2.0/quotas/{id}", update_quota, "update_quota", summary="Set quotas of a project", body=_LIMITS),
     Route("DELETE", "/v2.0/quotas/{id}", delete_quota, "delete_quota", 204, "Back to the default quotas"),
-    Route(
-        "GET",
-        "/v2.0/network-ip-availabilities",
-        list_availability,
-        "get_network_ip_availability",
-        summary="List the use of addresses",
-    ),
-    Route(
-        "GET",
-        "/v2.0/network-ip-availabilities/{id}",
-        show_availability,
-        "get_network_ip_availability",
-        summary="Show the use of a network's addresses",
-    ),
     Route("GET", "/heddle/v1/hosts", list_faults, "get_agent", summary="Hosts, and what they could not realise"),
 ]

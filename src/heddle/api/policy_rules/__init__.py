@@ -25,6 +25,7 @@ from heddle.api.policy_rules import (
     segment,
     subnet,
     subnet_pool,
+    topology,
     trunk,
 )
 
@@ -48,6 +49,7 @@ MODULES = (
     security_group,
     trunk,
     log,
+    topology,
     operation,
     identity,
 )

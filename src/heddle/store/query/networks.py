@@ -7,11 +7,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from heddle.model.access import NETWORK_EXTERNAL_TO_SOME
 from heddle.model.network import Network
 from heddle.store import tables as t
 from heddle.store.engine import Tx
 from heddle.store.prepared import Among
-from heddle.store.query import segments
+from heddle.store.query import grants, segments
 from heddle.store.query.records import Clause, Records
 from heddle.store.query.tags import tag_filters
 
@@ -50,6 +51,14 @@ NETWORKS: Records[Network] = Records(
     load=_load,
     filters={"subnets": _subnets, **segments.NETWORK_FILTERS, **tag_filters(t.networks)},
 )
+
+
+_EXTERNAL = Among((_n.id,), _n.id, grants.flag(NETWORK_EXTERNAL_TO_SOME, _n.id))
+
+
+def external_among(tx: Tx, ids: Iterable[str]) -> set[str]:
+    """Which of the networks are external."""
+    return {row[0] for row in _EXTERNAL.rows(tx.conn, ids)}
 
 
 _DOMAINS = Among((_n.id, _n.dns_domain), _n.id, _n.dns_domain != "")

@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from heddle.model.access import NETWORK_SHARED
+from heddle.model.access import NETWORK_EXTERNAL_TO_SOME, NETWORK_SHARED
 from heddle.model.subnet import Subnet
 from heddle.store import tables as t
 from heddle.store.engine import Tx
@@ -22,11 +22,15 @@ def _shared(values: Sequence[Any]) -> Clause:
     return grants.among(NETWORK_SHARED, _s.network_id, values)
 
 
+def _external(values: Sequence[Any]) -> Clause:
+    return grants.among(NETWORK_EXTERNAL_TO_SOME, _s.network_id, values)
+
+
 SUBNETS: Records[Subnet] = Records(
     Subnet,
     t.subnets,
     parents={"network": Parent("network_id", t.networks)},
-    filters={"shared": _shared, **tag_filters(t.subnets)},
+    filters={"shared": _shared, "router_external": _external, **tag_filters(t.subnets)},
 )
 
 

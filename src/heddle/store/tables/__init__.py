@@ -51,6 +51,7 @@ from heddle.store.tables.network import (
 )
 from heddle.store.tables.pools import (
     address_scopes,
+    auto_allocated_topologies,
     defaults,
     subnetpool_ranges,
     subnetpools,
@@ -75,6 +76,7 @@ __all__ = [
     "agents",
     "application_credentials",
     "assignments",
+    "auto_allocated_topologies",
     "changes",
     "conntrack_helpers",
     "counters",

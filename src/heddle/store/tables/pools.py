@@ -1,4 +1,4 @@
-"""Address scopes, subnet pools and what is free of them; which objects are the cloud's defaults."""
+"""Address scopes, subnet pools and what is free of them; the cloud's defaults, and what is made of them by itself."""
 
 from __future__ import annotations
 
@@ -20,5 +20,13 @@ subnetpool_ranges = sa.Table(
     text_column("last", 32),
 )
 
-# Of what there can be one in the cloud: `name` is "subnetpool:4", "subnetpool:6".
+# Of what there can be one in the cloud: `name` is "subnetpool:4", "subnetpool:6", "external_network".
 defaults = sa.Table("defaults", METADATA, text_column("name", 64, key=True), id_column("object_id"))
+
+auto_allocated_topologies = sa.Table(
+    "auto_allocated_topologies",
+    METADATA,
+    text_column("project_id", key=True),
+    id_column("network_id", index=True),
+    id_column("router_id"),
+)
