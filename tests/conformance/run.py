@@ -16,23 +16,18 @@ Exit status 0 when nothing failed and every test that the reference passes, and 
 from __future__ import annotations
 
 import argparse
-import re
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 import yaml
 from bench.cloud import URL, Cloud, running
-from tests.conformance import report, settings
+from tests.conformance import report, settings, suite
 
 # The extensions of the reference's agent-based back end: with all of them enabled no test skips itself.
 EVERY = tuple(Path(__file__).with_name("extensions.txt").read_text(encoding="utf-8").split())
-PROJECT = Path(__file__).resolve().parents[2]
-TEMPEST = PROJECT / ".tempest" / "bin"
 # Quotas are those that the plugin's own jobs set: a class makes more routers than a project may have by default.
 SETTINGS = (
     "network.vlan_ranges=public,physnet1,foo:1:4094",
@@ -41,7 +36,6 @@ SETTINGS = (
     "quota.security_group=150",
     "quota.security_group_rule=1000",
 )
-SUITES = r"^(tempest\.api\.network|neutron_tempest_plugin\.api)\."
 
 
 def external_network(cloud: Cloud) -> str:
@@ -55,50 +49,14 @@ def external_network(cloud: Cloud) -> str:
     return network
 
 
-def describe(cloud: Cloud, listed: bool) -> settings.Site:
+def describe(cloud: Cloud, listed: bool, url: str = URL) -> settings.Site:
+    """What tempest must know; `url` is where it is to find the cloud."""
     tree = yaml.safe_load((cloud.folder / "state" / "clouds.yaml").read_text(encoding="utf-8"))
     password: str = next(iter(tree["clouds"].values()))["auth"]["password"]
     shown = [extension["alias"] for extension in cloud.api.call("GET", "/v2.0/extensions")["extensions"]]
     if absent := sorted(set(EVERY) - set(shown)):
         print(f"{len(absent)} extensions are not listed by the server: {' '.join(absent)}", flush=True)
-    return settings.Site(URL, password, external_network(cloud), tuple(shown) if listed else EVERY)
-
-
-def chosen(folder: Path, regex: str) -> list[str]:
-    """The tests to run, as stestr names them: with their attributes in brackets."""
-    command = [str(TEMPEST / "stestr"), "list", regex]
-    done = subprocess.run(command, cwd=folder, env=_environment(folder), capture_output=True, text=True, check=False)
-    assert done.returncode == 0, f"the tests cannot be listed: {done.stdout}{done.stderr}"
-    return [line for line in done.stdout.split() if re.search(SUITES, line)]
-
-
-def _environment(folder: Path) -> dict[str, str]:
-    return {"PATH": f"{TEMPEST}:/usr/bin:/bin:/usr/sbin:/sbin", "HOME": str(folder), "TEMPEST_CONFIG_DIR": str(folder),
-            "TEMPEST_CONFIG": "tempest.conf", "OS_TEST_TIMEOUT": "300", "PYTHONWARNINGS": "ignore"}  # fmt: skip
-
-
-def workspace(folder: Path) -> None:
-    """What stestr needs: where tests are found, and that those of a class stay together."""
-    find = [str(TEMPEST / "python"), "-c", "import tempest, os; print(os.path.dirname(tempest.__file__))"]
-    place = subprocess.run(find, capture_output=True, text=True, check=True).stdout.strip()
-    text = f"[DEFAULT]\ntest_path={place}/test_discover\ntop_dir={Path(place).parent}\ngroup_regex=([^\\.]*\\.)*\n"
-    (folder / ".stestr.conf").write_text(text, encoding="utf-8")
-    (folder / "locks").mkdir()
-    subprocess.run([str(TEMPEST / "stestr"), "init"], cwd=folder, check=True, capture_output=True)
-
-
-def run_tests(cloud: Cloud, folder: Path, names: Sequence[str], workers: int) -> list[report.Result]:
-    """Run the tests inside the cloud's namespaces."""
-    listing = folder / "tests.txt"
-    listing.write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
-    results = folder / "results.jsonl"
-    script = f"cd {folder} && exec stestr run --subunit --concurrency {workers} --load-list {listing} 2>stestr.err"
-    environment = [f"{key}={value}" for key, value in _environment(folder).items()]
-    tests = cloud.host.popen("env", "-i", *environment, "sh", "-c", script, stdout=subprocess.PIPE)
-    convert = [TEMPEST / "python", Path(__file__).with_name("convert.py"), results, str(len(names))]
-    subprocess.run(convert, stdin=tests.stdout, check=True)
-    tests.wait()
-    return report.read(results)
+    return settings.Site(url, password, external_network(cloud), tuple(shown) if listed else EVERY)
 
 
 def main() -> int:
@@ -120,12 +78,12 @@ def main() -> int:
 
 
 def conform(args: argparse.Namespace, folder: Path) -> int:
-    workspace(folder)
+    suite.workspace(folder)
     with running(Path("/var/tmp"), SETTINGS, logs=folder / "heddle") as cloud:
         settings.write(folder / "tempest.conf", describe(cloud, args.listed), folder)
-        names = chosen(folder, args.regex)
+        names = suite.chosen(folder, args.regex)
         began = time.monotonic()
-        results = run_tests(cloud, folder, names, args.workers)
+        results = suite.run_tests(cloud.host, folder, names, args.workers)
         seconds = time.monotonic() - began
     plain = {name.partition("[")[0] for name in names}
     wanted = {id for id in report.reference_passes() if id in plain or not args.regex}
