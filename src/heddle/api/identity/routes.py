@@ -7,15 +7,14 @@ from heddle.api.identity import (
     assignments,
     catalog,
     credentials,
-    domains,
-    projects,
     roles,
     tokens,
     users,
     versions,
 )
+from heddle.api.identity.collections import COLLECTIONS
+from heddle.api.identity.common import PATH as _V3
 
-_V3 = "/identity/v3"
 _GRANTS = (
     f"{_V3}/projects/{{project_id}}/users/{{user_id}}/roles",
     f"{_V3}/domains/{{domain_id}}/users/{{user_id}}/roles",
@@ -46,11 +45,7 @@ ROUTES: list[Route] = [
     Route("GET", f"{_V3}/auth/projects", tokens.list_own_projects, "identity:get_auth_projects", 200, "My projects"),
     Route("GET", f"{_V3}/auth/domains", tokens.list_own_domains, "identity:get_auth_domains", 200, "My domains"),
     Route("GET", f"{_V3}/auth/system", tokens.show_own_system, "identity:get_auth_system", 200, "My system roles"),
-    Route("GET", f"{_V3}/users", users.list_users, "identity:list_users", 200, "Users"),
-    Route("POST", f"{_V3}/users", users.create_user, "identity:create_user", 201, "Create a user"),
-    Route("GET", f"{_V3}/users/{{id}}", users.show_user, "identity:get_user", 200, "A user"),
-    Route("PATCH", f"{_V3}/users/{{id}}", users.update_user, "identity:update_user", 200, "Change a user"),
-    Route("DELETE", f"{_V3}/users/{{id}}", users.delete_user, "identity:delete_user", 204, "Delete a user"),
+    *(route for collection in COLLECTIONS for route in collection.routes()),
     Route(
         "POST", f"{_V3}/users/{{id}}/password", users.change_password, "identity:change_password", 204,
         "Change one's password",
@@ -77,21 +72,6 @@ ROUTES: list[Route] = [
         204, "Delete an application credential",
     ),
     Route("GET", f"{_V3}/groups", users.list_all_groups, "identity:list_groups", 200, "Groups: there are none"),
-    Route("GET", f"{_V3}/projects", projects.list_projects, "identity:list_projects", 200, "Projects"),
-    Route("POST", f"{_V3}/projects", projects.create_project, "identity:create_project", 201, "Create a project"),
-    Route("GET", f"{_V3}/projects/{{id}}", projects.show_project, "identity:get_project", 200, "A project"),
-    Route("PATCH", f"{_V3}/projects/{{id}}", projects.update_project, "identity:update_project", 200, "Change one"),
-    Route("DELETE", f"{_V3}/projects/{{id}}", projects.delete_project, "identity:delete_project", 204, "Delete one"),
-    Route("GET", f"{_V3}/domains", domains.list_domains, "identity:list_domains", 200, "Domains"),
-    Route("POST", f"{_V3}/domains", domains.create_domain, "identity:create_domain", 201, "Create a domain"),
-    Route("GET", f"{_V3}/domains/{{id}}", domains.show_domain, "identity:get_domain", 200, "A domain"),
-    Route("PATCH", f"{_V3}/domains/{{id}}", domains.update_domain, "identity:update_domain", 200, "Change a domain"),
-    Route("DELETE", f"{_V3}/domains/{{id}}", domains.delete_domain, "identity:delete_domain", 204, "Delete a domain"),
-    Route("GET", f"{_V3}/roles", roles.list_roles, "identity:list_roles", 200, "Roles"),
-    Route("POST", f"{_V3}/roles", roles.create_role, "identity:create_role", 201, "Create a role"),
-    Route("GET", f"{_V3}/roles/{{id}}", roles.show_role, "identity:get_role", 200, "A role"),
-    Route("PATCH", f"{_V3}/roles/{{id}}", roles.update_role, "identity:update_role", 200, "Change a role"),
-    Route("DELETE", f"{_V3}/roles/{{id}}", roles.delete_role, "identity:delete_role", 204, "Delete a role"),
     Route("GET", f"{_V3}/roles/{{id}}/implies", roles.list_implied, "identity:get_implied_role", 200, "Implied roles"),
     Route("GET", f"{_V3}/role_inferences", roles.list_inferences, "identity:get_implied_role", 200, "Implied roles"),
     *(route for path in _GRANTS for route in _grants(path)),
