@@ -27,8 +27,9 @@ from heddle.model.fields import (
     Text,
     Uuid,
 )
-from heddle.model.resource import fields_of, read_tags
+from heddle.model.resource import fields_of
 from heddle.model.security_group import Protocol, RemoteCidr
+from heddle.model.tags import read_tags
 
 JSON = st.recursive(
     st.none()

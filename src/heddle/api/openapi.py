@@ -9,8 +9,9 @@ from typing import Any
 
 from heddle import __version__
 from heddle.api.http import Request, Response, Route, json_response
+from heddle.api.network.bodies import MOST_AT_ONCE
 from heddle.api.network.collections import EVERY
-from heddle.api.network.crud import MOST_AT_ONCE, Collection
+from heddle.api.network.crud import Collection
 from heddle.api.network.listing import filterable
 from heddle.api.services import Services
 from heddle.model.resource import GENERATED, REQUIRED, FieldInfo, Resource, api_fields, fields_of

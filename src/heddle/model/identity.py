@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import Annotated, Any, ClassVar
 
 from heddle.model.fields import Bool, Int, Json, Text
-from heddle.model.resource import GENERATED, REQUIRED, TAGS, Field, Resource
+from heddle.model.resource import GENERATED, REQUIRED, Field, Resource
+from heddle.model.tags import TAGS
 from heddle.model.values import OBJECT
 
 DEFAULT_DOMAIN = "default"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Annotated, Any, ClassVar
 
 from heddle.model.fields import Bool, DnsName, Json, Mac, OneOf, Text, Uuid
-from heddle.model.resource import ADMIN_STATE, GENERATED, REQUIRED, TAGS, Field, Named
+from heddle.model.resource import ADMIN_STATE, GENERATED, REQUIRED, Field, Named
+from heddle.model.tags import TAGS
 from heddle.model.values import (
     DHCP_OPTIONS,
     FIXED_IPS,

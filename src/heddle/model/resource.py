@@ -27,7 +27,8 @@ import msgspec
 
 from heddle.errors import BadRequest, invalid
 from heddle.model.access import Access
-from heddle.model.fields import Bool, FieldType, Int, Invalid, Json, Name, Text, Uuid, quote
+from heddle.model.fields import Bool, FieldType, Int, Invalid, Name, Text, Uuid
+from heddle.model.tags import TAGS
 
 
 class Sentinel:
@@ -143,25 +144,6 @@ def subject_of(model: type[Resource]) -> str:
     return model.subject or model.member
 
 
-def read_tags(value: Any) -> list[str]:
-    """A list of up to 50 different tags of up to 255 characters each, without commas (Networking API, tags)."""
-    if not isinstance(value, list):
-        raise Invalid(f"{quote(value)} is not a list of tags")
-    tags: list[str] = []
-    for tag in value:
-        tag = Text(255, empty=False).check(tag)
-        if "," in tag:
-            raise Invalid(f"tag {quote(tag)} contains a comma")
-        if tag not in tags:
-            tags.append(tag)
-    if len(tags) > 50:
-        raise Invalid(f"{len(tags)} tags are more than the 50 that an object can have")
-    return sorted(tags)
-
-
-TAGS = Json(read_tags, {"type": "array", "items": {"type": "string", "maxLength": 255}, "maxItems": 50})
-
-
 class Standard(Resource, kw_only=True):
     """A resource with the standard attributes of the Networking API.  Times are UTC, as `2026-01-31T23:59:59Z`."""
 
@@ -230,8 +212,17 @@ def parse_create(model: type[R], body: Mapping[str, Any], project_id: str) -> Dr
 
 def parse_update(model: type[R], body: Mapping[str, Any], old: R) -> Draft[R]:
     """The object as it will be, and the names of what the request sets.  Raises `BadRequest`."""
-    values, given = _parse(model, body, "update")
-    return Draft(msgspec.structs.replace(old, **values), frozenset(given))
+    return changed(old, parse_changes(model, body))
+
+
+def parse_changes(model: type[Resource], body: Mapping[str, Any]) -> dict[str, Any]:
+    """What a request sets, by Python names.  Raises `BadRequest` naming attribute and value."""
+    return _parse(model, body, "update")[0]
+
+
+def changed(old: R, values: Mapping[str, Any]) -> Draft[R]:
+    """The object with these values, and their names."""
+    return Draft(msgspec.structs.replace(old, **values), frozenset(values))
 
 
 def _parse(model: type[Resource], body: Mapping[str, Any], verb: str) -> tuple[dict[str, Any], set[str]]:

@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Generic
 
+from heddle.api.attempts import each_its_own
 from heddle.api.http import Request, Response, Route, json_response
+from heddle.api.network.bodies import bodies_of
 from heddle.api.network.if_match import check_revision
 from heddle.api.network.listing import Listing, links, parse_listing
 from heddle.api.network.turns import TURNS
@@ -21,11 +23,10 @@ from heddle.api.services import Services
 from heddle.control.context import Context
 from heddle.control.lookup import need, not_found
 from heddle.errors import BadRequest, Forbidden
-from heddle.model.resource import Draft, R, Resource, parse_create, parse_update, subject_of
+from heddle.model.resource import Draft, R, Resource, changed, parse_changes, parse_create, subject_of
 from heddle.store.engine import Tx
 from heddle.store.query.records import Page, Records
 
-MOST_AT_ONCE = 5000
 NOWHERE: Mapping[str, str] = MappingProxyType({})
 
 
@@ -126,12 +127,13 @@ class Collection(Generic[R]):
     def _create(self, services: Services, request: Request) -> Response:
         create = self.create
         assert create is not None
-        bodies, several = self._bodies(request)
+        bodies, several = bodies_of(self.model, request)
         rights = Rights(services.policy, request.caller, self.model)
         project_id = request.caller.project_id
+        parsed = each_its_own(lambda: [parse_create(self.model, body, project_id) for body in bodies])
 
         def work(tx: Tx) -> dict[str, Any]:
-            drafts = [parse_create(self.model, body, project_id) for body in bodies]
+            drafts = parsed()
             ctx = self.context(services, request, tx)
             place = self.place(services, request, tx)
             for draft in drafts:
@@ -165,27 +167,11 @@ class Collection(Generic[R]):
                 need(ctx, records, getattr(draft.value, column))
             raise
 
-    def _bodies(self, request: Request) -> tuple[list[dict[str, Any]], bool]:
-        """The attributes of each object to create, and whether the request is for several."""
-        body = request.json()
-        member, collection = self.model.member, self.model.collection
-        if set(body) == {collection} and isinstance(body[collection], list):
-            items = body[collection]
-            if not items or not all(isinstance(item, dict) for item in items):
-                raise BadRequest("HTTPBadRequest", f"'{collection}' must be a list of one or more objects")
-            if len(items) > MOST_AT_ONCE:
-                raise BadRequest(
-                    "HTTPBadRequest",
-                    f"{len(items)} {collection} are more than the {MOST_AT_ONCE} that one request can create",
-                )
-            return [item.get(member, item) if set(item) == {member} else item for item in items], True
-        return [request.member(member)], False
-
     def _update(self, services: Services, request: Request) -> Response:
         update = self.update
         assert update is not None
         body = request.member(self.model.member)
-        parse_update(self.model, body, self.model())  # a wrong request is one, whether the object is there or not
+        parsed = each_its_own(lambda: parse_changes(self.model, body))
         rights = Rights(services.policy, request.caller, self.model)
 
         def work(tx: Tx) -> dict[str, Any]:
@@ -194,7 +180,7 @@ class Collection(Generic[R]):
             old = self.find_one(tx, rights, request.params["id"], lock=True, within=place)
             lookup = self.lookup(tx, old)
             check_revision(request, old)
-            draft = parse_update(self.model, body, old)
+            draft = changed(old, parsed())
             rights.check_update(old, draft.value, draft.given, lookup)
             return self.answer(services, tx, rights, update(ctx, old, draft))
 

@@ -11,8 +11,8 @@ from heddle.api.http import Request
 from heddle.errors import BadRequest
 from heddle.model.fields import Invalid
 from heddle.model.resource import FieldInfo, Resource, api_fields
+from heddle.model.tags import TAG_FILTERS
 
-TAG_FILTERS = ("tags", "tags-any", "not-tags", "not-tags-any")
 _TRUE = ("true", "1", "yes", "on")
 
 
@@ -69,11 +69,11 @@ def filterable(model: type[Resource]) -> list[str]:
     """The names of the filters of a resource."""
     declared = api_fields(model)
     names = [name for name, info in declared.items() if info.filter]
-    return names + [name for name in (*TAG_FILTERS, "changed_since") if "tags" in declared]
+    return names + [name for name in TAG_FILTERS if "tags" in declared]
 
 
 def _add_filter(declared: Mapping[str, FieldInfo], listing: Listing, name: str, text: str) -> bool:
-    if "tags" in declared and name in (*TAG_FILTERS, "changed_since"):
+    if "tags" in declared and name in TAG_FILTERS:
         listing.filters.setdefault(name, []).append(text)
         return True
     info = declared.get(name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from heddle.api.attempts import each_its_own
 from heddle.api.http import Request, Response, Route, json_response
 from heddle.api.network.collections import PORT_COLLECTION as PORTS
 from heddle.api.network.listing import parse_listing
@@ -14,7 +15,7 @@ from heddle.control import port_bindings
 from heddle.control.context import Context
 from heddle.model.port import Port
 from heddle.model.port_binding import PortBinding
-from heddle.model.resource import fields_of, parse_create, parse_update
+from heddle.model.resource import changed, fields_of, parse_changes, parse_create
 from heddle.store.engine import Tx
 
 BASE = "/v2.0/ports/{port_id}/bindings"
@@ -66,20 +67,21 @@ def show_binding(services: Services, request: Request) -> Response:
 
 def create_binding(services: Services, request: Request) -> Response:
     body = request.member("binding")
+    parsed = each_its_own(lambda: parse_create(PortBinding, body, request.caller.project_id))
 
     def work(ctx: Context, port: Port) -> dict[str, Any]:
-        draft = parse_create(PortBinding, body, request.caller.project_id)
-        return _shown(port_bindings.create_binding(ctx, port, draft))
+        return _shown(port_bindings.create_binding(ctx, port, parsed()))
 
     return json_response({"binding": _work(services, request, "create", work)}, 201)
 
 
 def update_binding(services: Services, request: Request) -> Response:
     body = request.member("binding")
+    parsed = each_its_own(lambda: parse_changes(PortBinding, body))
 
     def work(ctx: Context, port: Port) -> dict[str, Any]:
         old = port_bindings.find(ctx, port, request.params["host"])
-        return _shown(port_bindings.update_binding(ctx, port, old, parse_update(PortBinding, body, old)))
+        return _shown(port_bindings.update_binding(ctx, port, old, changed(old, parsed())))
 
     return json_response({"binding": _work(services, request, "update", work)})
 

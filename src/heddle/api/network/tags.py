@@ -14,7 +14,7 @@ from heddle.api.rights import Rights
 from heddle.api.services import Services
 from heddle.errors import BadRequest, NotFound
 from heddle.model.fields import Invalid
-from heddle.model.resource import TAGS, read_tags
+from heddle.model.tags import TAGS, read_tags
 from heddle.store.engine import Tx
 
 _ALL = {

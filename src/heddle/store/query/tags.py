@@ -15,6 +15,7 @@ import msgspec
 import sqlalchemy as sa
 
 from heddle.errors import BadRequest
+from heddle.model.tags import ALL_TAGS, ANY_TAG, CHANGED_SINCE, NOT_ALL_TAGS, NOT_ANY_TAG
 
 Clause = sa.ColumnElement[bool]
 
@@ -42,11 +43,11 @@ def tag_filters(table: sa.Table) -> Mapping[str, Callable[[Sequence[Any]], Claus
         return [column.contains(msgspec.json.encode(tag).decode(), autoescape=True) for tag in tags]
 
     return {
-        "tags": lambda values: sa.and_(sa.true(), *each(values)),
-        "tags-any": lambda values: sa.or_(sa.false(), *each(values)),
-        "not-tags": lambda values: sa.not_(sa.and_(sa.true(), *each(values))),
-        "not-tags-any": lambda values: sa.not_(sa.or_(sa.false(), *each(values))),
-        "changed_since": lambda values: table.c.updated_at >= max(_time(str(value)) for value in values),
+        ALL_TAGS: lambda values: sa.and_(sa.true(), *each(values)),
+        ANY_TAG: lambda values: sa.or_(sa.false(), *each(values)),
+        NOT_ALL_TAGS: lambda values: sa.not_(sa.and_(sa.true(), *each(values))),
+        NOT_ANY_TAG: lambda values: sa.not_(sa.or_(sa.false(), *each(values))),
+        CHANGED_SINCE: lambda values: table.c.updated_at >= max(_time(str(value)) for value in values),
     }
 
 
