@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ import pytest
 from tests.fakes.kernel import FakeKernel
 
 from heddle.errors import HeddleError
-from heddle.host.dnsmasq import Dnsmasq, Files
+from heddle.host.dnsmasq import Dnsmasq, Files, Lease
 from heddle.host.layout import Interface, Layout
 from heddle.host.spaces import Spaces
 
@@ -27,6 +28,7 @@ CONF = (
     "dhcp-range=set:s,10.0.0.0,static,255.255.255.0,3600s",
 )  # fmt: skip
 ONE = Files(CONF, hosts=("fa:16:3e:00:00:09,one,10.0.0.9",), opts=("tag:s,option:router,10.0.0.1",))
+V6 = Files((*CONF, "dhcp-range=set:v6,fd00::,static,64,3600s"), ONE.hosts, ONE.opts)
 Make = Callable[[], Any]
 
 
@@ -38,8 +40,8 @@ def make(tmp_path: Path) -> Iterator[Make]:
         yield lambda: kernel.server("n1", SPACE, tmp_path / "run", tmp_path / "state")
         return
     spaces = Spaces("qtest-")
-    interface = Interface("tap-a", "fa:16:3e:00:00:01", 1450, frozenset({"10.0.0.2/24"}))
-    spaces.ensure(SPACE, {}).converge(Layout((interface,)))
+    interface = Interface("tap-a", "fa:16:3e:00:00:01", 1450, frozenset({"10.0.0.2/24", "fd00::2/64"}))
+    spaces.ensure(SPACE, {"ipv6/conf/default/accept_dad": "0"}).converge(Layout((interface,)))
     yield lambda: Dnsmasq("n1", SPACE, tmp_path / "run", tmp_path / "state")
     Dnsmasq("n1", SPACE, tmp_path / "run", tmp_path / "state").remove()
     spaces.remove(SPACE)
@@ -99,6 +101,23 @@ if os.environ.get(INSIDE):  # what the real one does besides
     def test_a_file_that_dnsmasq_refuses_is_told(make: Make) -> None:
         with pytest.raises(HeddleError, match="bad option"):
             make().ensure(Files(("no-such-option",)))
+
+    def test_a_lease_of_ipv6_is_released_and_the_others_stay(make: Make) -> None:
+        server = make()
+        server.ensure(V6)
+        server.stop()
+        kept = Lease("", "fd00::9", "00:03:00:01:fa:16:3e:00:00:09", 7)
+        stale = Lease("", "fd00::a", "00:04:0a", 4294967295)
+        lines = [f"9999999999 {each.association} {each.address} * {each.client_id}" for each in (kept, stale)]
+        old = "9999999999 fa:16:3e:00:00:09 10.0.0.9 one *"
+        server.leases_file.write_text("\n".join([old, "duid 00:01:00:01:00:00:00:00:fa:16:3e:00:00:01", *lines]) + "\n")
+        assert server.ensure(V6) == "started"
+        assert set(server.leases()) == {kept, stale, Lease("fa:16:3e:00:00:09", "10.0.0.9", "*")}
+        server.release([stale], "10.0.0.2", "tap-a")
+        end = time.monotonic() + 5
+        while stale in server.leases() and time.monotonic() < end:
+            time.sleep(0.02)
+        assert set(server.leases()) == {kept, Lease("fa:16:3e:00:00:09", "10.0.0.9", "*")}
 
     def test_a_pid_file_that_names_another_process_is_not_believed(make: Make) -> None:
         server = make()

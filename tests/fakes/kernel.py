@@ -173,7 +173,7 @@ class FakeDnsmasq:
     def leases(self) -> list[Lease]:
         return list(self._kernel.leases.get(self._id, []))
 
-    def release(self, leases: Collection[Lease], server: str) -> None:
+    def release(self, leases: Collection[Lease], server: str, interface: str) -> None:
         self._kernel.released += leases
         self._kernel.leases[self._id] = [each for each in self.leases() if each not in leases]
 

@@ -14,7 +14,7 @@ from heddle.agent.mirror import Mirror
 from heddle.agent.roles.base import Host
 from heddle.agent.roles.dhcp import DhcpRole
 from heddle.config import Settings
-from heddle.host.dnsmasq import Lease, release_packet
+from heddle.host.dnsmasq import Lease, release6_packet, release_packet
 from heddle.view.types import AssignmentView, FetchRequest, Ref, Status
 
 
@@ -151,6 +151,33 @@ def test_a_killed_server_is_drift(world: World) -> None:
     (drift,) = world.role.audit(world.mirror)
     assert (drift.kind, drift.id) == ("network", "n2")
     assert world.role.audit(world.mirror) == []
+
+
+def test_leases_of_ipv6_are_released_when_their_address_has_another_holder_or_none(world: World) -> None:
+    world.network(2)
+    world.cloud.put(l3.subnet("s6", "n2", "fd00::/64", "fd00::1", ipv6_address_mode="dhcpv6-stateful"))
+    world.cloud.port(l3.dhcp_port(2, "n2", {"s2": "10.0.0.2", "s6": "fd00::2"}))
+    for number in (10, 11, 12):
+        world.cloud.port(l3.port(number, "n2", {"s6": f"fd00::{number}"}))
+    world.step()
+    leases = [Lease("", f"fd00::{number}", f"00:04:{number}", number) for number in (10, 11, 12)]
+    world.kernel.leases["n2"] = list(leases)
+    world.cloud.remove_port(l3.uuid(11))
+    world.cloud.remove_port(l3.uuid(12))
+    world.cloud.port(l3.port(13, "n2", {"s6": "fd00::12"}))
+    world.step()
+    assert world.kernel.released == leases[1:]
+    world.cloud.port(l3.port(14, "n2", {"s6": "fd00::14"}))
+    world.step()
+    assert world.kernel.leases["n2"] == leases[:1]
+
+
+def test_the_packet_that_releases_a_lease_of_ipv6() -> None:
+    packet = release6_packet(Lease("", "fd00::9", "00:04:0a", 7), "00:01:0b")
+    assert packet[0] == 8 and packet[4:18] == bytes.fromhex("0001000300040a" "0002000300010b")
+    assert packet[18:] == bytes.fromhex(
+        "00030028" "00000007" + 16 * "0" + "00050018" "fd000000000000000000000000000009" + 16 * "0"
+    )
 
 
 def test_the_packet_that_releases_a_lease() -> None:

@@ -47,9 +47,12 @@ class Files:
 
 @dataclass(frozen=True, slots=True)
 class Lease:
+    """One of IPv6 names no hardware address, but the client's DUID (as `client_id`) and the association's number."""
+
     mac: str
     address: str
     client_id: str
+    association: int = 0
 
 
 class Dnsmasq:
@@ -131,18 +134,31 @@ class Dnsmasq:
             self.folder.rmdir()
 
     def leases(self) -> list[Lease]:
-        """The IPv4 leases that are held."""
+        """The leases that are held: those of IPv4, and those of IPv6 that are not temporary."""
+        fields = [line.split() for line in self._lease_lines()]
+        found = []
+        for each in fields:
+            if len(each) == 5 and ":" not in each[2]:
+                found.append(Lease(each[1], each[2], each[4]))
+            elif len(each) == 5 and each[1].isdecimal():
+                found.append(Lease("", each[2], each[4], int(each[1])))
+        return found
+
+    def release(self, leases: Collection[Lease], server: str, interface: str) -> None:
+        """Give leases back, in the name of their holders: to the server's IPv4 address, or on its interface."""
+        old = [lease for lease in leases if ":" not in lease.address and server]
+        duid = next((line.split()[1] for line in self._lease_lines() if line.startswith("duid ")), "")
+        new = [release6_packet(lease, duid) for lease in leases if ":" in lease.address and duid]
+        if old:
+            within(netns.path_of(self.namespace), lambda: _send_releases(old, server))
+        if new:
+            within(netns.path_of(self.namespace), lambda: _send_releases6(new, interface))
+
+    def _lease_lines(self) -> list[str]:
         try:
-            lines = self.leases_file.read_text(encoding="utf-8", errors="replace").splitlines()
+            return self.leases_file.read_text(encoding="utf-8", errors="replace").splitlines()
         except OSError:
             return []
-        fields = [line.split() for line in lines]
-        return [Lease(each[1], each[2], each[4]) for each in fields if len(each) == 5 and each[2].count(".") == 3]
-
-    def release(self, leases: Collection[Lease], server: str) -> None:
-        """Give leases back, in the name of their holders, to the server's address."""
-        if leases:
-            within(netns.path_of(self.namespace), lambda: _send_releases(leases, server))
 
     def _is_in_place(self, pid: int) -> bool:
         try:
@@ -174,6 +190,27 @@ def release_packet(lease: Lease, server: str) -> bytes:
         client = bytes.fromhex(lease.client_id.replace(":", ""))
         options += bytes([61, len(client)]) + client
     return head + address + bytes(12) + mac.ljust(16, b"\0") + bytes(192) + options + b"\xff"
+
+
+def release6_packet(lease: Lease, server_duid: str) -> bytes:
+    """A RELEASE from the holder of the lease to the server of that DUID (RFC 8415, 16.9)."""
+    client, server = (bytes.fromhex(duid.replace(":", "")) for duid in (lease.client_id, server_duid))
+    address = _option6(5, ipaddress.IPv6Address(lease.address).packed + bytes(8))
+    association = _option6(3, struct.pack("!III", lease.association, 0, 0) + address)
+    return b"\x08" + random.randbytes(3) + _option6(1, client) + _option6(2, server) + association
+
+
+def _option6(code: int, value: bytes) -> bytes:
+    return struct.pack("!HH", code, len(value)) + value
+
+
+def _send_releases6(packets: Collection[bytes], interface: str) -> None:
+    """To all servers on the link, for a server takes these from no other address: they come back to this host's."""
+    index = socket.if_nametoindex(interface)
+    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sender:
+        sender.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, index)
+        for packet in packets:
+            sender.sendto(packet, ("ff02::1:2", 547, 0, index))
 
 
 def _send_releases(leases: Collection[Lease], server: str) -> None:

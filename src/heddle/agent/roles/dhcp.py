@@ -143,11 +143,9 @@ class DhcpRole:
         before = self._networks.get(network_id)
         self._networks[network_id] = Served(server, wanted, entries)
         if outcome != "same":
-            lost = before is None or set(before.plan.files.hosts) - set(wanted.files.hosts)
-            stale = _stale(server.leases(), wanted) if lost else []
-            address = _address(wanted.plug[1])
-            if address:
-                server.release(stale, address)
+            lost = set(before.plan.files.hosts) - set(wanted.files.hosts) if before else set()
+            stale = _stale(server.leases(), wanted, lost) if lost or before is None else []
+            server.release(stale, _address(wanted.plug[1]), wanted.plug[0])
             log.info(
                 "dhcp realised network=%s server=%s hosts=%d released=%d",
                 network_id, outcome, len(wanted.files.hosts), len(stale),
@@ -196,11 +194,25 @@ def _failed(network: NetworkView, problem: str) -> Status:
     return Status(kind="network", id=network.id, revision=network.revision, state="error", message=message)
 
 
-def _stale(leases: list[Lease], wanted: DhcpPlan) -> list[Lease]:
-    """The leases whose holder has that address no more."""
-    fields = [line.split(",") for line in wanted.files.hosts]
-    held = {(each[0].lower(), each[-1]) for each in fields}
-    return [lease for lease in leases if (lease.mac.lower(), lease.address) not in held]
+def _stale(leases: list[Lease], wanted: DhcpPlan, lost: set[str]) -> list[Lease]:
+    """The leases whose holder has that address no more.
+
+    One of IPv6 does not tell the holder's MAC: it is stale when nobody has the address, or when the one who had it is
+    among the `lost` lines.
+    """
+    held = {_holder(line) for line in wanted.files.hosts}
+    addresses = {address for _, address in held} - {address for _, address in {_holder(line) for line in lost} - held}
+    return [
+        lease
+        for lease in leases
+        if (lease.address not in addresses if ":" in lease.address else (lease.mac.lower(), lease.address) not in held)
+    ]
+
+
+def _holder(line: str) -> tuple[str, str]:
+    """MAC and address of a line of `hosts`."""
+    fields = line.split(",")
+    return fields[0].lower(), fields[-1].strip("[]")
 
 
 def _address(port: PortView) -> str:
