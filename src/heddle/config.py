@@ -124,7 +124,8 @@ class Agent(Section, frozen=True):
     """This host's agent.
 
     `bridge_mappings`: physical network -> bridge, as "public:br-ex"; `datapath`: "auto", "system" (the
-    kernel's) or "netdev" (userspace); `tunnel_ip`: empty for a host without tunnels.
+    kernel's) or "netdev" (userspace); `tunnel_ip`: empty for a host without tunnels; `availability_zone`: the
+    part of the cloud that the host is in.
     """
 
     host: str = ""
@@ -132,6 +133,7 @@ class Agent(Section, frozen=True):
     bridge_mappings: tuple[str, ...] = ("public:br-ex",)
     datapath: str = "auto"
     tunnel_ip: str = ""
+    availability_zone: str = "nova"
     ovsdb: str = "unix:/run/openvswitch/db.sock"
     report_seconds: float = 15.0
     resync_seconds: float = 30.0

@@ -108,7 +108,7 @@ def test_agents(own_cloud: Cloud) -> None:
     (l3,) = admin.list("agent", "?host=host1&binary=neutron-l3-agent")
     assert set(l3) == {
         "id", "agent_type", "binary", "topic", "host", "availability_zone", "admin_state_up", "alive", "created_at",
-        "started_at", "heartbeat_timestamp", "description", "configurations",
+        "started_at", "heartbeat_timestamp", "description", "configurations", "resources_synced",
     }  # fmt: skip
     assert (l3["agent_type"], l3["alive"], l3["admin_state_up"]) == ("L3 agent", True, True)
     assert l3["started_at"] == "2023-11-14 22:13:20"

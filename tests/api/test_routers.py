@@ -27,6 +27,7 @@ def test_a_router_has_the_defaults(blue: Talk) -> None:
         "name": "r", "description": "", "admin_state_up": True, "status": "ACTIVE", "external_gateway_info": None,
         "routes": [], "flavor_id": None, "conntrack_helpers": [], "enable_ndp_proxy": False, "tags": [],
         "revision_number": 1,
+        "availability_zones": [], "availability_zone_hints": [],
         "project_id": blue.project_id, "tenant_id": blue.project_id,
         "id": made["id"], "created_at": made["created_at"], "updated_at": made["created_at"],
     }  # fmt: skip

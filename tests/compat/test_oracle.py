@@ -28,7 +28,8 @@ OURS[NetworkIpAvailability.collection] = api_fields(NetworkIpAvailability)
 
 # Extensions whose attributes neutron-lib does not define, and what they add to every resource that has them.
 ELSEWHERE = {
-    "quotas", "quota_details", "rbac-policies", "security-group", "standard-attr-description",
+    "l3_agent_scheduler", "quotas", "quota_details", "rbac-policies", "security-group",
+    "standard-attr-description",
     "standard-attr-revisions", "standard-attr-tag", "standard-attr-timestamp", "subnet_allocation",
 }  # fmt: skip
 # Who owns an object is the caller's project where a request does not say.

@@ -118,6 +118,8 @@ BODIES: dict[tuple[str, str], Body] = {
     ("POST", "/v2.0/log/logs"): lambda w: {"log": {"resource_type": "security_group", "project_id": w.blue_id}},
     ("PUT", "/v2.0/log/logs/{id}"): lambda w: {"log": {"enabled": False}},
     ("POST", "/v2.0/segments"): lambda w: {"segment": {"network_id": w.network(), "network_type": "vxlan"}},
+    ("POST", "/v2.0/agents/{id}/dhcp-networks"): lambda w: {"network_id": w.network()},
+    ("POST", "/v2.0/agents/{id}/l3-routers"): lambda w: {"router_id": w.new_id("/v2.0/routers/{id}")},
     ("PUT", "/v2.0/agents/{id}"): lambda w: {"agent": {"description": "x"}},
     ("PUT", "/v2.0/quotas/{id}"): lambda w: {"quota": {"network": -1}},
     ("PUT", "/v2.0/routers/{id}/add_router_interface"): lambda w: {"subnet_id": w.subnet()},
@@ -190,6 +192,8 @@ def prepare(world: World, route: Route) -> tuple[str, Any, dict[str, str]]:
         assert world.admin.call("PUT", grant).status == 204
     if "{user_id}" not in path and path.endswith("/password"):
         values["id"] = id
+    if path.endswith(("/dhcp-networks", "/l3-routers", "/{network_id}", "/{router_id}")):
+        values |= world.serving(path)
     if "/bindings" in path:
         values |= world.bound_port()
     body = (

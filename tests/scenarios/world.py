@@ -15,6 +15,7 @@ from heddle.config import load
 from heddle.control import reports
 from heddle.model.agent import Agent
 from heddle.store.engine import Store
+from heddle.store.query import hosts
 from heddle.store.query.hosts import AGENTS
 from heddle.view.types import ReportRequest, RoleState
 
@@ -110,6 +111,18 @@ class World:
         )
         self.store.write(lambda tx: AGENTS.insert(tx, [agent]))
         return id
+
+    def serving(self, path: str) -> dict[str, str]:
+        """An agent that may be given networks or routers, and one of these, which it has where the path names it."""
+        number = next(self._numbers)
+        role, kind = ("dhcp", "network") if "dhcp" in path else ("router", "router")
+        agent = Agent(id=f"00000000-0000-4000-9000-{number:012d}", host=f"serving{number}", role=role)
+        self.store.write(lambda tx: (AGENTS.insert(tx, [agent]), hosts.save(tx, hosts.Host(agent.host)))[0])
+        values = {"id": agent.id, f"{kind}_id": self.new_id(f"/v2.0/{kind}s/{{id}}")}
+        if path.endswith("_id}"):
+            url, body = path.rpartition("/")[0].format(id=agent.id), {f"{kind}_id": values[f"{kind}_id"]}
+            assert self.admin.post(url, body).status == 201
+        return values
 
     def user(self, number: int) -> str:
         return self.make(self.admin, f"{V3}/users", "user", name=f"user{number}", password="x")

@@ -68,7 +68,7 @@ class Reporter:
             roles=[role.state(mirror) for role in roles] if beat else [],
             bridge_mappings=dict(text.partition(":")[::2] for text in agent.bridge_mappings),
             datapath=self._datapath, revision=revision, drift=self.drift, failed=failed,
-            statuses=list(self._waiting.values()),
+            statuses=list(self._waiting.values()), availability_zone=agent.availability_zone,
         )
         try:
             self._bus.report(request)

@@ -12,6 +12,7 @@ from heddle.api import health, openapi
 from heddle.api.http import Route
 from heddle.api.identity.routes import ROUTES as IDENTITY_ROUTES
 from heddle.api.network import (
+    agent_schedulers,
     availability,
     flavors,
     floating_ip_pools,
@@ -33,6 +34,7 @@ ROUTES: list[Route] = [
     *versions.ROUTES,
     *(route for collection in EVERY for route in collection.routes()),
     *router_actions.ROUTES,
+    *agent_schedulers.ROUTES,
     *port_bindings.ROUTES,
     *subnet_pool_actions.ROUTES,
     *topologies.ROUTES,

@@ -6,9 +6,9 @@ import time
 
 import msgspec
 
-from heddle.control import dhcp, routers
+from heddle.control import dhcp, router_hosts
 from heddle.control.context import Context
-from heddle.control.news import assignment_news, host_news
+from heddle.control.news import host_news
 from heddle.errors import Conflict
 from heddle.model.agent import ALIVE_SECONDS, Agent
 from heddle.model.resource import Draft
@@ -36,9 +36,7 @@ def delete_agent(ctx: Context, agent: Agent) -> None:
         if role == agent.role == dhcp.ROLE:
             dhcp.leave_host(ctx, object_id, agent.host)
         elif role == agent.role:
-            gone = hosts.unassign(ctx.tx, role, object_id)
-            assignment_news(ctx.tx, role, object_id, (), gone)
-            routers.move(ctx, object_id)
+            router_hosts.leave_host(ctx, object_id, agent.host)
     if not hosts.agents_of(ctx.tx, agent.host):
         hosts.forget(ctx.tx, agent.host)
         host_news(ctx.tx, agent.host, gone=True)

@@ -19,6 +19,7 @@ from heddle.control.context import Context
 from heddle.control.news import assignment_news, port_news
 from heddle.control.ports import delete_port, own_port
 from heddle.errors import Conflict
+from heddle.model.agent import Agent
 from heddle.model.network import Network
 from heddle.model.port import DHCP, Port
 from heddle.model.segment import Segment
@@ -47,7 +48,7 @@ def refresh(ctx: Context, network: Network) -> None:
         _bring(ctx, network, name, here, servers.get(name))
         served |= {subnet.id for subnet in here}
     for part in _parts(subnet for subnet in subnets if subnet.id not in served):
-        host = _choose(ctx, part, segments)
+        host = _choose(ctx, network, part, segments)
         if host is not None and _bring(ctx, network, host.name, part, None):
             _assign(ctx, network.id, host.name)
 
@@ -69,6 +70,34 @@ def leave_host(ctx: Context, network_id: str, host: str) -> None:
     if network is not None:
         _withdraw(ctx, network, host)
         refresh(ctx, network)
+
+
+def give(ctx: Context, network: Network, agent: Agent) -> None:
+    """Let the agent's host serve the network, beside others.  Raises `Conflict` when it does already, or cannot."""
+    if agent.host in hosts.hosts_of(ctx.tx, ROLE, network.id):
+        raise Conflict(
+            "NetworkHostedByDHCPAgent",
+            f"The network {network.id} has been already hosted by the DHCP Agent {agent.id}.",
+        )
+    host = hosts.get(ctx.tx, agent.host)
+    if host is None or not joined_by(host, segment_query.of_network(ctx.tx, network.id)):
+        raise Conflict(
+            "NetworkNotReachedByDhcpAgent",
+            f"The network {network.id} cannot be hosted by the DHCP agent {agent.id}: host {agent.host} reaches none "
+            "of its segments.",
+        )
+    _assign(ctx, network.id, agent.host)
+    refresh(ctx, network)
+
+
+def take(ctx: Context, network: Network, agent: Agent) -> None:
+    """Let the agent's host serve the network no longer, and no other by itself.  Raises `Conflict`."""
+    if agent.host not in hosts.hosts_of(ctx.tx, ROLE, network.id):
+        raise Conflict(
+            "NetworkNotHostedByDhcpAgent", f"The network {network.id} is not hosted by the DHCP agent {agent.id}."
+        )
+    _withdraw(ctx, network, agent.host)
+    hosts.hold_back(ctx.tx, ROLE, network.id)
 
 
 def forget(ctx: Context, network: Network) -> None:
@@ -105,9 +134,9 @@ def _parts(subnets: Iterable[Subnet]) -> list[list[Subnet]]:
     return list(found.values())
 
 
-def _choose(ctx: Context, subnets: Sequence[Subnet], segments: Sequence[Segment]) -> Host | None:
+def _choose(ctx: Context, network: Network, subnets: Sequence[Subnet], segments: Sequence[Segment]) -> Host | None:
     """The least loaded live host that reaches the subnets."""
-    free = hosts.serving(ctx.tx, ROLE, int(time.time()))
+    free = hosts.serving(ctx.tx, ROLE, int(time.time()), network.availability_zone_hints)
     return next((host for host, _ in free if _subnets_at(host, subnets, segments)), None)
 
 

@@ -8,7 +8,9 @@ from typing import Any
 
 from heddle.control.context import new_id
 from heddle.control.news import host_news
+from heddle.control.zones import RESOURCES
 from heddle.model.agent import ALIVE_SECONDS, ROLES, Agent
+from heddle.model.availability_zone import DEFAULT_ZONE
 from heddle.store.engine import Tx
 from heddle.store.query import hosts
 from heddle.store.query.hosts import Host
@@ -75,7 +77,7 @@ def _save_agent(tx: Tx, old: Agent | None, request: ReportRequest, role: RoleSta
         binary=binary,
         topic=topic,
         host=request.host,
-        availability_zone="nova" if role.role in ("router", "dhcp") else None,
+        availability_zone=(request.availability_zone or DEFAULT_ZONE) if role.role in RESOURCES else None,
         admin_state_up=old.admin_state_up if old else True,
         created_at=old.created_at if old else _clock(now),
         started_at=_clock(request.started_at),

@@ -6,7 +6,17 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from heddle.control import dhcp, floating_ips, quotas, security_groups, segment_claims, segments, sharing, subnets
+from heddle.control import (
+    dhcp,
+    floating_ips,
+    quotas,
+    security_groups,
+    segment_claims,
+    segments,
+    sharing,
+    subnets,
+    zones,
+)
 from heddle.control.context import Context, new_id
 from heddle.control.news import network_news
 from heddle.control.ports import delete_port
@@ -40,6 +50,7 @@ def create_networks(ctx: Context, drafts: Sequence[Draft[Network]]) -> list[Netw
         if network.project_id:
             quotas.take(ctx, network.project_id, "network")
         security_groups.ensure_default(ctx, network.project_id)
+        zones.check_hints(ctx, dhcp.ROLE, network.availability_zone_hints)
         asked = _asked(network, draft.given)
         found = [segment_claims.reserve(ctx, network.id, each) for each in asked]
         found = found or [segment_claims.reserve_any(ctx, network.id)]

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Sequence
 
 from heddle.config import Settings
-from heddle.control import dhcp, heartbeats, routers
+from heddle.control import dhcp, heartbeats, router_hosts
 from heddle.control.context import Context, timestamp
 from heddle.model.caller import SYSTEM
 from heddle.store.engine import Store, Tx
@@ -44,7 +44,7 @@ def serve_unserved(ctx: Context) -> None:
     for network in networks.NETWORKS.get_many(ctx.tx, hosts.unserved_networks(ctx.tx)).values():
         dhcp.refresh(ctx, network)
     for router in router_query.ROUTERS.get_many(ctx.tx, hosts.unserved_routers(ctx.tx)).values():
-        routers.schedule(ctx, router)
+        router_hosts.schedule(ctx, router)
 
 
 def _is_current(status: Status, revision: int) -> bool:

@@ -1,18 +1,17 @@
-"""Routers: interfaces to subnets, a gateway to the outside, extra routes; and the host that carries each."""
+"""Routers: interfaces to subnets, a gateway to the outside, extra routes."""
 
 from __future__ import annotations
 
 import ipaddress
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import msgspec
 
-from heddle.control import ha_networks, ndp_proxies, ports, quotas, router_modes
+from heddle.control import ha_networks, ndp_proxies, ports, quotas, router_hosts, router_modes, zones
 from heddle.control.context import Context, new_id
 from heddle.control.lookup import need, not_found
-from heddle.control.news import assignment_news, router_news
+from heddle.control.news import router_news
 from heddle.errors import BadRequest, Conflict, NotFound
 from heddle.model.network import Network
 from heddle.model.port import ROUTER_GATEWAY, ROUTER_INTERFACE, Port
@@ -22,13 +21,10 @@ from heddle.model.subnet import Subnet
 from heddle.model.values import FixedIp, GatewayInfo, HostRoute
 from heddle.store.query import conntrack_helpers as helper_query
 from heddle.store.query import floating_ips as floating_ip_query
-from heddle.store.query import hosts
 from heddle.store.query import networks as network_query
 from heddle.store.query import ports as port_query
 from heddle.store.query import routers as q
 from heddle.store.query import subnets as subnet_query
-
-ROLE = "router"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +46,7 @@ def create_routers(ctx: Context, drafts: Sequence[Draft[Router]]) -> list[Router
         )
         router_modes.choose(ctx, router)
         answers, router.enable_ndp_proxy = router.enable_ndp_proxy, False
+        zones.check_hints(ctx, router_hosts.ROLE, router.availability_zone_hints)
         q.ROUTERS.insert(ctx.tx, [router])
         if router.ha:
             ha_networks.ensure(ctx, router.project_id)
@@ -97,9 +94,8 @@ def delete_router(ctx: Context, router: Router) -> None:
         raise Conflict("RouterInUse", f"Router {router.id} still has ports")
     _check_gateway_goes(ctx, router)
     _drop_gateway(ctx, router)
-    gone = hosts.unassign(ctx.tx, ROLE, router.id)
-    assignment_news(ctx.tx, ROLE, router.id, (), gone)
     helper_query.drop(ctx.tx, router.id)
+    router_hosts.forget(ctx, router)
     q.ROUTERS.delete(ctx.tx, router.id)
     if router.ha:
         ha_networks.release(ctx, router.project_id)
@@ -141,7 +137,7 @@ def _make_port(ctx: Context, router: Router, subnet_id: str) -> tuple[Port, list
     network = need(ctx, network_query.NETWORKS, subnet.network_id)
     _check_owner(ctx, f"subnet {subnet.id}", network.project_id)
     _check_apart(ctx, router, [subnet])
-    host = _host_for(ctx, router)
+    host = router_hosts.host_for(ctx, router, network.id)
     port = ports.own_port(
         ctx,
         network,
@@ -175,7 +171,7 @@ def _adopt_port(ctx: Context, router: Router, port_id: str) -> tuple[Port, list[
         port,
         device_id=router.id,
         device_owner=ROUTER_INTERFACE,
-        binding_host_id=_host_for(ctx, router),
+        binding_host_id=router_hosts.host_for(ctx, router, port.network_id),
         port_security_enabled=False,
         security_groups=[],
         allowed_address_pairs=[],
@@ -285,7 +281,7 @@ def _set_gateway(ctx: Context, router: Router, wanted: GatewayInfo) -> None:
     router.enable_snat = wanted.enable_snat is not False
     stored = q.ROUTERS.get(ctx.tx, router.id)
     assert stored is not None
-    host = _host_for(ctx, router)
+    host = router_hosts.host_for(ctx, router, network.id)
     port = ports.own_port(
         ctx,
         network,
@@ -341,7 +337,7 @@ def _check_gateway_goes(ctx: Context, router: Router) -> None:
     ndp_proxies.check_gateway_goes(ctx, router)
 
 
-# Routes and hosts
+# Routes
 
 
 def _check_routes(ctx: Context, router: Router, routes: Sequence[HostRoute]) -> None:
@@ -378,46 +374,6 @@ def _check_routes_stay(ctx: Context, router: Router) -> None:
     except BadRequest as error:
         message = f"Gateway cannot be updated for router {router.id}, since a route needs it: {error}"
         raise Conflict("RouterExternalGatewayInUseByRoute", message) from None
-
-
-def _host_for(ctx: Context, router: Router) -> str:
-    """The host that carries the router; one is chosen when it needs the first port.  "" if there is none."""
-    if router.host:
-        return router.host
-    known = hosts.hosts_of(ctx.tx, ROLE, router.id)
-    if not known:
-        free = hosts.serving(ctx.tx, ROLE, int(time.time()))
-        if not free:
-            return ""
-        known = [free[0][0].name]
-        hosts.assign(ctx.tx, ROLE, router.id, known[0])
-    assignment_news(ctx.tx, ROLE, router.id, known)
-    stored = q.ROUTERS.get(ctx.tx, router.id)
-    assert stored is not None
-    q.ROUTERS.update(ctx.tx, stored, msgspec.structs.replace(stored, host=known[0]))
-    router.host = known[0]
-    return router.host
-
-
-def move(ctx: Context, router_id: str) -> None:
-    """The router's host serves it no longer: give it another one."""
-    stored = q.ROUTERS.get(ctx.tx, router_id)
-    if stored is not None:
-        router = msgspec.structs.replace(stored, host="")
-        q.ROUTERS.update(ctx.tx, stored, router)
-        schedule(ctx, router)
-
-
-def schedule(ctx: Context, router: Router) -> None:
-    """Give a router that has no host one, with its ports (when hosts come)."""
-    own = port_query.of_device(ctx.tx, router.id, [ROUTER_INTERFACE, ROUTER_GATEWAY])
-    if not own or not _host_for(ctx, router):
-        return
-    for port in own:
-        ports.update_port(
-            ctx, port, Draft(msgspec.structs.replace(port, binding_host_id=router.host), frozenset({"binding_host_id"}))
-        )
-    router_news(ctx.tx, router)
 
 
 def _bump(ctx: Context, router: Router) -> None:

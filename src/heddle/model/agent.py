@@ -19,7 +19,10 @@ ROLES = {
 
 
 class Agent(Resource, kw_only=True):
-    """`role` is Heddle's own word for what the record stands for; times are UTC, as `2026-01-31 23:59:59`."""
+    """`role` is Heddle's own word for what the record stands for; times are UTC, as `2026-01-31 23:59:59`.
+
+    `resources_synced` is None: no placement service is told of the host's resources.
+    """
 
     member: ClassVar[str] = "agent"
     collection: ClassVar[str] = "agents"
@@ -38,5 +41,6 @@ class Agent(Resource, kw_only=True):
     heartbeat_timestamp: Annotated[str, Field(Text(20), sort=True)] = ""
     description: Annotated[str | None, Field(Text(255, nullable=True), update=True, filter=True, sort=True)] = None
     configurations: Annotated[dict[str, Any], Field(OBJECT)] = {}
+    resources_synced: Annotated[bool | None, Field(Bool(nullable=True), stored=False)] = None
     role: Annotated[str, Field(Text(32), visible=False)] = ""
     heartbeat: Annotated[int, Field(Int(0, 2**40), visible=False)] = 0

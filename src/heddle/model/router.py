@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar
 
+from heddle.model.availability_zone import ZONES
 from heddle.model.fields import Bool, Json, OneOf, Text, Uuid
 from heddle.model.resource import ADMIN_STATE, GENERATED, Field, Named
 from heddle.model.values import GATEWAY, ROUTES, GatewayInfo, HostRoute
@@ -41,6 +42,8 @@ class Router(Named, kw_only=True):
         str | None,
         Field(Text(36, nullable=True), create=True, default=GENERATED, guard="create", sort=True, indexed=True),
     ] = None
+    availability_zone_hints: Annotated[list[str], Field(ZONES, create=True, default=[])] = []
+    availability_zones: Annotated[list[str], Field(ZONES, stored=False)] = []
     gateway_port_id: Annotated[str | None, Field(Uuid(nullable=True), visible=False, indexed=True)] = None
     enable_snat: Annotated[bool, Field(Bool(), visible=False)] = True
     host: Annotated[str, Field(Text(255), visible=False, indexed=True)] = ""

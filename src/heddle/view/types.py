@@ -327,7 +327,8 @@ class ReportRequest(Message, frozen=True, kw_only=True):
     """The heartbeat and the observations of one host.
 
     `started_at` is the agent's start in seconds since the epoch; `bridge_mappings` maps physical networks to
-    bridges; `drift` counts what was found changed by hand and put right since the start.
+    bridges; `drift` counts what was found changed by hand and put right since the start; `availability_zone` is "" from
+    an agent that knows of none.
     """
 
     version: int = PROTOCOL
@@ -341,6 +342,7 @@ class ReportRequest(Message, frozen=True, kw_only=True):
     drift: int = 0
     failed: int = 0
     statuses: list[Status] = []
+    availability_zone: str = ""
 
 
 class ReportReply(Message, frozen=True, kw_only=True):

@@ -26,6 +26,7 @@ from heddle.control import (
     subnet_pools,
     subnets,
     trunks,
+    zones,
 )
 from heddle.control.context import Context
 from heddle.model.address_scope import AddressScope
@@ -91,7 +92,11 @@ def _default_group(services: Services, request: Request) -> None:
 
 
 NETWORK_COLLECTION: Collection[Network] = Collection(
-    NETWORKS, networks.create_networks, networks.update_network, networks.delete_network
+    NETWORKS,
+    networks.create_networks,
+    networks.update_network,
+    networks.delete_network,
+    describe=lambda services, tx, items: zones.describe(tx, "dhcp", items),
 )
 SEGMENT_COLLECTION: Collection[Segment] = Collection(
     SEGMENTS, segments.create_segments, segments.update_segment, segments.delete_segment, OF_NETWORK
@@ -103,7 +108,11 @@ PORT_COLLECTION: Collection[Port] = Collection(
     PORTS, ports.create_ports, ports.update_port, dhcp.delete_any_port, OF_NETWORK, _describe_ports
 )
 ROUTER_COLLECTION: Collection[Router] = Collection(
-    ROUTERS, routers.create_routers, routers.update_router, routers.delete_router
+    ROUTERS,
+    routers.create_routers,
+    routers.update_router,
+    routers.delete_router,
+    describe=lambda services, tx, items: zones.describe(tx, "router", items),
 )
 FLOATING_IP_COLLECTION: Collection[FloatingIp] = Collection(
     FLOATING_IPS,

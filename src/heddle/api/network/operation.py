@@ -7,7 +7,7 @@ from typing import Any
 from heddle.api.http import Request, Response, Route, json_response
 from heddle.api.network.extensions import EXTENSIONS
 from heddle.api.services import Services
-from heddle.control import quotas
+from heddle.control import quotas, zones
 from heddle.control.context import Context
 from heddle.errors import BadRequest, Forbidden, NotFound, invalid
 from heddle.model.fields import Bool, Invalid
@@ -110,11 +110,17 @@ def show_extension(services: Services, request: Request) -> Response:
 
 
 def list_zones(services: Services, request: Request) -> Response:
+    wanted: dict[str, list[str]] = {}
+    for name, text in request.query():
+        if name not in ("name", "resource", "state", "fields"):
+            raise BadRequest("HTTPBadRequest", f"Invalid filters ['{name}']: zones have a name, a resource and a state")
+        wanted.setdefault(name, []).append(text)
+    fields = wanted.pop("fields", [])
     with services.store.read() as tx:
-        agents = hosts.AGENTS.search(tx)
-    zones = {("router" if agent.role == "router" else "network", agent.availability_zone) for agent in agents}
-    found = [{"name": zone, "resource": kind, "state": "available"} for kind, zone in sorted(zones, key=str) if zone]
-    return json_response({"availability_zones": found})
+        every = zones.every(tx)
+    found = [zone for zone in every if all(zone[name] in values for name, values in wanted.items())]
+    shown = [{name: text for name, text in zone.items() if not fields or name in fields} for zone in found]
+    return json_response({"availability_zones": shown})
 
 
 def list_faults(services: Services, request: Request) -> Response:

@@ -66,6 +66,11 @@ def of_router(tx: Tx, router_id: str) -> list[FloatingIp]:
     return FLOATING_IPS.find(tx, _f.router_id == router_id)
 
 
+def set_down(tx: Tx, router_id: str) -> None:
+    """No host translates the floating IPs of a router any more."""
+    tx.conn.execute(sa.update(t.floating_ips).where(_f.router_id == router_id).values(status="DOWN"))
+
+
 def of_network(tx: Tx, network_id: str) -> list[FloatingIp]:
     return FLOATING_IPS.find(tx, _f.floating_network_id == network_id)
 

@@ -14,8 +14,11 @@ from heddle.model.port import DHCP
 from heddle.store import tables as t
 from heddle.store.dialect import upsert
 from heddle.store.engine import Tx
+from heddle.store.prepared import Among
 from heddle.store.query.records import Clause, Records
 
+# In place of a host: the administrator took the object from its host, and no other serves it by itself.
+HELD_BACK = ""
 _h, _a, _g, _f = t.hosts.c, t.assignments.c, t.agents.c, t.faults.c
 
 
@@ -82,36 +85,76 @@ def agents_of(tx: Tx, host: str) -> dict[str, Agent]:
     return {agent.role: agent for agent in AGENTS.find(tx, _g.host == host)}
 
 
-def serving(tx: Tx, role: str, now: int) -> list[tuple[Host, int]]:
-    """The live, enabled hosts with a role, and how many objects each serves in it; the least loaded first."""
+def agents_with(tx: Tx, role: str, names: Sequence[str]) -> list[Agent]:
+    """The agents with a role on hosts."""
+    return AGENTS.find(tx, _g.role == role, _g.host.in_(names)) if names else []
+
+
+def serving(tx: Tx, role: str, now: int, zones: Sequence[str] = ()) -> list[tuple[Host, int]]:
+    """The live, enabled hosts with a role, and how many objects each serves in it; the least loaded first.
+
+    `zones`: only those in one of these availability zones.
+    """
     load = sa.select(_a.host, sa.func.count().label("load")).where(_a.role == role).group_by(_a.host).subquery()
     count = sa.func.coalesce(load.c.load, 0)
     query = (
         sa.select(*_COLUMNS, count)
         .join(t.agents, sa.and_(_g.host == _h.name, _g.role == role, _g.admin_state_up == sa.true()))
         .join(load, load.c.host == _h.name, isouter=True)
-        .where(_g.heartbeat >= now - ALIVE_SECONDS)
+        .where(_g.heartbeat >= now - ALIVE_SECONDS, _g.availability_zone.in_(zones) if zones else sa.true())
         .order_by(count, _h.name)
     )
     return [(Host(*row[:-1]), int(row[-1])) for row in tx.conn.execute(query)]
 
 
 def assign(tx: Tx, role: str, object_id: str, host: str) -> None:
+    unassign(tx, role, object_id, HELD_BACK)
     tx.conn.execute(sa.insert(t.assignments), [{"role": role, "object_id": object_id, "host": host}])
 
 
-def unassign(tx: Tx, role: str, object_id: str, host: str = "") -> list[str]:
+def hold_back(tx: Tx, role: str, object_id: str) -> None:
+    """No host serves it until one is assigned."""
+    if not hosts_of(tx, role, object_id):
+        tx.conn.execute(sa.insert(t.assignments), [{"role": role, "object_id": object_id, "host": HELD_BACK}])
+
+
+def unassign(tx: Tx, role: str, object_id: str, host: str | None = None) -> list[str]:
     """The host, or all hosts, serve it no longer.  Returns those that did."""
-    found = [name for name in hosts_of(tx, role, object_id) if host in ("", name)]
+    mine = [_a.role == role, _a.object_id == object_id, *([_a.host == host] if host is not None else [])]
+    found = [row[0] for row in tx.conn.execute(sa.select(_a.host).where(*mine).order_by(_a.host))]
     if found:
-        gone = (_a.role == role, _a.object_id == object_id, _a.host.in_(found))
-        tx.conn.execute(sa.delete(t.assignments).where(*gone))
-    return found
+        tx.conn.execute(sa.delete(t.assignments).where(*mine))
+    return [name for name in found if name != HELD_BACK]
 
 
 def hosts_of(tx: Tx, role: str, object_id: str) -> list[str]:
-    query = sa.select(_a.host).where(_a.role == role, _a.object_id == object_id).order_by(_a.host)
-    return [row[0] for row in tx.conn.execute(query)]
+    query = sa.select(_a.host).where(_a.role == role, _a.object_id == object_id, _a.host != HELD_BACK)
+    return [row[0] for row in tx.conn.execute(query.order_by(_a.host))]
+
+
+_ZONES = {
+    role: Among(
+        (_a.object_id, _g.availability_zone), _a.object_id, _a.role == role, _g.role == role, _g.host == _a.host,
+        order=(_g.availability_zone,),
+    )
+    for role in ("dhcp", "router")
+}  # fmt: skip
+
+
+def zones_of(tx: Tx, role: str, object_ids: Iterable[str]) -> dict[str, list[str]]:
+    """The availability zones of the hosts that serve each of the objects."""
+    found: dict[str, list[str]] = {}
+    for object_id, zone in _ZONES[role].rows(tx.conn, object_ids):
+        if zone and zone not in (known := found.setdefault(object_id, [])):
+            known.append(zone)
+    return found
+
+
+def zones(tx: Tx) -> list[tuple[str, str, bool]]:
+    """The availability zones as (role, name, whether an agent there is enabled)."""
+    query = sa.select(_g.role, _g.availability_zone, sa.func.max(sa.cast(_g.admin_state_up, sa.Integer)))
+    query = query.where(_g.availability_zone.is_not(None)).group_by(_g.role, _g.availability_zone)
+    return [(role, name, bool(up)) for role, name, up in tx.conn.execute(query.order_by(_g.role, _g.availability_zone))]
 
 
 def assigned(tx: Tx, host: str) -> list[tuple[str, str]]:
@@ -156,6 +199,10 @@ def faults(tx: Tx, host: str = "") -> list[Fault]:
     return [Fault(*row) for row in tx.conn.execute(query.where(_f.host == host) if host else query)]
 
 
+def _held_back(role: str) -> sa.Select[Any]:
+    return sa.select(_a.object_id).where(_a.role == role, _a.host == HELD_BACK)
+
+
 def unserved_networks(tx: Tx) -> list[str]:
     """Networks with a subnet that wants DHCP and has no address of a server's port."""
     s, p, i = t.subnets.c, t.ports.c, t.ip_allocations.c
@@ -163,8 +210,11 @@ def unserved_networks(tx: Tx) -> list[str]:
         p.network_id == s.network_id, p.device_owner == DHCP, i.port_id == p.id, i.subnet_id == s.id
     )
     wants = (s.enable_dhcp == sa.true(), sa.func.coalesce(s.ipv6_address_mode, "") != "slaac")
-    return [row[0] for row in tx.conn.execute(sa.select(s.network_id).where(*wants, ~served).distinct())]
+    query = sa.select(s.network_id).where(*wants, ~served, s.network_id.not_in(_held_back("dhcp"))).distinct()
+    return [row[0] for row in tx.conn.execute(query)]
 
 
 def unserved_routers(tx: Tx) -> list[str]:
-    return [row[0] for row in tx.conn.execute(sa.select(t.routers.c.id).where(t.routers.c.host == ""))]
+    r = t.routers.c
+    query = sa.select(r.id).where(r.host == "", r.id.not_in(_held_back("router")))
+    return [row[0] for row in tx.conn.execute(query)]

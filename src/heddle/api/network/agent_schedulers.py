@@ -1,0 +1,146 @@
+"""Which agents serve which networks and routers, as the administrator sees and decides it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from heddle.api.http import Request, Response, Route, json_response
+from heddle.api.network.collections import AGENT_COLLECTION, NETWORK_COLLECTION, ROUTER_COLLECTION
+from heddle.api.network.crud import Collection
+from heddle.api.render import render
+from heddle.api.rights import Rights
+from heddle.api.services import Services
+from heddle.control import dhcp, router_hosts
+from heddle.control.context import Context
+from heddle.control.lookup import need
+from heddle.errors import BadRequest, Forbidden, NotFound
+from heddle.model.agent import Agent
+from heddle.model.fields import Invalid, Uuid
+from heddle.store.engine import Tx
+from heddle.store.query import hosts
+
+Verb = Callable[[Context, Any, Agent], None]
+
+
+@dataclass(frozen=True)
+class Scheduler:
+    """A role of agents and what it serves.
+
+    `kind` is the agents' name in errors, `rule` that in policy rules; `id` names the object in paths and bodies.
+    """
+
+    role: str
+    kind: str
+    rule: str
+    served: Collection[Any]
+    id: str
+    give: Verb
+    take: Verb
+    more: tuple[str, ...] = ()
+
+    def routes(self) -> list[Route]:
+        things, rule = self.served.model.collection, self.rule
+        of_agent, agents = f"/v2.0/agents/{{id}}/{rule}s", f"{self.served.url}/{{id}}/{self.agents}"
+        one = f"{of_agent}/{{{self.id}}}"
+        body = {
+            "type": "object",
+            "properties": {self.id: Uuid().schema()},
+            "required": [self.id],
+            "additionalProperties": False,
+        }
+        return [
+            Route("GET", of_agent, self.list_served, f"get_{rule}s", summary=f"List {things} of an agent"),
+            Route("POST", of_agent, self.assign, f"create_{rule}", 201, f"Give {things} to an agent", body=body),
+            Route("DELETE", one, self.withdraw, f"delete_{rule}", 204, f"Take {things} from an agent"),
+            Route("GET", agents, self.list_agents, f"get_{self.agents}", summary=f"List the agents of {things}"),
+        ]
+
+    @property
+    def agents(self) -> str:
+        return self.rule.partition("-")[0] + "-agents"
+
+    def list_served(self, services: Services, request: Request) -> Response:
+        _allowed(services, request, f"get_{self.rule}s")
+        with services.store.read() as tx:
+            agent = self._agent(services, request, tx)
+            ids = [object_id for role, object_id in hosts.assigned(tx, agent.host) if role == self.role == agent.role]
+            found = list(self.served.records.get_many(tx, ids).values())
+            return json_response({self.served.model.collection: _shown(services, request, tx, self.served, found)})
+
+    def list_agents(self, services: Services, request: Request) -> Response:
+        _allowed(services, request, f"get_{self.agents}")
+        with services.store.read() as tx:
+            ctx = self.served.context(services, request, tx)
+            served = need(ctx, self.served.records, request.params["id"], bare=True)
+            names = hosts.hosts_of(tx, self.role, served.id)
+            shown = _shown(services, request, tx, AGENT_COLLECTION, hosts.agents_with(tx, self.role, names))
+            return json_response({"agents": [{**item, **dict.fromkeys(self.more)} for item in shown]})
+
+    def assign(self, services: Services, request: Request) -> Response:
+        _allowed(services, request, f"create_{self.rule}")
+        id = self._named(request)
+
+        def work(tx: Tx) -> None:
+            agent = self._agent(services, request, tx)
+            if agent.role != self.role or not agent.admin_state_up:
+                reason = f"Agent {agent.id} is not a valid {self.kind} Agent or has been disabled"
+                raise NotFound(f"Invalid{self.kind}Agent", reason)
+            self._change(services, request, tx, self.give, id, agent)
+
+        services.store.write(work, request.request_id)
+        return json_response(None, 201)
+
+    def withdraw(self, services: Services, request: Request) -> Response:
+        _allowed(services, request, f"delete_{self.rule}")
+
+        def work(tx: Tx) -> None:
+            agent = self._agent(services, request, tx)
+            self._change(services, request, tx, self.take, request.params[self.id], agent)
+
+        services.store.write(work, request.request_id)
+        return Response(204)
+
+    def _change(self, services: Services, request: Request, tx: Tx, verb: Verb, id: str, agent: Agent) -> None:
+        ctx = self.served.context(services, request, tx)
+        verb(ctx, need(ctx, self.served.records, id, lock=True), agent)
+
+    def _agent(self, services: Services, request: Request, tx: Tx) -> Agent:
+        return need(AGENT_COLLECTION.context(services, request, tx), AGENT_COLLECTION.records, request.params["id"])
+
+    def _named(self, request: Request) -> str:
+        """The object that the request's body names.  Raises `BadRequest`."""
+        body = request.json()
+        if set(body) != {self.id}:
+            raise BadRequest("HTTPBadRequest", f'The request body must be {{"{self.id}": …}}')
+        try:
+            return str(Uuid().parse(body[self.id]))
+        except Invalid as reason:
+            raise BadRequest("HTTPBadRequest", f"Invalid input for {self.id}. Reason: {reason}.") from None
+
+
+def _allowed(services: Services, request: Request, rule: str) -> None:
+    if not services.policy.allows(rule, request.caller, {"project_id": ""}.get):
+        raise Forbidden("PolicyNotAuthorized", f"(rule:{rule}) is disallowed by policy")
+
+
+def _shown(
+    services: Services, request: Request, tx: Tx, collection: Collection[Any], items: Sequence[Any]
+) -> list[dict[str, Any]]:
+    """The objects as the collection shows them, with the attributes that were asked for."""
+    fields = [text for name, text in request.query() if name == "fields"]
+    rights = Rights(services.policy, request.caller, collection.model)
+    if collection.describe is not None:
+        collection.describe(services, tx, items)
+    return render(rights, items, fields, lambda name: None)
+
+
+SCHEDULERS = (
+    Scheduler(dhcp.ROLE, "DHCP", "dhcp-network", NETWORK_COLLECTION, "network_id", dhcp.give, dhcp.take),
+    Scheduler(
+        router_hosts.ROLE, "L3", "l3-router", ROUTER_COLLECTION, "router_id", router_hosts.give, router_hosts.take,
+        more=("ha_state",),
+    ),
+)  # fmt: skip
+ROUTES = [route for scheduler in SCHEDULERS for route in scheduler.routes()]
