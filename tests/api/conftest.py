@@ -15,7 +15,7 @@ from tests.fakes.client import PASSWORD, Client, People
 
 from heddle.api.app import App
 from heddle.api.server import make_app
-from heddle.config import Settings, load
+from heddle.config import Quota, Settings, load
 from heddle.control import reports
 from heddle.control.identity.bootstrap import bootstrap
 from heddle.store import migrate
@@ -71,6 +71,9 @@ def build(folder: Path, engine: str = "") -> Cloud:
 @pytest.fixture(scope="session")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     made = build(tmp_path_factory.mktemp("cloud"))
+    unlimited = dict.fromkeys(Quota.__struct_fields__, -1)
+    path = f"/v2.0/quotas/{made.admin.project_id}"
+    assert made.admin.client.call("PUT", path, {"quota": unlimited}).status == 200, "many tests share this project"
     yield made
     made.store.close()
 

@@ -18,11 +18,16 @@ PATHS = {
     "metering_label_rule": "metering/metering-label-rules",
     "rbac_policy": "rbac-policies",
     "service_provider": "service-providers",
+    "policy": "qos/policies",
 }
 
 
 def path_of(member: str) -> str:
     return "/v2.0/" + PATHS.get(member, member + "s")
+
+
+def collection_of(member: str) -> str:
+    return path_of(member).rpartition("/")[2].replace("-", "_")
 
 
 class Talk:
@@ -39,7 +44,7 @@ class Talk:
         return dict(answer.json()[member])
 
     def bulk(self, member: str, items: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        collection = path_of(member).removeprefix("/v2.0/").replace("-", "_")
+        collection = collection_of(member)
         answer = self.client.post(path_of(member), {collection: items})
         assert answer.status == 201, answer.body
         return list(answer.json()[collection])
@@ -52,7 +57,7 @@ class Talk:
     def list(self, member: str, query: str = "") -> list[dict[str, Any]]:
         answer = self.client.get(path_of(member) + query)
         assert answer.status == 200, answer.body
-        return list(answer.json()[path_of(member).removeprefix("/v2.0/").replace("-", "_")])
+        return list(answer.json()[collection_of(member)])
 
     def ids(self, member: str, query: str = "") -> list[str]:
         return [item["id"] for item in self.list(member, query)]

@@ -36,6 +36,7 @@ def test_one_that_reaches_nothing(admin: Talk, blue: Talk, site: Site) -> None:
     wanted = {
         "floating_network_id": site.external["id"], "floating_ip_address": "203.0.113.3", "router_id": None,
         "port_id": None, "fixed_ip_address": None, "status": "DOWN", "port_details": None, "port_forwardings": [],
+        "qos_policy_id": None,
         "description": "",
         "dns_name": "", "dns_domain": "", "tags": [], "revision_number": 1, "project_id": blue.project_id,
         "tenant_id": blue.project_id, "id": made["id"], "created_at": made["created_at"],

@@ -14,6 +14,7 @@ def test_a_network_has_the_defaults(blue: Talk) -> None:
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", made["created_at"])
     wanted = {
         "name": "", "description": "", "admin_state_up": True, "status": "ACTIVE", "shared": False, "mtu": 1450,
+        "qos_policy_id": None,
         "router:external": False, "port_security_enabled": True, "subnets": [], "tags": [], "dns_domain": "",
         "revision_number": 1, "project_id": blue.project_id, "tenant_id": blue.project_id,
         "is_default": False, "ipv4_address_scope": None, "ipv6_address_scope": None, "l2_adjacency": True,

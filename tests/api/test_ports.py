@@ -26,7 +26,8 @@ def test_a_port_has_the_defaults(blue: Talk) -> None:
             {"hostname": "host-10-0-0-2", "ip_address": "10.0.0.2", "fqdn": "host-10-0-0-2.openstacklocal."}
         ],
         "data_plane_status": None, "propagate_uplink_status": True, "numa_affinity_policy": None,
-        "device_profile": None, "trunk_details": None, "binding:vnic_type": "normal", "tags": [], "revision_number": 1,
+        "device_profile": None, "trunk_details": None, "qos_policy_id": None,
+        "qos_network_policy_id": None, "binding:vnic_type": "normal", "tags": [], "revision_number": 1,
         "project_id": blue.project_id,
         "tenant_id": blue.project_id, "mac_address": made["mac_address"], "id": made["id"],
         "created_at": made["created_at"], "updated_at": made["created_at"],
@@ -53,6 +54,7 @@ def test_a_filter_by_what_is_not_seen_finds_ones_own(admin: Talk, blue: Talk, re
     seen = admin.show("network", shared["id"])["provider:segmentation_id"]
     assert shared["id"] in [found["id"] for found in red.list("network")]
     assert red.list("network", f"?provider:segmentation_id={seen}") == []
+    admin.delete("network", shared["id"])
 
 
 def test_the_administrator_sees_the_binding(admin: Talk, blue: Talk) -> None:

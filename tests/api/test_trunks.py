@@ -57,7 +57,8 @@ def test_a_port_tells_of_its_trunk(blue: Talk) -> None:
     assert blue.show("port", sub["id"])["trunk_details"] is None
 
 
-def test_a_subport_inherits_the_id_of_its_network(admin: Talk, blue: Talk) -> None:
+def test_a_subport_inherits_the_id_of_its_network(own_cloud: Cloud) -> None:
+    admin, blue = own_cloud.admin, own_cloud.tenant()
     asked = {"provider:network_type": "vlan", "provider:physical_network": "physnet1", "shared": True}
     network = admin.create("network", **asked)
     sub = blue.port(network)

@@ -64,7 +64,8 @@ GATEWAYS: tuple[Any, ...] = (
     {"network_id": ID, "external_fixed_ips": None}, {"network_id": ID, "external_fixed_ips": "x"},
     {"network_id": ID, "external_fixed_ips": [{"ip_address": "10.0.0.1"}]},
     {"network_id": ID, "external_fixed_ips": [{"subnet_id": ID, "ip_address": "10.0.0.1"}]},
-    {"network_id": ID, "external_fixed_ips": [{"subnet_id": "x"}]},
+    {"network_id": ID, "external_fixed_ips": [{"subnet_id": "x"}]}, {"network_id": ID, "qos_policy_id": None},
+    {"network_id": ID, "qos_policy_id": OTHER}, {"network_id": ID, "qos_policy_id": "x"}, {"qos_policy_id": OTHER},
 )  # fmt: skip
 
 PROBES = (*PLAIN, *ADDRESSES, *WORDS, *LISTS, *GATEWAYS)

@@ -139,6 +139,10 @@ OTHERWISE = {
     *(("metering_label_rules", f"{side}_ip_prefix", "allow_put") for side in ("source", "destination")),
     ("port_associations", "host", "is_sort_key"),
 }
+for _collection, _fields in OURS.items():
+    for _name in ("max_kbps", "max_burst_kbps", "min_kbps", "max_kpps", "max_burst_kpps", "min_kpps", "dscp_mark"):
+        if _name in _fields:
+            STRICTER[_collection, _name] = ("a truth value or a fraction is no rate and no mark", _odd_number)
 # No rule of its own: who may change the network may set it.
 UNGUARDED = {("networks", "mtu")}
 # A rule of its own, which another extension asks for.
@@ -190,13 +194,14 @@ def _compared(collection: str, name: str, spec: dict[str, Any], field: FieldInfo
     wants_guard = spec["enforce_policy"] and (collection, name) not in UNGUARDED
     wants_guard = wants_guard or (collection, name) in GUARDED
     settable = field.create or field.update
+    made_here = field.create and not collection.startswith("alias_")
     return [
-        ("allow_post", spec["allow_post"], field.create),
+        ("allow_post", spec["allow_post"], made_here),
         ("allow_put", spec["allow_put"], field.update),
         ("is_visible", spec["is_visible"], field.visible),
         ("is_filter", spec["is_filter"], field.filter),
         ("is_sort_key", spec["is_sort_key"], field.sort),
-        ("default", *((_default(field), spec["default"]) if field.create and name not in OWNER else (0, 0))),
+        ("default", *((_default(field), spec["default"]) if made_here and name not in OWNER else (0, 0))),
         ("enforce_policy", wants_guard if settable else guarded, guarded),
     ]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.golden.helper import check_golden
 
 from heddle.api.policy_rules import defaults
+from heddle.model.qos import QosPolicy, QosRule
 from heddle.model.registry import MODELS
 
 HEAD = """\
@@ -59,7 +60,11 @@ def _section(name: str) -> str:
         base = model.partition(":")[0].removesuffix("_tags")
         for member, declared in MODELS.items():
             if base in (member, declared.collection):
+                if issubclass(declared, QosPolicy | QosRule):
+                    return "QoS"
                 return member.replace("_", " ").capitalize() + "s"
+    if "rule_type" in name:
+        return "QoS"
     if "router_interface" in name or "extraroutes" in name:
         return "Routers"
     return "Operation" if name.startswith(("create_", "get_", "update_", "delete_")) else "Building blocks"

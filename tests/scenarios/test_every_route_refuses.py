@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from tests.fakes.client import PASSWORD, Answer, Client
-from tests.scenarios.world import V3, World, make_world
+from tests.scenarios.world import POLICIES, QOS_RULES, V3, World, make_world
 
 from heddle.api.http import Route
 from heddle.api.policy import Policy
@@ -32,7 +32,7 @@ PUBLIC = {
     ("POST", f"{V3}/auth/tokens"),
 }  # fmt: skip
 OPEN = {
-    "get_extension", "get_availability_zone", "get_service_provider", "get_flavor",
+    "get_extension", "get_availability_zone", "get_service_provider", "get_rule_type", "get_flavor",
     "get_flavor_service_profile", "identity:get_auth_catalog", "identity:get_auth_projects",
     "identity:get_auth_domains", "identity:get_auth_system", "identity:list_regions", "identity:get_region",
 }  # fmt: skip
@@ -128,6 +128,8 @@ BODIES: dict[tuple[str, str], Body] = {
         "router": {"routes": [{"destination": "192.0.2.0/24", "nexthop": "10.0.0.9"}]}
     },
     ("PUT", "/v2.0/routers/{id}/remove_extraroutes"): lambda w: {"router": {"routes": []}},
+    ("POST", POLICIES): lambda w: {"policy": {"name": "x", "project_id": w.blue_id}},
+    ("PUT", f"{POLICIES}/{{id}}"): lambda w: {"policy": {"description": "changed"}},
     ("POST", f"{V3}/users"): lambda w: {"user": {"name": f"made{next(w._numbers)}"}},
     ("PATCH", f"{V3}/users/{{id}}"): lambda w: {"user": {"description": "x"}},
     ("POST", f"{V3}/users/{{id}}/password"): lambda w: {"user": {"password": "y", "original_password": "x"}},
@@ -146,11 +148,16 @@ for _name in ("network", "subnet", "subnetpool", "port", "router", "floatingip",
     BODIES["PUT", f"/v2.0/{_name}s/{{id}}"] = lambda w, member=_member: {member: {"description": "changed"}}
 for _name in (
     "networks", "subnets", "subnetpools", "ports", "trunks", "routers", "floatingips", "security-groups",
-    "security-group-rules", "log/logs", "segments", "ndp_proxies", "local_ips",
+    "security-group-rules", "log/logs", "logs", "policies", "qos/policies", "segments", "ndp_proxies", "local_ips",
 ):  # fmt: skip
     BODIES["POST", f"/v2.0/{_name}/{{id}}/tags"] = lambda w: {"tags": ["x"]}
     BODIES["PUT", f"/v2.0/{_name}/{{id}}/tags"] = lambda w: {"tags": ["x"]}
     BODIES["PUT", f"/v2.0/{_name}/{{id}}/tags/{{tag}}"] = lambda w: None
+for _kind, _rule in QOS_RULES.items():
+    _path = f"{POLICIES}/{{qos_policy_id}}/{_kind}_rules"
+    BODIES["POST", _path] = lambda w, body={f"{_kind}_rule": _rule}: body
+    BODIES["PUT", f"{_path}/{{id}}"] = BODIES["POST", _path]
+    BODIES["PUT", f"/v2.0/qos/alias_{_kind}_rules/{{id}}"] = lambda w, body={f"alias_{_kind}_rule": _rule}: body
 
 
 @pytest.fixture(scope="module")
@@ -186,7 +193,7 @@ def prepare(world: World, route: Route) -> tuple[str, Any, dict[str, str]]:
         id = world.credential(next(world._numbers))
     role = world.people.roles["manager"]
     values = {"id": id, "tag": "t", "user_id": world.owner.user_id, "role_id": role}
-    values |= {"project_id": world.blue_id, "domain_id": "default", **parents}
+    values |= {"project_id": world.blue_id, "domain_id": "default", "type": "dscp_marking", **parents}
     if "/roles" in path and "{user_id}" in path and route.method != "PUT":
         grant = f"{path.removesuffix('/{role_id}')}/{{role_id}}".format(**values)
         assert world.admin.call("PUT", grant).status == 204

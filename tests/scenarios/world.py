@@ -21,6 +21,14 @@ from heddle.view.types import ReportRequest, RoleState
 
 V3 = "/identity/v3"
 METERING = "/v2.0/metering"
+POLICIES = "/v2.0/qos/policies"
+QOS_RULES: dict[str, dict[str, int]] = {
+    "bandwidth_limit": {"max_kbps": 1},
+    "dscp_marking": {"dscp_mark": 8},
+    "minimum_bandwidth": {"min_kbps": 1},
+    "packet_rate_limit": {"max_kpps": 1},
+    "minimum_packet_rate": {"min_kpps": 1},
+}
 
 
 @dataclass
@@ -52,9 +60,15 @@ class World:
         root = "/".join(path.split("/")[:4]) if path.startswith(V3) else path.partition("/{id}")[0]
         return MAKERS[root](self, next(self._numbers))
 
+    def policy(self) -> str:
+        return self.make(self.admin, POLICIES, "policy", name="p", project_id=self.blue_id)
+
+    def policy_rule(self, kind: str, policy: str) -> str:
+        return self.make(self.admin, f"{POLICIES}/{policy}/{kind}_rules", f"{kind}_rule", **QOS_RULES[kind])
+
     def parents(self, path: str) -> dict[str, str]:
         """For a path of objects under another, `/v2.0/flavors/{flavor_id}/…`: the name of its parent and a new one."""
-        match = re.fullmatch(r"(/v2\.0/\w+)/{(\w+_id)}/.*", path)
+        match = re.fullmatch(r"(/v2\.0/[\w/]+)/{(\w+_id)}/.*", path)
         if match:
             self.ids[match[2]] = self.new_id(match[1] + "/{id}")
         return {match[2]: self.ids[match[2]]} if match else {}
@@ -96,6 +110,9 @@ class World:
             answer = self.admin.post(f"/v2.0/ports/{port}/bindings", {"binding": {"host": host}})
             assert answer.status == 201, answer.body
         return {"port_id": port, "host": "bound2"}
+
+    def log(self) -> str:
+        return self.make(self.admin, "/v2.0/log/logs", "log", resource_type="security_group", project_id=self.blue_id)
 
     def trunk(self) -> str:
         """A trunk of blue's with one subport."""
@@ -249,14 +266,15 @@ MAKERS: dict[str, Callable[[World, int], str]] = {
     "/v2.0/service_profiles": World.profile,
     "/v2.0/flavors/{flavor_id}/service_profiles": World.profile_of_flavor,
     "/v2.0/trunks": lambda world, number: world.trunk(),
-    "/v2.0/log/logs": lambda world, number: world.make(
-        world.admin, "/v2.0/log/logs", "log", resource_type="security_group", project_id=world.blue_id
-    ),
+    "/v2.0/log/logs": lambda world, number: world.log(),
+    "/v2.0/logs": lambda world, number: world.log(),
     "/v2.0/auto-allocated-topology": lambda world, number: world.blue_id,
     "/v2.0/agents": World.agent,
     "/v2.0/quotas": lambda world, number: world.blue_id,
     "/v2.0/extensions": lambda world, number: "router",
     "/v2.0/network-ip-availabilities": World.network,
+    POLICIES: lambda world, number: world.policy(),
+    "/v2.0/policies": lambda world, number: world.policy(),
     f"{V3}/users": World.user,
     f"{V3}/projects": lambda world, number: world.make(world.admin, f"{V3}/projects", "project", name=f"p{number}"),
     f"{V3}/domains": World.domain,
@@ -265,6 +283,13 @@ MAKERS: dict[str, Callable[[World, int], str]] = {
     f"{V3}/endpoints": lambda world, number: world.entry("endpoints"),
     f"{V3}/regions": lambda world, number: world.entry("regions"),
 }  # fmt: skip
+for _kind in QOS_RULES:
+    MAKERS[f"{POLICIES}/{{qos_policy_id}}/{_kind}_rules"] = (
+        lambda world, number, kind=_kind: world.policy_rule(kind, world.ids["qos_policy_id"])
+    )
+    MAKERS[f"/v2.0/qos/alias_{_kind}_rules"] = (
+        lambda world, number, kind=_kind: world.policy_rule(kind, world.policy())
+    )
 
 
 def make_world(app: App, store: Store) -> World:

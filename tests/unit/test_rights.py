@@ -92,7 +92,7 @@ def test_the_administrator_sees_more_attributes() -> None:
     member = {field.api for field in Rights(POLICY, MEMBER, Port).visible_fields()}
     admin = {field.api for field in Rights(POLICY, ADMIN, Port).visible_fields()}
     assert admin - member == {
-        "binding:host_id", "binding:profile", "binding:vif_type", "binding:vif_details", "trusted",
+        "binding:host_id", "binding:profile", "binding:vif_type", "binding:vif_details", "trusted", "resource_request",
     }  # fmt: skip
 
 

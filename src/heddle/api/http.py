@@ -62,10 +62,10 @@ class Request:
             raise BadRequest("HTTPBadRequest", "The request body must be a JSON object")
         return value
 
-    def member(self, name: str) -> dict[str, Any]:
-        """The object in `{name: {...}}`.  Raises `BadRequest`."""
+    def member(self, name: str, other: str = "") -> dict[str, Any]:
+        """The object in `{name: {...}}`, which may have the `other` name instead.  Raises `BadRequest`."""
         body = self.json()
-        value = body.get(name)
+        value = body.get(other if other in body else name)
         if not isinstance(value, dict) or len(body) != 1:
             raise BadRequest("HTTPBadRequest", f'The request body must be {{"{name}": {{…}}}} and nothing else')
         return value

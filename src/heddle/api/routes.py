@@ -19,6 +19,7 @@ from heddle.api.network import (
     loggable_resources,
     operation,
     port_bindings,
+    qos,
     router_actions,
     subnet_pool_actions,
     tags,
@@ -44,6 +45,7 @@ ROUTES: list[Route] = [
     *flavors.ROUTES,
     *floating_ip_pools.ROUTES,
     *(route for collection in TAGGED for route in tags.Tagging(collection).routes()),
+    *qos.ROUTES,
     *operation.ROUTES,
     *IDENTITY_ROUTES,
 ]

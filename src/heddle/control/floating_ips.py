@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from heddle.control import associations, floating_routers, port_names, ports, quotas
+from heddle.control import associations, floating_routers, port_names, ports, qos, quotas
 from heddle.control.context import Context, new_id
 from heddle.control.lookup import need
 from heddle.control.news import floating_ip_news
@@ -32,6 +32,7 @@ def _create(ctx: Context, draft: Draft[FloatingIp]) -> FloatingIp:
     port_names.check_floating(draft.value.dns_name, draft.value.dns_domain)
     quotas.take(ctx, draft.value.project_id, "floatingip")
     value = msgspec.structs.replace(draft.value, id=new_id(), revision_number=1, created_at=ctx.now, updated_at=ctx.now)
+    qos.check_policy_change(ctx, None, value.qos_policy_id)
     network = need(ctx, network_query.NETWORKS, value.floating_network_id)
     if not network.router_external:
         raise BadRequest("BadRequest", f"Bad floatingip request: Network {network.id} is not a valid external network.")
@@ -66,6 +67,7 @@ def _create(ctx: Context, draft: Draft[FloatingIp]) -> FloatingIp:
 def update_floating_ip(ctx: Context, old: FloatingIp, draft: Draft[FloatingIp]) -> FloatingIp:
     """Raises `BadRequest`, `NotFound`, `Conflict` like `create_floating_ips`."""
     new = msgspec.structs.replace(draft.value, revision_number=old.revision_number + 1, updated_at=ctx.now)
+    qos.check_policy_change(ctx, old.qos_policy_id, new.qos_policy_id)
     if not draft.given:
         new.port_id = None
     if {"port_id", "fixed_ip_address", "router_id"} & draft.given or not draft.given:

@@ -9,6 +9,7 @@ import msgspec
 from heddle.control import (
     dhcp,
     floating_ips,
+    qos,
     quotas,
     security_groups,
     segment_claims,
@@ -32,6 +33,7 @@ from heddle.store.query import floating_ips as floating_ip_query
 from heddle.store.query import ha_networks as ha_query
 from heddle.store.query import networks as q
 from heddle.store.query import ports as port_query
+from heddle.store.query import qos as qos_query
 from heddle.store.query import rbac as rbac_query
 from heddle.store.query import segments as segment_query
 from heddle.store.query import subnets as subnet_query
@@ -51,6 +53,8 @@ def create_networks(ctx: Context, drafts: Sequence[Draft[Network]]) -> list[Netw
             quotas.take(ctx, network.project_id, "network")
         security_groups.ensure_default(ctx, network.project_id)
         zones.check_hints(ctx, dhcp.ROLE, network.availability_zone_hints)
+        qos.check_policy_change(ctx, None, network.qos_policy_id)
+        network.qos_policy_id = network.qos_policy_id or qos_query.default_of(ctx.tx, network.project_id)
         asked = _asked(network, draft.given)
         found = [segment_claims.reserve(ctx, network.id, each) for each in asked]
         found = found or [segment_claims.reserve_any(ctx, network.id)]
@@ -77,6 +81,7 @@ def update_network(ctx: Context, old: Network, draft: Draft[Network]) -> Network
     if "is_default" in draft.given or old.is_default:
         new.is_default = new.is_default and (new.router_external or "is_default" in draft.given)
         _settle_default(ctx, new, was=old.is_default)
+    qos.check_policy_change(ctx, old.qos_policy_id, new.qos_policy_id)
     if new.mtu != old.mtu:
         names = [each.network_type for each in segment_query.of_network(ctx.tx, new.id)]
         _set_mtu(ctx, new, names, given=True)

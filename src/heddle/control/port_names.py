@@ -8,16 +8,15 @@ made, or its names change, and is kept with it.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from heddle.control.context import Context
 from heddle.errors import BadRequest, invalid
 from heddle.model.fields import DNS_KEYWORDS, same_for_all
 from heddle.model.network import Network
 from heddle.model.port import Port
-from heddle.store.engine import Tx
-from heddle.store.query import networks as network_query
 from heddle.store.query.identity import PROJECTS
+from heddle.store.query.networks import ShownByPorts
 
 LONGEST = 255
 
@@ -30,11 +29,10 @@ def settle(ctx: Context, network: Network, port: Port) -> None:
         _check(port.dns_name, _domain(port, network.dns_domain, ctx.settings.network.dns_domain))
 
 
-def describe_names(tx: Tx, domain: str, ports: Sequence[Port]) -> None:
+def describe_names(domain: str, ports: Sequence[Port], networks: Mapping[str, ShownByPorts]) -> None:
     """Fill in `dns_assignment`: what the network's DNS answers for each address; `domain` is the cloud's."""
-    domains = network_query.domains_of(tx, {port.network_id for port in ports})
     for port in ports:
-        zone = _domain(port, domains.get(port.network_id, ""), domain)
+        zone = _domain(port, networks.get(port.network_id, ShownByPorts()).dns_domain, domain)
         port.dns_assignment = [
             {"hostname": name, "ip_address": ip.ip_address, "fqdn": f"{name}.{zone}."}
             for ip in port.fixed_ips

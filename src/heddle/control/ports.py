@@ -24,6 +24,7 @@ from heddle.control import (
 from heddle.control.context import Context, new_id
 from heddle.control.lookup import need
 from heddle.control.news import port_gone, port_news
+from heddle.control.qos import check_policy_change
 from heddle.errors import Conflict
 from heddle.model.network import Network
 from heddle.model.port import Port
@@ -51,6 +52,8 @@ def create_ports(ctx: Context, drafts: Sequence[Draft[Port]], *, own: bool = Fal
         id: need(ctx, network_query.NETWORKS, id, bare=True, hold=True)
         for id in sorted({draft.value.network_id for draft in drafts})
     }
+    for policy_id in sorted({draft.value.qos_policy_id for draft in drafts if draft.value.qos_policy_id}):
+        check_policy_change(ctx, None, policy_id)
     subnets = subnet_query.of_networks(ctx.tx, list(networks))
     created: dict[int, Port] = {}
     for network in networks.values():
@@ -103,6 +106,7 @@ def update_port(ctx: Context, old: Port, draft: Draft[Port], *, own: bool = Fals
     if not own:
         port_owners.check(new, old)
     new.revision_number, new.updated_at = old.revision_number + 1, ctx.now
+    check_policy_change(ctx, old.qos_policy_id, new.qos_policy_id)
     network = network_query.NETWORKS.get(ctx.tx, old.network_id, bare=True)
     assert network is not None
     binding.mirror_trust(new, given, old)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from heddle.control import ha_networks, ndp_proxies, ports, quotas, router_hosts, router_modes, zones
+from heddle.control import ha_networks, ndp_proxies, ports, qos, quotas, router_hosts, router_modes, zones
 from heddle.control.context import Context, new_id
 from heddle.control.lookup import need, not_found
 from heddle.control.news import router_news
@@ -47,6 +47,7 @@ def create_routers(ctx: Context, drafts: Sequence[Draft[Router]]) -> list[Router
         router_modes.choose(ctx, router)
         answers, router.enable_ndp_proxy = router.enable_ndp_proxy, False
         zones.check_hints(ctx, router_hosts.ROLE, router.availability_zone_hints)
+        router.qos_policy_id = _policy_of_gateway(ctx, router, router.external_gateway_info)
         q.ROUTERS.insert(ctx.tx, [router])
         if router.ha:
             ha_networks.ensure(ctx, router.project_id)
@@ -251,6 +252,7 @@ def _check_interface_unused(ctx: Context, router: Router, port: Port) -> None:
 
 def _change_gateway(ctx: Context, old: Router, new: Router) -> None:
     wanted = new.external_gateway_info
+    new.qos_policy_id = _policy_of_gateway(ctx, old, wanted)
     if wanted is None:
         if old.gateway_port_id:
             _check_gateway_goes(ctx, old)
@@ -271,6 +273,16 @@ def _change_gateway(ctx: Context, old: Router, new: Router) -> None:
 
 def _change_snat(router: Router, wanted: GatewayInfo) -> None:
     router.enable_snat = router.enable_snat if wanted.enable_snat is None else wanted.enable_snat
+
+
+def _policy_of_gateway(ctx: Context, router: Router, wanted: GatewayInfo | None) -> str | None:
+    """The gateway's QoS policy: as asked, else the one that it has.  Raises `NotFound`, `Forbidden`."""
+    if wanted is None:
+        return None
+    if wanted.qos_policy_id is msgspec.UNSET:
+        return router.qos_policy_id
+    qos.check_policy_change(ctx, router.qos_policy_id, wanted.qos_policy_id)
+    return wanted.qos_policy_id
 
 
 def _set_gateway(ctx: Context, router: Router, wanted: GatewayInfo) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, ClassVar
 
 from heddle.model.fields import DnsName, Ip, Json, OneOf, Uuid
-from heddle.model.resource import GENERATED, REQUIRED, Field, Standard
+from heddle.model.resource import GENERATED, QOS_POLICY, REQUIRED, Field, Standard
 
 
 class FloatingIp(Standard, kw_only=True):
@@ -44,4 +44,5 @@ class FloatingIp(Standard, kw_only=True):
     port_forwardings: Annotated[
         list[dict[str, Any]], Field(Json(list, {"type": "array", "items": {"type": "object"}}), stored=False)
     ] = []
+    qos_policy_id: Annotated[str | None, QOS_POLICY] = None
     floating_port_id: Annotated[str, Field(Uuid(), visible=False)] = ""

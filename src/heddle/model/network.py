@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar
 from heddle.model.access import NETWORK_EXTERNAL, NETWORK_EXTERNAL_TO_SOME, NETWORK_SHARED
 from heddle.model.availability_zone import ZONES
 from heddle.model.fields import Bool, DnsName, Int, OneOf, Uuid
-from heddle.model.resource import ADMIN_STATE, GENERATED, Field, Named
+from heddle.model.resource import ADMIN_STATE, GENERATED, QOS_POLICY, Field, Named
 from heddle.model.segment import LARGEST, PHYSICAL_NETWORK, SEGMENTATION_ID, SEGMENTATIONS, TYPE, Segmentation
 from heddle.model.values import UUIDS
 
@@ -91,6 +91,7 @@ class Network(Named, kw_only=True):
     ha: Annotated[bool, Field(Bool(), create=True, default=False, visible=False, stored=False)] = False
     availability_zone_hints: Annotated[list[str], Field(ZONES, create=True, default=[], sort=True)] = []
     availability_zones: Annotated[list[str], Field(ZONES, stored=False)] = []
+    qos_policy_id: Annotated[str | None, QOS_POLICY] = None
     subnets: Annotated[list[str], Field(UUIDS, stored=False)] = []
     l2_adjacency: Annotated[bool, Field(Bool(), stored=False)] = True
 

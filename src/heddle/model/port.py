@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, ClassVar
 
 from heddle.model.fields import Bool, DnsName, Json, Mac, OneOf, Text, Uuid
-from heddle.model.resource import ADMIN_STATE, GENERATED, REQUIRED, Field, Named
+from heddle.model.resource import ADMIN_STATE, GENERATED, QOS_POLICY, REQUIRED, Field, Named
 from heddle.model.tags import TAGS
 from heddle.model.values import (
     DHCP_OPTIONS,
@@ -58,6 +58,8 @@ class Port(Named, kw_only=True):
     `device_profile` are for the compute service; `propagate_uplink_status` is for cards with virtual functions.
     `dns_zone` is the domain of the port's names where that is not simply its network's: its own `dns_domain`, or the
     network's, the keywords in it replaced.
+    `qos_network_policy_id` is the QoS policy of its network; `resource_request` what the port's minimum rates ask of
+    a host, as a scheduler of VMs reads it.
     """
 
     member: ClassVar[str] = "port"
@@ -137,3 +139,9 @@ class Port(Named, kw_only=True):
     device_profile: Annotated[str | None, Field(Text(255, nullable=True), create=True, default=None)] = None
     binding_vif_type: Annotated[str, Field(Text(64), guard="read", api="binding:vif_type")] = "unbound"
     binding_vif_details: Annotated[dict[str, Any], Field(OBJECT, guard="read", api="binding:vif_details")] = {}
+    qos_policy_id: Annotated[str | None, QOS_POLICY] = None
+    qos_network_policy_id: Annotated[str | None, Field(Uuid(nullable=True), stored=False)] = None
+    resource_request: Annotated[
+        dict[str, Any] | None,
+        Field(Json(dict, {"type": ["object", "null"]}, nullable=True), guard="read", stored=False),
+    ] = None

@@ -15,6 +15,7 @@ from heddle.model.network import Network
 from heddle.model.port import Port
 from heddle.model.port_binding import PortBinding
 from heddle.model.port_forwarding import PortForwarding
+from heddle.model.qos import ALIASES, RULE_TYPES, QosPolicy
 from heddle.model.rbac import RbacPolicy
 from heddle.model.resource import Resource, subject_of
 from heddle.model.router import Router
@@ -24,32 +25,33 @@ from heddle.model.subnet import Subnet
 from heddle.model.subnet_pool import SubnetPool
 from heddle.model.trunk import Trunk
 
-MODELS: dict[str, type[Resource]] = {
-    subject_of(model): model
-    for model in (
-        AddressScope,
-        Agent,
-        Flavor,
-        FloatingIp,
-        Log,
-        ConntrackHelper,
-        LocalIp,
-        LocalIpAssociation,
-        MeteringLabel,
-        MeteringLabelRule,
-        NdpProxy,
-        Network,
-        Port,
-        PortForwarding,
-        PortBinding,
-        RbacPolicy,
-        Router,
-        SecurityGroup,
-        SecurityGroupRule,
-        Segment,
-        ServiceProfile,
-        Subnet,
-        SubnetPool,
-        Trunk,
-    )
-}
+_EVERY: tuple[type[Resource], ...] = (
+    AddressScope,
+    Agent,
+    ConntrackHelper,
+    Flavor,
+    FloatingIp,
+    LocalIp,
+    LocalIpAssociation,
+    Log,
+    MeteringLabel,
+    MeteringLabelRule,
+    NdpProxy,
+    Network,
+    Port,
+    PortBinding,
+    PortForwarding,
+    QosPolicy,
+    RbacPolicy,
+    Router,
+    SecurityGroup,
+    SecurityGroupRule,
+    Segment,
+    ServiceProfile,
+    Subnet,
+    SubnetPool,
+    Trunk,
+    *RULE_TYPES,
+    *ALIASES,
+)
+MODELS: dict[str, type[Resource]] = {subject_of(model): model for model in _EVERY}

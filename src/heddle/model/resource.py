@@ -161,6 +161,9 @@ class Named(Standard, kw_only=True):
 
 
 ADMIN_STATE = Field(Bool(), create=True, update=True, default=True, filter=True, sort=True)
+QOS_POLICY = Field(
+    Uuid(nullable=True), create=True, update=True, default=None, guard="create update", indexed=True
+)
 
 R = TypeVar("R", bound=Resource)
 
@@ -210,19 +213,19 @@ def parse_create(model: type[R], body: Mapping[str, Any], project_id: str) -> Dr
     return Draft(model(**values), frozenset(given))
 
 
-def parse_update(model: type[R], body: Mapping[str, Any], old: R) -> Draft[R]:
-    """The object as it will be, and the names of what the request sets.  Raises `BadRequest`."""
-    return changed(old, parse_changes(model, body))
-
-
 def parse_changes(model: type[Resource], body: Mapping[str, Any]) -> dict[str, Any]:
-    """What a request sets, by Python names.  Raises `BadRequest` naming attribute and value."""
+    """What a request sets, by the Python names.  Raises `BadRequest`."""
     return _parse(model, body, "update")[0]
 
 
 def changed(old: R, values: Mapping[str, Any]) -> Draft[R]:
-    """The object with these values, and their names."""
+    """The object as it will be, and the names of what is set."""
     return Draft(msgspec.structs.replace(old, **values), frozenset(values))
+
+
+def parse_update(model: type[R], body: Mapping[str, Any], old: R) -> Draft[R]:
+    """The object as it will be, and the names of what the request sets.  Raises `BadRequest`."""
+    return changed(old, parse_changes(model, body))
 
 
 def _parse(model: type[Resource], body: Mapping[str, Any], verb: str) -> tuple[dict[str, Any], set[str]]:

@@ -13,7 +13,7 @@ MODE = Field(Bool(nullable=True), create=True, update=True, default=GENERATED, g
 
 
 class Router(Named, kw_only=True):
-    """`gateway_port_id` is the port on the external network, None without a gateway.
+    """`gateway_port_id` is the port on the external network, None without a gateway; `qos_policy_id` the gateway's.
 
     `distributed` and `ha`: on every host with ports of its subnets, on a second host should the first fail; null in a
     request says nothing.
@@ -46,4 +46,5 @@ class Router(Named, kw_only=True):
     availability_zones: Annotated[list[str], Field(ZONES, stored=False)] = []
     gateway_port_id: Annotated[str | None, Field(Uuid(nullable=True), visible=False, indexed=True)] = None
     enable_snat: Annotated[bool, Field(Bool(), visible=False)] = True
+    qos_policy_id: Annotated[str | None, Field(Uuid(nullable=True), visible=False, indexed=True)] = None
     host: Annotated[str, Field(Text(255), visible=False, indexed=True)] = ""

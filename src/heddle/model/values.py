@@ -61,11 +61,12 @@ class DhcpOption(msgspec.Struct, frozen=True):
 
 
 class GatewayInfo(msgspec.Struct, frozen=True):
-    """A router's gateway.  `enable_snat` None: not said."""
+    """A router's gateway.  `enable_snat` None, `qos_policy_id` UNSET: not said."""
 
     network_id: str
     enable_snat: bool | None = None
     external_fixed_ips: list[FixedIp] | None = None
+    qos_policy_id: str | msgspec.UnsetType | None = msgspec.UNSET
 
 
 def record(value: Any, keys: Mapping[str, FieldType], required: Iterable[str], what: str) -> dict[str, Any]:
@@ -272,7 +273,12 @@ DHCP_OPTIONS = Json(
 def read_gateway(value: Any) -> GatewayInfo | None:
     if not value:
         return None
-    keys: dict[str, FieldType] = {"network_id": Uuid(), "enable_snat": Bool(), "external_fixed_ips": FIXED_IPS}
+    keys: dict[str, FieldType] = {
+        "network_id": Uuid(),
+        "enable_snat": Bool(),
+        "external_fixed_ips": FIXED_IPS,
+        "qos_policy_id": Uuid(nullable=True),
+    }
     return GatewayInfo(**record(value, keys, ("network_id",), "external_gateway_info"))
 
 
@@ -284,6 +290,7 @@ GATEWAY = Json(
             "network_id": UUID_SHAPE,
             "enable_snat": {"type": "boolean"},
             "external_fixed_ips": _items(_FIXED_IP_SHAPE, []),
+            "qos_policy_id": Uuid(nullable=True).schema(),
         },
         "additionalProperties": False,
     },

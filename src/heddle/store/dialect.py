@@ -9,6 +9,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 
+from heddle.errors import ConfigError
+
 
 @cache
 def _upsert(dialect: str, table: sa.Table, keys: tuple[str, ...]) -> Any:
@@ -27,3 +29,22 @@ def upsert(conn: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, Any
     """Insert the rows, or overwrite those that have the same keys."""
     if rows:
         conn.execute(_upsert(conn.dialect.name, table, keys), list(rows))
+
+
+_DRIVERS = {"postgresql": "postgresql+psycopg", "mysql": "mysql+pymysql", "mariadb": "mariadb+pymysql"}
+
+
+def with_driver(url: str) -> sa.URL:
+    """The URL with the driver that Heddle brings, where it names none.  Raises `ConfigError`."""
+    try:
+        parsed = sa.make_url(url)
+    except sa.exc.ArgumentError as error:
+        raise ConfigError(
+            "database.url is not a database's URL: write postgresql://user:password@host/name or "
+            "mariadb://user:password@host/name, or leave it empty for SQLite"
+        ) from error
+    if parsed.drivername.partition("+")[0] not in (*_DRIVERS, "sqlite"):
+        raise ConfigError(
+            f"database.url: {parsed.drivername!r} is not an engine that Heddle knows: postgresql, mariadb, sqlite"
+        )
+    return parsed.set(drivername=_DRIVERS.get(parsed.drivername, parsed.drivername))

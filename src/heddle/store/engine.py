@@ -26,8 +26,9 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from heddle.errors import ConfigError, Unavailable
+from heddle.errors import Unavailable
 from heddle.store.changes import ChangeNotes
+from heddle.store.dialect import with_driver
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -114,9 +115,6 @@ class Store:
         self.engine.dispose()
 
 
-_DRIVERS = {"postgresql": "postgresql+psycopg", "mysql": "mysql+pymysql", "mariadb": "mariadb+pymysql"}
-
-
 def _engine(url: str, pool: int) -> sa.Engine:
     if not url.startswith("sqlite"):
         return sa.create_engine(with_driver(url), pool_size=pool, max_overflow=0, pool_timeout=10, pool_pre_ping=True,
@@ -138,22 +136,6 @@ def _engine(url: str, pool: int) -> sa.Engine:
             connection.execute(f"PRAGMA {pragma}")
 
     return engine
-
-
-def with_driver(url: str) -> sa.URL:
-    """The URL with the driver that Heddle brings, where it names none.  Raises `ConfigError`."""
-    try:
-        parsed = sa.make_url(url)
-    except sa.exc.ArgumentError as error:
-        raise ConfigError(
-            "database.url is not a database's URL: write postgresql://user:password@host/name or "
-            "mariadb://user:password@host/name, or leave it empty for SQLite"
-        ) from error
-    if parsed.drivername.partition("+")[0] not in (*_DRIVERS, "sqlite"):
-        raise ConfigError(
-            f"database.url: {parsed.drivername!r} is not an engine that Heddle knows: postgresql, mariadb, sqlite"
-        )
-    return parsed.set(drivername=_DRIVERS.get(parsed.drivername, parsed.drivername))
 
 
 @contextmanager

@@ -17,7 +17,8 @@ from sqlalchemy.pool import NullPool
 
 from heddle.errors import Unavailable
 from heddle.store import tables as t
-from heddle.store.engine import Store, Tx, with_driver
+from heddle.store.dialect import with_driver
+from heddle.store.engine import Store, Tx
 
 
 def bump(tx: Tx, name: str) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from heddle.api.http import Request
 from heddle.api.network.crud import Collection
 from heddle.api.network.l3_collections import L3
+from heddle.api.network.qos import COLLECTIONS as QOS_COLLECTIONS
 from heddle.api.services import Services
 from heddle.control import (
     address_scopes,
@@ -20,6 +21,7 @@ from heddle.control import (
     port_names,
     ports,
     rbac,
+    resource_requests,
     routers,
     security_groups,
     segments,
@@ -36,7 +38,6 @@ from heddle.model.log import Log
 from heddle.model.network import Network
 from heddle.model.port import Port
 from heddle.model.rbac import RbacPolicy
-from heddle.model.resource import Standard
 from heddle.model.router import Router
 from heddle.model.security_group import SecurityGroup, SecurityGroupRule
 from heddle.model.segment import Segment
@@ -69,7 +70,9 @@ def _describe_subnets(services: Services, tx: Tx, items: Sequence[Subnet]) -> No
 
 
 def _describe_ports(services: Services, tx: Tx, items: Sequence[Port]) -> None:
-    port_names.describe_names(tx, services.settings.network.dns_domain, items)
+    networks = network_query.shown_by_ports(tx, {port.network_id for port in items})
+    port_names.describe_names(services.settings.network.dns_domain, items, networks)
+    resource_requests.describe(tx, items, networks)
     trunks.describe_parents(tx, items)
 
 
@@ -173,5 +176,6 @@ EVERY: tuple[Collection[Any], ...] = (
     LOG_COLLECTION,
     RBAC_POLICY_COLLECTION,
     AGENT_COLLECTION,
+    *QOS_COLLECTIONS,
 )
-TAGGED = tuple(collection for collection in EVERY if issubclass(collection.model, Standard))
+TAGGED = tuple(collection for collection in EVERY if "tags" in collection.model.__struct_fields__)

@@ -12,20 +12,21 @@ from types import MappingProxyType
 from typing import Any, Generic
 
 from heddle.api.attempts import each_its_own
-from heddle.api.http import Request, Response, Route, json_response
+from heddle.api.http import Handler, Request, Response, Route, json_response
 from heddle.api.network.bodies import bodies_of
+from heddle.api.network.creation import check_create
 from heddle.api.network.if_match import check_revision
-from heddle.api.network.listing import Listing, links, parse_listing
+from heddle.api.network.listing import Listing, links, page_of, parse_listing
 from heddle.api.network.turns import TURNS
 from heddle.api.render import render, render_one
 from heddle.api.rights import Lookup, Rights
 from heddle.api.services import Services
 from heddle.control.context import Context
-from heddle.control.lookup import need, not_found
-from heddle.errors import BadRequest, Forbidden
+from heddle.control.lookup import not_found
+from heddle.model.predicate import ALWAYS
 from heddle.model.resource import Draft, R, Resource, changed, parse_changes, parse_create, subject_of
 from heddle.store.engine import Tx
-from heddle.store.query.records import Page, Records
+from heddle.store.query.records import Records
 
 NOWHERE: Mapping[str, str] = MappingProxyType({})
 
@@ -35,7 +36,10 @@ class Collection(Generic[R]):
     """`parents` says how an object's parent is found: its name -> (the field with its id, its records).
 
     `describe` fills in what is derived for the answer; `before_list` runs before a list.  `key` is the field
-    that an object's path names it by, within its parent where that is not its id.
+    that an object's path names it by, within its parent where that is not its id.  `path` is where that is not
+    the collection's name, `under` the parent in whose path the objects are: to create one there says that it is
+    forbidden even where the caller does not see the parent, if it `tells`.  `lists`: they can be listed; `known_as`:
+    another name that a request may give its member.
     """
 
     records: Records[R]
@@ -48,6 +52,9 @@ class Collection(Generic[R]):
     path: str = ""
     under: str = ""
     key: str = "id"
+    tells: bool = False
+    lists: bool = True
+    known_as: str = ""
 
     @property
     def model(self) -> type[R]:
@@ -60,20 +67,19 @@ class Collection(Generic[R]):
     def routes(self) -> list[Route]:
         """The routes of the resource, with the policy rule of each."""
         member, one = self.model.member.replace("_", " "), self.url + "/{id}"
-        subject = subject_of(self.model)
-        found = [
-            Route("GET", self.url, self._list, f"get_{subject}", summary=f"List {self.model.collection}"),
-            Route("GET", one, self._show, f"get_{subject}", summary=f"Show a {member}"),
+        verbs: list[tuple[Any, str, str, Handler, str, int, str]] = [
+            (self.lists, "GET", self.url, self._list, "get", 200, f"List {self.model.collection}"),
+            (True, "GET", one, self._show, "get", 200, f"Show a {member}"),
+            (self.create, "POST", self.url, self._create, "create", 201, f"Create a {member}, or several"),
+            (self.update, "PUT", one, self._update, "update", 200, f"Change a {member}"),
+            (self.delete, "DELETE", one, self._delete, "delete", 204, f"Delete a {member}"),
         ]
-        if self.create is not None:
-            found.append(
-                Route("POST", self.url, self._create, f"create_{subject}", 201, f"Create a {member}, or several")
-            )
-        if self.update is not None:
-            found.append(Route("PUT", one, self._update, f"update_{subject}", summary=f"Change a {member}"))
-        if self.delete is not None:
-            found.append(Route("DELETE", one, self._delete, f"delete_{subject}", 204, f"Delete a {member}"))
-        return found
+        subject = subject_of(self.model)
+        return [
+            Route(method, path, handler, f"{does}_{subject}", success, summary)
+            for there, method, path, handler, does, success, summary in verbs
+            if there
+        ]
 
     # The handlers
 
@@ -105,17 +111,9 @@ class Collection(Generic[R]):
 
     def find(self, tx: Tx, rights: Rights[R], listing: Listing) -> list[R]:
         """The objects that a list shows.  Raises `BadRequest`."""
-        marker = None
-        if listing.marker:
-            marker = self.records.get(tx, listing.marker, rights.condition())
-            if marker is None:
-                raise BadRequest(
-                    "HTTPBadRequest",
-                    f"Invalid input for marker. Reason: there is no {self.model.member} with the id "
-                    f"'{listing.marker[:64]}'.",
-                )
-        page = Page(tuple(listing.sorts), listing.limit, marker, listing.backward)
-        return self.records.search(tx, rights.condition_for(listing.filters), listing.filters, page)
+        page = page_of(listing, self.records, tx, rights.condition())
+        where = rights.condition_for(listing.filters)
+        return [] if page is None else self.records.search(tx, where, listing.filters, page)
 
     def _show(self, services: Services, request: Request) -> Response:
         rights = Rights(services.policy, request.caller, self.model)
@@ -135,11 +133,12 @@ class Collection(Generic[R]):
         def work(tx: Tx) -> dict[str, Any]:
             drafts = parsed()
             ctx = self.context(services, request, tx)
-            place = self.place(services, request, tx)
+            place = self.place(services, request, tx, blind=self.tells)
+            hidden = [of for name, of in self.parents.items() if not (self.tells and name == self.under)]
             for draft in drafts:
                 for name, id in place.items():
                     setattr(draft.value, name, id)
-                self._check_create(ctx, rights, draft)
+                check_create(ctx, rights, draft, self.lookup(tx, draft.value), hidden)
             items = create(ctx, drafts)
             if not several:
                 return self.answer(services, tx, rights, items[0])
@@ -148,29 +147,10 @@ class Collection(Generic[R]):
 
         return json_response(services.store.write(work, request.request_id, request.caller.project_id), 201)
 
-    def _check_create(self, ctx: Context, rights: Rights[R], draft: Draft[R]) -> None:
-        """Raises `Forbidden`; `NotFound` where that is because of a parent that the caller does not see.
-
-        Raises `BadRequest` for another project's object, which only the administrator or a service may make.
-        """
-        for_others = ctx.caller.is_admin or "service" in ctx.caller.roles
-        if "project_id" in draft.given and not for_others and draft.value.project_id != ctx.caller.project_id:
-            raise BadRequest(
-                "HTTPBadRequest",
-                f"Specifying 'project_id' or 'tenant_id' other than the authenticated project in request requires "
-                f"admin privileges: '{draft.value.project_id}'",
-            )
-        try:
-            rights.check_create(draft, self.lookup(ctx.tx, draft.value))
-        except Forbidden:
-            for column, records in self.parents.values():
-                need(ctx, records, getattr(draft.value, column))
-            raise
-
     def _update(self, services: Services, request: Request) -> Response:
         update = self.update
         assert update is not None
-        body = request.member(self.model.member)
+        body = request.member(self.model.member, self.known_as)
         parsed = each_its_own(lambda: parse_changes(self.model, body))
         rights = Rights(services.policy, request.caller, self.model)
 
@@ -209,17 +189,17 @@ class Collection(Generic[R]):
 
         return Context(tx, request.caller, services.settings, visible)
 
-    def place(self, services: Services, request: Request, tx: Tx) -> Mapping[str, str]:
+    def place(self, services: Services, request: Request, tx: Tx, *, blind: bool = False) -> Mapping[str, str]:
         """The field that the path fixes, with its value; empty for a resource that is not under another.
 
-        Raises `NotFound` for a parent that the caller does not see.
+        Raises `NotFound` for a parent that the caller does not see; `blind`: only for one that there is not.
         """
         if not self.under:
             return {}
         name, records = self.parents[self.under]
         id = request.params[name]
         seen = services.policy.condition(f"get_{subject_of(records.model)}", request.caller)
-        if records.get(tx, id, seen, bare=True) is None:
+        if records.get(tx, id, ALWAYS if blind else seen, bare=True) is None:
             raise not_found(records.model, id)
         return {name: id}
 

@@ -10,8 +10,11 @@ from urllib.parse import urlencode
 from heddle.api.http import Request
 from heddle.errors import BadRequest
 from heddle.model.fields import Invalid
-from heddle.model.resource import FieldInfo, Resource, api_fields
+from heddle.model.predicate import Condition
+from heddle.model.resource import FieldInfo, R, Resource, api_fields
 from heddle.model.tags import TAG_FILTERS
+from heddle.store.engine import Tx
+from heddle.store.query.records import Page, Records
 
 _TRUE = ("true", "1", "yes", "on")
 
@@ -113,6 +116,25 @@ def _sorts(
             raise BadRequest("HTTPBadRequest", f"sort_dir '{direction}' is not 'asc' or 'desc'")
         sorts.append((declared[key].name, direction == "asc"))
     return sorts
+
+
+def page_of(listing: Listing, records: Records[R], tx: Tx, seen: Condition) -> Page | None:
+    """Which part of the list is asked for.  Raises `BadRequest` for a marker that there is not.
+
+    None for one that the caller does not see: nothing is told of what comes after it.
+    """
+    marker = None
+    if listing.marker:
+        marker = records.get(tx, listing.marker, seen)
+        if marker is None and records.get(tx, listing.marker, bare=True) is not None:
+            return None
+        if marker is None:
+            raise BadRequest(
+                "HTTPBadRequest",
+                f"Invalid input for marker. Reason: there is no {records.model.member} with the id "
+                f"'{listing.marker[:64]}'.",
+            )
+    return Page(tuple(listing.sorts), listing.limit, marker, listing.backward)
 
 
 def links(request: Request, listing: Listing, items: Sequence[Resource], own: str) -> list[dict[str, str]]:

@@ -34,8 +34,12 @@ class Tagging:
         self._name = collection.model.collection
 
     def routes(self) -> list[Route]:
-        name, base = self._name, self._collection.url + "/{id}/tags"
-        one = base + "/{tag}"
+        """Under the URL of the objects, and under the plain name of their collection where that is another."""
+        urls = {url.replace("_", "-"): url for url in ("/v2.0/" + self._name, self._collection.url)}
+        return [route for url in urls.values() for route in self._routes(url + "/{id}/tags")]
+
+    def _routes(self, base: str) -> list[Route]:
+        name, one = self._name, base + "/{tag}"
         return [
             Route("GET", base, self.list, f"get_{name}_tags", summary=f"List the tags of one of the {name}"),
             Route("POST", base, self.extend, f"create_{name}_tags", 201, "Add tags", body=_ALL),

@@ -21,6 +21,7 @@ def show_version(services: Services, request: Request) -> Response:
             "links": [{"rel": "self", "href": f"{request.base_url}{collection.url}"}],
         }
         for collection in EVERY
+        if not collection.under
     ]
     return json_response({"resources": resources})
 

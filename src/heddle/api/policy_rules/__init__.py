@@ -19,6 +19,7 @@ from heddle.api.policy_rules import (
     operation,
     port,
     port_forwarding,
+    qos,
     rbac,
     router,
     security_group,
@@ -50,6 +51,7 @@ MODULES = (
     trunk,
     log,
     topology,
+    qos,
     operation,
     identity,
 )

@@ -12,6 +12,9 @@ ADMIN = "rule:admin_only"
 SERVICE = "rule:service_api"
 PROJECT_MEMBER = "role:member and project_id:%(project_id)s"
 PROJECT_READER = "role:reader and project_id:%(project_id)s"
+PROJECT_MANAGER = "role:manager and project_id:%(project_id)s"
+PARENT_READER = "role:reader and rule:ext_parent_owner"
+PARENT_MANAGER = "role:manager and rule:ext_parent_owner"
 NETWORK_MEMBER = "role:member and rule:network_owner"
 NETWORK_READER = "role:reader and rule:network_owner"
 GROUP_MEMBER = "role:member and rule:sg_owner"
@@ -32,6 +35,7 @@ def any_rule(*parts: str) -> str:
 
 ADMIN_OR_MEMBER = any_rule(ADMIN, PROJECT_MEMBER)
 ADMIN_OR_READER = any_rule(ADMIN, PROJECT_READER)
+ADMIN_OR_MANAGER = any_rule(ADMIN, PROJECT_MANAGER)
 ADMIN_OR_NETWORK_MEMBER = any_rule(ADMIN, NETWORK_MEMBER)
 ADMIN_OR_SERVICE = any_rule(ADMIN, SERVICE)
 

@@ -7,6 +7,7 @@ from heddle.api.policy_rules.common import ADMIN, ADMIN_OR_MEMBER, ADMIN_OR_READ
 RULES = (
     *four("floatingip", ADMIN_OR_MEMBER, ADMIN_OR_READER),
     *attributes("create", "floatingip", ADMIN, "floating_ip_address"),
+    *attributes("create update", "floatingip", ADMIN_OR_MEMBER, "qos_policy_id"),
     rule("get_floatingip_pool", ADMIN_OR_READER, "See the pools of floating IPs"),
     *tags("floatingips", ADMIN_OR_MEMBER, ADMIN_OR_READER),
 )

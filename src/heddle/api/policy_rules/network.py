@@ -29,6 +29,6 @@ RULES = (
         "provider:physical_network",
         "provider:segmentation_id",
     ),
-    *attributes("create update", "network", ADMIN_OR_MEMBER, "port_security_enabled"),
+    *attributes("create update", "network", ADMIN_OR_MEMBER, "port_security_enabled", "qos_policy_id"),
     *tags("networks", ADMIN_OR_MEMBER, _READ),
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -61,9 +61,29 @@ def external_among(tx: Tx, ids: Iterable[str]) -> set[str]:
     return {row[0] for row in _EXTERNAL.rows(tx.conn, ids)}
 
 
-_DOMAINS = Among((_n.id, _n.dns_domain), _n.id, _n.dns_domain != "")
+class ShownByPorts(NamedTuple):
+    """What ports tell of their network."""
+
+    dns_domain: str = ""
+    qos_policy_id: str | None = None
 
 
-def domains_of(tx: Tx, ids: Iterable[str]) -> dict[str, str]:
-    """The DNS domains of those of the networks that have one of their own."""
-    return {row[0]: row[1] for row in _DOMAINS.rows(tx.conn, ids)}
+_SHOWN = Among(
+    (_n.id, _n.dns_domain, _n.qos_policy_id), _n.id, sa.or_(_n.dns_domain != "", _n.qos_policy_id.is_not(None))
+)
+
+
+def shown_by_ports(tx: Tx, ids: Iterable[str]) -> dict[str, ShownByPorts]:
+    """What ports tell of their networks, for those of the networks where there is something to tell."""
+    return {row[0]: ShownByPorts(row[1], row[2]) for row in _SHOWN.rows(tx.conn, ids)}
+
+
+def physical_networks(tx: Tx, ids: Iterable[str]) -> dict[str, str]:
+    """The physical network of each of the networks that is on one; of several segments, that of the first."""
+    g = t.networksegments.c
+    query = sa.select(g.network_id, g.physical_network).where(g.network_id.in_(list(ids))).order_by(g.id)
+    found: dict[str, str] = {}
+    for network_id, physical in tx.conn.execute(query):
+        if physical:
+            found.setdefault(network_id, physical)
+    return found

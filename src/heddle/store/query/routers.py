@@ -27,7 +27,9 @@ def _load(tx: Tx, routers: Sequence[Router]) -> None:
         router.external_gateway_info = None
         if port is not None:
             fixed_ips = [FixedIp(fixed_ip.subnet_id, fixed_ip.ip_address) for fixed_ip in port.fixed_ips]
-            router.external_gateway_info = GatewayInfo(port.network_id, router.enable_snat, fixed_ips)
+            router.external_gateway_info = GatewayInfo(
+                port.network_id, router.enable_snat, fixed_ips, router.qos_policy_id
+            )
     helpers = _helpers(tx, [router.id for router in routers])
     for router in routers:
         router.conntrack_helpers = helpers.get(router.id, [])

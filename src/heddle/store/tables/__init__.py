@@ -56,6 +56,15 @@ from heddle.store.tables.pools import (
     subnetpool_ranges,
     subnetpools,
 )
+from heddle.store.tables.qos import (
+    default_qos_policies,
+    qos_bandwidth_limit_rules,
+    qos_dscp_marking_rules,
+    qos_minimum_bandwidth_rules,
+    qos_minimum_packet_rate_rules,
+    qos_packet_rate_limit_rules,
+    qos_policies,
+)
 from heddle.store.tables.rbac import rbac_policies
 from heddle.store.tables.sync import (
     agents,
@@ -80,6 +89,7 @@ __all__ = [
     "changes",
     "conntrack_helpers",
     "counters",
+    "default_qos_policies",
     "default_security_groups",
     "defaults",
     "domains",
@@ -104,6 +114,12 @@ __all__ = [
     "port_security_groups",
     "ports",
     "projects",
+    "qos_bandwidth_limit_rules",
+    "qos_dscp_marking_rules",
+    "qos_minimum_bandwidth_rules",
+    "qos_minimum_packet_rate_rules",
+    "qos_packet_rate_limit_rules",
+    "qos_policies",
     "quota_usage",
     "quotas",
     "rbac_policies",
