@@ -15,20 +15,20 @@ JSON = ("-f", "json")
 def amber(cloud: Cloud) -> Any:
     """The command as a member of a project, which has a router between its network and an external one."""
     cloud.openstack("project", "create", "amber", *JSON)
-    cloud.openstack("user", "create", "ann", "--password", PASSWORD, *JSON)
-    cloud.openstack("role", "add", "--project", "amber", "--user", "ann", "member")
-    cloud.add("amber", username="ann", password=PASSWORD, project_name="amber")
-    cloud.openstack("network", "create", "outer", "--external", *JSON)
-    outside = ("--network", "outer", "--no-dhcp", "--subnet-range", "198.51.100.0/24")
-    cloud.openstack("subnet", "create", "outer-a", *outside, *JSON)
+    cloud.openstack("user", "create", "amy", "--password", PASSWORD, *JSON)
+    cloud.openstack("role", "add", "--project", "amber", "--user", "amy", "member")
+    cloud.add("amber", username="amy", password=PASSWORD, project_name="amber")
+    cloud.openstack("network", "create", "amber-outer", "--external", *JSON)
+    outside = ("--network", "amber-outer", "--no-dhcp", "--subnet-range", "198.51.100.0/24")
+    cloud.openstack("subnet", "create", "amber-outer-a", *outside, *JSON)
 
     def run(*words: str) -> Any:
         return cloud.openstack(*words, cloud="amber")
 
-    run("network", "create", "inner")
-    run("subnet", "create", "inner-a", "--network", "inner", "--subnet-range", "10.0.0.0/24")
-    run("router", "create", "between", "--external-gateway", "outer", *JSON)
-    run("router", "add", "subnet", "between", "inner-a")
+    run("network", "create", "amber-inner")
+    run("subnet", "create", "amber-inner-a", "--network", "amber-inner", "--subnet-range", "10.0.0.0/24")
+    run("router", "create", "between", "--external-gateway", "amber-outer", *JSON)
+    run("router", "add", "subnet", "between", "amber-inner-a")
     return run
 
 
@@ -67,8 +67,8 @@ def test_flavors_and_kinds_of_routers(cloud: Cloud, amber: Any) -> None:
 
 
 def test_port_forwarding(amber: Any) -> None:
-    amber("port", "create", "web", "--network", "inner")
-    floating = amber("floating", "ip", "create", "outer", *JSON)["floating_ip_address"]
+    amber("port", "create", "web", "--network", "amber-inner")
+    floating = amber("floating", "ip", "create", "amber-outer", *JSON)["floating_ip_address"]
     inside = ("--internal-ip-address", address_of(amber, "web"), "--port", "web", "--protocol", "tcp")
     command = ("floating", "ip", "port", "forwarding")
     ports = ("--internal-protocol-port", "80", "--external-protocol-port", "8080")
@@ -129,11 +129,11 @@ def test_ndp_proxies(cloud: Cloud, amber: Any) -> None:
 
 
 def test_local_ips(amber: Any) -> None:
-    made = amber("local", "ip", "create", "--name", "lip", "--network", "inner", "--description", "d", *JSON)
+    made = amber("local", "ip", "create", "--name", "lip", "--network", "amber-inner", "--description", "d", *JSON)
     assert (made["name"], made["ip_mode"]) == ("lip", "translate")
-    assert [item["Name"] for item in amber("local", "ip", "list", "--network", "inner", *JSON)] == ["lip"]
+    assert [item["Name"] for item in amber("local", "ip", "list", "--network", "amber-inner", *JSON)] == ["lip"]
     amber("local", "ip", "set", "--name", "lip2", "lip")
-    port = amber("port", "create", "near", "--network", "inner", *JSON)
+    port = amber("port", "create", "near", "--network", "amber-inner", *JSON)
     command = ("local", "ip", "association")
     association = amber(*command, "create", "lip2", "near", *JSON)
     assert (association["fixed_port_id"], association["fixed_ip"]) == (port["id"], address_of(amber, "near"))
