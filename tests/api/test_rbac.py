@@ -409,6 +409,19 @@ def test_external_for_all_is_an_entry(admin: Talk, blue: Talk, red: Talk) -> Non
     assert external(blue, network)
 
 
+def test_the_default_external_network_is_for_everybody(admin: Talk, blue: Talk) -> None:
+    network = admin.create("network", {"router:external": True, "is_default": True})
+    (entry,) = admin.list("rbac_policy", f"?object_id={network['id']}&action={EXTERNAL}")
+    admin.no_delete(409, "RbacPolicyInUse", "rbac_policy", entry["id"])
+    admin.no_update(409, "RbacPolicyInUse", "rbac_policy", entry["id"], target_tenant=blue.project_id)
+    shared = let(admin, "network", network, "*")
+    admin.delete("rbac_policy", shared["id"])
+    assert external(blue, network)
+    admin.update("network", network["id"], is_default=False)
+    admin.delete("rbac_policy", entry["id"])
+    assert not external(admin, network)
+
+
 def test_a_network_goes_with_the_floating_ips_that_reach_nothing(admin: Talk, blue: Talk) -> None:
     network = admin.create("network", {"router:external": True})
     admin.create("subnet", network_id=network["id"], ip_version=4, cidr="203.0.113.0/24", enable_dhcp=False)

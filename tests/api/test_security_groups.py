@@ -26,6 +26,17 @@ def test_every_project_has_a_default_group(blue: Talk) -> None:
     assert blue.update("security_group", own, description="mine")["description"] == "mine"
 
 
+
+def test_the_administrator_who_looks_at_a_project_sees_its_default_group(admin: Talk, blue: Talk, red: Talk) -> None:
+    (group,) = admin.list("security_group", f"?project_id={blue.project_id}")
+    assert (group["name"], group["project_id"]) == ("default", blue.project_id)
+    assert admin.list("security_group", f"?tenant_id={blue.project_id}") == [group]
+    assert admin.list("security_group", f"?project_id={'0' * 32}") == []
+    assert blue.list("security_group", f"?project_id={red.project_id}") == []
+    (rule, *_) = admin.list("security_group_rule", f"?project_id={red.project_id}")
+    assert rule["project_id"] == red.project_id
+
+
 def test_a_group(blue: Talk, red: Talk) -> None:
     made = blue.create("security_group", name="web", stateful=False)
     wanted = {

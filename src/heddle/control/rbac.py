@@ -13,7 +13,8 @@ from heddle.control.lookup import need
 from heddle.control.news import network_news
 from heddle.control.shareable import KINDS, Kind
 from heddle.errors import BadRequest, Conflict
-from heddle.model.access import ACCESS_AS_EXTERNAL
+from heddle.model.access import ACCESS_AS_EXTERNAL, EVERYBODY
+from heddle.model.network import Network
 from heddle.model.rbac import RbacPolicy
 from heddle.model.resource import Draft, Resource
 from heddle.store.query import rbac as q
@@ -91,6 +92,13 @@ def _check_new(ctx: Context, entry: RbacPolicy) -> None:
 
 
 def _check_unused(ctx: Context, item: Resource, entry: RbacPolicy, new_target: str = "") -> None:
+    is_default = isinstance(item, Network) and item.is_default
+    if is_default and (entry.action, entry.target_tenant) == (ACCESS_AS_EXTERNAL, EVERYBODY):
+        raise Conflict(
+            "RbacPolicyInUse",
+            f"RBAC policy on object {item.id} cannot be removed because other objects depend on it.\n"
+            "Details: the default external network is one for everybody",
+        )
     projects = sharing.losing(ctx, item, entry, new_target)
     if projects:
         raise in_use(item, projects)

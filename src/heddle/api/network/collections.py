@@ -50,6 +50,7 @@ from heddle.store.query import security_groups as group_query
 from heddle.store.query.address_scopes import ADDRESS_SCOPES
 from heddle.store.query.floating_ips import FLOATING_IPS
 from heddle.store.query.hosts import AGENTS
+from heddle.store.query.identity import PROJECTS
 from heddle.store.query.logs import LOGS
 from heddle.store.query.networks import NETWORKS
 from heddle.store.query.ports import PORTS
@@ -83,10 +84,13 @@ def _describe_agents(services: Services, tx: Tx, items: Sequence[Agent]) -> None
 
 
 def _default_group(services: Services, request: Request) -> None:
-    """A project that looks at its groups has its default one."""
-    project_id = request.caller.project_id
+    """A project whose groups are looked at, by itself or by the administrator, has its default one."""
+    asked = [text for name, text in request.query() if name in ("project_id", "tenant_id")]
+    project_id = asked[0] if asked and request.caller.is_admin else request.caller.project_id
     with services.store.read() as tx:
         if not project_id or group_query.default_of(tx, project_id):
+            return
+        if project_id != request.caller.project_id and not PROJECTS.get(tx, project_id):
             return
     services.store.write(
         lambda tx: security_groups.ensure_default(Context(tx, request.caller, services.settings), project_id),
