@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,11 +54,11 @@ class Cloud:
         reports.report(self.store, self.settings, request)
 
 
-def build(folder: Path, engine: str = "") -> Cloud:
-    """A cloud on a database of its own, of the engine that this run is for if none is named."""
+def build(folder: Path, engine: str = "", more: Sequence[str] = ()) -> Cloud:
+    """A cloud on a database of its own, of the engine that this run is for if none is named; `more` settings."""
     overrides = [f"paths.{name}={folder / name}" for name in ("state", "run", "log")]
     (folder / "state").mkdir(mode=0o700)
-    overrides += ["network.vlan_ranges=public,physnet1:100:109", f"database.url={new_database(engine)}"]
+    overrides += ["network.vlan_ranges=public,physnet1:100:109", f"database.url={new_database(engine)}", *more]
     settings = load(overrides=overrides, environ={})
     store = Store(settings.database_url)
     migrate.upgrade(store)

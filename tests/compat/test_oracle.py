@@ -97,6 +97,8 @@ STRICTER: dict[tuple[str, str], tuple[str, Callable[[Any], bool]]] = {
     ("networks", "mtu"): ("a truth value or a fraction is no number of bytes", _odd_number),
     ("networks", "provider:segmentation_id"): ("a truth value or a fraction is no ID", _odd_number),
     ("networks", "segments"): ("only a list", lambda value: not isinstance(value, list)),
+    ("network_segment_ranges", "minimum"): ("a truth value or a fraction is no ID", _odd_number),
+    ("network_segment_ranges", "maximum"): ("a truth value or a fraction is no ID", _odd_number),
     ("segments", "segmentation_id"): ("a truth value or a fraction is no ID", _odd_number),
     ("subnets", "prefixlen"): ("a truth value or a fraction is no length", _odd_number),
     ("subnetpools", "name"): ("a name has up to 255 characters", _not_text),

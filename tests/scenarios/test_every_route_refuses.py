@@ -117,6 +117,8 @@ BODIES: dict[tuple[str, str], Body] = {
     ("PUT", "/v2.0/trunks/{id}/remove_subports"): lambda w: {"sub_ports": [{"port_id": w.ids["subport"]}]},
     ("POST", "/v2.0/log/logs"): lambda w: {"log": {"resource_type": "security_group", "project_id": w.blue_id}},
     ("PUT", "/v2.0/log/logs/{id}"): lambda w: {"log": {"enabled": False}},
+    ("POST", "/v2.0/network-segment-ranges"): lambda w: {"network_segment_range": w.id_range()},
+    ("PUT", "/v2.0/network-segment-ranges/{id}"): lambda w: {"network_segment_range": {"name": "changed"}},
     ("POST", "/v2.0/segments"): lambda w: {"segment": {"network_id": w.network(), "network_type": "vxlan"}},
     ("POST", "/v2.0/agents/{id}/dhcp-networks"): lambda w: {"network_id": w.network()},
     ("POST", "/v2.0/agents/{id}/l3-routers"): lambda w: {"router_id": w.new_id("/v2.0/routers/{id}")},
@@ -149,6 +151,7 @@ for _name in ("network", "subnet", "subnetpool", "port", "router", "floatingip",
 for _name in (
     "networks", "subnets", "subnetpools", "ports", "trunks", "routers", "floatingips", "security-groups",
     "security-group-rules", "log/logs", "logs", "policies", "qos/policies", "segments", "ndp_proxies", "local_ips",
+    "network-segment-ranges",
 ):  # fmt: skip
     BODIES["POST", f"/v2.0/{_name}/{{id}}/tags"] = lambda w: {"tags": ["x"]}
     BODIES["PUT", f"/v2.0/{_name}/{{id}}/tags"] = lambda w: {"tags": ["x"]}

@@ -87,6 +87,11 @@ class World:
     def segment(self, number: int = 0) -> str:
         return self.make(self.admin, "/v2.0/segments", "segment", network_id=self.network(), network_type="vxlan")
 
+    def id_range(self) -> dict[str, Any]:
+        """A range of IDs that no other has."""
+        low = 100_000 + 10 * next(self._numbers)
+        return {"network_type": "gre", "minimum": low, "maximum": low + 9, "shared": False, "project_id": self.blue_id}
+
     def group(self) -> str:
         return self.make(self.owner, "/v2.0/security-groups", "security_group", name="g")
 
@@ -248,6 +253,9 @@ MAKERS: dict[str, Callable[[World, int], str]] = {
         direction="ingress", protocol="tcp",
     ),
     "/v2.0/segments": World.segment,
+    "/v2.0/network-segment-ranges": lambda world, number: world.make(
+        world.admin, "/v2.0/network-segment-ranges", "network_segment_range", **world.id_range()
+    ),
     "/v2.0/subnetpools": World.subnet_pool,
     "/v2.0/address-scopes": lambda world, number: world.make(
         world.owner, "/v2.0/address-scopes", "address_scope", ip_version=4

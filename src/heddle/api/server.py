@@ -19,7 +19,7 @@ from heddle.api.policy import Policy
 from heddle.api.services import Services
 from heddle.bus.registry import server_bus
 from heddle.config import Settings
-from heddle.control import reports, sync
+from heddle.control import reports, segment_ranges, sync
 from heddle.control.context import Context
 from heddle.errors import ConfigError
 from heddle.model.caller import SYSTEM
@@ -63,6 +63,7 @@ def make_app(settings: Settings, store: Store) -> App:
     if settings.identity.auth != "embedded":
         raise ConfigError(f"identity.auth = '{settings.identity.auth}' is not supported: use 'embedded'")
     network_types.check_settings(settings.network)
+    store.write(lambda tx: segment_ranges.settle_defaults(Context(tx, SYSTEM, settings)))
     auth = EmbeddedAuth(store, settings)
     return App(Services(settings, store, Policy(settings.identity.policy_file), auth))
 

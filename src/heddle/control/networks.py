@@ -56,8 +56,8 @@ def create_networks(ctx: Context, drafts: Sequence[Draft[Network]]) -> list[Netw
         qos.check_policy_change(ctx, None, network.qos_policy_id)
         network.qos_policy_id = network.qos_policy_id or qos_query.default_of(ctx.tx, network.project_id)
         asked = _asked(network, draft.given)
-        found = [segment_claims.reserve(ctx, network.id, each) for each in asked]
-        found = found or [segment_claims.reserve_any(ctx, network.id)]
+        found = [segment_claims.reserve(ctx, network, each) for each in asked]
+        found = found or [segment_claims.reserve_any(ctx, network)]
         _set_mtu(ctx, network, [each.network_type for each in found], "mtu" in draft.given)
         _settle_default(ctx, network)
         q.NETWORKS.insert(ctx.tx, [network])

@@ -8,8 +8,10 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 
+from heddle.control import segment_ranges
 from heddle.control.context import Context
 from heddle.errors import Conflict, Unavailable
+from heddle.model.network import Network
 from heddle.model.segment import Segment, Segmentation
 from heddle.network_types import registry
 from heddle.network_types.base import Candidates, NetworkType, refuse, segment_key
@@ -18,7 +20,7 @@ from heddle.store.query import segments as q
 _TRIES = 64
 
 
-def reserve(ctx: Context, network_id: str, asked: Segmentation) -> Segmentation:
+def reserve(ctx: Context, network: Network, asked: Segmentation) -> Segmentation:
     """Claim a segment for a network; of its parts only the type must be said.
 
     Raises `BadRequest`, `Conflict` for one that is in use, `Unavailable` when none is free.
@@ -27,23 +29,23 @@ def reserve(ctx: Context, network_id: str, asked: Segmentation) -> Segmentation:
     physical, number = asked.physical_network or None, asked.segmentation_id
     kind.check(ctx.settings.network, physical, number)
     if not is_complete(asked):
-        found = _claim_any(ctx, network_id, kind, physical)
+        found = _claim_any(ctx, network, kind, physical)
         if found is None:
             raise Unavailable(
                 "NoNetworkAvailable",
                 f"Unable to create the network. No {kind.name} segment is available for allocation.",
             )
         return found
-    key = segment_key(kind.name, physical, number, network_id)
-    if not q.claim(ctx.tx, key, network_id):
+    key = segment_key(kind.name, physical, number, network.id)
+    if not q.claim(ctx.tx, key, network.id):
         raise _in_use(kind.name, physical, number)
     return Segmentation(kind.name, physical, number)
 
 
-def reserve_any(ctx: Context, network_id: str) -> Segmentation:
+def reserve_any(ctx: Context, network: Network) -> Segmentation:
     """Claim a segment of the first of the cloud's tenant types that has a free one.  Raises `Unavailable`."""
     for name in ctx.settings.network.tenant_types:
-        found = _claim_any(ctx, network_id, registry()[name], None)
+        found = _claim_any(ctx, network, registry()[name], None)
         if found is not None:
             return found
     raise Unavailable(
@@ -72,9 +74,19 @@ def _kind(asked: Segmentation) -> NetworkType:
     return kind
 
 
-def _claim_any(ctx: Context, network_id: str, kind: NetworkType, physical: str | None) -> Segmentation | None:
-    """Claim a free segment of the type: a random one, so that two requests seldom want the same."""
-    candidates = kind.candidates(ctx.settings.network, physical)
+def _claim_any(ctx: Context, network: Network, kind: NetworkType, physical: str | None) -> Segmentation | None:
+    """Claim a free segment of the type, best one that is for the network's project."""
+    for candidates in segment_ranges.candidates(ctx, kind, physical, network.project_id):
+        found = _claim_one(ctx, network.id, kind, candidates)
+        if found is not None:
+            return found
+    return None
+
+
+def _claim_one(
+    ctx: Context, network_id: str, kind: NetworkType, candidates: Sequence[Candidates]
+) -> Segmentation | None:
+    """Claim one of the candidates: a random one, so that two requests seldom want the same."""
     count = sum(len(each) for each in candidates)
     few = range(count) if count <= _TRIES else random.sample(range(count), _TRIES)
     for places in (few, range(count)):

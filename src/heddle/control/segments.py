@@ -55,7 +55,7 @@ def _create(ctx: Context, asked: Segment) -> Segment:
     network = need(ctx, network_query.NETWORKS, asked.network_id, lock=True)
     have = q.of_network(ctx.tx, network.id)
     wanted = Segmentation(asked.network_type, asked.physical_network, asked.segmentation_id)
-    found = segment_claims.reserve(ctx, network.id, wanted)
+    found = segment_claims.reserve(ctx, network, wanted)
     most = largest_mtu(ctx, [found.network_type])
     if network.mtu > most:
         raise refuse(f"Requested MTU is too big, maximum is {most}: the network has the MTU {network.mtu}")

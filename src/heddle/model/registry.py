@@ -21,6 +21,7 @@ from heddle.model.resource import Resource, subject_of
 from heddle.model.router import Router
 from heddle.model.security_group import SecurityGroup, SecurityGroupRule
 from heddle.model.segment import Segment
+from heddle.model.segment_range import NetworkSegmentRange
 from heddle.model.subnet import Subnet
 from heddle.model.subnet_pool import SubnetPool
 from heddle.model.trunk import Trunk
@@ -38,6 +39,7 @@ _EVERY: tuple[type[Resource], ...] = (
     MeteringLabelRule,
     NdpProxy,
     Network,
+    NetworkSegmentRange,
     Port,
     PortBinding,
     PortForwarding,

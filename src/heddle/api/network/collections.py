@@ -24,6 +24,7 @@ from heddle.control import (
     resource_requests,
     routers,
     security_groups,
+    segment_ranges,
     segments,
     subnet_pools,
     subnets,
@@ -41,6 +42,7 @@ from heddle.model.rbac import RbacPolicy
 from heddle.model.router import Router
 from heddle.model.security_group import SecurityGroup, SecurityGroupRule
 from heddle.model.segment import Segment
+from heddle.model.segment_range import NetworkSegmentRange
 from heddle.model.subnet import Subnet
 from heddle.model.subnet_pool import SubnetPool
 from heddle.model.trunk import Trunk
@@ -56,6 +58,7 @@ from heddle.store.query.networks import NETWORKS
 from heddle.store.query.ports import PORTS
 from heddle.store.query.rbac import RBAC_POLICIES
 from heddle.store.query.routers import ROUTERS
+from heddle.store.query.segment_ranges import SEGMENT_RANGES
 from heddle.store.query.segments import SEGMENTS
 from heddle.store.query.subnet_pools import SUBNET_POOLS
 from heddle.store.query.subnets import SUBNETS
@@ -107,6 +110,13 @@ NETWORK_COLLECTION: Collection[Network] = Collection(
 )
 SEGMENT_COLLECTION: Collection[Segment] = Collection(
     SEGMENTS, segments.create_segments, segments.update_segment, segments.delete_segment, OF_NETWORK
+)
+SEGMENT_RANGE_COLLECTION: Collection[NetworkSegmentRange] = Collection(
+    SEGMENT_RANGES,
+    segment_ranges.create_segment_ranges,
+    segment_ranges.update_segment_range,
+    segment_ranges.delete_segment_range,
+    describe=lambda services, tx, items: segment_ranges.describe(tx, items),
 )
 SUBNET_COLLECTION: Collection[Subnet] = Collection(
     SUBNETS, subnets.create_subnets, subnets.update_subnet, subnets.delete_subnet, OF_NETWORK, _describe_subnets
@@ -167,6 +177,7 @@ AGENT_COLLECTION: Collection[Agent] = Collection(
 EVERY: tuple[Collection[Any], ...] = (
     NETWORK_COLLECTION,
     SEGMENT_COLLECTION,
+    SEGMENT_RANGE_COLLECTION,
     SUBNET_COLLECTION,
     PORT_COLLECTION,
     ROUTER_COLLECTION,

@@ -88,6 +88,11 @@ EXTENSIONS = (
     Extension("network-ip-availability-details", "IP availability in detail", "The use of allocation pools"),
     Extension("network_availability_zone", "Zones of networks", "In which availability zones a network is served"),
     Extension("network_ha", "HA networks", "A network for the highly available routers of its project"),
+    Extension(
+        "network-segment-range",
+        "Network segment ranges",
+        "From which IDs networks get theirs, for all or a project",
+    ),
     Extension("pagination", "Pagination", "Lists in pages"),
     Extension("port-device-profile", "Port device profile", "The device profile of a port"),
     Extension("port-mac-address-regenerate", "New MAC address", "A port gets a new MAC address for null"),

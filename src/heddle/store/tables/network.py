@@ -12,10 +12,12 @@ from heddle.model.port import Port
 from heddle.model.router import Router
 from heddle.model.security_group import SecurityGroup, SecurityGroupRule
 from heddle.model.segment import Segment
+from heddle.model.segment_range import NetworkSegmentRange
 from heddle.model.subnet import Subnet
 from heddle.store.tables.kit import METADATA, JsonText, id_column, number_column, table_for, text_column
 
 networks = table_for(Network)
+network_segment_ranges = table_for(NetworkSegmentRange)
 networksegments = table_for(Segment, name="networksegments")
 subnets = table_for(Subnet)
 ports = table_for(Port, sa.UniqueConstraint("network_id", "mac_address"))
