@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -25,6 +26,7 @@ DEFAULTS = {
     "minimum_packet_rate": ({"min_kpps": 2**31 - 1}, {"direction": "egress"}),
     "dscp_marking": ({"dscp_mark": "46"}, {"dscp_mark": 46}),
 }
+VLANS = itertools.count(3000)
 ALIASED = sorted(set(KINDS) - {"packet_rate_limit"})
 
 
@@ -380,6 +382,41 @@ def test_who_may_make_and_see_rules(admin: Talk, blue: Talk, red: Talk, kind: st
     assert red.show("policy", policy["id"])["rules"] == [in_policy(policy, kind, rule)]
 
 
+# Shared with single projects
+
+
+def share(talk: Talk, policy: dict[str, Any], target: str) -> dict[str, Any]:
+    entry = {"object_type": "qos_policy", "object_id": policy["id"], "action": "access_as_shared"}
+    return talk.create("rbac_policy", entry, target_tenant=target)
+
+
+def test_a_policy_for_one_project(admin: Talk, blue: Talk, red: Talk, policy: dict[str, Any]) -> None:
+    entry = share(admin, policy, blue.project_id)
+    assert blue.show("policy", policy["id"])["shared"] is True
+    assert policy["id"] in blue.ids("policy", "?shared=true")
+    red.refused(404, "QosPolicyNotFound", "GET", f"/v2.0/qos/policies/{policy['id']}")
+    network = blue.create("network", qos_policy_id=policy["id"])
+    red.no_create(404, "QosPolicyNotFound", "network", qos_policy_id=policy["id"])
+    assert blue.project_id in admin.no_delete(409, "RbacPolicyInUse", "rbac_policy", entry["id"])
+    everybody = share(admin, policy, "*")
+    admin.delete("rbac_policy", entry["id"])
+    admin.no_delete(409, "RbacPolicyInUse", "rbac_policy", everybody["id"])
+    admin.no_update(409, "RbacPolicyInUse", "rbac_policy", everybody["id"], target_tenant=red.project_id)
+    admin.no_update(409, "RbacPolicyInUse", "policy", policy["id"], shared=False)
+    blue.update("network", network["id"], qos_policy_id=None)
+    assert admin.update("policy", policy["id"], shared=False)["shared"] is False
+    assert admin.list("rbac_policy", f"?object_id={policy['id']}") == []
+    blue.refused(404, "QosPolicyNotFound", "GET", f"/v2.0/qos/policies/{policy['id']}")
+
+
+def test_an_entry_goes_with_its_policy(admin: Talk, blue: Talk, policy: dict[str, Any]) -> None:
+    share(admin, policy, blue.project_id)
+    admin.update("policy", policy["id"], shared=True)
+    assert len(admin.list("rbac_policy", f"?object_id={policy['id']}")) == 2
+    admin.delete("policy", policy["id"])
+    assert admin.list("rbac_policy", f"?object_id={policy['id']}") == []
+
+
 # Default policies
 
 
@@ -539,14 +576,14 @@ def minimum(admin: Talk) -> dict[str, Any]:
 BANDWIDTH = {"NET_BW_EGR_KILOBIT_PER_SEC": 1000, "NET_BW_IGR_KILOBIT_PER_SEC": 2000}
 
 
-def vlan(admin: Talk) -> dict[str, Any]:
+def vlan(admin: Talk, owner: Talk) -> dict[str, Any]:
     kind = {"provider:network_type": "vlan", "provider:physical_network": "physnet1"}
-    return admin.create("network", kind, shared=True)
+    return admin.create("network", {**kind, "provider:segmentation_id": next(VLANS)}, project_id=owner.project_id)
 
 
 def test_what_a_ports_minimum_rates_ask_of_a_host(admin: Talk, blue: Talk) -> None:
     policy = minimum(admin)
-    port = blue.port(vlan(admin), qos_policy_id=policy["id"])
+    port = blue.port(vlan(admin, blue), qos_policy_id=policy["id"])
     assert "resource_request" not in port and "resource_request" not in blue.show("port", port["id"])
     asked = admin.show("port", port["id"])["resource_request"]
     (group,) = asked["request_groups"]
@@ -568,7 +605,7 @@ def test_what_a_ports_minimum_rates_ask_of_a_host(admin: Talk, blue: Talk) -> No
 def test_what_only_asks_in_other_ways(admin: Talk) -> None:
     limit = admin.create("policy", name="limit")
     add(admin, limit, "bandwidth_limit", max_kbps=5000)
-    assert admin.port(vlan(admin), qos_policy_id=limit["id"])["resource_request"] is None
+    assert admin.port(vlan(admin, admin), qos_policy_id=limit["id"])["resource_request"] is None
     tunnel, _ = admin.network()
     add(admin, limit, "minimum_packet_rate", min_kpps=5)
     add(admin, limit, "minimum_packet_rate", min_kpps=6, direction="ingress")
@@ -585,7 +622,7 @@ def test_what_only_asks_in_other_ways(admin: Talk) -> None:
 
 
 def test_a_port_asks_by_its_networks_policy(admin: Talk) -> None:
-    network = vlan(admin)
+    network = vlan(admin, admin)
     policy = minimum(admin)
     admin.update("network", network["id"], qos_policy_id=policy["id"])
     asked = admin.port(network)["resource_request"]

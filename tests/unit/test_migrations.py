@@ -113,3 +113,31 @@ def test_a_newer_database_is_left_alone(empty: Store) -> None:
 
 def test_the_program_expects_the_newest_migration() -> None:
     assert ScriptDirectory.from_config(migrate.config()).get_current_head() == migrate.HEAD
+
+
+def test_a_shared_qos_policy_stays_shared(empty: Store) -> None:
+    """By its column before, by an RBAC entry that counts in its project's quota afterwards."""
+    scripts = ScriptDirectory.from_config(migrate.config()).walk_revisions()
+    step = next(script for script in scripts if "a QoS policy is shared" in script.doc)
+    before = str(step.down_revision)
+    _run(empty, command.upgrade, before)
+    values = dict.fromkeys(("project_id", "description", "created_at", "updated_at", "name"), "p")
+    values |= {"revision_number": 1, "tags": "[]", "is_default": False}
+    with empty.engine.begin() as conn:
+        policies = sa.Table("qos_policies", sa.MetaData(), autoload_with=conn)
+        conn.execute(sa.insert(policies), [{**values, "id": str(n), "shared": n == 1} for n in (1, 2)])
+
+    def seen(query: str) -> list[Any]:
+        with empty.engine.connect() as conn:
+            return [tuple(row) for row in conn.execute(sa.text(query))]
+
+    for _ in range(2):
+        _run(empty, command.upgrade, step.revision)
+        assert seen("SELECT object_type, object_id, action, target_tenant, project_id FROM rbac_policies") == [
+            ("qos_policy", "1", "access_as_shared", "*", "p")
+        ]
+        assert seen("SELECT project_id, resource, used FROM quota_usage") == [("p", "rbac_policy", 1)]
+        _run(empty, command.downgrade, before)
+        assert [bool(row[0]) for row in seen("SELECT shared FROM qos_policies ORDER BY id")] == [True, False]
+        assert seen("SELECT id FROM rbac_policies") == []
+        assert seen("SELECT used FROM quota_usage") == [(0,)]

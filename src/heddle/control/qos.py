@@ -7,10 +7,11 @@ from typing import TypeVar
 
 import msgspec
 
-from heddle.control import qos_conflicts
+from heddle.control import qos_conflicts, rbac, sharing
 from heddle.control.context import Context, new_id
 from heddle.control.lookup import need, not_found
 from heddle.errors import Conflict, Forbidden
+from heddle.model.access import QOS_POLICY_SHARED
 from heddle.model.qos import QosPolicy, QosRule
 from heddle.model.resource import Draft
 from heddle.store.query import qos as q
@@ -28,6 +29,8 @@ def create_policies(ctx: Context, drafts: Sequence[Draft[QosPolicy]]) -> list[Qo
         if policy.is_default:
             _make_default(ctx, policy)
         q.POLICIES.insert(ctx.tx, [policy])
+        if policy.shared:
+            sharing.open_to_all(ctx, QOS_POLICY_SHARED, policy)
         created.append(policy)
     return created
 
@@ -39,14 +42,21 @@ def update_policy(ctx: Context, old: QosPolicy, draft: Draft[QosPolicy]) -> QosP
         _make_default(ctx, new)
     elif old.is_default and not new.is_default:
         q.drop_default(ctx.tx, old.id)
-    if old.shared and not new.shared and (projects := q.projects_using(ctx.tx, old.id)):
-        raise Conflict(
-            "RbacPolicyInUse",
-            f"RBAC policy on object {old.id} cannot be removed because other objects depend on it.\nDetails: projects "
-            f"that use it: {', '.join(sorted(projects))}",
-        )
+    if "shared" in draft.given:
+        _set_shared(ctx, old, new.shared)
     q.POLICIES.update(ctx.tx, old, new)
-    return new
+    return new if "shared" not in draft.given else q.POLICIES.get(ctx.tx, new.id) or new
+
+
+def _set_shared(ctx: Context, policy: QosPolicy, wanted: bool) -> None:
+    """Let everybody use a policy, or only whom other entries let.  Raises `Conflict` (RbacPolicyInUse)."""
+    entry = sharing.entry_for_all(ctx, QOS_POLICY_SHARED, policy)
+    if entry is None and wanted:
+        sharing.open_to_all(ctx, QOS_POLICY_SHARED, policy)
+    elif entry is not None and not wanted:
+        if projects := sharing.losing(ctx, policy, entry):
+            raise rbac.in_use(policy, projects)
+        sharing.remove(ctx, [entry])
 
 
 def delete_policy(ctx: Context, policy: QosPolicy) -> None:
@@ -56,6 +66,7 @@ def delete_policy(ctx: Context, policy: QosPolicy) -> None:
     user = q.user_of(ctx.tx, policy.id)
     if user is not None:
         raise Conflict("QosPolicyInUse", f"QoS Policy {policy.id} is used by {user[0]} {user[1]}.")
+    sharing.object_gone(ctx, policy)
     q.delete_rules(ctx.tx, policy.id)
     q.POLICIES.delete(ctx.tx, policy.id)
 

@@ -14,9 +14,10 @@ from typing import Any
 
 from heddle.model.port import Port
 from heddle.model.qos import MINIMA, MinimumBandwidthRule, MinimumPacketRateRule, QosRule
+from heddle.model.segment import Segmentation
 from heddle.store.engine import Tx
-from heddle.store.query import networks as network_query
 from heddle.store.query import qos as q
+from heddle.store.query import segments as segment_query
 from heddle.store.query.networks import ShownByPorts
 
 BANDWIDTH = {"egress": "NET_BW_EGR_KILOBIT_PER_SEC", "ingress": "NET_BW_IGR_KILOBIT_PER_SEC"}
@@ -40,9 +41,10 @@ def describe(tx: Tx, ports: Sequence[Port], networks: Mapping[str, ShownByPorts]
         return
     rules = q.rules_of(tx, policies.values(), MINIMA)
     asking = [port for port in ports if port.id in policies and rules[policies[port.id]]]
-    physnets = network_query.physical_networks(tx, {port.network_id for port in asking}) if asking else {}
+    segments = segment_query.told(tx, {port.network_id for port in asking}) if asking else {}
     for port in asking:
-        port.resource_request = resource_request(port, physnets.get(port.network_id, ""), rules[policies[port.id]])
+        traits = network_traits(segments[port.network_id])
+        port.resource_request = resource_request(port, traits, rules[policies[port.id]])
 
 
 def policy_of(port: Port) -> str | None:
@@ -51,14 +53,21 @@ def policy_of(port: Port) -> str | None:
     return port.qos_policy_id or (None if own else port.qos_network_policy_id)
 
 
-def resource_request(port: Port, physnet: str, rules: Sequence[QosRule]) -> dict[str, Any]:
-    """What these rules ask; `physnet` is "" on a network of tunnels."""
+def network_traits(segments: Sequence[Segmentation]) -> list[str]:
+    """What tells a provider of the network's bandwidth; nothing for a network that hosts join by different segments."""
+    if len(segments) != 1:
+        return []
+    physnet = segments[0].physical_network
+    return [trait(f"PHYSNET_{physnet}") if physnet else TUNNELS]
+
+
+def resource_request(port: Port, network: list[str], rules: Sequence[QosRule]) -> dict[str, Any]:
+    """What these rules ask, on a network of these traits."""
     card = trait(f"VNIC_TYPE_{port.binding_vnic_type}")
-    network = trait(f"PHYSNET_{physnet}") if physnet else TUNNELS
     bandwidth = [rule for rule in rules if isinstance(rule, MinimumBandwidthRule)]
     packets = [rule for rule in rules if isinstance(rule, MinimumPacketRateRule)]
     groups = [
-        _group(port, [network, card], bandwidth, lambda rule: (BANDWIDTH[rule.direction], rule.min_kbps)),
+        _group(port, [*network, card], bandwidth, lambda rule: (BANDWIDTH[rule.direction], rule.min_kbps)),
         _group(port, [card], packets, lambda rule: (PACKETS[rule.direction], rule.min_kpps)),
     ]
     asked = [group for group in groups if group["resources"]]

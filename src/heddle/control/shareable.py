@@ -21,6 +21,7 @@ from heddle.store.query import (
     floating_ips,
     networks,
     ports,
+    qos,
     rbac,
     routers,
     security_groups,
@@ -83,6 +84,10 @@ KINDS: Mapping[str, Kind] = {
     "address_scope": Kind(
         address_scopes.ADDRESS_SCOPES,
         {ACCESS_AS_SHARED: lambda tx, scope: subnet_pools.projects_in_scope(tx, scope.id)},
+    ),
+    "qos_policy": Kind(
+        qos.POLICIES,
+        {ACCESS_AS_SHARED: lambda tx, policy: qos.projects_using(tx, policy.id)},
     ),
 }
 assert {name: tuple(kind.users) for name, kind in KINDS.items()} == ACTIONS

@@ -32,6 +32,7 @@ NETWORK_EXTERNAL_TO_SOME = Access("network", ACCESS_AS_EXTERNAL, callers="extern
 GROUP_SHARED = Access("security_group", ACCESS_AS_SHARED)
 SUBNET_POOL_SHARED = Access("subnetpool", ACCESS_AS_SHARED)
 ADDRESS_SCOPE_SHARED = Access("address_scope", ACCESS_AS_SHARED)
+QOS_POLICY_SHARED = Access("qos_policy", ACCESS_AS_SHARED)
 
 # The actions that there are on objects of each type.
 ACTIONS = {
@@ -39,6 +40,7 @@ ACTIONS = {
     "security_group": (ACCESS_AS_SHARED,),
     "subnetpool": (ACCESS_AS_SHARED,),
     "address_scope": (ACCESS_AS_SHARED,),
+    "qos_policy": (ACCESS_AS_SHARED,),
 }
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar
 
+from heddle.model.access import QOS_POLICY_SHARED
 from heddle.model.fields import Bool, FieldType, Int, Json, OneOf, Text, Uuid
 from heddle.model.resource import REQUIRED, Field, Named, Resource, fields_of
 
@@ -29,7 +30,9 @@ class QosPolicy(Named, kw_only=True):
     collection: ClassVar[str] = "policies"
     title: ClassVar[str] = "QosPolicy"
 
-    shared: Annotated[bool, Field(Bool(), create=True, update=True, default=False, filter=True, indexed=True)] = False
+    shared: Annotated[
+        bool, Field(Bool(), create=True, update=True, default=False, filter=True, access=QOS_POLICY_SHARED)
+    ] = False
     is_default: Annotated[bool, Field(Bool(), create=True, update=True, default=False, filter=True)] = False
     rules: Annotated[
         list[dict[str, Any]], Field(Json(list, {"type": "array", "items": {"type": "object"}}), stored=False)

@@ -76,14 +76,3 @@ _SHOWN = Among(
 def shown_by_ports(tx: Tx, ids: Iterable[str]) -> dict[str, ShownByPorts]:
     """What ports tell of their networks, for those of the networks where there is something to tell."""
     return {row[0]: ShownByPorts(row[1], row[2]) for row in _SHOWN.rows(tx.conn, ids)}
-
-
-def physical_networks(tx: Tx, ids: Iterable[str]) -> dict[str, str]:
-    """The physical network of each of the networks that is on one; of several segments, that of the first."""
-    g = t.networksegments.c
-    query = sa.select(g.network_id, g.physical_network).where(g.network_id.in_(list(ids))).order_by(g.id)
-    found: dict[str, str] = {}
-    for network_id, physical in tx.conn.execute(query):
-        if physical:
-            found.setdefault(network_id, physical)
-    return found
