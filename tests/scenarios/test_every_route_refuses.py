@@ -66,6 +66,7 @@ BODIES: dict[tuple[str, str], Body] = {
     },
     ("POST", "/v2.0/address-scopes"): lambda w: {"address_scope": {"ip_version": 4, "project_id": w.blue_id}},
     ("PUT", "/v2.0/address-scopes/{id}"): lambda w: {"address_scope": {"name": "changed"}},
+    ("PUT", "/v2.0/subnetpools/{id}/onboard_network_subnets"): lambda w: {"network_id": w.network()},
     ("PUT", "/v2.0/subnetpools/{id}/add_prefixes"): lambda w: {"prefixes": ["10.1.0.0/24"]},
     ("PUT", "/v2.0/subnetpools/{id}/remove_prefixes"): lambda w: {"prefixes": ["10.9.0.0/16"]},
     ("POST", "/v2.0/routers/{router_id}/conntrack_helpers"): lambda w: {
@@ -311,6 +312,7 @@ def test_anothers_objects_cannot_be_used(world: World) -> None:
     scope = world.new_id("/v2.0/address-scopes/{id}")
     attempts = [
         ("POST", "/v2.0/subnets", {"subnet": of_pool}),
+        ("PUT", f"/v2.0/subnetpools/{own_pool}/onboard_network_subnets", {"network_id": network}),
         ("POST", "/v2.0/subnetpools", {"subnetpool": {**pool, "address_scope_id": scope}}),
         ("PUT", f"/v2.0/subnetpools/{own_pool}", {"subnetpool": {"address_scope_id": scope}}),
         ("POST", "/v2.0/ports", {"port": {"network_id": network}}),

@@ -51,7 +51,7 @@ def _create(ctx: Context, draft: Draft[SubnetPool]) -> SubnetPool:
 
 def update_subnet_pool(ctx: Context, old: SubnetPool, draft: Draft[SubnetPool]) -> SubnetPool:
     """Raises `BadRequest` for prefixes that lack what there was, `Conflict` like `create_subnet_pools`."""
-    check_policy_changeable(ctx, old)
+    check_changeable(ctx, old)
     new, given = draft.value, draft.given
     if "prefixes" in given:
         _check_version(old, new.prefixes)
@@ -83,14 +83,14 @@ def delete_subnet_pool(ctx: Context, pool: SubnetPool) -> None:
 
 def add_prefixes(ctx: Context, pool: SubnetPool, more: Sequence[str]) -> SubnetPool:
     """Raises `BadRequest`; `Conflict` for an address that another pool of the scope has."""
-    check_policy_changeable(ctx, pool)
+    check_changeable(ctx, pool)
     _check_version(pool, more)
     return save(ctx, pool, msgspec.structs.replace(pool, prefixes=[*pool.prefixes, *more]))
 
 
 def remove_prefixes(ctx: Context, pool: SubnetPool, gone: Sequence[str]) -> SubnetPool:
     """Raises `BadRequest` when a subnet has an address of what is removed, or nothing would be left."""
-    check_policy_changeable(ctx, pool)
+    check_changeable(ctx, pool)
     _check_version(pool, gone)
     whole = prefixes.runs_of(pool.prefixes)
     left = prefixes.less(whole, prefixes.runs_of(gone))
@@ -188,7 +188,7 @@ def _illegal(reason: str) -> BadRequest:
 # Address scopes
 
 
-def check_policy_changeable(ctx: Context, pool: SubnetPool) -> None:
+def check_changeable(ctx: Context, pool: SubnetPool) -> None:
     """A pool in a scope is changed by the scope's owner alone: what others hold unique follows from it."""
     if pool.address_scope_id is None or ctx.caller.is_admin:
         return

@@ -54,7 +54,7 @@ def _create(ctx: Context, draft: Draft[Subnet]) -> Subnet:
     subnet_news(ctx.tx, subnet)
     if ipam.is_auto_address(subnet):
         readdressing.add_auto_addresses(ctx, network, subnet)
-    _bump(ctx, network)
+    bump(ctx, network)
     _segments_changed(ctx, network, subnet)
     dhcp.refresh(ctx, network)
     return subnet
@@ -74,7 +74,7 @@ def check_mtu(network: Network, subnet: Subnet) -> None:
         )
 
 
-def _bump(ctx: Context, network: Network) -> None:
+def bump(ctx: Context, network: Network) -> None:
     """A subnet of the network changed: so did the network."""
     revision = network.revision_number + 1
     new = msgspec.structs.replace(network, revision_number=revision, updated_at=ctx.now)
@@ -109,7 +109,7 @@ def update_subnet(ctx: Context, old: Subnet, draft: Draft[Subnet]) -> Subnet:
     q.SUBNETS.update(ctx.tx, old, new)
     subnet_news(ctx.tx, new)
     if network is not None:
-        _bump(ctx, network)
+        bump(ctx, network)
         if new.segment_id != old.segment_id:
             _segments_changed(ctx, network, new)
         if (new.enable_dhcp, new.segment_id) != (old.enable_dhcp, old.segment_id):
@@ -150,7 +150,7 @@ def delete_subnet(ctx: Context, subnet: Subnet, *, with_network: bool = False) -
         quotas.give_back(ctx, subnet.project_id, "subnet")
     subnet_news(ctx.tx, subnet, gone=True)
     if network is not None and not with_network:
-        _bump(ctx, network)
+        bump(ctx, network)
         _segments_changed(ctx, network, subnet, gone=True)
         dhcp.refresh(ctx, network)
 

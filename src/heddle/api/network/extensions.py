@@ -161,6 +161,7 @@ EXTENSIONS = (
     Extension("subnet-segmentid-writable", "Writable segment_id", "A subnet that is there can be put on a segment"),
     Extension("subnet-service-types", "Subnet service types", "Subnets for ports of some owners"),
     Extension("subnet_allocation", "Subnet pools", "Prefixes from which subnets get their blocks"),
+    Extension("subnet_onboard", "Subnets into pools", "Existing subnets become those of a pool"),
     Extension("subnetpool-prefix-ops", "Prefixes of subnet pools", "Single prefixes added to a pool and removed"),
     Extension("tag-creation", "Add tags", "Several tags are added at once"),
     Extension("tag-ports-during-bulk-creation", "Tags of new ports", "Ports have tags from their creation on"),

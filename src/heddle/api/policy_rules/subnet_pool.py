@@ -20,6 +20,7 @@ RULES = (
     *four("subnetpool", ADMIN_OR_MEMBER, _READ),
     *attributes("create", "subnetpool", ADMIN, "shared"),
     *attributes("create update", "subnetpool", ADMIN, "is_default"),
+    rule("onboard_network_subnets", ADMIN_OR_MEMBER, "Bring existing subnets into a subnetpool"),
     rule("add_prefixes", ADMIN_OR_MEMBER, "Add prefixes to a subnetpool"),
     rule("remove_prefixes", ADMIN_OR_MEMBER, "Remove prefixes from a subnetpool"),
     *tags("subnetpools", ADMIN_OR_MEMBER, _READ),
