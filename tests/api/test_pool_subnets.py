@@ -14,7 +14,10 @@ from tests.api.test_concurrency import together
 from tests.api.test_subnet_pools import change, no_change, pool, scope
 
 from heddle.control import prefixes
+from heddle.store import changes
 from heddle.store.query import subnet_pools as q
+from heddle.view.shapes import LOADERS
+from heddle.view.types import network_scope
 
 
 def taken(talk: Talk, made: dict[str, Any], network: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
@@ -275,3 +278,25 @@ def test_any_order(own_cloud: Cloud, seed: int) -> None:
             assert answer.json()["subnet"]["cidr"] == str(fits)
             held[answer.json()["subnet"]["id"]] = fits
     check_free(own_cloud, made, list(held.values()))
+
+
+def test_hosts_are_told_the_scope(cloud: Cloud, blue: Talk) -> None:
+    one, two = scope(blue), scope(blue)
+    made = pool(blue, "10.0.0.0/16", default_prefixlen=24, address_scope_id=one["id"])
+    subnet = taken(blue, made)
+    _, plain = blue.network("10.9.0.0/24")
+
+    def told() -> tuple[str, int]:
+        with cloud.store.read() as tx:
+            views = {view.id: view for view in LOADERS["subnet"](tx, {subnet["id"]: 1, plain["id"]: 1})}
+            content = changes.scope_content(tx.conn, network_scope(subnet["network_id"]))
+        assert views[plain["id"]].address_scope == ""  # type: ignore[attr-defined]
+        revision = next(entry.revision for entry in content if entry.id == subnet["id"])
+        return views[subnet["id"]].address_scope, revision  # type: ignore[attr-defined]
+
+    before = told()
+    assert before[0] == one["id"]
+    blue.update("subnetpool", made["id"], name="other")
+    assert told() == before
+    blue.update("subnetpool", made["id"], address_scope_id=two["id"])
+    assert told()[0] == two["id"] and told()[1] > before[1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from tests.fakes import l3
 from tests.golden.helper import check_golden
@@ -13,6 +14,7 @@ from heddle.view.types import Route
 NETWORKS = {
     "blue": l3.network("blue"),
     "green": l3.network("green", mtu=1400, tunnel=8),
+    "red": l3.network("red", tunnel=9),
     "public": l3.network("public", mtu=1500, external=True),
 }
 SUBNETS = {
@@ -22,6 +24,12 @@ SUBNETS = {
     "public4": l3.subnet("public4", "public", "203.0.113.0/24", "203.0.113.1"),
     "public6": l3.subnet("public6", "public", "2001:db8::/64", "fe80::1"),
     "far": l3.subnet("far", "public", "198.51.100.8/29", "203.0.113.1"),
+}
+SCOPES = {"blue4": "A", "green4": "B", "blue6": "C", "green6": "C", "red4": "A"}
+IN_SCOPES = {
+    "green6": l3.subnet("green6", "green", "fd00:2::/64", "fd00:2::1", address_scope="C"),
+    "red4": l3.subnet("red4", "red", "10.0.2.0/24", "10.0.2.1", address_scope="A"),
+    **{id: msgspec.structs.replace(subnet, address_scope=SCOPES.get(id, "")) for id, subnet in SUBNETS.items()},
 }
 GUEST = l3.port(9, "blue", {"blue4": "10.0.0.9"})
 OTHER = l3.port(10, "green", {"green4": "10.0.1.10"})
@@ -42,6 +50,14 @@ def given(kind: str) -> RouterInput:
         l3.forwarding((8000, 8010), "10.0.1.10", (8000, 8010)), l3.forwarding((9000, 9002), "10.0.0.9", (90, 92)),
         l3.forwarding((5000, 5010), "10.0.0.9", (53, 53), "udp"), l3.forwarding((1, 1), "10.0.0.9", (1, 1), "icmp"),
     )  # fmt: skip
+    red = l3.interface_port(4, "r1", "red", {"red4": "10.0.2.1"})
+    greens = l3.interface_port(3, "r1", "green", {"green4": "10.0.1.1", "green6": "fd00:2::1"})
+    subnets = dict(SUBNETS)
+    if "scope" in kind:
+        subnets = dict(IN_SCOPES)
+    if kind == "outer-scope":
+        subnets["public4"] = msgspec.structs.replace(subnets["public4"], address_scope="A")
+        subnets["public6"] = msgspec.structs.replace(subnets["public6"], address_scope="C")
     extra = [Route("192.168.0.0/16", "10.0.1.77"), Route("172.16.0.5/12", "10.0.0.77"), Route("1.1.1.0/24", "9.9.9.9")]
     cases = {
         "isolated": (l3.router("r1"), (blue, green), ()),
@@ -50,13 +66,15 @@ def given(kind: str) -> RouterInput:
         "no-snat": (l3.router("r1", gateway, enable_snat=False), (gateway, blue), floating[1:]),
         "forwarding": (l3.router("r1", gateway), (gateway, blue, green), (*floating[1:], forwarding)),
         "down": (l3.router("r1", gateway, admin_state_up=False), (gateway, blue), ()),
+        "scopes": (l3.router("r1", gateway), (gateway, blue, greens, red), ()),
+        "outer-scope": (l3.router("r1", gateway), (gateway, blue, greens, red), floating),
         "routes": (l3.router("r1", far, routes=extra), (far, blue, green), ()),
     }
     router, ports, floating_ips = cases[kind]
-    return RouterInput(router, ports, NETWORKS, SUBNETS, floating_ips)
+    return RouterInput(router, ports, NETWORKS, subnets, floating_ips)
 
 
-KINDS = ["isolated", "gateway", "floating", "no-snat", "forwarding", "down", "routes"]
+KINDS = ["isolated", "gateway", "floating", "no-snat", "forwarding", "down", "routes", "scopes", "outer-scope"]
 
 
 def layout_text(made: RouterPlan) -> str:

@@ -14,6 +14,7 @@ import msgspec
 from heddle.control import prefixes, quotas, sharing
 from heddle.control.context import Context, new_id
 from heddle.control.lookup import need
+from heddle.control.news import subnet_news
 from heddle.errors import BadRequest, Conflict
 from heddle.model.access import SUBNET_POOL_SHARED
 from heddle.model.resource import Draft
@@ -66,6 +67,8 @@ def update_subnet_pool(ctx: Context, old: SubnetPool, draft: Draft[SubnetPool]) 
         _check_scope(ctx, new)
         if subnet_query.beside_pool(ctx.tx, old.id, old.ip_version):
             raise scopes_differ()
+        for subnet in subnet_query.of_pool(ctx.tx, old.id):
+            subnet_news(ctx.tx, subnet)
     return save(ctx, old, new)
 
 

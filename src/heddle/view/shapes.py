@@ -22,6 +22,7 @@ from heddle.store.query import (
     routers,
     security_groups,
     segments,
+    subnet_pools,
     subnets,
 )
 from heddle.view import types as v
@@ -59,7 +60,9 @@ def _networks(tx: Tx, wanted: Revisions) -> Iterable[v.Object]:
 
 
 def _subnets(tx: Tx, wanted: Revisions) -> Iterable[v.Object]:
-    for subnet in subnets.SUBNETS.get_many(tx, wanted).values():
+    found = subnets.SUBNETS.get_many(tx, wanted)
+    scopes = subnet_pools.scopes(tx, {subnet.subnetpool_id for subnet in found.values() if subnet.subnetpool_id})
+    for subnet in found.values():
         yield v.SubnetView(
             id=subnet.id,
             revision=wanted[subnet.id],
@@ -72,6 +75,7 @@ def _subnets(tx: Tx, wanted: Revisions) -> Iterable[v.Object]:
             host_routes=[v.HostRoute(route.destination, route.nexthop) for route in subnet.host_routes],
             ipv6_address_mode=subnet.ipv6_address_mode or "",
             ipv6_ra_mode=subnet.ipv6_ra_mode or "",
+            address_scope=scopes.get(subnet.subnetpool_id or "", ""),
         )
 
 

@@ -100,7 +100,7 @@ class HostRoute(Message, frozen=True):
 
 
 class SubnetView(Object, frozen=True, tag="subnet"):
-    """`gateway_ip` is "" without a gateway; the IPv6 modes are "" where they are not set."""
+    """`gateway_ip` is "" without a gateway, `address_scope` the id of one or ""; IPv6 modes are "" where not set."""
 
     network_id: str
     cidr: str
@@ -111,6 +111,7 @@ class SubnetView(Object, frozen=True, tag="subnet"):
     host_routes: list[HostRoute] = []
     ipv6_address_mode: str = ""
     ipv6_ra_mode: str = ""
+    address_scope: str = ""
 
 
 class FixedIp(Message, frozen=True):

@@ -7,7 +7,8 @@
                             A guest that reaches a floating IP of its own router is translated as well, or the answer
                             would go to it directly and be refused (hairpin)
 
-Traffic between internal subnets leaves through no gateway, and is not translated.  IPv6 is routed and never translated.
+Traffic between internal subnets leaves through no gateway, and is not translated.  What address scopes change of all
+this is told in `router_scopes`.  IPv6 is routed and never translated.
 A port whose network or subnet has not come yet is left out and named in `problems`; the rest of the router works.
 """
 
@@ -19,6 +20,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from heddle.agent.roles.router_forwarding import maps, rules
+from heddle.agent.roles.router_scopes import ROUTED, routed, walls
 from heddle.host.layout import Interface, Layout
 from heddle.host.nft import Chain, Elements, Table
 from heddle.host.rtnetlink import Route
@@ -176,12 +178,20 @@ def _table(
     inside = _inside(given, ports)
     out = f'"{interface_name(gateway)}"' if gateway else ""
     address = _first_ipv4(gateway) if gateway else ""
-    forward: list[str] = []
+    links = {interface_name(port): port.fixed_ips for port in ports if port is not gateway}
+    beyond = {interface_name(gateway): gateway.fixed_ips} if gateway else {}
+    scopes, forward = walls(links, beyond, given.subnets)
+    alike = tuple(_as_listed(network) for network in routed(links, beyond, given.subnets))
+    if alike:
+        scopes.append(Elements("set", ROUTED, "ipv4_addr", alike, "interval"))
     post: list[str] = []
     if out:
         if given.router.enable_snat:
-            forward.append(f"iifname {out} meta nfproto ipv4 ct state new ct status ! dnat drop")
+            unless = f"ip daddr != @{ROUTED}" if alike else "meta nfproto ipv4"
+            forward.append(f"iifname {out} {unless} ct state new ct status ! dnat drop")
         post.append(f"oifname {out} snat ip to ip saddr map @floating_out")
+        if alike:
+            post.append(f"oifname {out} ip saddr @{ROUTED} accept")
         if given.router.enable_snat and address:
             post.append(f"oifname {out} meta nfproto ipv4 snat ip to {address}")
         post.append("ct status dnat ip saddr @inside snat ip to ip saddr map @floating_out")
@@ -196,6 +206,7 @@ def _table(
         Elements("map", "floating_out", pair, tuple(f"{item.fixed_ip} : {item.floating_ip}" for item in whole)),
         Elements("set", "inside", "ipv4_addr", inside, "interval"),
         *forwarded,
+        *scopes,
     )
     chains = (
         Chain(

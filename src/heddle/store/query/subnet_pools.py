@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import sqlalchemy as sa
 
 from heddle.model.subnet_pool import SubnetPool
 from heddle.store import tables as t
 from heddle.store.engine import Tx
 from heddle.store.query.ranges import Ranges
-from heddle.store.query.records import Records
+from heddle.store.query.records import CHUNK, Records
 from heddle.store.query.tags import tag_filters
 
 _p = t.subnetpools.c
@@ -30,3 +32,15 @@ def projects_in_scope(tx: Tx, address_scope_id: str) -> set[str]:
     """The projects that have pools in an address scope."""
     query = sa.select(_p.project_id).where(_p.address_scope_id == address_scope_id, _p.project_id != "").distinct()
     return {row[0] for row in tx.conn.execute(query)}
+
+
+def scopes(tx: Tx, ids: Iterable[str]) -> dict[str, str]:
+    """The address scopes of those of the pools that are in one."""
+    wanted = sorted(ids)
+    found: dict[str, str] = {}
+    for start in range(0, len(wanted), CHUNK):
+        query = sa.select(_p.id, _p.address_scope_id).where(
+            _p.id.in_(wanted[start : start + CHUNK]), _p.address_scope_id.is_not(None)
+        )
+        found.update((row[0], row[1]) for row in tx.conn.execute(query))
+    return found

@@ -51,6 +51,11 @@ def of_network(tx: Tx, network_id: str) -> list[Subnet]:
     return of_networks(tx, [network_id])[network_id]
 
 
+def of_pool(tx: Tx, subnetpool_id: str) -> list[Subnet]:
+    """The subnets that have their block from a pool."""
+    return SUBNETS.find(tx, _s.subnetpool_id == subnetpool_id)
+
+
 def any_of_pool(tx: Tx, subnetpool_id: str) -> bool:
     """Whether a subnet has its block from a pool."""
     query = sa.select(_s.id).where(_s.subnetpool_id == subnetpool_id).limit(1)
