@@ -49,8 +49,16 @@ def external_network(cloud: Cloud) -> str:
     return network
 
 
+def default_pools(cloud: Cloud) -> None:
+    """The pools that automatically made topologies take their subnets from."""
+    for cidr, length in (("10.200.0.0/16", 26), ("2001:db8:8000::/48", 64)):
+        pool = {"name": "default", "prefixes": [cidr], "default_prefixlen": length, "shared": True, "is_default": True}
+        cloud.api.call("POST", "/v2.0/subnetpools", {"subnetpool": pool})
+
+
 def describe(cloud: Cloud, listed: bool, url: str = URL) -> settings.Site:
     """What tempest must know; `url` is where it is to find the cloud."""
+    default_pools(cloud)
     tree = yaml.safe_load((cloud.folder / "state" / "clouds.yaml").read_text(encoding="utf-8"))
     password: str = next(iter(tree["clouds"].values()))["auth"]["password"]
     shown = [extension["alias"] for extension in cloud.api.call("GET", "/v2.0/extensions")["extensions"]]
