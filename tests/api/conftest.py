@@ -68,14 +68,19 @@ def build(folder: Path, engine: str = "", more: Sequence[str] = ()) -> Cloud:
     return Cloud(app, store, settings, people, Talk(people.admin))
 
 
-@pytest.fixture(scope="session")
-def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
-    made = build(tmp_path_factory.mktemp("cloud"))
+def shared_cloud(folder: Path) -> Iterator[Cloud]:
+    """A cloud for many tests, whose administrator has no quotas."""
+    made = build(folder)
     unlimited = dict.fromkeys(Quota.__struct_fields__, -1)
     path = f"/v2.0/quotas/{made.admin.project_id}"
     assert made.admin.client.call("PUT", path, {"quota": unlimited}).status == 200, "many tests share this project"
     yield made
     made.store.close()
+
+
+@pytest.fixture(scope="session")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
+    yield from shared_cloud(tmp_path_factory.mktemp("cloud"))
 
 
 @pytest.fixture

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis.specs.openapi.checks import content_type_conformance, response_schema_conformance
-from tests.api.conftest import Cloud
+from tests.api.conftest import Cloud, shared_cloud
 from tests.api.talk import Talk
 
 from heddle.api.http import Route
@@ -17,6 +18,12 @@ from heddle.api.routes import ROUTES
 
 EXAMPLES = 12
 KNOWN: dict[str, str] = {}
+
+
+@pytest.fixture(scope="module")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
+    """A cloud of its own: what requests at random leave behind must not be in the way of other tests."""
+    yield from shared_cloud(tmp_path_factory.mktemp("generated"))
 
 
 @pytest.fixture(scope="module")
