@@ -409,7 +409,8 @@ def test_external_for_all_is_an_entry(admin: Talk, blue: Talk, red: Talk) -> Non
     assert external(blue, network)
 
 
-def test_the_default_external_network_is_for_everybody(admin: Talk, blue: Talk) -> None:
+def test_the_default_external_network_is_for_everybody(own_cloud: Cloud) -> None:
+    admin, blue = own_cloud.admin, own_cloud.tenant()
     network = admin.create("network", {"router:external": True, "is_default": True})
     (entry,) = admin.list("rbac_policy", f"?object_id={network['id']}&action={EXTERNAL}")
     admin.no_delete(409, "RbacPolicyInUse", "rbac_policy", entry["id"])

@@ -122,7 +122,8 @@ def test_a_wrong_range_is_refused(admin: Talk, wrong: dict[str, Any], kind: str,
     assert "minimum" in admin.no_create(400, "HTTPBadRequest", RANGE, {"network_type": "vxlan", "maximum": 80_001})
 
 
-def test_ranges_do_not_overlap(admin: Talk, blue: Talk) -> None:
+def test_ranges_do_not_overlap(own_cloud: Cloud) -> None:
+    admin, blue = own_cloud.admin, own_cloud.tenant()
     first = made(admin, 90_000, 90_009)
     body = {"network_type": "vxlan", "minimum": 90_009, "maximum": 90_020}
     for more in ({}, {"shared": False, "project_id": blue.project_id}, {"minimum": 89_000}, {"maximum": 90_009}):
@@ -196,7 +197,8 @@ def test_a_segment_gets_an_id_of_the_range_of_its_networks_project(admin: Talk, 
     admin.delete(RANGE, own["id"])
 
 
-def test_a_huge_range_tells_the_first_free_ids(admin: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_huge_range_tells_the_first_free_ids(own_cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    admin = own_cloud.admin
     monkeypatch.setattr(segment_ranges, "MOST_TOLD", 5)
     found = made(admin, 70_000, 2**32 - 1, "gre")
     assert found["available"] == [70_000, 70_001, 70_002, 70_003, 70_004]

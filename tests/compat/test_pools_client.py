@@ -48,7 +48,7 @@ def test_address_scopes(cloud: Cloud, os_: Any) -> None:
     assert os_("address", "scope", "show", "there", *JSON)["id"] == made["id"]
     assert names(os_("address", "scope", "list", "--ip-version", "4", "--no-share", *JSON)) == {"there"}
     cloud.openstack("address", "scope", "set", "--share", made["id"])
-    assert names(os_("address", "scope", "list", "--share", *JSON)) == {"there"}
+    assert names(os_("address", "scope", "list", "--ip-version", "4", "--share", *JSON)) == {"there"}
     os_("address", "scope", "delete", "there")
 
 
