@@ -112,6 +112,8 @@ def test_agents(own_cloud: Cloud) -> None:
     }  # fmt: skip
     assert (l3["agent_type"], l3["alive"], l3["admin_state_up"]) == ("L3 agent", True, True)
     assert l3["started_at"] == "2023-11-14 22:13:20"
+    assert {agent["agent_type"] for agent in admin.list("agent", "?agent_type=l3%20AGENT")} == {"L3 agent"}
+    assert admin.list("agent", "?agent_type=L3") == []
     assert len(admin.list("agent", "?alive=True")) == 6 and admin.list("agent", "?alive=false") == []
     ordered = admin.list("agent", "?sort_key=binary&sort_dir=asc&sort_key=alive&sort_dir=desc")
     names = [agent["binary"] for agent in ordered]

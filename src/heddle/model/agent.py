@@ -18,6 +18,15 @@ ROLES = {
 }
 
 
+class AgentType(Text):
+    """The kind of an agent.  A filter finds it in any case, as the reference's database compares names."""
+
+    _names: ClassVar[dict[str, str]] = {title.lower(): title for title, _, _ in ROLES.values()}
+
+    def from_query(self, text: str) -> str:
+        return self._names.get(text.lower()) or super().from_query(text)
+
+
 class Agent(Resource, kw_only=True):
     """`role` is Heddle's own word for what the record stands for; times are UTC, as `2026-01-31 23:59:59`.
 
@@ -29,7 +38,7 @@ class Agent(Resource, kw_only=True):
     title: ClassVar[str] = "Agent"
 
     project_id: Annotated[str, Field(Text(255), visible=False)] = ""
-    agent_type: Annotated[str, Field(Text(255), filter=True, sort=True)] = ""
+    agent_type: Annotated[str, Field(AgentType(255), filter=True, sort=True)] = ""
     binary: Annotated[str, Field(Text(255), filter=True, sort=True)] = ""
     topic: Annotated[str, Field(Text(255), filter=True, sort=True)] = ""
     host: Annotated[str, Field(Text(255), filter=True, sort=True, indexed=True)] = ""
