@@ -1,0 +1,143 @@
+"""Who reaches whom, from the API to packets: projects that share groups, and what each change opens and closes.
+
+Server and agent run as a user runs them; guests are namespaces plugged as a virtual machine is.  Every "blocked" stands
+beside an "open" of the same guests.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from bench.client import ApiError, Client, log_in
+from bench.cloud import NAME, URL, Cloud, running
+from tests.real.testhost import wait_until
+from tests.real.traffic import connects, eventually, listening
+
+TOOLS = ("ovs-vswitchd", "ovsdb-server", "nft", "unshare")
+pytestmark = [
+    pytest.mark.real,
+    pytest.mark.skipif(os.geteuid() != 0 or not all(map(shutil.which, TOOLS)), reason="needs root and OVS"),
+]
+V3 = "/identity/v3"
+
+
+class Project:
+    """A project with one member, who calls the API."""
+
+    def __init__(self, cloud: Cloud, name: str) -> None:
+        self.cloud, password = cloud, secrets.token_urlsafe(16)
+        self.id: str = cloud.api.call("POST", f"{V3}/projects", {"project": {"name": name}})["project"]["id"]
+        user = cloud.api.call("POST", f"{V3}/users", {"user": {"name": name, "password": password}})["user"]["id"]
+        roles = {role["name"]: role["id"] for role in cloud.api.call("GET", f"{V3}/roles")["roles"]}
+        cloud.api.call("PUT", f"{V3}/projects/{self.id}/users/{user}/roles/{roles['member']}")
+        words = {"username": name, "password": password, "project_name": name}
+        token, _ = log_in(f"{URL}/identity/v3", words, dial=cloud.space.dial)
+        self.api = Client(URL, {"X-Auth-Token": token}, dial=cloud.space.dial)
+
+    def make(self, path: str, **body: Any) -> dict[str, Any]:
+        member = "rbac_policy" if path == "rbac-policies" else path[:-1].replace("-", "_")
+        made: dict[str, Any] = self.api.call("POST", f"/v2.0/{path}", {member: body})[member]
+        return made
+
+    def rule(self, group: str, port: int, **more: Any) -> str:
+        """A rule that lets TCP to a port in; gives its id."""
+        body = {"direction": "ingress", "protocol": "tcp", "port_range_min": port, "port_range_max": port, **more}
+        return str(self.make("security-group-rules", security_group_id=group, **body)["id"])
+
+    def guest(self, network: str, name: str, *groups: str) -> dict[str, Any]:
+        """A port of the network with a guest plugged to it, up; without groups it has the project's default one."""
+        more = {"security_groups": list(groups)} if groups else {}
+        port = self.make("ports", network_id=network, name=name, **more)
+        body = {"port": {"binding:host_id": NAME}}
+        self.cloud.api.call("PUT", f"/v2.0/ports/{port['id']}", body)
+        address = port["fixed_ips"][0]["ip_address"]
+        self.cloud.host.plug(name, port["mac_address"], [f"{address}/24"], port["id"])
+        wait_until(lambda: self.port(port["id"])["status"] == "ACTIVE", 15, f"the port is up: {self.cloud.log_tail()}")
+        return {**port, "name": name, "address": address}
+
+    def port(self, id: str) -> dict[str, Any]:
+        found: dict[str, Any] = self.api.call("GET", f"/v2.0/ports/{id}")["port"]
+        return found
+
+
+@pytest.fixture(scope="module")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
+    with running(Path("/var/tmp")) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def blue(cloud: Cloud) -> Project:
+    return Project(cloud, "blue")
+
+
+@pytest.fixture(scope="module")
+def red(cloud: Cloud) -> Project:
+    return Project(cloud, "red")
+
+
+def network(project: Project, cidr: str) -> str:
+    id: str = project.make("networks", name="net")["id"]
+    project.make("subnets", network_id=id, ip_version=4, cidr=cidr)
+    return id
+
+
+def test_the_owner_of_a_shared_group_decides(cloud: Cloud, blue: Project, red: Project) -> None:
+    """A port of red has a group of blue: what blue writes there opens and closes it."""
+    web = blue.make("security-groups", name="web")["id"]
+    net = network(red, "10.10.0.0/24")
+    with pytest.raises(ApiError, match="404"):
+        red.make("ports", network_id=net, security_groups=[web])
+    entry = blue.make("rbac-policies", object_type="security_group", object_id=web, action="access_as_shared",
+                      target_tenant=red.id)  # fmt: skip
+    server = red.guest(net, "s1", web)
+    red.guest(net, "s2")
+    with listening(cloud.host, "s1", 80), listening(cloud.host, "s1", 81):
+        assert not connects(cloud.host, "s2", server["address"], 80)
+        rule = blue.rule(web, 80)
+        assert eventually(lambda: connects(cloud.host, "s2", server["address"], 80))
+        assert not connects(cloud.host, "s2", server["address"], 81)
+        with pytest.raises(ApiError, match="403"):
+            red.rule(web, 81)
+        blue.api.call("DELETE", f"/v2.0/security-group-rules/{rule}")
+        assert eventually(lambda: not connects(cloud.host, "s2", server["address"], 80))
+    with pytest.raises(ApiError, match="409"):
+        blue.api.call("DELETE", f"/v2.0/rbac-policies/{entry['id']}")
+
+
+def test_a_remote_group_of_another_project(cloud: Cloud, blue: Project, red: Project) -> None:
+    """Members of blue's group, who are red's ports, are let in by red's own rule."""
+    friends = blue.make("security-groups", name="friends")["id"]
+    blue.make("rbac-policies", object_type="security_group", object_id=friends, action="access_as_shared",
+              target_tenant=red.id)  # fmt: skip
+    own = red.make("security-groups", name="own")["id"]
+    red.rule(own, 80, remote_group_id=friends)
+    net = network(red, "10.11.0.0/24")
+    server, friend = red.guest(net, "r1", own), red.guest(net, "r2", friends)
+    red.guest(net, "r3")
+    with listening(cloud.host, "r1", 80):
+        assert eventually(lambda: connects(cloud.host, "r2", server["address"], 80))
+        assert not connects(cloud.host, "r3", server["address"], 80)
+        red.api.call("PUT", f"/v2.0/ports/{friend['id']}", {"port": {"security_groups": [own]}})
+        assert eventually(lambda: not connects(cloud.host, "r2", server["address"], 80))
+
+
+def test_a_stateless_group_lets_answers_in_by_a_rule_only(cloud: Cloud, red: Project) -> None:
+    group = red.make("security-groups", name="plain", stateful=False)["id"]
+    open_group = red.make("security-groups", name="open")["id"]
+    red.make("security-group-rules", security_group_id=open_group, direction="ingress")
+    net = network(red, "10.12.0.0/24")
+    plain, peer = red.guest(net, "p1", group), red.guest(net, "p2", open_group)
+    red.rule(group, 80)
+    with listening(cloud.host, "p1", 80), listening(cloud.host, "p2", 80):
+        assert eventually(lambda: connects(cloud.host, "p2", plain["address"], 80))
+        assert not connects(cloud.host, "p1", peer["address"], 80)
+        red.make("security-group-rules", security_group_id=group, direction="ingress", protocol="tcp",
+                 remote_ip_prefix=f"{peer['address']}/32")  # fmt: skip
+        assert eventually(lambda: connects(cloud.host, "p1", peer["address"], 80))
