@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-import msgspec
-
 from heddle.control import port_forwardings
 from heddle.control.context import Context
 from heddle.control.news import floating_ip_news
@@ -68,15 +66,7 @@ def _drop(ctx: Context, port: Port, uses: set[str], gone: Collection[str] | None
 
 
 def disassociate(ctx: Context, old: FloatingIp) -> FloatingIp:
-    new = msgspec.structs.replace(
-        old,
-        port_id=None,
-        fixed_ip_address=None,
-        router_id=None,
-        status="DOWN",
-        revision_number=old.revision_number + 1,
-        updated_at=ctx.now,
-    )
+    new = ctx.changed(old, port_id=None, fixed_ip_address=None, router_id=None, status="DOWN")
     q.FLOATING_IPS.update(ctx.tx, old, new)
     floating_ip_news(ctx.tx, None, old)
     return new

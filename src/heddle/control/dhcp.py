@@ -11,8 +11,6 @@ import time
 import uuid
 from collections.abc import Iterable, Sequence
 
-import msgspec
-
 from heddle.control import allocation, readdressing
 from heddle.control.binding import joined_by
 from heddle.control.context import Context
@@ -190,9 +188,7 @@ def _readdress(ctx: Context, network: Network, port: Port, subnets: list[Subnet]
     wanted = [known.get(subnet.id, FixedIp(subnet.id)) for subnet in subnets]
     wanted = [item for item in wanted if item.ip_address or addresses.FREE.has_free(ctx.tx, item.subnet_id)]
     fixed_ips = readdressing.reallocate(ctx, network, every, port, wanted)
-    new = msgspec.structs.replace(
-        port, fixed_ips=fixed_ips, revision_number=port.revision_number + 1, updated_at=ctx.now
-    )
+    new = ctx.changed(port, fixed_ips=fixed_ips)
     port_query.PORTS.update(ctx.tx, port, new)
     allocation.store_allocations(ctx, [new])
     port_news(ctx.tx, new, port)

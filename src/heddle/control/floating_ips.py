@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import msgspec
-
 from heddle.control import associations, floating_routers, port_names, ports, qos, quotas
-from heddle.control.context import Context, new_id
+from heddle.control.context import Context
 from heddle.control.lookup import need
 from heddle.control.news import floating_ip_news
 from heddle.errors import BadRequest, Conflict
@@ -31,7 +29,7 @@ def create_floating_ips(ctx: Context, drafts: Sequence[Draft[FloatingIp]]) -> li
 def _create(ctx: Context, draft: Draft[FloatingIp]) -> FloatingIp:
     port_names.check_floating(draft.value.dns_name, draft.value.dns_domain)
     quotas.take(ctx, draft.value.project_id, "floatingip")
-    value = msgspec.structs.replace(draft.value, id=new_id(), revision_number=1, created_at=ctx.now, updated_at=ctx.now)
+    value = ctx.made(draft.value)
     qos.check_policy_change(ctx, None, value.qos_policy_id)
     network = need(ctx, network_query.NETWORKS, value.floating_network_id)
     if not network.router_external:
@@ -66,7 +64,7 @@ def _create(ctx: Context, draft: Draft[FloatingIp]) -> FloatingIp:
 
 def update_floating_ip(ctx: Context, old: FloatingIp, draft: Draft[FloatingIp]) -> FloatingIp:
     """Raises `BadRequest`, `NotFound`, `Conflict` like `create_floating_ips`."""
-    new = msgspec.structs.replace(draft.value, revision_number=old.revision_number + 1, updated_at=ctx.now)
+    new = ctx.changed(old, draft.value)
     qos.check_policy_change(ctx, old.qos_policy_id, new.qos_policy_id)
     if not draft.given:
         new.port_id = None

@@ -26,7 +26,7 @@ def create_local_ips(ctx: Context, drafts: Sequence[Draft[LocalIp]]) -> list[Loc
 
 
 def _create(ctx: Context, wanted: LocalIp) -> LocalIp:
-    local_ip = msgspec.structs.replace(wanted, id=new_id(), revision_number=1, created_at=ctx.now, updated_at=ctx.now)
+    local_ip = ctx.made(wanted)
     if local_ip.local_port_id:
         port = _port(ctx, local_ip.local_port_id, "local_ip")
         local_ip.local_ip_address = _address(port, local_ip.local_ip_address)
@@ -85,7 +85,7 @@ def _address(port: Port, wanted: str | None) -> str:
 
 
 def update_local_ip(ctx: Context, old: LocalIp, draft: Draft[LocalIp]) -> LocalIp:
-    new = msgspec.structs.replace(draft.value, revision_number=old.revision_number + 1, updated_at=ctx.now)
+    new = ctx.changed(old, draft.value)
     q.LOCAL_IPS.update(ctx.tx, old, new)
     return new
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import msgspec
-
-from heddle.control.context import Context, new_id
+from heddle.control.context import Context
 from heddle.control.lookup import not_found
 from heddle.errors import BadRequest, Conflict, NotFound
 from heddle.model.log import RESOURCE_TYPES, Log
@@ -21,9 +19,7 @@ def create_logs(ctx: Context, drafts: Sequence[Draft[Log]]) -> list[Log]:
     """Raises `BadRequest` for what cannot be logged, `NotFound`, `Conflict` for a port without the group."""
     created = []
     for draft in drafts:
-        log = msgspec.structs.replace(
-            draft.value, id=new_id(), revision_number=1, created_at=ctx.now, updated_at=ctx.now
-        )
+        log = ctx.made(draft.value)
         _check(ctx, log)
         q.LOGS.insert(ctx.tx, [log])
         created.append(log)
@@ -31,7 +27,7 @@ def create_logs(ctx: Context, drafts: Sequence[Draft[Log]]) -> list[Log]:
 
 
 def update_log(ctx: Context, old: Log, draft: Draft[Log]) -> Log:
-    new = msgspec.structs.replace(draft.value, revision_number=old.revision_number + 1, updated_at=ctx.now)
+    new = ctx.changed(old, draft.value)
     q.LOGS.update(ctx.tx, old, new)
     return new
 

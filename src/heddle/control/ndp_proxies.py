@@ -7,9 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import msgspec
-
-from heddle.control.context import Context, new_id
+from heddle.control.context import Context
 from heddle.control.lookup import need
 from heddle.errors import BadRequest, Conflict
 from heddle.model.ndp_proxy import NdpProxy
@@ -47,14 +45,7 @@ def _create(ctx: Context, wanted: NdpProxy) -> NdpProxy:
             f"The enable_ndp_proxy parameter of router {router.id} must be set as True while create ndp proxy entry "
             "on it.",
         )
-    proxy = msgspec.structs.replace(
-        wanted,
-        id=new_id(),
-        ip_address=_address(router, port, interfaces, wanted.ip_address),
-        revision_number=1,
-        created_at=ctx.now,
-        updated_at=ctx.now,
-    )
+    proxy = ctx.made(wanted, ip_address=_address(router, port, interfaces, wanted.ip_address))
     _check_scopes(ctx, gateway.network_id, port.network_id)
     q.NDP_PROXIES.insert(ctx.tx, [proxy])
     return proxy
@@ -99,7 +90,7 @@ def _check_scopes(ctx: Context, outside: str, inside: str) -> None:
 
 
 def update_ndp_proxy(ctx: Context, old: NdpProxy, draft: Draft[NdpProxy]) -> NdpProxy:
-    new = msgspec.structs.replace(draft.value, revision_number=old.revision_number + 1, updated_at=ctx.now)
+    new = ctx.changed(old, draft.value)
     q.NDP_PROXIES.update(ctx.tx, old, new)
     return new
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-import msgspec
-
 from heddle.control import (
     dhcp,
     floating_ips,
@@ -18,7 +16,7 @@ from heddle.control import (
     subnets,
     zones,
 )
-from heddle.control.context import Context, new_id
+from heddle.control.context import Context
 from heddle.control.news import network_news
 from heddle.control.ports import delete_port
 from heddle.errors import BadRequest, Conflict
@@ -46,9 +44,7 @@ def create_networks(ctx: Context, drafts: Sequence[Draft[Network]]) -> list[Netw
     """Create networks, all or none.  Raises `BadRequest`, `Conflict` (OverQuota, segment in use)."""
     created = []
     for draft in drafts:
-        network = msgspec.structs.replace(
-            draft.value, id=new_id(), revision_number=1, created_at=ctx.now, updated_at=ctx.now
-        )
+        network = ctx.made(draft.value)
         if network.project_id:
             quotas.take(ctx, network.project_id, "network")
         security_groups.ensure_default(ctx, network.project_id)
@@ -76,7 +72,7 @@ def create_networks(ctx: Context, drafts: Sequence[Draft[Network]]) -> list[Netw
 
 def update_network(ctx: Context, old: Network, draft: Draft[Network]) -> Network:
     """Raises `BadRequest` for what cannot change, `Conflict` when its use forbids the change."""
-    new = msgspec.structs.replace(draft.value, revision_number=old.revision_number + 1, updated_at=ctx.now)
+    new = ctx.changed(old, draft.value)
     _check_segments_stay(old, new)
     if "is_default" in draft.given or old.is_default:
         new.is_default = new.is_default and (new.router_external or "is_default" in draft.given)

@@ -111,7 +111,7 @@ def _network(ctx: Context, port: Port) -> Network:
 
 def _bind(ctx: Context, old: Port, wanted: PortBinding) -> PortBinding:
     """Write the binding into the port."""
-    new = msgspec.structs.replace(
+    new = ctx.changed(
         old,
         binding_host_id=wanted.host,
         binding_vif_type=wanted.vif_type,
@@ -119,8 +119,6 @@ def _bind(ctx: Context, old: Port, wanted: PortBinding) -> PortBinding:
         binding_vnic_type=wanted.vnic_type,
         binding_profile=wanted.profile,
         status="DOWN" if wanted.host != old.binding_host_id else old.status,
-        revision_number=old.revision_number + 1,
-        updated_at=ctx.now,
     )
     port_query.PORTS.update(ctx.tx, old, new)
     port_news(ctx.tx, new, old)

@@ -84,13 +84,7 @@ def _floating_ip(ctx: Context, id: str) -> FloatingIp:
 
 def _changed(ctx: Context, old: FloatingIp, router_id: str | None) -> None:
     """The floating IP forwards something else, through this router."""
-    new = msgspec.structs.replace(
-        old,
-        router_id=router_id,
-        status=old.status if router_id else "DOWN",
-        revision_number=old.revision_number + 1,
-        updated_at=ctx.now,
-    )
+    new = ctx.changed(old, router_id=router_id, status=old.status if router_id else "DOWN")
     floating_ip_query.FLOATING_IPS.update(ctx.tx, old, new)
     floating_ip_news(ctx.tx, new, old)
 

@@ -21,7 +21,7 @@ from heddle.control import (
     security_groups,
     trunks,
 )
-from heddle.control.context import Context, new_id
+from heddle.control.context import Context
 from heddle.control.lookup import need
 from heddle.control.news import port_gone, port_news
 from heddle.control.qos import check_policy_change
@@ -77,9 +77,7 @@ def _on_network(ctx: Context, network: Network, subnets: Sequence[Subnet], draft
     chosen = macs.choose(ctx, network, drafts)
     ports = []
     for draft, mac in zip(drafts, chosen, strict=True):
-        port = msgspec.structs.replace(
-            draft.value, id=new_id(), mac_address=mac, revision_number=1, created_at=ctx.now, updated_at=ctx.now
-        )
+        port = ctx.made(draft.value, mac_address=mac)
         port.extra_dhcp_opts = _merged_options([], port.extra_dhcp_opts or [])
         port_names.settle(ctx, network, port)
         port_security.fill_in(ctx, network, port, draft.given)

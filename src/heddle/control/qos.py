@@ -23,9 +23,7 @@ def create_policies(ctx: Context, drafts: Sequence[Draft[QosPolicy]]) -> list[Qo
     """Raises `Conflict` (QoSPolicyDefaultAlreadyExists)."""
     created = []
     for draft in drafts:
-        policy = msgspec.structs.replace(
-            draft.value, id=new_id(), revision_number=1, created_at=ctx.now, updated_at=ctx.now
-        )
+        policy = ctx.made(draft.value)
         if policy.is_default:
             _make_default(ctx, policy)
         q.POLICIES.insert(ctx.tx, [policy])
@@ -37,7 +35,7 @@ def create_policies(ctx: Context, drafts: Sequence[Draft[QosPolicy]]) -> list[Qo
 
 def update_policy(ctx: Context, old: QosPolicy, draft: Draft[QosPolicy]) -> QosPolicy:
     """Raises `Conflict` for a second default, and when it is no longer shared while it is used."""
-    new = msgspec.structs.replace(draft.value, revision_number=old.revision_number + 1, updated_at=ctx.now)
+    new = ctx.changed(old, draft.value)
     if new.is_default and not old.is_default:
         _make_default(ctx, new)
     elif old.is_default and not new.is_default:
@@ -119,7 +117,7 @@ def _lock(ctx: Context, policy_id: str) -> QosPolicy:
 
 
 def _bump(ctx: Context, policy: QosPolicy) -> None:
-    new = msgspec.structs.replace(policy, revision_number=policy.revision_number + 1, updated_at=ctx.now)
+    new = ctx.changed(policy)
     q.POLICIES.update(ctx.tx, policy, new)
 
 

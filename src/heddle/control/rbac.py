@@ -116,7 +116,7 @@ def in_use(item: Resource, projects: set[str]) -> Conflict:
 def _changed(ctx: Context, kind: Kind, item: Any, entry: RbacPolicy) -> None:
     """Who may use an object is a property of it."""
     if hasattr(item, "revision_number"):
-        new = msgspec.structs.replace(item, revision_number=item.revision_number + 1, updated_at=ctx.now)
+        new = ctx.changed(item)
         kind.records.update(ctx.tx, item, new)
     if entry.action == ACCESS_AS_EXTERNAL:
         network_news(ctx.tx, item)

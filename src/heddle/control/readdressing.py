@@ -71,7 +71,7 @@ def _satisfies(have: FixedIp, wanted: FixedIp) -> bool:
 
 
 def _save(ctx: Context, old: Port, fixed_ips: list[FixedIp]) -> None:
-    new = msgspec.structs.replace(old, fixed_ips=fixed_ips, revision_number=old.revision_number + 1, updated_at=ctx.now)
+    new = ctx.changed(old, fixed_ips=fixed_ips)
     port_query.PORTS.update(ctx.tx, old, new)
     port_news(ctx.tx, new, old)
 

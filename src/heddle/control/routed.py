@@ -10,8 +10,6 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable, Sequence
 
-import msgspec
-
 from heddle.control.binding import reaches
 from heddle.control.context import Context
 from heddle.control.lookup import not_found
@@ -160,8 +158,6 @@ def tell_peers(ctx: Context, subnet: Subnet, *, gone: bool = False) -> None:
     for old in every:
         routes = with_peer_routes(old, every, gone=subnet if gone else None)
         if old.id != subnet.id and routes != old.host_routes:
-            new = msgspec.structs.replace(
-                old, host_routes=routes, revision_number=old.revision_number + 1, updated_at=ctx.now
-            )
+            new = ctx.changed(old, host_routes=routes)
             subnet_query.SUBNETS.update(ctx.tx, old, new)
             subnet_news(ctx.tx, new)

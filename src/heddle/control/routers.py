@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import msgspec
 
 from heddle.control import ha_networks, ndp_proxies, ports, qos, quotas, router_hosts, router_modes, zones
-from heddle.control.context import Context, new_id
+from heddle.control.context import Context
 from heddle.control.lookup import need, not_found
 from heddle.control.news import router_news
 from heddle.errors import BadRequest, Conflict, NotFound
@@ -41,9 +41,7 @@ def create_routers(ctx: Context, drafts: Sequence[Draft[Router]]) -> list[Router
     created = []
     for draft in drafts:
         quotas.take(ctx, draft.value.project_id, "router")
-        router = msgspec.structs.replace(
-            draft.value, id=new_id(), revision_number=1, created_at=ctx.now, updated_at=ctx.now
-        )
+        router = ctx.made(draft.value)
         router_modes.choose(ctx, router)
         answers, router.enable_ndp_proxy = router.enable_ndp_proxy, False
         zones.check_hints(ctx, router_hosts.ROLE, router.availability_zone_hints)
@@ -71,7 +69,7 @@ def _answer(ctx: Context, router: Router) -> None:
 
 def update_router(ctx: Context, old: Router, draft: Draft[Router]) -> Router:
     """Raises `BadRequest`, `NotFound`, `Conflict` when floating IPs or routes need what is taken away."""
-    new = msgspec.structs.replace(draft.value, revision_number=old.revision_number + 1, updated_at=ctx.now)
+    new = ctx.changed(old, draft.value)
     router_modes.check_change(ctx, old, new)
     if "external_gateway_info" in draft.given:
         _change_gateway(ctx, old, new)
@@ -392,7 +390,7 @@ def _bump(ctx: Context, router: Router) -> None:
     stored = q.ROUTERS.get(ctx.tx, router.id)
     if stored is None:
         raise not_found(Router, router.id)
-    new = msgspec.structs.replace(stored, revision_number=stored.revision_number + 1, updated_at=ctx.now)
+    new = ctx.changed(stored)
     q.ROUTERS.update(ctx.tx, stored, new)
     router_news(ctx.tx, new)
 

@@ -10,9 +10,7 @@ import itertools
 import uuid
 from collections.abc import Iterable, Sequence
 
-import msgspec
-
-from heddle.control.context import Context, new_id
+from heddle.control.context import Context
 from heddle.errors import BadRequest, Conflict
 from heddle.model.resource import Draft
 from heddle.model.segment_range import NetworkSegmentRange
@@ -35,9 +33,7 @@ def create_segment_ranges(
 
 
 def _create(ctx: Context, draft: Draft[NetworkSegmentRange]) -> NetworkSegmentRange:
-    new = msgspec.structs.replace(
-        draft.value, id=new_id(), revision_number=1, created_at=ctx.now, updated_at=ctx.now, is_default=False
-    )
+    new = ctx.made(draft.value, is_default=False)
     new.physical_network = new.physical_network or None
     if new.shared:
         if "project_id" in draft.given and new.project_id:
@@ -56,7 +52,7 @@ def update_segment_range(
     """Raises `BadRequest`, `Conflict` when IDs in use would be outside."""
     _check_changeable(old)
     q.hold(ctx.tx)
-    new = msgspec.structs.replace(draft.value, revision_number=old.revision_number + 1, updated_at=ctx.now)
+    new = ctx.changed(old, draft.value)
     _check(ctx, new)
     if any(number not in _numbers(new) for number in _referenced(ctx.tx, old)):
         raise _in_use(old)

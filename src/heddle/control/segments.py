@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-import msgspec
-
 from heddle.control import dhcp, segment_claims
 from heddle.control.binding import joined_by
 from heddle.control.context import Context, new_id
@@ -59,15 +57,11 @@ def _create(ctx: Context, asked: Segment) -> Segment:
     most = largest_mtu(ctx, [found.network_type])
     if network.mtu > most:
         raise refuse(f"Requested MTU is too big, maximum is {most}: the network has the MTU {network.mtu}")
-    segment = msgspec.structs.replace(
+    segment = ctx.made(
         asked,
-        id=new_id(),
         physical_network=found.physical_network,
         segmentation_id=found.segmentation_id,
         position=max((each.position + 1 for each in have), default=0),
-        revision_number=1,
-        created_at=ctx.now,
-        updated_at=ctx.now,
     )
     q.SEGMENTS.insert(ctx.tx, [segment])
     _network_changed(ctx, network)
@@ -76,7 +70,7 @@ def _create(ctx: Context, asked: Segment) -> Segment:
 
 def update_segment(ctx: Context, old: Segment, draft: Draft[Segment]) -> Segment:
     """Change its name or description."""
-    new = msgspec.structs.replace(draft.value, revision_number=old.revision_number + 1, updated_at=ctx.now)
+    new = ctx.changed(old, draft.value)
     q.SEGMENTS.update(ctx.tx, old, new)
     return new
 
@@ -117,7 +111,7 @@ def _ports_on(ctx: Context, segment: Segment) -> list[str]:
 
 
 def _network_changed(ctx: Context, network: Network) -> None:
-    new = msgspec.structs.replace(network, revision_number=network.revision_number + 1, updated_at=ctx.now)
+    new = ctx.changed(network)
     network_query.NETWORKS.update(ctx.tx, network, new)
     network_news(ctx.tx, network)
     dhcp.refresh(ctx, network)

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import msgspec
 
 from heddle.control import prefixes, quotas, sharing
-from heddle.control.context import Context, new_id
+from heddle.control.context import Context
 from heddle.control.lookup import need
 from heddle.control.news import subnet_news
 from heddle.errors import BadRequest, Conflict
@@ -35,7 +35,7 @@ def create_subnet_pools(ctx: Context, drafts: Sequence[Draft[SubnetPool]]) -> li
 
 def _create(ctx: Context, draft: Draft[SubnetPool]) -> SubnetPool:
     quotas.take(ctx, draft.value.project_id, "subnetpool")
-    pool = msgspec.structs.replace(draft.value, id=new_id(), revision_number=1, created_at=ctx.now, updated_at=ctx.now)
+    pool = ctx.made(draft.value)
     pool.ip_version = _version(pool.prefixes)
     runs = prefixes.runs_of(pool.prefixes)
     pool.prefixes = prefixes.as_prefixes(runs, pool.ip_version)
@@ -120,7 +120,7 @@ def save(ctx: Context, old: SubnetPool, new: SubnetPool) -> SubnetPool:
 
 
 def _write(ctx: Context, old: SubnetPool, new: SubnetPool) -> SubnetPool:
-    new = msgspec.structs.replace(new, revision_number=old.revision_number + 1, updated_at=ctx.now)
+    new = ctx.changed(old, new)
     q.SUBNET_POOLS.update(ctx.tx, old, new)
     return new
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import msgspec
 
 from heddle.control import dhcp, ipam, pool_blocks, quotas, readdressing, routed
-from heddle.control.context import Context, new_id
+from heddle.control.context import Context
 from heddle.control.lookup import need
 from heddle.control.news import network_news, subnet_news
 from heddle.errors import BadRequest, Conflict
@@ -32,9 +32,7 @@ def _create(ctx: Context, draft: Draft[Subnet]) -> Subnet:
     if draft.value.project_id:
         quotas.take(ctx, draft.value.project_id, "subnet")
     network = need(ctx, network_query.NETWORKS, draft.value.network_id, lock=True)
-    subnet = msgspec.structs.replace(
-        draft.value, id=new_id(), revision_number=1, created_at=ctx.now, updated_at=ctx.now
-    )
+    subnet = ctx.made(draft.value)
     others = q.of_network(ctx.tx, network.id)
     check_mtu(network, subnet)
     block = _choose_block(ctx, subnet, draft.given, others)
@@ -91,7 +89,7 @@ def _segments_changed(ctx: Context, network: Network, subnet: Subnet, *, gone: b
 def update_subnet(ctx: Context, old: Subnet, draft: Draft[Subnet]) -> Subnet:
     """Raises `BadRequest`, `Conflict` when an address in use forbids the change."""
     network = network_query.NETWORKS.lock(ctx.tx, old.network_id)
-    new = msgspec.structs.replace(draft.value, revision_number=old.revision_number + 1, updated_at=ctx.now)
+    new = ctx.changed(old, draft.value)
     block = ipaddress.ip_network(new.cidr)
     if new.enable_dhcp != old.enable_dhcp and not new.enable_dhcp and (new.ipv6_ra_mode or new.ipv6_address_mode):
         raise refuse("ipv6_ra_mode or ipv6_address_mode cannot be set when enable_dhcp is set to False")

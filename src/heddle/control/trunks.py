@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from heddle.control import quotas
-from heddle.control.context import Context, new_id
+from heddle.control.context import Context
 from heddle.control.lookup import need
 from heddle.control.news import port_news
 from heddle.errors import BadRequest, Conflict, NotFound, invalid
@@ -27,9 +27,7 @@ def create_trunks(ctx: Context, drafts: Sequence[Draft[Trunk]]) -> list[Trunk]:
     """Raises `BadRequest`, `NotFound`, `Conflict` (a port in use, an MTU too large, OverQuota)."""
     created = []
     for draft in drafts:
-        trunk = msgspec.structs.replace(
-            draft.value, id=new_id(), revision_number=1, created_at=ctx.now, updated_at=ctx.now, sub_ports=[]
-        )
+        trunk = ctx.made(draft.value, sub_ports=[])
         quotas.take(ctx, trunk.project_id, "trunk")
         parent = need(ctx, port_query.PORTS, trunk.port_id, lock=True)
         _check_parent(parent)
@@ -41,7 +39,7 @@ def create_trunks(ctx: Context, drafts: Sequence[Draft[Trunk]]) -> list[Trunk]:
 
 
 def update_trunk(ctx: Context, old: Trunk, draft: Draft[Trunk]) -> Trunk:
-    new = msgspec.structs.replace(draft.value, revision_number=old.revision_number + 1, updated_at=ctx.now)
+    new = ctx.changed(old, draft.value)
     q.TRUNKS.update(ctx.tx, old, new)
     return new
 
@@ -121,9 +119,7 @@ def _check_parent(port: Port) -> None:
 
 
 def _changed(ctx: Context, old: Trunk, sub_ports: list[SubPort]) -> Trunk:
-    new = msgspec.structs.replace(
-        old, sub_ports=sub_ports, revision_number=old.revision_number + 1, updated_at=ctx.now, status="DOWN"
-    )
+    new = ctx.changed(old, sub_ports=sub_ports, status="DOWN")
     q.TRUNKS.update(ctx.tx, old, new)
     return new
 
@@ -195,6 +191,6 @@ def _leave(ctx: Context, trunk: Trunk, port_ids: Sequence[str]) -> None:
 
 
 def _change_port(ctx: Context, old: Port, **values: Any) -> None:
-    new = msgspec.structs.replace(old, **values, revision_number=old.revision_number + 1, updated_at=ctx.now)
+    new = ctx.changed(old, **values)
     port_query.PORTS.update(ctx.tx, old, new)
     port_news(ctx.tx, new, old)
