@@ -65,14 +65,15 @@ def test_a_rule(blue: Talk) -> None:
     )  # fmt: skip
     wanted = {
         "security_group_id": group["id"], "direction": "ingress", "ethertype": "IPv4", "protocol": "tcp",
-        "port_range_min": 80, "port_range_max": 90, "remote_ip_prefix": "10.0.0.0/24", "remote_group_id": None,
+        "port_range_min": 80, "port_range_max": 90, "remote_ip_prefix": "10.0.0.7/24", "remote_group_id": None,
         "normalized_cidr": "10.0.0.0/24", "belongs_to_default_sg": False, "description": "", "tags": [],
         "revision_number": 1, "project_id": blue.project_id, "tenant_id": blue.project_id, "id": made["id"],
         "created_at": made["created_at"], "updated_at": made["created_at"],
     }  # fmt: skip
     assert made == wanted and blue.show("security_group_rule", made["id"]) == made
     assert blue.show("security_group", group["id"])["revision_number"] == 2
-    for query in ("direction=ingress", "protocol=tcp", "port_range_min=80", "remote_ip_prefix=10.0.0.0/24"):
+    cidrs = ("remote_ip_prefix=10.0.0.7/24", "normalized_cidr=10.0.0.0/24")
+    for query in ("direction=ingress", "protocol=tcp", "port_range_min=80", *cidrs):
         found = blue.ids("security_group_rule", f"?security_group_id={group['id']}&{query}")
         assert found == [made["id"]], query
     body = {"security_group_rule": {"description": "x"}}
@@ -107,6 +108,15 @@ def test_the_rules_of_a_group_go_with_it(blue: Talk) -> None:
         ({"remote_ip_prefix": "2001:DB8::/32", "ethertype": "IPv6"}, {"remote_ip_prefix": "2001:db8::/32"}),
         ({"direction": "egress", "protocol": "udp", "port_range_min": 53, "port_range_max": 53}, {}),
         ({"ethertype": "ipv6"}, {"ethertype": "IPv6"}),
+        ({"protocol": 43, "ethertype": "IPv6"}, {"protocol": "43"}),
+        (
+            {"protocol": "tcp", "port_range_min": 1, "port_range_max": 65535},
+            {"port_range_min": None, "port_range_max": None},
+        ),
+        (
+            {"remote_ip_prefix": "2001:DB8::7/64", "ethertype": "IPv6"},
+            {"remote_ip_prefix": "2001:db8::7/64", "normalized_cidr": "2001:db8::/64"},
+        ),
     ],
 )
 def test_rules_that_are_right(blue: Talk, rule: dict[str, Any], shown: dict[str, Any]) -> None:
@@ -120,22 +130,29 @@ def test_rules_that_are_right(blue: Talk, rule: dict[str, Any], shown: dict[str,
     [
         ({"direction": "sideways"}, 400, "HTTPBadRequest"),
         ({"ethertype": "IPX"}, 400, "HTTPBadRequest"),
-        ({"protocol": "shoe"}, 400, "HTTPBadRequest"),
-        ({"protocol": 256}, 400, "HTTPBadRequest"),
-        ({"protocol": "tcp", "port_range_min": 0, "port_range_max": 65536}, 400, "HTTPBadRequest"),
-        ({"protocol": "tcp", "port_range_min": "x", "port_range_max": 9}, 400, "HTTPBadRequest"),
+        ({"protocol": "shoe"}, 400, "SecurityGroupRuleInvalidProtocol"),
+        ({"protocol": 256}, 400, "SecurityGroupRuleInvalidProtocol"),
+        ({"protocol": "tcp", "port_range_min": 1, "port_range_max": 65536}, 400, "SecurityGroupInvalidPortValue"),
+        ({"protocol": "tcp", "port_range_min": "x", "port_range_max": 9}, 400, "SecurityGroupInvalidPortValue"),
+        ({"protocol": "tcp", "port_range_min": 0, "port_range_max": 9}, 400, "SecurityGroupInvalidPortValue"),
         ({"protocol": "tcp", "port_range_min": 9, "port_range_max": 8}, 400, "SecurityGroupInvalidPortRange"),
         ({"protocol": "tcp", "port_range_min": 9}, 400, "SecurityGroupInvalidPortRange"),
         ({"port_range_min": 9, "port_range_max": 9}, 400, "SecurityGroupProtocolRequiredWithPorts"),
         ({"protocol": "icmp", "port_range_min": 300}, 400, "SecurityGroupInvalidIcmpValue"),
         ({"protocol": "icmp", "port_range_max": 3}, 400, "SecurityGroupMissingIcmpType"),
         ({"protocol": "vrrp", "port_range_min": 1, "port_range_max": 1}, 400, "SecurityGroupInvalidProtocolForPort"),
-        ({"remote_ip_prefix": "10.0.0.0/33"}, 400, "HTTPBadRequest"),
+        ({"remote_ip_prefix": "10.0.0.0/33"}, 400, "InvalidCIDR"),
+        ({"remote_ip_prefix": "ten"}, 400, "InvalidCIDR"),
         ({"remote_ip_prefix": "2001:db8::/64"}, 400, "SecurityGroupRuleParameterConflict"),
         ({"protocol": "ipv6-icmp"}, 400, "SecurityGroupEthertypeConflictWithProtocol"),
+        ({"protocol": 43}, 400, "SecurityGroupEthertypeConflictWithProtocol"),
+        ({"protocol": "58"}, 400, "SecurityGroupEthertypeConflictWithProtocol"),
         ({"remote_group_id": ID, "remote_ip_prefix": "10.0.0.0/8"}, 400, "SecurityGroupMultipleRemoteEntites"),
         ({"remote_group_id": ID}, 404, "SecurityGroupNotFound"),
-        ({"remote_group_id": "x"}, 400, "HTTPBadRequest"),
+        ({"remote_group_id": "x"}, 404, "SecurityGroupNotFound"),
+        ({"remote_group_id": ""}, 400, "HTTPBadRequest"),
+        ({"remote_group_id": "x" * 37}, 400, "HTTPBadRequest"),
+        ({"security_group_id": "x"}, 404, "SecurityGroupNotFound"),
         ({"security_group_id": ID}, 404, "SecurityGroupNotFound"),
     ],
 )
@@ -155,6 +172,71 @@ def test_the_same_rule_twice(blue: Talk) -> None:
     blue.refused(409, "SecurityGroupRuleExists", "POST", "/v2.0/security-group-rules", twice)
     several = [{**rule, "protocol": "udp"}, {**rule, "protocol": "sctp"}]
     assert len(blue.bulk("security_group_rule", several)) == 2
+
+
+@pytest.mark.parametrize(
+    ("first", "again", "other"),
+    [
+        ({"protocol": "tcp"}, {"protocol": 6}, {"protocol": 17}),
+        ({"protocol": "tcp"}, {"protocol": "tcp", "port_range_min": 1, "port_range_max": 65535}, {}),
+        (
+            {"protocol": "tcp"},
+            {"protocol": "tcp", "description": "another text"},
+            {"protocol": "tcp", "direction": "egress"},
+        ),
+        ({"remote_ip_prefix": "10.0.0.7/24"}, {"remote_ip_prefix": "10.0.0.9/24"}, {"remote_ip_prefix": "10.0.0.7"}),
+        ({"protocol": "udp"}, {"protocol": "udp", "remote_ip_prefix": "0.0.0.0/0"}, {"remote_ip_prefix": "9.9.9.9"}),
+        ({"remote_ip_prefix": "0.0.0.0/0"}, {}, {"ethertype": "IPv6"}),
+        (
+            {"protocol": "icmp", "ethertype": "IPv6", "remote_ip_prefix": "::/0"},
+            {"protocol": "icmpv6", "ethertype": "IPv6"},
+            {"protocol": "icmp"},
+        ),
+    ],
+)
+def test_rules_that_say_the_same(
+    blue: Talk, first: dict[str, Any], again: dict[str, Any], other: dict[str, Any]
+) -> None:
+    group = blue.create("security_group", name="web")
+    body = {"security_group_id": group["id"], "direction": "ingress"}
+    made = blue.create("security_group_rule", {**body, **first})
+    assert made["id"] in blue.no_create(409, "SecurityGroupRuleExists", "security_group_rule", {**body, **again})
+    blue.create("security_group_rule", {**body, **other})
+    assert len(blue.show("security_group", group["id"])["security_group_rules"]) == 4
+
+
+def test_what_clients_read_in_refusals(blue: Talk) -> None:
+    group = blue.create("security_group", name="web")
+    body = {"security_group_id": group["id"], "direction": "ingress"}
+
+    def text(kind: str, protocol: str, low: int | None, high: int | None) -> str:
+        ends = {"protocol": protocol, "port_range_min": low, "port_range_max": high}
+        return blue.no_create(400, kind, "security_group_rule", {**body, **ends})
+
+    assert "Invalid value for port -16" in text("SecurityGroupInvalidPortValue", "tcp", -16, 80)
+    assert "Invalid value for port 65536" in text("SecurityGroupInvalidPortValue", "tcp", 80, 65536)
+    assert "port_range_min must be <= port_range_max" in text("SecurityGroupInvalidPortRange", "tcp", None, 6)
+    assert "Invalid value for ICMP code" in text("SecurityGroupInvalidIcmpValue", "icmp", 1, 256)
+    assert "Invalid value for ICMP type" in text("SecurityGroupInvalidIcmpValue", "icmp", 300, 1)
+    assert "ICMP type (port-range-min) is missing" in text("SecurityGroupMissingIcmpType", "icmp", None, 6)
+
+
+def test_a_port_has_groups_of_one_kind(blue: Talk) -> None:
+    kept, loose = (blue.create("security_group", name=str(kind), stateful=kind)["id"] for kind in (True, False))
+    other = blue.create("security_group", name="other", stateful=False)["id"]
+    network = blue.create("network")
+    mixed = {"network_id": network["id"], "security_groups": [kept, loose]}
+    blue.no_create(409, "SecurityGroupConflict", "port", mixed)
+    port = blue.port(network, security_groups=[loose])
+    blue.no_update(409, "SecurityGroupConflict", "port", port["id"], security_groups=[loose, kept])
+    assert blue.show("port", port["id"])["security_groups"] == [loose]
+    both = blue.update("port", port["id"], security_groups=[loose, other])
+    assert set(both["security_groups"]) == {loose, other}
+    assert blue.update("port", port["id"], security_groups=[kept])["security_groups"] == [kept]
+    blue.no_update(409, "SecurityGroupInUse", "security_group", kept, stateful=False)
+    assert blue.update("security_group", kept, stateful=True)["stateful"]
+    assert blue.update("security_group", loose, stateful=True)["stateful"]
+    assert set(blue.update("port", port["id"], security_groups=[kept, loose])["security_groups"]) == {kept, loose}
 
 
 def test_rules_of_others(blue: Talk, red: Talk) -> None:

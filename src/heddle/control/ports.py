@@ -111,7 +111,7 @@ def update_port(ctx: Context, old: Port, draft: Draft[Port], *, own: bool = Fals
     if binding.override_mac(new) or new.mac_address != old.mac_address:
         (new.mac_address,) = macs.choose(ctx, network, [draft])
     if "security_groups" in given:
-        security_groups.check_usable(ctx, [group for group in new.security_groups if group not in old.security_groups])
+        security_groups.check_usable(ctx, new.security_groups, old.security_groups)
     if {"dns_name", "dns_domain"} & given:
         port_names.settle(ctx, network, new)
     port_security.check(new)

@@ -7,10 +7,12 @@ from collections.abc import Sequence
 import msgspec
 
 from heddle.control import quotas, sharing
+from heddle.control import security_group_rules as rules
 from heddle.control.context import Context, new_id
-from heddle.control.lookup import not_found, waited
+from heddle.control.lookup import need, not_found, waited
 from heddle.control.news import group_news
-from heddle.errors import BadRequest, Conflict, NotFound
+from heddle.errors import Conflict, NotFound
+from heddle.model import predicate
 from heddle.model.resource import Draft
 from heddle.model.security_group import SecurityGroup, SecurityGroupRule
 from heddle.store.query import logs
@@ -109,42 +111,49 @@ def delete_group(ctx: Context, group: SecurityGroup) -> None:
     group_news(ctx.tx, group.id, gone=True)
 
 
-def check_usable(ctx: Context, group_ids: Sequence[str]) -> None:
-    """Whether a port may have these groups.  Raises `NotFound`."""
-    if not group_ids:
+def check_usable(ctx: Context, group_ids: Sequence[str], had: Sequence[str] = ()) -> None:
+    """Whether a port may have these groups, of which it `had` some before.
+
+    Raises `NotFound`; `Conflict` where some are stateful and others are not.
+    """
+    if not set(group_ids) - set(had):
         return
     seen = ctx.visible(SecurityGroup)
-    found = q.existing(ctx.tx, group_ids, q.GROUPS.clause(seen))
-    if waited(ctx, seen) and set(found.values()) - {ctx.caller.project_id}:
-        found = q.existing(ctx.tx, group_ids, q.GROUPS.clause(seen))
+    usable = q.GROUPS.clause(predicate.Any((seen, predicate.In("id", tuple(had)))))
+    found = q.existing(ctx.tx, group_ids, usable)
+    if waited(ctx, seen) and {project for project, _ in found.values()} - {ctx.caller.project_id}:
+        found = q.existing(ctx.tx, group_ids, usable)
     for group_id in group_ids:
         if group_id not in found:
             raise not_found(SecurityGroup, group_id)
+    if len({stateful for _, stateful in found.values()}) > 1:
+        raise Conflict(
+            "SecurityGroupConflict",
+            "Error cannot apply both stateful and stateless security groups on the same port while attempting the "
+            "operation.",
+        )
 
 
 def create_rules(ctx: Context, drafts: Sequence[Draft[SecurityGroupRule]]) -> list[SecurityGroupRule]:
     """Raises `BadRequest`, `NotFound`, `Conflict` (OverQuota, a rule that exists)."""
     created = []
     for draft in drafts:
-        group = q.GROUPS.get(ctx.tx, draft.value.security_group_id, ctx.visible(SecurityGroup))
-        if group is None:
-            raise not_found(SecurityGroup, draft.value.security_group_id)
+        group = need(ctx, q.GROUPS, draft.value.security_group_id, bare=True)
         rule = msgspec.structs.replace(
-            draft.value,
+            rules.checked(draft.value),
             id=new_id(),
             revision_number=1,
             created_at=ctx.now,
             updated_at=ctx.now,
-            normalized_cidr=draft.value.remote_ip_prefix,
             belongs_to_default_sg=group.is_default,
         )
-        _check_rule(ctx, rule)
-        for other in group.security_group_rules:
-            if _same(rule, other):
+        _check_remotes(ctx, rule)
+        _bump(ctx, group.id)
+        for other in q.alike(ctx.tx, rule):
+            if rules.meaning(rule) == rules.meaning(other):
                 raise Conflict("SecurityGroupRuleExists", f"Security group rule already exists. Rule id is {other.id}.")
         quotas.take(ctx, rule.project_id, "security_group_rule")
         q.RULES.insert(ctx.tx, [rule])
-        _bump(ctx, group)
         created.append(rule)
     return created
 
@@ -152,82 +161,18 @@ def create_rules(ctx: Context, drafts: Sequence[Draft[SecurityGroupRule]]) -> li
 def delete_rule(ctx: Context, rule: SecurityGroupRule) -> None:
     q.RULES.delete(ctx.tx, rule.id)
     quotas.give_back(ctx, rule.project_id, "security_group_rule")
-    group = q.GROUPS.get(ctx.tx, rule.security_group_id)
-    if group is not None:
-        _bump(ctx, group)
+    _bump(ctx, rule.security_group_id)
 
 
-def _bump(ctx: Context, group: SecurityGroup) -> None:
-    new = msgspec.structs.replace(group, revision_number=group.revision_number + 1, updated_at=ctx.now)
-    q.GROUPS.update(ctx.tx, group, new)
-    group_news(ctx.tx, group.id)
+def _bump(ctx: Context, group_id: str) -> None:
+    """A group has other rules; no other transaction changes them until this one ends."""
+    if not q.touch(ctx.tx, group_id, ctx.now):
+        raise not_found(SecurityGroup, group_id)
+    group_news(ctx.tx, group_id)
 
 
-_MEANING = (
-    "direction",
-    "ethertype",
-    "protocol",
-    "port_range_min",
-    "port_range_max",
-    "remote_ip_prefix",
-    "remote_group_id",
-)
-
-
-def _same(one: SecurityGroupRule, other: SecurityGroupRule) -> bool:
-    return all(getattr(one, name) == getattr(other, name) for name in _MEANING)
-
-
-_WITH_PORTS = {"tcp", "udp", "sctp", "dccp", "udplite", "6", "17", "132", "33", "136"}
-_ICMP = {"icmp", "1", "icmpv6", "ipv6-icmp", "58"}
-_IPV6_ONLY = {"icmpv6", "ipv6-icmp", "ipv6-encap", "ipv6-frag", "ipv6-nonxt", "ipv6-opts", "ipv6-route", "58"}
-
-
-def _check_rule(ctx: Context, rule: SecurityGroupRule) -> None:
-    if rule.remote_ip_prefix and rule.remote_group_id:
-        raise BadRequest(
-            "SecurityGroupMultipleRemoteEntites", "Only one of remote_ip_prefix or remote_group_id may be provided."
-        )
+def _check_remotes(ctx: Context, rule: SecurityGroupRule) -> None:
     if rule.remote_group_id and not q.existing(
         ctx.tx, [rule.remote_group_id], q.GROUPS.clause(ctx.visible(SecurityGroup))
     ):
         raise NotFound("SecurityGroupNotFound", f"Security group {rule.remote_group_id} does not exist")
-    if rule.remote_ip_prefix and (":" in rule.remote_ip_prefix) != (rule.ethertype == "IPv6"):
-        raise BadRequest(
-            "SecurityGroupRuleParameterConflict",
-            f"Conflicting value ethertype {rule.ethertype} for CIDR {rule.remote_ip_prefix}",
-        )
-    if rule.ethertype == "IPv4" and rule.protocol in _IPV6_ONLY:
-        raise BadRequest(
-            "SecurityGroupEthertypeConflictWithProtocol", f"Invalid ethertype IPv4 for protocol {rule.protocol}."
-        )
-    _check_ports(rule)
-
-
-def _check_ports(rule: SecurityGroupRule) -> None:
-    low, high, protocol = rule.port_range_min, rule.port_range_max, rule.protocol
-    if low is None and high is None:
-        return
-    if protocol is None:
-        raise BadRequest("SecurityGroupProtocolRequiredWithPorts", "Must also specify protocol if port range is given.")
-    if protocol in _ICMP:
-        for name, value in (("port_range_min (type)", low), ("port_range_max (code)", high)):
-            if value is not None and not 0 <= value <= 255:
-                raise BadRequest(
-                    "SecurityGroupInvalidIcmpValue", f"Invalid value for ICMP {name} {value}. It must be 0 to 255."
-                )
-        if low is None:
-            raise BadRequest(
-                "SecurityGroupMissingIcmpType",
-                f"ICMP code (port-range-max) {high} is provided but ICMP type (port-range-min) is missing.",
-            )
-        return
-    if protocol not in _WITH_PORTS:
-        raise BadRequest(
-            "SecurityGroupInvalidProtocolForPort",
-            f"Invalid protocol {protocol} for port range, only supported for protocols {sorted(_WITH_PORTS)}.",
-        )
-    if low is None or high is None or low > high:
-        raise BadRequest(
-            "SecurityGroupInvalidPortRange", "For TCP/UDP protocols, port_range_min must be <= port_range_max."
-        )

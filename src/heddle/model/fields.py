@@ -24,7 +24,11 @@ _KEYWORD_LABELS = frozenset(f"<{word}>" for word in DNS_KEYWORDS)
 
 
 class Invalid(ValueError):
-    """A value is wrong; the text is the reason."""
+    """A value is wrong; the text is the reason, or with a `code`, the type of the error, the whole answer."""
+
+    def __init__(self, text: str, code: str = "") -> None:
+        super().__init__(text)
+        self.code = code
 
 
 class FieldType:

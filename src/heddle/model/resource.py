@@ -228,6 +228,11 @@ def parse_update(model: type[R], body: Mapping[str, Any], old: R) -> Draft[R]:
     return changed(old, parse_changes(model, body))
 
 
+def refusal(name: str, reason: Invalid) -> BadRequest:
+    """The answer to a wrong value of an attribute."""
+    return BadRequest(reason.code, str(reason)) if reason.code else invalid(name, f"{reason}.")
+
+
 def _parse(model: type[Resource], body: Mapping[str, Any], verb: str) -> tuple[dict[str, Any], set[str]]:
     declared = api_fields(model)
     unknown = sorted(set(body) - set(declared))
@@ -244,7 +249,7 @@ def _parse(model: type[Resource], body: Mapping[str, Any], verb: str) -> tuple[d
                 raise Invalid("'None' is not a value that it can have")
             value = field.type.parse(raw)
         except Invalid as reason:
-            raise invalid(api_name, f"{reason}.") from None
+            raise refusal(api_name, reason) from None
         if field.name in values and values[field.name] != value:
             raise BadRequest("HTTPBadRequest", f"'{field.api}' and '{api_name}' do not match")
         values[field.name] = value

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import ipaddress
 from typing import Annotated, Any, ClassVar
 
 from heddle.model.access import GROUP_SHARED
-from heddle.model.fields import Bool, Cidr, FieldType, Int, Invalid, Json, OneOf, Text, Uuid, parse_ip, quote
+from heddle.model.fields import Bool, FieldType, Int, Invalid, Json, OneOf, Text, parse_ip, parse_network, quote
 from heddle.model.resource import REQUIRED, Field, Named, Resource
 
 PROTOCOLS = {
@@ -34,7 +35,8 @@ class Protocol(FieldType):
             return str(int(text))
         raise Invalid(
             f"Security group rule protocol {quote(value)} not supported. Only protocol values "
-            f"{sorted(PROTOCOLS)} and integer representations [0 to 255] are supported"
+            f"{sorted(PROTOCOLS)} and integer representations [0 to 255] are supported.",
+            "SecurityGroupRuleInvalidProtocol",
         )
 
     def from_query(self, text: str) -> str | None:
@@ -48,7 +50,7 @@ class Protocol(FieldType):
 
 
 class RemoteCidr(FieldType):
-    """A CIDR, or an address that stands for its one-address CIDR."""
+    """A CIDR, whose host bits stay, or an address that stands for its one-address CIDR."""
 
     length = 64
 
@@ -58,10 +60,14 @@ class RemoteCidr(FieldType):
     def check(self, value: Any) -> str | None:
         if value == "":
             return None
-        if isinstance(value, str) and "/" not in value:
-            address = parse_ip(value)
-            return f"{address}/{address.max_prefixlen}"
-        return Cidr(strict=False).check(value)
+        try:
+            if isinstance(value, str) and "/" not in value:
+                address = parse_ip(value)
+                return f"{address}/{address.max_prefixlen}"
+            parse_network(value, strict=False)
+        except Invalid:
+            raise Invalid(f"Invalid CIDR {_plain(value)} given as IP prefix.", "InvalidCIDR") from None
+        return ipaddress.ip_interface(value).with_prefixlen
 
     def from_query(self, text: str) -> str:
         return text
@@ -73,8 +79,29 @@ class RemoteCidr(FieldType):
         return self.shape()
 
 
+class PortValue(Int):
+    """An end of a range of ports, or the type or code of ICMP."""
+
+    def __init__(self) -> None:
+        super().__init__(0, 65535, nullable=True)
+
+    def check(self, value: Any) -> int:
+        try:
+            return super().check(value)
+        except Invalid:
+            raise Invalid(f"Invalid value for port {_plain(value)}", "SecurityGroupInvalidPortValue") from None
+
+
+def _plain(value: object) -> str:
+    return quote(value)[1:-1]
+
+
 class SecurityGroupRule(Resource, kw_only=True):
-    """A rule; `port_range_min`/`max` are type and code for ICMP.  Rules are created and deleted, never changed."""
+    """A rule; `port_range_min`/`max` are type and code for ICMP.  Rules are created and deleted, never changed.
+
+    The ids of groups need not look like ids: a wrong one is not found.  `normalized_cidr` is `remote_ip_prefix`
+    without host bits.
+    """
 
     member: ClassVar[str] = "security_group_rule"
     collection: ClassVar[str] = "security_group_rules"
@@ -82,7 +109,7 @@ class SecurityGroupRule(Resource, kw_only=True):
     parent: ClassVar[str] = "security_group"
 
     security_group_id: Annotated[
-        str, Field(Uuid(), create=True, default=REQUIRED, filter=True, sort=True, indexed=True)
+        str, Field(Text(36, empty=False), create=True, default=REQUIRED, filter=True, sort=True, indexed=True)
     ] = ""
     direction: Annotated[
         str, Field(OneOf("ingress", "egress", fold=True), create=True, default=REQUIRED, filter=True, sort=True)
@@ -92,16 +119,17 @@ class SecurityGroupRule(Resource, kw_only=True):
     ] = "IPv4"
     protocol: Annotated[str | None, Field(Protocol(), create=True, default=None, filter=True, sort=True)] = None
     port_range_min: Annotated[
-        int | None, Field(Int(0, 65535, nullable=True), create=True, default=None, filter=True, sort=True)
+        int | None, Field(PortValue(), create=True, default=None, filter=True, sort=True)
     ] = None
     port_range_max: Annotated[
-        int | None, Field(Int(0, 65535, nullable=True), create=True, default=None, filter=True, sort=True)
+        int | None, Field(PortValue(), create=True, default=None, filter=True, sort=True)
     ] = None
     remote_ip_prefix: Annotated[str | None, Field(RemoteCidr(), create=True, default=None, filter=True, sort=True)] = (
         None
     )
     remote_group_id: Annotated[
-        str | None, Field(Uuid(nullable=True), create=True, default=None, filter=True, sort=True, indexed=True)
+        str | None,
+        Field(Text(36, nullable=True, empty=False), create=True, default=None, filter=True, sort=True, indexed=True),
     ] = None
     description: Annotated[str, Field(Text(255), create=True, default="", filter=True, sort=True)] = ""
     normalized_cidr: Annotated[str | None, Field(Text(64, nullable=True), filter=True, sort=True)] = None
@@ -125,3 +153,11 @@ class SecurityGroup(Named, kw_only=True):
     security_group_rules: Annotated[
         list[SecurityGroupRule], Field(Json(list, {"type": "array", "items": {"type": "object"}}), stored=False)
     ] = []
+
+
+def protocol_number(rule: SecurityGroupRule) -> int | None:
+    """The number of a rule's IP protocol, None for any; ICMP of IPv6 is ICMPv6, whatever it is called."""
+    if rule.protocol is None:
+        return None
+    number = int(rule.protocol) if rule.protocol.isdecimal() else PROTOCOLS[rule.protocol]
+    return PROTOCOLS["ipv6-icmp"] if number == PROTOCOLS["icmp"] and rule.ethertype == "IPv6" else number

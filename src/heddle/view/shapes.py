@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from heddle.model.fields import same_for_all
 from heddle.model.port import Port
 from heddle.model.port_forwarding import PortForwarding, ends
-from heddle.model.security_group import PROTOCOLS, SecurityGroup, SecurityGroupRule
+from heddle.model.security_group import SecurityGroup, SecurityGroupRule, protocol_number
 from heddle.store.engine import Tx
 from heddle.store.query import (
     floating_ips,
@@ -138,19 +138,15 @@ def _members(tx: Tx, wanted: Revisions) -> Iterable[v.Object]:
 
 
 def _rule(rule: SecurityGroupRule) -> v.RuleView:
-    protocol = -1
-    if rule.protocol is not None:
-        protocol = int(rule.protocol) if rule.protocol.isdecimal() else PROTOCOLS[rule.protocol]
-    if protocol == 1 and rule.ethertype == "IPv6":
-        protocol = 58
+    protocol = protocol_number(rule)
     return v.RuleView(
         id=rule.id,
         direction=rule.direction,
         ethertype=6 if rule.ethertype == "IPv6" else 4,
-        protocol=protocol,
+        protocol=-1 if protocol is None else protocol,
         port_min=-1 if rule.port_range_min is None else rule.port_range_min,
         port_max=-1 if rule.port_range_max is None else rule.port_range_max,
-        remote_cidr=rule.remote_ip_prefix or "",
+        remote_cidr=rule.normalized_cidr or "",
         remote_group=rule.remote_group_id or "",
     )
 

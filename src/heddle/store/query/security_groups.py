@@ -9,10 +9,12 @@ import sqlalchemy as sa
 from heddle.model.security_group import SecurityGroup, SecurityGroupRule
 from heddle.store import tables as t
 from heddle.store.engine import Tx
-from heddle.store.query.records import CHUNK, Parent, Records
+from heddle.store.query.records import CHUNK, Parent, Records, equals
 from heddle.store.query.tags import tag_filters
 
-_r, _d, _p = t.security_group_rules.c, t.default_security_groups.c, t.port_security_groups.c
+_g, _r = t.security_groups.c, t.security_group_rules.c
+_d, _p = t.default_security_groups.c, t.port_security_groups.c
+_EVERYBODY = ("0.0.0.0/0", "::/0")
 
 RULES: Records[SecurityGroupRule] = Records(
     SecurityGroupRule,
@@ -59,11 +61,13 @@ def drop_default(tx: Tx, project_id: str) -> None:
     tx.conn.execute(sa.delete(t.default_security_groups).where(_d.project_id == project_id))
 
 
-def existing(tx: Tx, ids: Iterable[str], clause: sa.ColumnElement[bool]) -> dict[str, str]:
-    """Which of the groups exist and meet a condition, with their projects; they stay until the transaction ends."""
-    c = t.security_groups.c
-    query = sa.select(c.id, c.project_id).where(c.id.in_(list(ids)), clause).with_for_update(read=True, key_share=True)
-    return {row[0]: row[1] for row in tx.conn.execute(query)}
+def existing(tx: Tx, ids: Iterable[str], clause: sa.ColumnElement[bool]) -> dict[str, tuple[str, bool]]:
+    """Which of the groups exist and meet a condition: the project of each, and whether it is stateful.
+
+    They stay, and stay so, until the transaction ends.
+    """
+    query = sa.select(_g.id, _g.project_id, _g.stateful).where(_g.id.in_(list(ids)), clause)
+    return {row[0]: (row[1], row[2]) for row in tx.conn.execute(query.with_for_update(read=True, key_share=True))}
 
 
 def in_use(tx: Tx, group_id: str) -> bool:
@@ -82,3 +86,18 @@ def remotes_of(tx: Tx, group_ids: Sequence[str]) -> set[str]:
         _r.security_group_id.in_(list(group_ids)), _r.remote_group_id.is_not(None)
     )
     return {row[0] for row in tx.conn.execute(query.distinct())}
+
+
+def alike(tx: Tx, rule: SecurityGroupRule) -> list[SecurityGroupRule]:
+    """The rules of the same group that say the same, but for the protocol."""
+    cidr = _r.normalized_cidr == rule.normalized_cidr
+    if rule.normalized_cidr is None or rule.normalized_cidr in _EVERYBODY:
+        cidr = sa.or_(_r.normalized_cidr.is_(None), _r.normalized_cidr.in_(_EVERYBODY))
+    same = ("security_group_id", "direction", "ethertype", "port_range_min", "port_range_max", "remote_group_id")
+    return RULES.find(tx, cidr, *(equals(_r[name], (getattr(rule, name),)) for name in same))
+
+
+def touch(tx: Tx, group_id: str, now: str) -> bool:
+    """Count a change of a group's rules.  Returns whether there is the group, which is locked then."""
+    values = {"revision_number": _g.revision_number + 1, "updated_at": now}
+    return tx.conn.execute(sa.update(t.security_groups).where(_g.id == group_id).values(**values)).rowcount > 0
