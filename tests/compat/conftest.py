@@ -12,17 +12,20 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import openstack.connection
 import pytest
 from openstackclient.common.clientmanager import ClientManager
 from openstackclient.shell import OpenStackShell
 from osc_lib.clientmanager import ClientCache
 from tests.fakes.client import PASSWORD
+
+JSON = ("-f", "json")
 
 SERVER = f"""
 import logging
@@ -92,6 +95,26 @@ class Cloud:
             "identity_api_version": "3",
         }
         file.write_text(json.dumps(known))
+
+    def member(self, project: str, user: str, role: str = "member") -> Callable[..., Any]:
+        """A new project with a user in it, who logs in as `cloud=project`; gives the command as that user."""
+        self.openstack("project", "create", project, *JSON)
+        self.openstack("user", "create", user, "--password", PASSWORD, *JSON)
+        self.openstack("role", "add", "--project", project, "--user", user, role)
+        self.add(project, username=user, password=PASSWORD, project_name=project)
+        return lambda *words: self.openstack(*words, cloud=project)
+
+    def sdk(self, name: str) -> openstack.connection.Connection:
+        """openstacksdk, logged in as the cloud `name`."""
+        known = json.loads((self.folder / "clouds.yaml").read_text())["clouds"][name]
+        return openstack.connection.Connection(
+            auth_type=known["auth_type"], auth=known["auth"], region_name="RegionOne", identity_api_version="3"
+        )
+
+
+def column(items: list[dict[str, Any]], name: str = "Name") -> set[str]:
+    """What a printed list has in its column `name`."""
+    return {item[name] for item in items}
 
 
 def _forget_clients() -> None:

@@ -9,10 +9,8 @@ import keystoneauth1.exceptions
 import openstack
 import openstack.exceptions
 import pytest
-from tests.compat.conftest import Cloud
+from tests.compat.conftest import JSON, Cloud, column
 from tests.fakes.client import PASSWORD
-
-JSON = ("-f", "json")
 
 
 @pytest.fixture(scope="module")
@@ -25,15 +23,11 @@ def blue(cloud: Cloud) -> str:
     return str(project["id"])
 
 
-def names(items: list[dict[str, Any]], column: str = "Name") -> set[str]:
-    return {item[column] for item in items}
-
-
 def test_token_and_catalog(cloud: Cloud, blue: str) -> None:
     token = cloud.run_alone("token", "issue", *JSON, cloud="blue")
     assert token["project_id"] == blue and token["id"]
     catalog = cloud.openstack("catalog", "list", *JSON, cloud="blue")
-    assert names(catalog) == {"neutron", "keystone"}
+    assert column(catalog) == {"neutron", "keystone"}
     shown = cloud.openstack("catalog", "show", "network", *JSON, cloud="blue")
     assert {entry["url"] for entry in shown["endpoints"]} == {cloud.url}
     assert cloud.openstack("network", "list", *JSON, cloud="blue") == []
@@ -41,11 +35,11 @@ def test_token_and_catalog(cloud: Cloud, blue: str) -> None:
 
 
 def test_the_administrator_sees_everything(cloud: Cloud, blue: str) -> None:
-    assert names(cloud.openstack("project", "list", *JSON)) >= {"admin", "blue"}
-    assert names(cloud.openstack("user", "list", *JSON)) >= {"admin", "ann"}
-    assert names(cloud.openstack("user", "list", "--project", "blue", *JSON)) == {"ann"}
-    assert names(cloud.openstack("role", "list", *JSON)) == {"admin", "manager", "member", "reader"}
-    assert names(cloud.openstack("domain", "list", *JSON)) >= {"Default"}
+    assert column(cloud.openstack("project", "list", *JSON)) >= {"admin", "blue"}
+    assert column(cloud.openstack("user", "list", *JSON)) >= {"admin", "ann"}
+    assert column(cloud.openstack("user", "list", "--project", "blue", *JSON)) == {"ann"}
+    assert column(cloud.openstack("role", "list", *JSON)) == {"admin", "manager", "member", "reader"}
+    assert column(cloud.openstack("domain", "list", *JSON)) >= {"Default"}
     assert cloud.openstack("user", "show", "ann", *JSON)["email"] == "ann@example.org"
     assert cloud.openstack("project", "show", "blue", *JSON)["description"] == "the blue ones"
     assert cloud.openstack("domain", "show", "default", *JSON)["name"] == "Default"
@@ -53,8 +47,8 @@ def test_the_administrator_sees_everything(cloud: Cloud, blue: str) -> None:
     assert cloud.openstack("group", "list", *JSON) == []
     assert len(cloud.openstack("implied", "role", "list", *JSON)) == 3
     assert len(cloud.openstack("endpoint", "list", *JSON)) == 6
-    assert names(cloud.openstack("service", "list", *JSON)) == {"neutron", "keystone"}
-    assert names(cloud.openstack("region", "list", *JSON), "Region") == {"RegionOne"}
+    assert column(cloud.openstack("service", "list", *JSON)) == {"neutron", "keystone"}
+    assert column(cloud.openstack("region", "list", *JSON), "Region") == {"RegionOne"}
     assert "'Version': '3.14'" in str(cloud.openstack("versions", "show", "--service", "identity", *JSON))
 
 
@@ -64,7 +58,7 @@ def test_role_assignments(cloud: Cloud, blue: str) -> None:
         ("member", "ann@Default", "blue@Default")
     ]
     effective = cloud.openstack("role", "assignment", "list", "--user", "ann", "--effective", "--names", *JSON)
-    assert names(effective, "Role") == {"member", "reader"}
+    assert column(effective, "Role") == {"member", "reader"}
     cloud.openstack("role", "add", "--project", "blue", "--user", "ann", "reader")
     cloud.openstack("role", "remove", "--project", "blue", "--user", "ann", "reader")
     cloud.openstack("role", "add", "--domain", "default", "--user", "ann", "reader")
@@ -91,15 +85,15 @@ def test_the_life_of_users_projects_roles_and_domains(cloud: Cloud) -> None:
     cloud.openstack("role", "delete", "spinner")
     cloud.openstack("domain", "set", "wool", "--disable")
     cloud.openstack("domain", "delete", "wool")
-    assert "wool" not in names(cloud.openstack("domain", "list", *JSON))
+    assert "wool" not in column(cloud.openstack("domain", "list", *JSON))
 
 
 def test_a_tenant_sees_what_is_its_own(cloud: Cloud, blue: str) -> None:
-    assert names(cloud.openstack("project", "list", *JSON, cloud="blue")) == {"blue"}
+    assert column(cloud.openstack("project", "list", *JSON, cloud="blue")) == {"blue"}
     assert cloud.openstack("project", "show", "blue", *JSON, cloud="blue")["id"] == blue
     assert cloud.openstack("user", "show", "ann", *JSON, cloud="blue")["name"] == "ann"
-    assert names(cloud.openstack("user", "list", *JSON, cloud="blue")) == {"ann"}
-    assert names(cloud.openstack("domain", "list", *JSON, cloud="blue")) == {"Default"}
+    assert column(cloud.openstack("user", "list", *JSON, cloud="blue")) == {"ann"}
+    assert column(cloud.openstack("domain", "list", *JSON, cloud="blue")) == {"Default"}
     for command in (("role", "list"), ("user", "create", "mine"), ("project", "create", "mine")):
         done = cloud.run(*command, cloud="blue")
         assert done.returncode != 0 and "403" in done.stderr, done.stderr
@@ -123,7 +117,7 @@ def test_application_credentials(cloud: Cloud, blue: str) -> None:
     assert cloud.openstack("network", "list", *JSON, cloud="robot") == []
     assert "403" in cloud.run("network", "create", "n", cloud="robot").stderr
     listed = cloud.openstack("application", "credential", "list", *JSON, cloud="blue")
-    assert names(listed) == {"robot"}
+    assert column(listed) == {"robot"}
     shown = cloud.openstack("application", "credential", "show", "robot", *JSON, cloud="blue")
     assert shown["ID"] == made["ID"] and not shown.get("Secret")
     cloud.openstack("application", "credential", "delete", "robot", cloud="blue")

@@ -5,26 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.compat.conftest import Cloud
-from tests.fakes.client import PASSWORD
-
-JSON = ("-f", "json")
+from tests.compat.conftest import JSON, Cloud, column
 
 
 @pytest.fixture(scope="module")
 def amber(cloud: Cloud) -> Any:
     """The command as a member of a project, which has a router between its network and an external one."""
-    cloud.openstack("project", "create", "amber", *JSON)
-    cloud.openstack("user", "create", "amy", "--password", PASSWORD, *JSON)
-    cloud.openstack("role", "add", "--project", "amber", "--user", "amy", "member")
-    cloud.add("amber", username="amy", password=PASSWORD, project_name="amber")
+    run = cloud.member("amber", "amy")
     cloud.openstack("network", "create", "amber-outer", "--external", *JSON)
     outside = ("--network", "amber-outer", "--no-dhcp", "--subnet-range", "198.51.100.0/24")
     cloud.openstack("subnet", "create", "amber-outer-a", *outside, *JSON)
-
-    def run(*words: str) -> Any:
-        return cloud.openstack(*words, cloud="amber")
-
     run("network", "create", "amber-inner")
     run("subnet", "create", "amber-inner-a", "--network", "amber-inner", "--subnet-range", "10.0.0.0/24")
     run("router", "create", "between", "--external-gateway", "amber-outer", *JSON)
@@ -44,10 +34,10 @@ def test_flavors_and_kinds_of_routers(cloud: Cloud, amber: Any) -> None:
     profile = os_("network", "flavor", "profile", "create", "--driver", driver, *JSON)
     os_("network", "flavor", "profile", "set", "--description", "p", profile["id"])
     assert os_("network", "flavor", "profile", "show", profile["id"], *JSON)["description"] == "p"
-    assert profile["id"] in {item["ID"] for item in os_("network", "flavor", "profile", "list", *JSON)}
+    assert profile["id"] in column(os_("network", "flavor", "profile", "list", *JSON), "ID")
     os_("network", "flavor", "add", "profile", "gold", profile["id"])
     assert os_("network", "flavor", "show", "gold", *JSON)["service_profile_ids"] == [profile["id"]]
-    assert "gold" in {item["Name"] for item in amber("network", "flavor", "list", *JSON)}
+    assert "gold" in column(amber("network", "flavor", "list", *JSON))
     router = amber("router", "create", "golden", "--flavor-id", flavor["id"], *JSON)
     assert router["flavor_id"] == flavor["id"] and os_("router", "show", router["id"], *JSON)["ha"] is True
     refused = cloud.run("network", "flavor", "delete", "gold")
@@ -57,7 +47,7 @@ def test_flavors_and_kinds_of_routers(cloud: Cloud, amber: Any) -> None:
     os_("network", "flavor", "set", "--disable", "gold")
     os_("network", "flavor", "delete", "gold")
     os_("network", "flavor", "profile", "delete", profile["id"])
-    providers = {item["Name"] for item in amber("network", "service", "provider", "list", *JSON)}
+    providers = column(amber("network", "service", "provider", "list", *JSON))
     assert providers == {"single_node", "ha", "dvr", "dvrha"}
     made = os_("router", "create", "spread", "--distributed", "--disable", *JSON)
     assert (made["distributed"], made["ha"], made["admin_state_up"]) == (True, False, False)
@@ -148,10 +138,10 @@ def test_metering(cloud: Cloud) -> None:
     os_ = cloud.openstack
     made = os_("network", "meter", "create", "--description", "d", "--share", "m", *JSON)
     assert (made["name"], made["shared"]) == ("m", True)
-    assert "m" in {item["Name"] for item in os_("network", "meter", "list", *JSON)}
+    assert "m" in column(os_("network", "meter", "list", *JSON))
     rule = os_("network", "meter", "rule", "create", "m", "--egress", "--source-ip-prefix", "10.0.0.0/24", *JSON)
     assert (rule["direction"], rule["source_ip_prefix"]) == ("egress", "10.0.0.0/24")
-    assert rule["id"] in {item["ID"] for item in os_("network", "meter", "rule", "list", *JSON)}
+    assert rule["id"] in column(os_("network", "meter", "rule", "list", *JSON), "ID")
     assert os_("network", "meter", "rule", "show", rule["id"], *JSON)["metering_label_id"] == made["id"]
     os_("network", "meter", "rule", "delete", rule["id"])
     os_("network", "meter", "delete", "m")

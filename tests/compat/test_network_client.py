@@ -2,54 +2,36 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import openstack
 import openstack.connection
 import openstack.exceptions
 import pytest
-from tests.compat.conftest import Cloud
-from tests.fakes.client import PASSWORD
-
-JSON = ("-f", "json")
+from tests.compat.conftest import JSON, Cloud, column
 
 
 @pytest.fixture(scope="module")
 def green(cloud: Cloud) -> str:
     """A project with a member, who logs in as the cloud `green`."""
-    project = cloud.openstack("project", "create", "green", *JSON)
-    cloud.openstack("user", "create", "gil", "--password", PASSWORD, *JSON)
-    cloud.openstack("role", "add", "--project", "green", "--user", "gil", "member")
-    cloud.add("green", username="gil", password=PASSWORD, project_name="green")
-    return str(project["id"])
+    cloud.member("green", "gil")
+    return str(cloud.openstack("project", "show", "green", *JSON)["id"])
 
 
 @pytest.fixture(scope="module")
 def sdk(cloud: Cloud, green: str) -> openstack.connection.Connection:
-    return _connection(cloud, "green")
+    return cloud.sdk("green")
 
 
 @pytest.fixture(scope="module")
 def admin_sdk(cloud: Cloud) -> openstack.connection.Connection:
-    return _connection(cloud, "admin")
-
-
-def _connection(cloud: Cloud, name: str) -> openstack.connection.Connection:
-    known = json.loads((cloud.folder / "clouds.yaml").read_text())["clouds"][name]
-    return openstack.connection.Connection(
-        auth_type=known["auth_type"], auth=known["auth"], region_name="RegionOne", identity_api_version="3"
-    )
+    return cloud.sdk("admin")
 
 
 @pytest.fixture
 def os_(cloud: Cloud, green: str) -> Any:
     """The command as the member of green."""
     return lambda *words: cloud.openstack(*words, cloud="green")
-
-
-def column(items: list[dict[str, Any]], name: str = "Name") -> set[str]:
-    return {item[name] for item in items}
 
 
 def test_the_command_on_networks_and_subnets(os_: Any) -> None:

@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
-import openstack.connection
 import pytest
-from tests.compat.conftest import Cloud
-from tests.fakes.client import PASSWORD
-
-JSON = ("-f", "json")
+from tests.compat.conftest import JSON, Cloud, column
 
 
 @pytest.fixture(scope="module")
 def os_(cloud: Cloud) -> Any:
     """The command as a member of a project of its own."""
-    cloud.openstack("project", "create", "pool", *JSON)
-    cloud.openstack("user", "create", "pia", "--password", PASSWORD, *JSON)
-    cloud.openstack("role", "add", "--project", "pool", "--user", "pia", "member")
-    cloud.add("pool", username="pia", password=PASSWORD, project_name="pool")
-    return lambda *words: cloud.openstack(*words, cloud="pool")
+    return cloud.member("pool", "pia")
 
 
 @pytest.fixture
@@ -37,18 +28,14 @@ def defaults(cloud: Cloud) -> Iterator[None]:
     cloud.openstack("network", "delete", "way-out")
 
 
-def names(items: list[dict[str, Any]]) -> set[str]:
-    return {item["Name"] for item in items}
-
-
 def test_address_scopes(cloud: Cloud, os_: Any) -> None:
     made = os_("address", "scope", "create", "here", "--ip-version", "4", *JSON)
     assert (made["name"], made["ip_version"], made["shared"]) == ("here", 4, False)
     os_("address", "scope", "set", "--name", "there", "here")
     assert os_("address", "scope", "show", "there", *JSON)["id"] == made["id"]
-    assert names(os_("address", "scope", "list", "--ip-version", "4", "--no-share", *JSON)) == {"there"}
+    assert column(os_("address", "scope", "list", "--ip-version", "4", "--no-share", *JSON)) == {"there"}
     cloud.openstack("address", "scope", "set", "--share", made["id"])
-    assert names(os_("address", "scope", "list", "--ip-version", "4", "--share", *JSON)) == {"there"}
+    assert column(os_("address", "scope", "list", "--ip-version", "4", "--share", *JSON)) == {"there"}
     os_("address", "scope", "delete", "there")
 
 
@@ -67,7 +54,7 @@ def test_subnet_pools(os_: Any) -> None:
     os_("subnet", "pool", "set", "--no-address-scope", "q")
     os_("subnet", "pool", "unset", "--all-tag", "q")
     assert os_("subnet", "pool", "show", "q", *JSON)["tags"] == []
-    assert names(os_("subnet", "pool", "list", "--name", "q", "--long", *JSON)) == {"q"}
+    assert column(os_("subnet", "pool", "list", "--name", "q", "--long", *JSON)) == {"q"}
     os_("network", "create", "n", *JSON)
     subnet = os_("subnet", "create", "a", "--network", "n", "--subnet-pool", "q", *JSON)
     assert (subnet["cidr"], subnet["subnetpool_id"]) == ("10.0.0.0/26", made["id"])
@@ -75,7 +62,7 @@ def test_subnet_pools(os_: Any) -> None:
     assert longer["cidr"] == "10.0.0.64/28"
     chosen = ("--subnet-range", "10.9.1.0/24")
     assert os_("subnet", "create", "c", "--network", "n", "--subnet-pool", "q", *chosen, *JSON)["cidr"] == "10.9.1.0/24"
-    assert names(os_("subnet", "list", "--subnet-range", "10.0.0.0/26", *JSON)) == {"a"}
+    assert column(os_("subnet", "list", "--subnet-range", "10.0.0.0/26", *JSON)) == {"a"}
     os_("network", "delete", "n")
     os_("subnet", "pool", "delete", "q")
     os_("address", "scope", "delete", "s")
@@ -83,7 +70,7 @@ def test_subnet_pools(os_: Any) -> None:
 
 def test_get_me_a_network(cloud: Cloud, os_: Any, defaults: None) -> None:
     os_("network", "auto", "allocated", "topology", "create", "--check-resources", *JSON)
-    assert "auto_allocated_network" not in names(os_("network", "list", *JSON))
+    assert "auto_allocated_network" not in column(os_("network", "list", *JSON))
     made = os_("network", "auto", "allocated", "topology", "create", *JSON)
     again = os_("network", "auto", "allocated", "topology", "create", "--or-show", *JSON)
     assert again["id"] == made["id"] == os_("network", "show", "auto_allocated_network", *JSON)["id"]
@@ -93,7 +80,7 @@ def test_get_me_a_network(cloud: Cloud, os_: Any, defaults: None) -> None:
     assert os_("subnet", "create", "d", *by_default, *JSON)["cidr"] == "10.64.0.64/26"
     os_("network", "delete", "with-default")
     os_("network", "auto", "allocated", "topology", "delete")
-    assert "auto_allocated_network" not in names(os_("network", "list", *JSON))
+    assert "auto_allocated_network" not in column(os_("network", "list", *JSON))
     assert os_("router", "list", *JSON) == []
 
 
@@ -118,16 +105,13 @@ def test_the_use_of_addresses(cloud: Cloud, os_: Any) -> None:
     shown = cloud.openstack("ip", "availability", "show", "used", *JSON)
     assert (shown["total_ips"], shown["used_ips"]) == (13, 1)
     listed = cloud.openstack("ip", "availability", "list", "--ip-version", "4", *JSON)
-    assert "used" in {item["Network Name"] for item in listed}
+    assert "used" in column(listed, "Network Name")
     os_("port", "delete", "one")
     os_("network", "delete", "used")
 
 
 def test_the_sdk(cloud: Cloud, os_: Any, defaults: None) -> None:
-    known = json.loads((cloud.folder / "clouds.yaml").read_text())["clouds"]["pool"]
-    sdk = openstack.connection.Connection(
-        auth_type=known["auth_type"], auth=known["auth"], region_name="RegionOne", identity_api_version="3"
-    )
+    sdk = cloud.sdk("pool")
     scope = sdk.network.create_address_scope(name="s", ip_version=6)
     pool = sdk.network.create_subnet_pool(name="p", prefixes=["2001:db8::/48"], address_scope_id=scope.id)
     assert (pool.ip_version, pool.minimum_prefix_length, pool.is_default) == (6, 64, False)
