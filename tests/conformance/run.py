@@ -28,8 +28,10 @@ from tests.conformance import report, settings, suite
 
 # The extensions of the reference's agent-based back end: with all of them enabled no test skips itself.
 EVERY = tuple(Path(__file__).with_name("extensions.txt").read_text(encoding="utf-8").split())
-# Quotas are those that the plugin's own jobs set: a class makes more routers than a project may have by default.
+# Quotas and the range of VXLAN are those that the plugin's own jobs set: a class makes more routers than a project may
+# have by default, and a test wants its networks' IDs below 2,000.
 SETTINGS = (
+    "network.vxlan_ranges=1:2000",
     "network.vlan_ranges=public,physnet1,foo:1:4094",
     "quota.router=100",
     "quota.floatingip=500",
