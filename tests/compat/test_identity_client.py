@@ -147,15 +147,15 @@ def connect(cloud: Cloud, **auth: Any) -> openstack.connection.Connection:
 
 def test_the_sdk_makes_a_tenant_who_logs_in(cloud: Cloud) -> None:
     admin = connect(cloud)
-    project = admin.identity.create_project(name="green", domain_id="default")
+    project = admin.identity.create_project(name="jade", domain_id="default")
     user = admin.identity.create_user(name="eva", password="x", domain_id="default", default_project_id=project.id)
     role = admin.identity.find_role("member")
     admin.identity.assign_project_role_to_user(project, user, role)
     assert admin.identity.validate_user_has_project_role(project, user, role)
     assert [found.name for found in admin.identity.users(name="eva")] == ["eva"]
-    eva = connect(cloud, username="eva", password="x", project_name="green")
+    eva = connect(cloud, username="eva", password="x", project_name="jade")
     assert eva.current_project_id == project.id and list(eva.network.networks(is_router_external=False)) == []
-    assert [found.name for found in eva.identity.user_projects(user)] == ["green"]
+    assert [found.name for found in eva.identity.user_projects(user)] == ["jade"]
     assert [found.name for found in eva.identity.users()] == ["eva"]
     with pytest.raises(openstack.exceptions.ForbiddenException):
         eva.identity.create_user(name="mallory")
@@ -164,7 +164,7 @@ def test_the_sdk_makes_a_tenant_who_logs_in(cloud: Cloud) -> None:
         list(eva.network.networks())
     admin.identity.delete_user(user)
     admin.identity.delete_project(project)
-    assert admin.identity.find_project("green") is None
+    assert admin.identity.find_project("jade") is None
 
 
 def test_a_login_costs_little(cloud: Cloud) -> None:
