@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+EXPLAINED = Path(__file__).parents[2] / "docs" / "conformance.md"
 REFERENCE = Path(__file__).with_name("reference.txt")
 _REASON = re.compile(r"^(?:[\w.]*(?:Error|Exception|Mismatch\w*|[A-Z]\w+)(?::.*)?|Details: .*)$")
 
@@ -45,6 +46,14 @@ def reference_passes() -> set[str]:
 def missing(results: Sequence[Result], wanted: set[str]) -> list[str]:
     """Those of the wanted tests that did not pass."""
     return sorted(wanted - {result.id for result in results if result.status == "success"})
+
+
+def unexplained(results: Sequence[Result], text: str) -> list[str]:
+    """The tests and classes that skipped themselves and that a text does not name."""
+    skipped = [result.id for result in results if result.status == "skip"]
+    names = [id.removeprefix("setUpClass (").removesuffix(")") for id in skipped]
+    known = set(re.findall(r"`([\w.]+)`", text))
+    return sorted(name for name in names if not {name, name.rpartition(".")[0]} & known)
 
 
 def summary(results: Sequence[Result], wanted: set[str], seconds: float, details: bool = False) -> list[str]:

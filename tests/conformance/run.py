@@ -99,7 +99,10 @@ def conform(args: argparse.Namespace, folder: Path) -> int:
     wanted = {id for id in report.reference_passes() if id in plain or not args.regex}
     lines = report.summary(results, wanted, seconds, args.details)
     print("\n".join(lines))
-    failed = any(result.status not in ("success", "skip") for result in results)
+    without_reason = [] if args.listed else report.unexplained(results, report.EXPLAINED.read_text(encoding="utf-8"))
+    for name in without_reason:
+        print(f"SKIPPED, and docs/{report.EXPLAINED.name} does not say why: {name}")
+    failed = bool(without_reason) or any(result.status not in ("success", "skip") for result in results)
     return 1 if failed or not results or report.missing(results, wanted) else 0
 
 

@@ -48,6 +48,7 @@ def write(path: Path, site: Site, folder: Path) -> None:
             "provider_vlans": "foo,", "agent_availability_zone": "nova",
             "available_type_drivers": "flat,vlan,local,vxlan,gre", "provider_net_base_segm_id": 1, "q_agent": "ovs",
             "firewall_driver": "openvswitch", "snat_rules_apply_to_nested_networks": True,
+            "create_shared_resources": True,
         },
     }  # fmt: skip
     parser = configparser.ConfigParser(interpolation=None)

@@ -39,6 +39,14 @@ def test_what_the_reference_passes_and_we_skip_is_told() -> None:
     ]
 
 
+def test_what_skips_itself_has_a_reason_in_the_docs() -> None:
+    names = ("setUpClass (a.Absent)", "a.Known.test_x", "setUpClass (a.Known)", "a.Other.test_y", "a.Other.test_z")
+    results = [*(result(name, "skip") for name in names), result("a.Passed.test_x", "success")]
+    text = "| `a.Known` | why | `a.Other.test_y` | why |"
+    assert report.unexplained(results, text) == ["a.Absent", "a.Other.test_z"]
+    assert report.unexplained(results, report.EXPLAINED.read_text(encoding="utf-8")) != []
+
+
 def test_the_reference_passes_961() -> None:
     assert len(report.reference_passes()) == 961
 
