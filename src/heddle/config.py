@@ -116,6 +116,7 @@ class Quota(Section, frozen=True):
     floatingip: int = 50
     security_group: int = 10
     security_group_rule: int = 100
+    address_group: int = -1
     rbac_policy: int = 10
     trunk: int = -1
 

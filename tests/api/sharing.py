@@ -42,6 +42,10 @@ def use(talk: Talk, kind: str, item: dict[str, Any]) -> tuple[str, str]:
         return "network", talk.create("network", qos_policy_id=item["id"])["id"]
     if kind == "security_group":
         return "port", talk.port(talk.create("network"), security_groups=[item["id"]])["id"]
+    if kind == "address_group":
+        group = talk.create("security_group", name="g")
+        rule = {"security_group_id": group["id"], "direction": "ingress", "remote_address_group_id": item["id"]}
+        return "security_group_rule", talk.create("security_group_rule", rule)["id"]
     if kind == "subnetpool":
         network = talk.create("network")
         return "subnet", talk.create("subnet", network_id=network["id"], ip_version=4, subnetpool_id=item["id"])["id"]

@@ -11,6 +11,7 @@ PATHS = {
     "security_group_rule": "security-group-rules",
     "quota": "quotas",
     "floatingip": "floatingips",
+    "address_group": "address-groups",
     "address_scope": "address-scopes",
     "ndp_proxy": "ndp_proxies",
     "local_ip": "local_ips",

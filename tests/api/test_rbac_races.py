@@ -36,10 +36,11 @@ def compete(owner: Talk, user: Talk, kind: str, entry: str, item: dict[str, Any]
 
 
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize("kind", [*KINDS, "qos_policy"])
+@pytest.mark.parametrize("kind", [*KINDS, "qos_policy", "address_group"])
 def test_no_one_uses_what_was_withdrawn(cloud: Cloud, kind: str) -> None:
     owner, user = cloud.tenant(), cloud.tenant()
-    cloud.admin.put(f"/v2.0/quotas/{user.project_id}", {"quota": {"network": -1, "subnetpool": -1}})
+    unlimited = dict.fromkeys(("network", "subnetpool", "security_group"), -1)
+    cloud.admin.put(f"/v2.0/quotas/{user.project_id}", {"quota": unlimited})
     if kind == "qos_policy":
         owner = cloud.admin
     item = make(owner, kind, name="raced")

@@ -66,6 +66,7 @@ def test_a_rule(blue: Talk) -> None:
     wanted = {
         "security_group_id": group["id"], "direction": "ingress", "ethertype": "IPv4", "protocol": "tcp",
         "port_range_min": 80, "port_range_max": 90, "remote_ip_prefix": "10.0.0.7/24", "remote_group_id": None,
+        "remote_address_group_id": None,
         "normalized_cidr": "10.0.0.0/24", "belongs_to_default_sg": False, "description": "", "tags": [],
         "revision_number": 1, "project_id": blue.project_id, "tenant_id": blue.project_id, "id": made["id"],
         "created_at": made["created_at"], "updated_at": made["created_at"],

@@ -260,6 +260,9 @@ MAKERS: dict[str, Callable[[World, int], str]] = {
     "/v2.0/address-scopes": lambda world, number: world.make(
         world.owner, "/v2.0/address-scopes", "address_scope", ip_version=4
     ),
+    "/v2.0/address-groups": lambda world, number: world.make(
+        world.owner, "/v2.0/address-groups", "address_group", addresses=["10.9.0.0/16", "2001:db8::/64"]
+    ),
     "/v2.0/routers/{router_id}/conntrack_helpers": World.conntrack_helper,
     "/v2.0/ndp_proxies": World.ndp_proxy,
     "/v2.0/local_ips": World.local_ip,

@@ -17,6 +17,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from heddle.api.policy import Policy, refusal
+from heddle.control.lookup import not_found
 from heddle.model.caller import Caller
 from heddle.model.predicate import NEVER, Condition, Eq, all_of, any_of, holds
 from heddle.model.resource import Draft, FieldInfo, Resource, Sentinel, fields_of, subject_of
@@ -119,6 +120,8 @@ class Rights(Generic[R]):
     def _check(self, rules: list[str], value: R, lookup: Lookup, *named: str) -> None:
         of = value_of(value, lookup)
         if not all(holds(self.policy.condition(rule, self.caller), of) for rule in rules):
+            if self.model.secretive and value.id and value.project_id != self.caller.project_id:
+                raise not_found(self.model, value.id)
             raise refusal(*named, *rules)
 
 

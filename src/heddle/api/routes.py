@@ -12,6 +12,7 @@ from heddle.api import health, openapi
 from heddle.api.http import Route
 from heddle.api.identity.routes import ROUTES as IDENTITY_ROUTES
 from heddle.api.network import (
+    address_group_actions,
     agent_schedulers,
     availability,
     flavors,
@@ -38,6 +39,7 @@ ROUTES: list[Route] = [
     *agent_schedulers.ROUTES,
     *port_bindings.ROUTES,
     *subnet_pool_actions.ROUTES,
+    *address_group_actions.ROUTES,
     *topologies.ROUTES,
     *availability.ROUTES,
     *trunk_actions.ROUTES,

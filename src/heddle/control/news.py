@@ -78,6 +78,14 @@ def group_news(tx: Tx, group_id: str, *, gone: bool = False) -> None:
     _note(tx, "group", group_id, group_scope(group_id), gone)
 
 
+def address_news(tx: Tx, group_id: str, new: Iterable[str], gone: Iterable[str] = ()) -> None:
+    """Addresses (as CIDRs) came into an address group, or left it: each is a member of its own."""
+    for address in new:
+        _note(tx, "member", f"{group_id}/{address}", group_scope(group_id), False)
+    for address in gone:
+        _note(tx, "member", f"{group_id}/{address}", group_scope(group_id), True)
+
+
 def router_news(tx: Tx, router: Router, *, gone: bool = False) -> None:
     _note(tx, "router", router.id, router_scope(router.id), gone)
 

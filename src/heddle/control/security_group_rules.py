@@ -37,14 +37,16 @@ def meaning(rule: SecurityGroupRule) -> tuple[object, ...]:
         rule.port_range_max,
         None if cidr in ("0.0.0.0/0", "::/0") else cidr,
         rule.remote_group_id,
+        rule.remote_address_group_id,
     )
 
 
 def checked(rule: SecurityGroupRule) -> SecurityGroupRule:
     """The rule as it is kept.  Raises `BadRequest` for one that contradicts itself."""
-    if rule.remote_ip_prefix and rule.remote_group_id:
+    if sum(map(bool, (rule.remote_ip_prefix, rule.remote_group_id, rule.remote_address_group_id))) > 1:
         raise BadRequest(
-            "SecurityGroupMultipleRemoteEntites", "Only one of remote_ip_prefix or remote_group_id may be provided."
+            "SecurityGroupMultipleRemoteEntites",
+            "Only one of remote_ip_prefix, remote_group_id or remote_address_group_id may be provided.",
         )
     if rule.remote_ip_prefix and (":" in rule.remote_ip_prefix) != (rule.ethertype == "IPv6"):
         raise BadRequest(

@@ -17,6 +17,7 @@ from heddle.model.resource import Draft
 from heddle.model.security_group import SecurityGroup, SecurityGroupRule
 from heddle.store.query import logs
 from heddle.store.query import security_groups as q
+from heddle.store.query.address_groups import ADDRESS_GROUPS
 
 DEFAULT = "default"
 
@@ -172,6 +173,8 @@ def _bump(ctx: Context, group_id: str) -> None:
 
 
 def _check_remotes(ctx: Context, rule: SecurityGroupRule) -> None:
+    if rule.remote_address_group_id:
+        need(ctx, ADDRESS_GROUPS, rule.remote_address_group_id, hold=True, bare=True)
     if rule.remote_group_id and not q.existing(
         ctx.tx, [rule.remote_group_id], q.GROUPS.clause(ctx.visible(SecurityGroup))
     ):

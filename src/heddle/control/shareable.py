@@ -17,6 +17,7 @@ from heddle.model.network import Network
 from heddle.model.subnet_pool import SubnetPool
 from heddle.store.engine import Tx
 from heddle.store.query import (
+    address_groups,
     address_scopes,
     floating_ips,
     networks,
@@ -84,6 +85,10 @@ KINDS: Mapping[str, Kind] = {
     "address_scope": Kind(
         address_scopes.ADDRESS_SCOPES,
         {ACCESS_AS_SHARED: lambda tx, scope: subnet_pools.projects_in_scope(tx, scope.id)},
+    ),
+    "address_group": Kind(
+        address_groups.ADDRESS_GROUPS,
+        {ACCESS_AS_SHARED: lambda tx, group: address_groups.projects_using(tx, group.id)},
     ),
     "qos_policy": Kind(
         qos.POLICIES,

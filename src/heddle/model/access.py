@@ -31,6 +31,7 @@ NETWORK_EXTERNAL = Access("network", ACCESS_AS_EXTERNAL)
 NETWORK_EXTERNAL_TO_SOME = Access("network", ACCESS_AS_EXTERNAL, callers="external_access")
 GROUP_SHARED = Access("security_group", ACCESS_AS_SHARED)
 SUBNET_POOL_SHARED = Access("subnetpool", ACCESS_AS_SHARED)
+ADDRESS_GROUP_SHARED = Access("address_group", ACCESS_AS_SHARED)
 ADDRESS_SCOPE_SHARED = Access("address_scope", ACCESS_AS_SHARED)
 QOS_POLICY_SHARED = Access("qos_policy", ACCESS_AS_SHARED)
 
@@ -40,6 +41,7 @@ ACTIONS = {
     "security_group": (ACCESS_AS_SHARED,),
     "subnetpool": (ACCESS_AS_SHARED,),
     "address_scope": (ACCESS_AS_SHARED,),
+    "address_group": (ACCESS_AS_SHARED,),
     "qos_policy": (ACCESS_AS_SHARED,),
 }
 

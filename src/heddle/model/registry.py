@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from heddle.model.address_group import AddressGroup
 from heddle.model.address_scope import AddressScope
 from heddle.model.agent import Agent
 from heddle.model.conntrack_helper import ConntrackHelper
@@ -27,6 +28,7 @@ from heddle.model.subnet_pool import SubnetPool
 from heddle.model.trunk import Trunk
 
 _EVERY: tuple[type[Resource], ...] = (
+    AddressGroup,
     AddressScope,
     Agent,
     ConntrackHelper,

@@ -125,6 +125,7 @@ class Resource(msgspec.Struct, kw_only=True):
     `title` is its name in errors ("QosPolicy" gives `QosPolicyNotFound`); `subject` is its name in policy rules where
     that is not `member` ("policy_dscp_marking_rule" gives `get_policy_dscp_marking_rule`); `parent` is the
     subject of the resource that it belongs to, as "network" for a port: policy rules may ask about fields of it.
+    A `secretive` one is, to others who may see it but not change it, not found where they try to change it.
     """
 
     member: ClassVar[str] = ""
@@ -132,6 +133,7 @@ class Resource(msgspec.Struct, kw_only=True):
     title: ClassVar[str] = ""
     subject: ClassVar[str] = ""
     parent: ClassVar[str] = ""
+    secretive: ClassVar[bool] = False
 
     id: Annotated[str, Field(Uuid(), filter=True, sort=True)] = ""
     project_id: Annotated[

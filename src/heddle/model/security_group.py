@@ -131,6 +131,9 @@ class SecurityGroupRule(Resource, kw_only=True):
         str | None,
         Field(Text(36, nullable=True, empty=False), create=True, default=None, filter=True, sort=True, indexed=True),
     ] = None
+    remote_address_group_id: Annotated[
+        str | None, Field(Text(36, nullable=True), create=True, default=None, filter=True, sort=True, indexed=True)
+    ] = None
     description: Annotated[str, Field(Text(255), create=True, default="", filter=True, sort=True)] = ""
     normalized_cidr: Annotated[str | None, Field(Text(64, nullable=True), filter=True, sort=True)] = None
     belongs_to_default_sg: Annotated[bool, Field(Bool(), filter=True)] = False

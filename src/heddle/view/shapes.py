@@ -125,10 +125,14 @@ def _neighbours(tx: Tx, wanted: Revisions) -> Iterable[v.Object]:
 
 
 def _members(tx: Tx, wanted: Revisions) -> Iterable[v.Object]:
+    """Ports in security groups; and the CIDRs in address groups, of which the id says all."""
     by_port: dict[str, list[str]] = {}
-    for id in wanted:
-        group, _, port_id = id.partition("/")
-        by_port.setdefault(port_id, []).append(group)
+    for id, revision in wanted.items():
+        group, _, member = id.partition("/")
+        if "/" in member:
+            yield v.MemberView(id=id, revision=revision, group_id=group, addresses=[member])
+        else:
+            by_port.setdefault(member, []).append(group)
     for port in ports.PORTS.get_many(tx, by_port).values():
         addresses = [fixed_ip.ip_address for fixed_ip in port.fixed_ips]
         addresses += [_block(pair.ip_address) for pair in port.allowed_address_pairs]
@@ -147,7 +151,7 @@ def _rule(rule: SecurityGroupRule) -> v.RuleView:
         port_min=-1 if rule.port_range_min is None else rule.port_range_min,
         port_max=-1 if rule.port_range_max is None else rule.port_range_max,
         remote_cidr=rule.normalized_cidr or "",
-        remote_group=rule.remote_group_id or "",
+        remote_group=rule.remote_group_id or rule.remote_address_group_id or "",
     )
 
 

@@ -12,7 +12,9 @@ older reader skips what it does not know and a newer one fills in what is missin
     network:<id>        hosts that have a port of the network: `NetworkView`, `SubnetView`, and a
                         `NeighbourView` for each port (for DHCP and forwarding entries)
     group:<id>          hosts that have a port in the security group, or in one that names it as
-                        its remote group: `GroupView` with the rules, a `MemberView` for each port
+                        its remote group: `GroupView` with the rules, a `MemberView` for each port;
+                        and those that have a port in one that names the address group: a
+                        `MemberView` for each of its addresses
     router:<id>         the host of the router: `RouterView`, `FloatingIpView`
 
 **Sync.**  The agent keeps a copy of its scopes and asks `fetch` with the scopes it has and the
@@ -175,7 +177,7 @@ class RuleView(Message, frozen=True):
 
     `direction` "ingress" or "egress"; `ethertype` 4 or 6; `protocol` an IP protocol number or -1 for any;
     `port_min`/`port_max` are ports (TCP, UDP, SCTP…) or ICMP type/code, -1 for any; the peer is
-    `remote_cidr`, or the members of `remote_group`, or anybody when both are "".
+    `remote_cidr`, or the members of `remote_group` (a security group or an address group), or anybody when both are "".
     """
 
     id: str
@@ -194,9 +196,9 @@ class GroupView(Object, frozen=True, tag="group"):
 
 
 class MemberView(Object, frozen=True, tag="member"):
-    """The addresses (and allowed address pairs, as CIDRs) with which a port belongs to a group.
+    """The addresses (and allowed address pairs, as CIDRs) of a port in a security group, or one of an address group.
 
-    `id` is "<group id>/<port id>".
+    `id` is "<group id>/<port id>", or "<address group id>/<CIDR>".
     """
 
     group_id: str

@@ -12,6 +12,7 @@ from heddle.api.network.l3_collections import L3
 from heddle.api.network.qos import COLLECTIONS as QOS_COLLECTIONS
 from heddle.api.services import Services
 from heddle.control import (
+    address_groups,
     address_scopes,
     agents,
     dhcp,
@@ -32,6 +33,7 @@ from heddle.control import (
     zones,
 )
 from heddle.control.context import Context
+from heddle.model.address_group import AddressGroup
 from heddle.model.address_scope import AddressScope
 from heddle.model.agent import ALIVE_SECONDS, Agent
 from heddle.model.floating_ip import FloatingIp
@@ -49,6 +51,7 @@ from heddle.model.trunk import Trunk
 from heddle.store.engine import Tx
 from heddle.store.query import networks as network_query
 from heddle.store.query import security_groups as group_query
+from heddle.store.query.address_groups import ADDRESS_GROUPS
 from heddle.store.query.address_scopes import ADDRESS_SCOPES
 from heddle.store.query.floating_ips import FLOATING_IPS
 from heddle.store.query.hosts import AGENTS
@@ -155,6 +158,12 @@ RULE_COLLECTION: Collection[SecurityGroupRule] = Collection(
 SUBNET_POOL_COLLECTION: Collection[SubnetPool] = Collection(
     SUBNET_POOLS, subnet_pools.create_subnet_pools, subnet_pools.update_subnet_pool, subnet_pools.delete_subnet_pool
 )
+ADDRESS_GROUP_COLLECTION: Collection[AddressGroup] = Collection(
+    ADDRESS_GROUPS,
+    address_groups.create_address_groups,
+    address_groups.update_address_group,
+    address_groups.delete_address_group,
+)
 ADDRESS_SCOPE_COLLECTION: Collection[AddressScope] = Collection(
     ADDRESS_SCOPES,
     address_scopes.create_address_scopes,
@@ -186,6 +195,7 @@ EVERY: tuple[Collection[Any], ...] = (
     RULE_COLLECTION,
     SUBNET_POOL_COLLECTION,
     ADDRESS_SCOPE_COLLECTION,
+    ADDRESS_GROUP_COLLECTION,
     *L3,
     TRUNK_COLLECTION,
     LOG_COLLECTION,

@@ -25,6 +25,7 @@ class Extension:
 
 EXTENSIONS = (
     Extension("aap-reject-multicast", "Address pairs are unicast", "Multicast addresses in address pairs are refused"),
+    Extension("address-group", "Address groups", "CIDRs under one name, for rules of security groups"),
     Extension("address-scope", "Address scopes", "Subnet pools whose addresses are unique among them"),
     Extension("agent", "Agents", "The agents of the cloud's hosts"),
     Extension(
@@ -123,6 +124,7 @@ EXTENSIONS = (
     Extension("quota-check-limit-default", "Quotas checked by default", "Unless forced, no limit below what there is"),
     Extension("quota_details", "Quota details", "Quotas with their use"),
     Extension("quotas", "Quotas", "Limits per project"),
+    Extension("rbac-address-group", "RBAC of address groups", "Address groups that some projects may use"),
     Extension("rbac-address-scope", "RBAC of address scopes", "Address scopes that some projects may use"),
     Extension("rbac-policies", "RBAC policies", "Networks that some projects may use, or use as external ones"),
     Extension("rbac-security-groups", "RBAC of security groups", "Security groups that some projects may use"),
@@ -135,6 +137,7 @@ EXTENSIONS = (
     Extension("router_availability_zone", "Zones of routers", "In which availability zone a router is"),
     Extension("security-group", "Security groups", "What may reach a port"),
     Extension("security-groups-normalized-cidr", "Normalized CIDR", "A rule's CIDR in its normal form"),
+    Extension("security-groups-remote-address-group", "Remote address groups", "Rules for an address group"),
     Extension(
         "security-groups-rules-belongs-to-default-sg",
         "Rules of default groups",

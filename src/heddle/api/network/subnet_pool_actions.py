@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from heddle.api.http import Request, Response, Route, json_response
+from heddle.api.network.bodies import only_value
 from heddle.api.network.collections import SUBNET_POOL_COLLECTION as POOLS
 from heddle.api.rights import Rights
 from heddle.api.services import Services
@@ -14,7 +15,7 @@ from heddle.control.context import Context
 from heddle.control.lookup import need
 from heddle.errors import BadRequest, invalid
 from heddle.model.fields import Invalid, Uuid
-from heddle.model.subnet_pool import PREFIXES, SubnetPool, read_prefixes
+from heddle.model.subnet_pool import PREFIXES, SubnetPool
 from heddle.store.engine import Tx
 from heddle.store.query.networks import NETWORKS
 
@@ -30,7 +31,7 @@ def remove_prefixes(services: Services, request: Request) -> Response:
 
 
 def _change(services: Services, request: Request, rule: str, change: Change) -> Response:
-    given = _prefixes(request.json())
+    given = only_value(request, "prefixes", PREFIXES)
     rights = Rights(services.policy, request.caller, SubnetPool)
 
     def work(tx: Tx) -> dict[str, Any]:
@@ -63,15 +64,6 @@ def _network_id(body: dict[str, Any]) -> str:
         return Uuid().check(body["network_id"])
     except Invalid as reason:
         raise invalid("network_id", f"{reason}.") from None
-
-
-def _prefixes(body: dict[str, Any]) -> list[str]:
-    if set(body) != {"prefixes"}:
-        raise BadRequest("HTTPBadRequest", 'The request body must be {"prefixes": […]}')
-    try:
-        return read_prefixes(body["prefixes"])
-    except Invalid as reason:
-        raise invalid("prefixes", f"{reason}.") from None
 
 
 _SOME_PREFIXES = {

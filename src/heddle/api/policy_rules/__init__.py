@@ -5,6 +5,7 @@ from __future__ import annotations
 from oslo_policy.policy import RuleDefault
 
 from heddle.api.policy_rules import (
+    address_group,
     address_scope,
     common,
     conntrack_helper,
@@ -50,6 +51,7 @@ MODULES = (
     local_ip,
     metering,
     security_group,
+    address_group,
     trunk,
     log,
     topology,

@@ -15,6 +15,7 @@ from heddle.store.query.tags import tag_filters
 _g, _r = t.security_groups.c, t.security_group_rules.c
 _d, _p = t.default_security_groups.c, t.port_security_groups.c
 _EVERYBODY = ("0.0.0.0/0", "::/0")
+_REMOTES = ("remote_group_id", "remote_address_group_id")
 
 RULES: Records[SecurityGroupRule] = Records(
     SecurityGroupRule,
@@ -81,11 +82,9 @@ def rules_naming(tx: Tx, group_id: str) -> list[SecurityGroupRule]:
 
 
 def remotes_of(tx: Tx, group_ids: Sequence[str]) -> set[str]:
-    """The groups that the rules of these groups name."""
-    query = sa.select(_r.remote_group_id).where(
-        _r.security_group_id.in_(list(group_ids)), _r.remote_group_id.is_not(None)
-    )
-    return {row[0] for row in tx.conn.execute(query.distinct())}
+    """The security groups and the address groups that the rules of these groups name."""
+    query = sa.select(_r.remote_group_id, _r.remote_address_group_id).where(_r.security_group_id.in_(list(group_ids)))
+    return {id for row in tx.conn.execute(query.distinct()) for id in row if id is not None}
 
 
 def alike(tx: Tx, rule: SecurityGroupRule) -> list[SecurityGroupRule]:
@@ -93,7 +92,7 @@ def alike(tx: Tx, rule: SecurityGroupRule) -> list[SecurityGroupRule]:
     cidr = _r.normalized_cidr == rule.normalized_cidr
     if rule.normalized_cidr is None or rule.normalized_cidr in _EVERYBODY:
         cidr = sa.or_(_r.normalized_cidr.is_(None), _r.normalized_cidr.in_(_EVERYBODY))
-    same = ("security_group_id", "direction", "ethertype", "port_range_min", "port_range_max", "remote_group_id")
+    same = ("security_group_id", "direction", "ethertype", "port_range_min", "port_range_max", *_REMOTES)
     return RULES.find(tx, cidr, *(equals(_r[name], (getattr(rule, name),)) for name in same))
 
 

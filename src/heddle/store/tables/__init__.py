@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from heddle.store.tables.address_groups import address_group_addresses, address_groups
 from heddle.store.tables.identity import (
     application_credentials,
     domains,
@@ -82,6 +83,8 @@ from heddle.store.tables.trunk import (
 
 __all__ = [
     "METADATA",
+    "address_group_addresses",
+    "address_groups",
     "address_scopes",
     "agents",
     "application_credentials",

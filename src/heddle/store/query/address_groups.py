@@ -1,0 +1,57 @@
+"""Address groups, the addresses in them, and the rules that name them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+
+from heddle.model.address_group import AddressGroup
+from heddle.store import tables as t
+from heddle.store.engine import Tx
+from heddle.store.query.records import CHUNK, Records
+
+_a, _r = t.address_group_addresses.c, t.security_group_rules.c
+
+
+def _load(tx: Tx, groups: Sequence[AddressGroup]) -> None:
+    by_id = {group.id: group for group in groups}
+    for group in groups:
+        group.addresses = []
+    ids = list(by_id)
+    for start in range(0, len(ids), CHUNK):
+        query = sa.select(_a.address_group_id, _a.address).where(_a.address_group_id.in_(ids[start : start + CHUNK]))
+        for group_id, address in tx.conn.execute(query):
+            by_id[group_id].addresses.append(address)
+    for group in groups:
+        group.addresses.sort()
+
+
+ADDRESS_GROUPS: Records[AddressGroup] = Records(AddressGroup, t.address_groups, load=_load)
+
+
+def add(tx: Tx, group_id: str, addresses: Sequence[str]) -> None:
+    """Put addresses into a group that it has not."""
+    if addresses:
+        rows = [{"address_group_id": group_id, "address": address} for address in addresses]
+        tx.conn.execute(sa.insert(t.address_group_addresses), rows)
+
+
+def remove(tx: Tx, group_id: str, addresses: Sequence[str]) -> None:
+    for start in range(0, len(addresses), CHUNK):
+        part = addresses[start : start + CHUNK]
+        tx.conn.execute(
+            sa.delete(t.address_group_addresses).where(_a.address_group_id == group_id, _a.address.in_(part))
+        )
+
+
+def in_use(tx: Tx, group_id: str) -> bool:
+    """Whether rules of security groups name it."""
+    query = sa.select(_r.id).where(_r.remote_address_group_id == group_id).limit(1)
+    return tx.conn.execute(query).first() is not None
+
+
+def projects_using(tx: Tx, group_id: str) -> set[str]:
+    """The projects whose rules name it."""
+    query = sa.select(_r.project_id).where(_r.remote_address_group_id == group_id).distinct()
+    return {row[0] for row in tx.conn.execute(query)}
