@@ -128,6 +128,60 @@ def test_a_remote_group_of_another_project(cloud: Cloud, blue: Project, red: Pro
         assert eventually(lambda: not connects(cloud.host, "r2", server["address"], 80))
 
 
+def test_an_address_group_of_another_project(cloud: Cloud, blue: Project, red: Project) -> None:
+    """Red's rule names blue's address group: what blue puts into it gets in, and nothing else."""
+    office = blue.make("address-groups", name="office")["id"]
+    blue.make("rbac-policies", object_type="address_group", object_id=office, action="access_as_shared",
+              target_tenant=red.id)  # fmt: skip
+    own = red.make("security-groups", name="served")["id"]
+    red.rule(own, 80, remote_address_group_id=office)
+    red.rule(own, 81, remote_ip_prefix="10.13.0.0/24")
+    net = network(red, "10.13.0.0/24")
+    server, one, two = red.guest(net, "a1", own), red.guest(net, "a2"), red.guest(net, "a3")
+
+    def change(verb: str, *addresses: str) -> None:
+        blue.api.call("PUT", f"/v2.0/address-groups/{office}/{verb}_addresses", {"addresses": list(addresses)})
+
+    def reached(guest: dict[str, Any], port: int = 80) -> bool:
+        return connects(cloud.host, guest["name"], server["address"], port)
+
+    with listening(cloud.host, "a1", 80), listening(cloud.host, "a1", 81):
+        assert reached(one, 81) and reached(two, 81)
+        assert not reached(one) and not reached(two)
+        change("add", one["address"], "198.51.100.0/24", "2001:db8::/64")
+        assert eventually(lambda: reached(one))
+        assert not reached(two)
+        change("add", "10.13.0.0/24")
+        assert eventually(lambda: reached(two))
+        change("remove", "10.13.0.0/24")
+        assert eventually(lambda: not reached(two))
+        assert reached(one)
+        change("remove", one["address"])
+        assert eventually(lambda: not reached(one))
+        assert reached(one, 81), "the guest is still there"
+
+
+def test_an_address_group_limits_what_guests_reach(cloud: Cloud, red: Project) -> None:
+    """A rule of egress, for an address group: the guest's packets get only to whom is in it."""
+    net = network(red, "10.14.0.0/24")
+    open_group = red.make("security-groups", name="any")["id"]
+    red.make("security-group-rules", security_group_id=open_group, direction="ingress")
+    good, bad = red.guest(net, "e1", open_group), red.guest(net, "e2", open_group)
+    targets = red.make("address-groups", name="targets", addresses=[f"{good['address']}/32"])["id"]
+    limited = red.make("security-groups", name="limited")
+    for rule in limited["security_group_rules"]:
+        red.api.call("DELETE", f"/v2.0/security-group-rules/{rule['id']}")
+    red.make("security-group-rules", security_group_id=limited["id"], direction="egress", protocol="tcp",
+             remote_address_group_id=targets)  # fmt: skip
+    red.guest(net, "e3", limited["id"])
+    with listening(cloud.host, "e1", 80), listening(cloud.host, "e2", 80):
+        assert eventually(lambda: connects(cloud.host, "e3", good["address"], 80))
+        assert not connects(cloud.host, "e3", bad["address"], 80)
+        body = {"addresses": [bad["address"]]}
+        red.api.call("PUT", f"/v2.0/address-groups/{targets}/add_addresses", body)
+        assert eventually(lambda: connects(cloud.host, "e3", bad["address"], 80))
+
+
 def test_a_stateless_group_lets_answers_in_by_a_rule_only(cloud: Cloud, red: Project) -> None:
     group = red.make("security-groups", name="plain", stateful=False)["id"]
     open_group = red.make("security-groups", name="open")["id"]
