@@ -9,6 +9,8 @@ from tests.fakes.client import Answer, Client
 PATHS = {
     "security_group": "security-groups",
     "security_group_rule": "security-group-rules",
+    "default_security_group_rule": "default-security-group-rules",
+    "security_groups_default_statefulness": "security-groups-default-statefulness",
     "quota": "quotas",
     "floatingip": "floatingips",
     "address_group": "address-groups",

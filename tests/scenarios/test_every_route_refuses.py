@@ -33,6 +33,7 @@ PUBLIC = {
 }  # fmt: skip
 OPEN = {
     "get_extension", "get_availability_zone", "get_service_provider", "get_rule_type", "get_flavor",
+    "get_default_security_group_rule",
     "get_flavor_service_profile", "identity:get_auth_catalog", "identity:get_auth_projects",
     "identity:get_auth_domains", "identity:get_auth_system", "identity:list_regions", "identity:get_region",
 }  # fmt: skip
@@ -60,6 +61,15 @@ BODIES: dict[tuple[str, str], Body] = {
     ("POST", "/v2.0/security-groups"): lambda w: {"security_group": {"name": "x", "project_id": w.blue_id}},
     ("POST", "/v2.0/security-group-rules"): lambda w: {
         "security_group_rule": {"security_group_id": w.group(), "direction": "egress", "protocol": "udp"}
+    },
+    ("POST", "/v2.0/default-security-group-rules"): lambda w: {
+        "default_security_group_rule": {"direction": "egress", "ethertype": "IPv6", "protocol": next(w._numbers) % 250}
+    },
+    ("POST", "/v2.0/security-groups-default-statefulness"): lambda w: {
+        w.no_statefulness().rpartition("/")[2].replace("-", "_"): {"stateful": False, "project_id": w.blue_id}
+    },
+    ("PUT", "/v2.0/security-groups-default-statefulness/{id}"): lambda w: {
+        "security_groups_default_statefulness": {"stateful": False}
     },
     ("POST", "/v2.0/subnetpools"): lambda w: {
         "subnetpool": {"name": "x", "prefixes": ["10.0.0.0/8"], "project_id": w.blue_id}

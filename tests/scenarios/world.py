@@ -95,6 +95,25 @@ class World:
     def group(self) -> str:
         return self.make(self.owner, "/v2.0/security-groups", "security_group", name="g")
 
+    def template(self, number: int) -> str:
+        """A template of rules that no other has."""
+        path, ends = "/v2.0/default-security-group-rules", {"port_range_min": number, "port_range_max": number}
+        body = {"direction": "ingress", "protocol": "tcp", **ends}
+        return self.make(self.admin, path, "default_security_group_rule", **body)
+
+    def statefulness(self, number: int = 0) -> str:
+        """The setting of blue's, of which there can be one, anew."""
+        path = self.no_statefulness()
+        return self.make(self.admin, path, path.rpartition("/")[2].replace("-", "_"), project_id=self.blue_id)
+
+    def no_statefulness(self) -> str:
+        """Take away the setting of blue's; returns the path of settings."""
+        path = "/v2.0/security-groups-default-statefulness"
+        found = self.admin.get(f"{path}?project_id={self.blue_id}").json()["security_groups_default_statefulness"]
+        for setting in found:
+            assert self.admin.call("DELETE", f"{path}/{setting['id']}").status == 204
+        return path
+
     def routed(self, router: str = "") -> tuple[str, str]:
         """A router with a gateway and the subnet that it serves."""
         gateway = {"network_id": self.external}
@@ -252,6 +271,8 @@ MAKERS: dict[str, Callable[[World, int], str]] = {
         world.owner, "/v2.0/security-group-rules", "security_group_rule", security_group_id=world.group(),
         direction="ingress", protocol="tcp",
     ),
+    "/v2.0/default-security-group-rules": World.template,
+    "/v2.0/security-groups-default-statefulness": World.statefulness,
     "/v2.0/segments": World.segment,
     "/v2.0/network-segment-ranges": lambda world, number: world.make(
         world.admin, "/v2.0/network-segment-ranges", "network_segment_range", **world.id_range()

@@ -9,26 +9,28 @@ code, and IPv6's own protocols for IPv6 only.
 from __future__ import annotations
 
 import ipaddress
+from typing import TypeVar
 
 import msgspec
 
 from heddle.errors import BadRequest
-from heddle.model.security_group import PROTOCOLS, SecurityGroupRule, protocol_number
+from heddle.model.security_group import PROTOCOLS, Rule, protocol_number
 
+R = TypeVar("R", bound=Rule)
 _WITH_PORTS = {PROTOCOLS[name]: name for name in ("dccp", "sctp", "tcp", "udp", "udplite")}
 _ICMP, _ICMPV6 = PROTOCOLS["icmp"], PROTOCOLS["ipv6-icmp"]
 _IPV6_ONLY = {number for name, number in PROTOCOLS.items() if name.startswith("ipv6-")}
 _ALL_PORTS = (1, 65535)
 
 
-def normal(cidr: str) -> str:
-    """A CIDR without host bits."""
-    return str(ipaddress.ip_network(cidr, strict=False))
+def normal_cidr(rule: Rule) -> str | None:
+    """The CIDR of a rule without host bits."""
+    return str(ipaddress.ip_network(rule.remote_ip_prefix, strict=False)) if rule.remote_ip_prefix else None
 
 
-def meaning(rule: SecurityGroupRule) -> tuple[object, ...]:
+def meaning(rule: Rule) -> tuple[object, ...]:
     """What a rule says; equal for rules that say the same."""
-    cidr = normal(rule.remote_ip_prefix) if rule.remote_ip_prefix else None
+    cidr = normal_cidr(rule)
     return (
         rule.direction,
         rule.ethertype,
@@ -41,7 +43,7 @@ def meaning(rule: SecurityGroupRule) -> tuple[object, ...]:
     )
 
 
-def checked(rule: SecurityGroupRule) -> SecurityGroupRule:
+def checked(rule: R) -> R:
     """The rule as it is kept.  Raises `BadRequest` for one that contradicts itself."""
     if sum(map(bool, (rule.remote_ip_prefix, rule.remote_group_id, rule.remote_address_group_id))) > 1:
         raise BadRequest(
@@ -59,13 +61,12 @@ def checked(rule: SecurityGroupRule) -> SecurityGroupRule:
         )
     _check_ports(rule)
     new = msgspec.structs.replace(rule)
-    new.normalized_cidr = normal(rule.remote_ip_prefix) if rule.remote_ip_prefix else None
     if protocol_number(rule) in _WITH_PORTS and (rule.port_range_min, rule.port_range_max) == _ALL_PORTS:
         new.port_range_min = new.port_range_max = None
     return new
 
 
-def _check_ports(rule: SecurityGroupRule) -> None:
+def _check_ports(rule: Rule) -> None:
     low, high, number = rule.port_range_min, rule.port_range_max, protocol_number(rule)
     if low is None and high is None:
         return

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import msgspec
 
 from heddle.control import quotas, sharing
+from heddle.control import security_group_defaults as defaults
 from heddle.control import security_group_rules as rules
-from heddle.control.context import Context, new_id
+from heddle.control.context import Context
 from heddle.control.lookup import need, not_found, waited
 from heddle.control.news import group_news
 from heddle.errors import Conflict, NotFound
@@ -29,9 +30,9 @@ def ensure_default(ctx: Context, project_id: str) -> str:
     found = q.default_of(ctx.tx, project_id)
     if found is not None:
         return found
-    group = _new_group(
-        ctx, SecurityGroup(project_id=project_id, name=DEFAULT, description="Default security group", is_default=True)
-    )
+    value = SecurityGroup(project_id=project_id, name=DEFAULT, description="Default security group", is_default=True)
+    value.stateful = defaults.stateful(ctx, project_id)
+    group = _new_group(ctx, value)
     q.set_default(ctx.tx, project_id, group.id)
     return group.id
 
@@ -43,33 +44,17 @@ def create_groups(ctx: Context, drafts: Sequence[Draft[SecurityGroup]]) -> list[
         ensure_default(ctx, draft.value.project_id)
         if draft.value.name.lower() == DEFAULT:
             raise Conflict("SecurityGroupDefaultAlreadyExists", "Default security group already exists.")
+        if "stateful" not in draft.given:
+            draft.value.stateful = defaults.stateful(ctx, draft.value.project_id)
         created.append(_new_group(ctx, draft.value))
     return created
 
 
 def _new_group(ctx: Context, value: SecurityGroup) -> SecurityGroup:
     quotas.take(ctx, value.project_id, "security_group")
-    group = msgspec.structs.replace(value, id=new_id(), revision_number=1, created_at=ctx.now, updated_at=ctx.now)
-    wanted: list[tuple[str, str, str | None]] = [("egress", "IPv4", None), ("egress", "IPv6", None)]
-    if group.is_default:
-        wanted += [("ingress", "IPv4", group.id), ("ingress", "IPv6", group.id)]
-    group.security_group_rules = [
-        SecurityGroupRule(
-            id=new_id(),
-            project_id=group.project_id,
-            security_group_id=group.id,
-            direction=direction,
-            ethertype=ethertype,
-            remote_group_id=remote,
-            belongs_to_default_sg=group.is_default,
-            revision_number=1,
-            created_at=ctx.now,
-            updated_at=ctx.now,
-        )
-        for direction, ethertype, remote in wanted
-    ]
-    group.security_group_rules.sort(key=lambda rule: rule.id)
-    quotas.take(ctx, group.project_id, "security_group_rule", len(wanted))
+    group = ctx.made(value)
+    group.security_group_rules = sorted(defaults.rules_for(ctx, group), key=lambda rule: rule.id)
+    quotas.take(ctx, group.project_id, "security_group_rule", len(group.security_group_rules))
     q.GROUPS.insert(ctx.tx, [group])
     q.RULES.insert(ctx.tx, group.security_group_rules)
     group_news(ctx.tx, group.id)
@@ -97,6 +82,7 @@ def delete_group(ctx: Context, group: SecurityGroup) -> None:
         raise Conflict("SecurityGroupCannotRemoveDefault", "Insufficient rights for removing default security group.")
     if q.in_use(ctx.tx, group.id):
         raise Conflict("SecurityGroupInUse", f"Security Group {group.id} in use.")
+    defaults.group_gone(ctx, group)
     for rule in q.rules_naming(ctx.tx, group.id):
         if rule.security_group_id != group.id:
             delete_rule(ctx, rule)
@@ -140,12 +126,9 @@ def create_rules(ctx: Context, drafts: Sequence[Draft[SecurityGroupRule]]) -> li
     created = []
     for draft in drafts:
         group = need(ctx, q.GROUPS, draft.value.security_group_id, bare=True)
-        rule = msgspec.structs.replace(
+        rule = ctx.made(
             rules.checked(draft.value),
-            id=new_id(),
-            revision_number=1,
-            created_at=ctx.now,
-            updated_at=ctx.now,
+            normalized_cidr=rules.normal_cidr(draft.value),
             belongs_to_default_sg=group.is_default,
         )
         _check_remotes(ctx, rule)

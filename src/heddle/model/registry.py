@@ -21,6 +21,7 @@ from heddle.model.rbac import RbacPolicy
 from heddle.model.resource import Resource, subject_of
 from heddle.model.router import Router
 from heddle.model.security_group import SecurityGroup, SecurityGroupRule
+from heddle.model.security_group_defaults import DefaultSecurityGroupRule, DefaultStatefulness
 from heddle.model.segment import Segment
 from heddle.model.segment_range import NetworkSegmentRange
 from heddle.model.subnet import Subnet
@@ -32,6 +33,8 @@ _EVERY: tuple[type[Resource], ...] = (
     AddressScope,
     Agent,
     ConntrackHelper,
+    DefaultSecurityGroupRule,
+    DefaultStatefulness,
     Flavor,
     FloatingIp,
     LocalIp,

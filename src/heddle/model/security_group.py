@@ -96,11 +96,39 @@ def _plain(value: object) -> str:
     return quote(value)[1:-1]
 
 
-class SecurityGroupRule(Resource, kw_only=True):
-    """A rule; `port_range_min`/`max` are type and code for ICMP.  Rules are created and deleted, never changed.
+class Rule(Resource, kw_only=True):
+    """What a rule says; `port_range_min`/`max` are type and code for ICMP.
 
-    The ids of groups need not look like ids: a wrong one is not found.  `normalized_cidr` is `remote_ip_prefix`
-    without host bits.
+    The id of a group need not look like one: a wrong one is not found.
+    """
+
+    direction: Annotated[
+        str, Field(OneOf("ingress", "egress", fold=True), create=True, default=REQUIRED, filter=True, sort=True)
+    ] = ""
+    ethertype: Annotated[
+        str, Field(OneOf("IPv4", "IPv6", fold=True), create=True, default="IPv4", filter=True, sort=True)
+    ] = "IPv4"
+    protocol: Annotated[str | None, Field(Protocol(), create=True, default=None, filter=True, sort=True)] = None
+    port_range_min: Annotated[int | None, Field(PortValue(), create=True, default=None, filter=True, sort=True)] = None
+    port_range_max: Annotated[int | None, Field(PortValue(), create=True, default=None, filter=True, sort=True)] = None
+    remote_ip_prefix: Annotated[str | None, Field(RemoteCidr(), create=True, default=None, filter=True, sort=True)] = (
+        None
+    )
+    remote_group_id: Annotated[
+        str | None,
+        Field(Text(36, nullable=True, empty=False), create=True, default=None, filter=True, sort=True, indexed=True),
+    ] = None
+    remote_address_group_id: Annotated[
+        str | None,
+        Field(Text(36, nullable=True, empty=False), create=True, default=None, filter=True, sort=True, indexed=True),
+    ] = None
+    description: Annotated[str, Field(Text(255), create=True, default="", filter=True, sort=True)] = ""
+
+
+class SecurityGroupRule(Rule, kw_only=True):
+    """A rule of a group, created and deleted, never changed.
+
+    `normalized_cidr` is `remote_ip_prefix` without host bits.
     """
 
     member: ClassVar[str] = "security_group_rule"
@@ -111,30 +139,6 @@ class SecurityGroupRule(Resource, kw_only=True):
     security_group_id: Annotated[
         str, Field(Text(36, empty=False), create=True, default=REQUIRED, filter=True, sort=True, indexed=True)
     ] = ""
-    direction: Annotated[
-        str, Field(OneOf("ingress", "egress", fold=True), create=True, default=REQUIRED, filter=True, sort=True)
-    ] = ""
-    ethertype: Annotated[
-        str, Field(OneOf("IPv4", "IPv6", fold=True), create=True, default="IPv4", filter=True, sort=True)
-    ] = "IPv4"
-    protocol: Annotated[str | None, Field(Protocol(), create=True, default=None, filter=True, sort=True)] = None
-    port_range_min: Annotated[
-        int | None, Field(PortValue(), create=True, default=None, filter=True, sort=True)
-    ] = None
-    port_range_max: Annotated[
-        int | None, Field(PortValue(), create=True, default=None, filter=True, sort=True)
-    ] = None
-    remote_ip_prefix: Annotated[str | None, Field(RemoteCidr(), create=True, default=None, filter=True, sort=True)] = (
-        None
-    )
-    remote_group_id: Annotated[
-        str | None,
-        Field(Text(36, nullable=True, empty=False), create=True, default=None, filter=True, sort=True, indexed=True),
-    ] = None
-    remote_address_group_id: Annotated[
-        str | None, Field(Text(36, nullable=True), create=True, default=None, filter=True, sort=True, indexed=True)
-    ] = None
-    description: Annotated[str, Field(Text(255), create=True, default="", filter=True, sort=True)] = ""
     normalized_cidr: Annotated[str | None, Field(Text(64, nullable=True), filter=True, sort=True)] = None
     belongs_to_default_sg: Annotated[bool, Field(Bool(), filter=True)] = False
     revision_number: Annotated[int, Field(Int(), filter=True, sort=True)] = 0
@@ -158,7 +162,7 @@ class SecurityGroup(Named, kw_only=True):
     ] = []
 
 
-def protocol_number(rule: SecurityGroupRule) -> int | None:
+def protocol_number(rule: Rule) -> int | None:
     """The number of a rule's IP protocol, None for any; ICMP of IPv6 is ICMPv6, whatever it is called."""
     if rule.protocol is None:
         return None

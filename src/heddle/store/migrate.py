@@ -18,7 +18,7 @@ from heddle.store.engine import Store
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0017"
+HEAD = "0018"
 # Text is compared as it is written, as on the other engines: not without regard to case, accents, spaces at the end.
 _EXACT = "ALTER DATABASE CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin"
 _FOLDER = Path(__file__).parent / "migrations"

@@ -12,12 +12,12 @@ from heddle.model.resource import Resource
 MOST_AT_ONCE = 5000
 
 
-def bodies_of(model: type[Resource], request: Request) -> tuple[list[dict[str, Any]], bool]:
+def bodies_of(model: type[Resource], request: Request, known_as: str = "") -> tuple[list[dict[str, Any]], bool]:
     """The attributes of each object to create, and whether the request is for several.  Raises `BadRequest`."""
     body = request.json()
     member, collection = model.member, model.collection
     if set(body) != {collection} or not isinstance(body[collection], list):
-        return [request.member(member)], False
+        return [request.member(member, known_as)], False
     items = body[collection]
     if not items or not all(isinstance(item, dict) for item in items):
         raise BadRequest("HTTPBadRequest", f"'{collection}' must be a list of one or more objects")

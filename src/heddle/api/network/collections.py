@@ -24,6 +24,7 @@ from heddle.control import (
     rbac,
     resource_requests,
     routers,
+    security_group_defaults,
     security_groups,
     segment_ranges,
     segments,
@@ -43,6 +44,7 @@ from heddle.model.port import Port
 from heddle.model.rbac import RbacPolicy
 from heddle.model.router import Router
 from heddle.model.security_group import SecurityGroup, SecurityGroupRule
+from heddle.model.security_group_defaults import DefaultSecurityGroupRule, DefaultStatefulness
 from heddle.model.segment import Segment
 from heddle.model.segment_range import NetworkSegmentRange
 from heddle.model.subnet import Subnet
@@ -50,6 +52,7 @@ from heddle.model.subnet_pool import SubnetPool
 from heddle.model.trunk import Trunk
 from heddle.store.engine import Tx
 from heddle.store.query import networks as network_query
+from heddle.store.query import security_group_defaults as default_query
 from heddle.store.query import security_groups as group_query
 from heddle.store.query.address_groups import ADDRESS_GROUPS
 from heddle.store.query.address_scopes import ADDRESS_SCOPES
@@ -155,6 +158,20 @@ RULE_COLLECTION: Collection[SecurityGroupRule] = Collection(
     {"security_group": ("security_group_id", group_query.GROUPS)},
     before_list=_default_group,
 )
+TEMPLATE_COLLECTION: Collection[DefaultSecurityGroupRule] = Collection(
+    default_query.TEMPLATES,
+    security_group_defaults.create_templates,
+    None,
+    security_group_defaults.delete_template,
+)
+STATEFULNESS_COLLECTION: Collection[DefaultStatefulness] = Collection(
+    default_query.STATEFULNESS,
+    security_group_defaults.create_settings,
+    security_group_defaults.update_setting,
+    security_group_defaults.delete_setting,
+    known_as="security_group_default_statefulness",
+    both_names=True,
+)
 SUBNET_POOL_COLLECTION: Collection[SubnetPool] = Collection(
     SUBNET_POOLS, subnet_pools.create_subnet_pools, subnet_pools.update_subnet_pool, subnet_pools.delete_subnet_pool
 )
@@ -193,6 +210,8 @@ EVERY: tuple[Collection[Any], ...] = (
     FLOATING_IP_COLLECTION,
     GROUP_COLLECTION,
     RULE_COLLECTION,
+    TEMPLATE_COLLECTION,
+    STATEFULNESS_COLLECTION,
     SUBNET_POOL_COLLECTION,
     ADDRESS_SCOPE_COLLECTION,
     ADDRESS_GROUP_COLLECTION,

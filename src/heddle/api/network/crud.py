@@ -39,7 +39,7 @@ class Collection(Generic[R]):
     that an object's path names it by, within its parent where that is not its id.  `path` is where that is not
     the collection's name, `under` the parent in whose path the objects are: to create one there says that it is
     forbidden even where the caller does not see the parent, if it `tells`.  `lists`: they can be listed; `known_as`:
-    another name that a request may give its member.
+    another name that a request may give its member, which answers give it beside its own for `both_names`.
     """
 
     records: Records[R]
@@ -55,6 +55,7 @@ class Collection(Generic[R]):
     tells: bool = False
     lists: bool = True
     known_as: str = ""
+    both_names: bool = False
 
     @property
     def model(self) -> type[R]:
@@ -125,7 +126,7 @@ class Collection(Generic[R]):
     def _create(self, services: Services, request: Request) -> Response:
         create = self.create
         assert create is not None
-        bodies, several = bodies_of(self.model, request)
+        bodies, several = bodies_of(self.model, request, self.known_as)
         rights = Rights(services.policy, request.caller, self.model)
         project_id = request.caller.project_id
         parsed = each_its_own(lambda: [parse_create(self.model, body, project_id) for body in bodies])
@@ -233,7 +234,8 @@ class Collection(Generic[R]):
     ) -> dict[str, Any]:
         """`{member: {...}}`."""
         self._describe(services, tx, [item])
-        return {self.model.member: render_one(rights, item, wanted, self.lookup(tx, item))}
+        rendered = render_one(rights, item, wanted, self.lookup(tx, item))
+        return dict.fromkeys([self.model.member, *([self.known_as] if self.both_names else [])], rendered)
 
     def _describe(self, services: Services, tx: Tx, items: Sequence[R]) -> None:
         if self.describe is not None:

@@ -136,6 +136,12 @@ EXTENSIONS = (
     ),
     Extension("router_availability_zone", "Zones of routers", "In which availability zone a router is"),
     Extension("security-group", "Security groups", "What may reach a port"),
+    Extension("security-groups-default-rules", "Templates of rules", "The rules that new security groups begin with"),
+    Extension(
+        "security-groups-default-statefulness",
+        "Default statefulness",
+        "Whether new security groups are stateful, for all or a project",
+    ),
     Extension("security-groups-normalized-cidr", "Normalized CIDR", "A rule's CIDR in its normal form"),
     Extension("security-groups-remote-address-group", "Remote address groups", "Rules for an address group"),
     Extension(

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from heddle.api.policy_rules.common import (
+    ADMIN,
+    ADMIN_OR_MANAGER,
     ADMIN_OR_MEMBER,
     ADMIN_OR_READER,
     GROUP_MEMBER,
     GROUP_READER,
+    READER,
     SHARED_GROUP,
     any_rule,
     four,
@@ -24,6 +27,10 @@ RULES = (
     rule("get_security_group_rule", _READ_RULE, "See a rule of a security group"),
     rule("update_security_group_rule", any_rule(ADMIN_OR_MEMBER, GROUP_MEMBER), "Change the tags of a rule"),
     rule("delete_security_group_rule", any_rule(ADMIN_OR_MEMBER, GROUP_MEMBER), "Remove a rule"),
+    rule("create_default_security_group_rule", ADMIN, "Add a template of the rules of new security groups"),
+    rule("get_default_security_group_rule", READER, "See the templates of the rules of new security groups"),
+    rule("delete_default_security_group_rule", ADMIN, "Remove a template of the rules of new security groups"),
+    *four("security_groups_default_statefulness", ADMIN_OR_MANAGER, ADMIN_OR_READER),
     *tags("security_groups", ADMIN_OR_MEMBER, _READ),
     *tags("security_group_rules", any_rule(ADMIN_OR_MEMBER, GROUP_MEMBER), _READ_RULE),
 )

@@ -46,9 +46,12 @@ def remove(tx: Tx, group_id: str, addresses: Sequence[str]) -> None:
 
 
 def in_use(tx: Tx, group_id: str) -> bool:
-    """Whether rules of security groups name it."""
-    query = sa.select(_r.id).where(_r.remote_address_group_id == group_id).limit(1)
-    return tx.conn.execute(query).first() is not None
+    """Whether rules of security groups, or templates of them, name it."""
+    for table in (t.security_group_rules, t.default_security_group_rules):
+        query = sa.select(table.c.id).where(table.c.remote_address_group_id == group_id).limit(1)
+        if tx.conn.execute(query).first() is not None:
+            return True
+    return False
 
 
 def projects_using(tx: Tx, group_id: str) -> set[str]:

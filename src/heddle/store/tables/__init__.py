@@ -33,6 +33,7 @@ from heddle.store.tables.log import (
     logs,
 )
 from heddle.store.tables.network import (
+    default_security_group_rules,
     default_security_groups,
     floating_ips,
     ip_allocations,
@@ -48,6 +49,7 @@ from heddle.store.tables.network import (
     routers,
     security_group_rules,
     security_groups,
+    security_groups_default_statefulness,
     segment_claims,
     subnets,
 )
@@ -94,6 +96,7 @@ __all__ = [
     "conntrack_helpers",
     "counters",
     "default_qos_policies",
+    "default_security_group_rules",
     "default_security_groups",
     "defaults",
     "domains",
@@ -134,6 +137,7 @@ __all__ = [
     "routers",
     "security_group_rules",
     "security_groups",
+    "security_groups_default_statefulness",
     "segment_claims",
     "service_profiles",
     "subnetpool_ranges",

@@ -11,6 +11,7 @@ from heddle.model.network import Network
 from heddle.model.port import Port
 from heddle.model.router import Router
 from heddle.model.security_group import SecurityGroup, SecurityGroupRule
+from heddle.model.security_group_defaults import DefaultSecurityGroupRule, DefaultStatefulness
 from heddle.model.segment import Segment
 from heddle.model.segment_range import NetworkSegmentRange
 from heddle.model.subnet import Subnet
@@ -25,6 +26,10 @@ routers = table_for(Router)
 floating_ips = table_for(FloatingIp)
 security_groups = table_for(SecurityGroup)
 security_group_rules = table_for(SecurityGroupRule)
+default_security_group_rules = table_for(
+    DefaultSecurityGroupRule, sa.UniqueConstraint("default_key"), sa.UniqueConstraint("custom_key")
+)
+security_groups_default_statefulness = table_for(DefaultStatefulness, sa.UniqueConstraint("place"))
 
 # Who uses a segment: `key` is "vxlan::77", "vlan:physnet1:101", "flat:public:".
 segment_claims = sa.Table(
