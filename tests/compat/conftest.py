@@ -54,6 +54,11 @@ class Cloud:
         assert done.returncode == 0, f"openstack {' '.join(args)}: {done.stderr}{done.stdout}"
         return _read(done.stdout)
 
+    def refuses(self, why: str, *args: str, cloud: str = "admin") -> None:
+        """Run the `openstack` command, which fails and says `why`."""
+        done = self.run(*args, cloud=cloud)
+        assert done.returncode != 0 and why in done.stderr, f"openstack {' '.join(args)}: {done.stderr}{done.stdout}"
+
     def run(self, *args: str, cloud: str = "admin") -> subprocess.CompletedProcess[str]:
         """Run the `openstack` command inside this process, which saves the seconds that it takes to load."""
         out, err = io.StringIO(), io.StringIO()
