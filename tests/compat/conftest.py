@@ -13,7 +13,7 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -136,6 +136,14 @@ def _read(text: str) -> Any:
 
 @pytest.fixture(scope="session")
 def cloud() -> Iterator[Cloud]:
+    """The cloud of all tests; each has projects of its own."""
+    with running() as made:
+        yield made
+
+
+@contextmanager
+def running() -> Iterator[Cloud]:
+    """A new server process with a database of its own."""
     folder = Path(tempfile.mkdtemp(prefix="hd-"))
     with socket.socket() as chosen:
         chosen.bind(("127.0.0.1", 0))

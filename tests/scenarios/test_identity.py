@@ -89,6 +89,21 @@ def test_what_is_refused_to_the_administrator(people: People, method: str, path:
     assert error["code"] == status and error["message"] and error["title"]
 
 
+def test_who_looks_for_others_by_name_is_refused_and_not_told_that_there_are_none(people: People, app: App) -> None:
+    project = people.project("seen")
+    people.project("hidden")
+    people.user("sam", member=project)
+    sam = Client(app).log_in("sam", project="seen")
+    for path, seen, hidden in (("projects", "seen", "hidden"), ("users", "sam", "admin")):
+        assert [found["name"] for found in sam.get(f"{V3}/{path}").json()[path]] == [seen]
+        assert [found["name"] for found in sam.get(f"{V3}/{path}?name={seen}").json()[path]] == [seen]
+        for name in (hidden, "nothing-of-the-kind"):
+            answer = sam.get(f"{V3}/{path}?name={name}")
+            assert answer.status == 403 and "that you may see" in answer.json()["error"]["message"]
+        assert people.admin.get(f"{V3}/{path}?name=nothing-of-the-kind").json()[path] == []
+        assert len(people.admin.get(f"{V3}/{path}?name={hidden}").json()[path]) == 1
+
+
 def test_the_roles_of_the_rules_stay(people: People) -> None:
     for name in ("admin", "manager", "member", "reader"):
         assert people.admin.call("DELETE", f"{V3}/roles/{people.roles[name]}").status == 403

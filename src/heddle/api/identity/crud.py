@@ -28,6 +28,7 @@ from heddle.api.identity.common import (
     show_list,
 )
 from heddle.api.services import Services
+from heddle.errors import Forbidden
 from heddle.model.predicate import ALWAYS
 from heddle.model.resource import R
 from heddle.store.engine import Tx
@@ -39,6 +40,9 @@ NOTHING: Mapping[str, Any] = MappingProxyType({})
 @dataclass(frozen=True)
 class Collection(Generic[R]):
     """`whole`: a list is for those who may see all; else everybody gets a list of what they may see one by one.
+
+    Who may not see all, and looks for a name that is not among what they see, is refused rather than told that there is
+    none: clients then take what they were given for an id ("lend to project X", which the lender does not see).
 
     `meets_none` says of a filter's name and text that no object meets it.  `aside` are attributes of a request which
     are no fields; `read_aside` gives the fields that follow from them.
@@ -83,6 +87,8 @@ class Collection(Generic[R]):
         if not any(self.meets_none(name, text) for name, text in request.query()):
             with services.store.read() as tx:
                 found = self.records.search(tx, seen, wanted)
+        if not found and "name" in wanted and seen != ALWAYS:
+            raise Forbidden("Forbidden", f"You may look only for {many} that you may see: none of these has this name.")
         base = root(services, request)
         return show_list(services, request, many, [render(item, base, f"/{many}/{item.id}") for item in found])
 
