@@ -46,7 +46,7 @@ class World:
         verbs = [
             self.add_network, self.add_port, self.add_port, self.move_port, self.change_port, self.add_rule,
             self.add_group, self.join, self.add_floating_ip, self.change_network, self.drop, self.drop, self.add_router,
-            self.forward,
+            self.forward, self.add_address_group, self.change_addresses, self.change_addresses,
         ]  # fmt: skip
         self.chance.choice(verbs)()
 
@@ -70,8 +70,22 @@ class World:
             "protocol": str(self.chance.randrange(256)),
             "remote_group_id": self.any("group"),
         }
+        if self.chance.random() < 0.5:
+            rule["remote_address_group_id"] = self.any("address group")
+            del rule["remote_group_id"]
         body = {"security_group_id": self.any("group"), "project_id": self.talk.project_id, **rule}
         self.made("rule", "security-group-rules", {"security_group_rule": body})
+
+    def add_address_group(self) -> None:
+        body = {"addresses": self.some_addresses(), "project_id": self.talk.project_id}
+        self.made("address group", "address-groups", {"address_group": body})
+
+    def change_addresses(self) -> None:
+        verb = self.chance.choice(["add", "remove"])
+        self.put("address group", "address-groups", {"addresses": self.some_addresses()}, f"/{verb}_addresses")
+
+    def some_addresses(self) -> list[str]:
+        return self.chance.sample(["10.0.0.0/8", "10.0.0.7/32", "192.0.2.0/24", "2001:db8::/32"], 2)
 
     def add_port(self) -> None:
         groups = [id for id in (self.any("group"),) if id]
@@ -122,7 +136,8 @@ class World:
 
     def drop(self) -> None:
         paths = {"port": "ports", "group": "security-groups", "rule": "security-group-rules", "router": "routers",
-                 "floatingip": "floatingips", "network": "networks", "subnet": "subnets"}  # fmt: skip
+                 "floatingip": "floatingips", "network": "networks", "subnet": "subnets",
+                 "address group": "address-groups"}  # fmt: skip
         kind = self.chance.choice([*paths, "port", "rule", "floatingip"])
         id = self.any(kind)
         if id and self.admin.client.call("DELETE", f"/v2.0/{paths[kind]}/{id}").status == 204:
@@ -177,4 +192,4 @@ def test_news_add_up_to_the_whole(own_cloud: Cloud, seed: int) -> None:
                 whole = Agent(agent.host, chance)
                 whole.fetch(own_cloud, Compiler(), lossy=False)
                 assert agent.content() == whole.content(), (seed, step, agent.host)
-    assert {"port", "router", "floatingip", "group"} <= set(world.ids)
+    assert {"port", "router", "floatingip", "group", "address group"} <= set(world.ids)

@@ -9,7 +9,7 @@ from tests.fakes.switch import FakeSwitch
 from tests.golden.helper import check_golden
 
 from heddle.agent.pipeline import base_flows
-from heddle.view.types import AddressPair, FixedIp, HostView, Segment
+from heddle.view.types import AddressPair, FixedIp, HostView, MemberView, Segment
 
 
 def text(switch: FakeSwitch, bridge: str = "br-int") -> str:
@@ -82,6 +82,25 @@ def test_rules_with_ranges_and_remote_groups() -> None:
     switch.plug(1)
     switch.sync()
     check_golden("flows/rules.flows", text(switch))
+
+
+def test_rules_with_address_groups() -> None:
+    """Groups that overlap, one with everybody of IPv4 in it, and one that is empty."""
+    switch = FakeSwitch()
+    rules = [
+        *(allow(ethertype=version, protocol=6, ports=(80, 80), remote="office") for version in (4, 6)),
+        allow(protocol=6, ports=(22, 22), remote="admins"), allow(protocol=17, ports=(53, 53), remote="all"),
+        allow("egress", remote="office"), allow(protocol=1, remote="nobody"),
+    ]
+    switch.cloud.put(network(), group("web", *rules))
+    addresses = {"office": ["10.0.0.0/16", "198.51.100.7/32", "2001:db8::/64"], "admins": ["10.0.9.0/24"],
+                 "all": ["0.0.0.0/0"]}  # fmt: skip
+    for name, cidrs in addresses.items():
+        switch.cloud.put(*(MemberView(id=f"{name}/{cidr}", group_id=name, addresses=[cidr]) for cidr in cidrs))
+    switch.cloud.port(port(1, ("web",)))
+    switch.plug(1)
+    switch.sync()
+    check_golden("flows/address_groups.flows", text(switch))
 
 
 def test_uplinks_of_every_kind() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 from tests.fakes.objects import OUT, allow, default_group, group, ip, mac, network, port, port_id
 from tests.real.conftest import Lab
@@ -119,6 +121,39 @@ def test_a_remote_group_follows_its_members(lab: Lab) -> None:
         assert eventually(lambda: connects(lab.host, "g1", ip(2), 1500))
         lab.cloud.remove(Ref("member", f"friends/{port_id(3)}"))
         assert eventually(lambda: not connects(lab.host, "g3", ip(2), 1500))
+
+
+def test_address_groups_that_overlap(lab: Lab) -> None:
+    """Each address lets in to the services of all groups that it is in, and to no other."""
+    lab.cloud.put(
+        network(), default_group(), group(
+            "server", *OUT, allow(protocol=6, ports=(1000, 1000), remote="campus"),
+            allow(protocol=6, ports=(2000, 2000), remote="admins"), allow(protocol=6, ports=(3000, 3000), remote="all"),
+            allow(protocol=6, ports=(4000, 4000), remote="nobody"),
+        ),
+    )
+    for name, cidr in (("campus", "10.0.0.0/30"), ("campus", "10.0.0.0/16"), ("admins", f"{ip(1)}/32"),
+                       ("admins", "2001:db8::/64"), ("all", "0.0.0.0/0")):  # fmt: skip
+        lab.cloud.put(MemberView(id=f"{name}/{cidr}", group_id=name, addresses=[cidr]))
+    for number, groups in ((1, "default"), (2, "server"), (3, "default")):
+        lab.cloud.port(port(number, (groups,)))
+        lab.plug(number)
+    lab.wait_up(1, 2, 3)
+
+    def reached(guest: int) -> list[int]:
+        return [number for number in (1000, 2000, 3000, 4000) if connects(lab.host, f"g{guest}", ip(2), number)]
+
+    with contextlib.ExitStack() as servers:
+        for number in (1000, 2000, 3000, 4000):
+            servers.enter_context(listening(lab.host, "g2", number))
+        assert (reached(1), reached(3)) == ([1000, 2000, 3000], [1000, 3000])
+        lab.cloud.remove(Ref("member", "campus/10.0.0.0/16"))
+        lab.cloud.put(MemberView(id=f"nobody/{ip(3)}/32", group_id="nobody", addresses=[f"{ip(3)}/32"]))
+        assert eventually(lambda: reached(3) == [1000, 3000, 4000]), "it is in 10.0.0.0/30 still"
+        lab.cloud.remove(Ref("member", "campus/10.0.0.0/30"))
+        assert eventually(lambda: (reached(1), reached(3)) == ([2000, 3000], [3000, 4000]))
+        lab.cloud.remove(Ref("member", "all/0.0.0.0/0"))
+        assert eventually(lambda: (reached(1), reached(3)) == ([2000], [4000]))
 
 
 def test_egress_rules_hold(lab: Lab) -> None:

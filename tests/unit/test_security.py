@@ -148,7 +148,8 @@ def packets(draw: st.DrawFn) -> Packet:
 
 MEMBERS = st.dictionaries(
     st.sampled_from(["g1", "g2"]),
-    st.lists(st.sampled_from([*ADDRESSES[4], *ADDRESSES[6], "10.0.1.0/24", "2001:db8:1::/64"]), max_size=4),
+    st.lists(st.sampled_from([*ADDRESSES[4], *ADDRESSES[6], *(cidr for of in CIDRS.values() for cidr in of if cidr),
+                              "10.0.1.0/24", "10.0.0.0/16", "2001:db8:1::/64"]), max_size=4),
 )
 
 

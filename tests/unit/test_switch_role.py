@@ -114,6 +114,32 @@ def test_a_member_elsewhere_is_a_few_flows() -> None:
     assert switch.flows["br-int"].bundles == bundles + 1
 
 
+def test_an_address_of_an_address_group_is_a_flow_for_each_profile() -> None:
+    """Of a thousand: the one that comes is added, the one that goes is deleted, and the bundle has nothing else."""
+    switch = wired(1)
+    switch.cloud.put(*(
+        group(name, allow(protocol=6, ports=(low, low + 9), remote="office"), allow("egress", remote="other"))
+        for name, low in (("web", 80), ("db", 5430))
+    ))
+    for number, name in ((2, "web"), (3, "db"), (4, "default")):
+        switch.cloud.port(port(number, (name,)))
+    switch.plug(2, 3, 4)
+    many = [f"10.{number // 256}.{number % 256}.0/24" for number in range(1000)]
+    switch.cloud.put(*(MemberView(id=f"office/{cidr}", group_id="office", addresses=[cidr]) for cidr in many))
+    switch.sync()
+    before, bundles = set(switch.dump()), switch.flows["br-int"].bundles
+    new = "198.51.100.0/24"
+    switch.cloud.put(MemberView(id=f"office/{new}", group_id="office", addresses=[new]))
+    switch.sync()
+    came = set(switch.dump()) - before
+    assert len(came) == 2 and all(f"nw_src={new}" in line for line in came) and not before - set(switch.dump())
+    switch.cloud.remove(Ref("member", f"office/{many[7]}"))
+    switch.sync()
+    gone = before - set(switch.dump())
+    assert len(gone) == 2 and all(f"nw_src={many[7]}" in line for line in gone)
+    assert switch.flows["br-int"].bundles == bundles + 2
+
+
 def test_a_rule_on_a_group_of_a_hundred_is_a_few_flows() -> None:
     switch = wired(*range(1, 101))
     before = set(switch.dump())
