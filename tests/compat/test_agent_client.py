@@ -1,4 +1,4 @@
-"""Agents, what they serve, availability zones: the `openstack` command and openstacksdk, beside hosts that report.
+"""Agents, what they serve, zones, bindings of ports: the `openstack` command and openstacksdk, beside hosts that report.
 
 The hosts speak to the server over its own bus, as the agents of a cloud do.
 """
@@ -140,3 +140,26 @@ def test_the_sdk_on_agents_and_zones(own: Cloud) -> None:
     net.delete_network(network)
     with pytest.raises(openstack.exceptions.ConflictException):
         net.delete_agent(dhcp)
+
+
+def test_the_sdk_on_bindings(own: Cloud) -> None:
+    net = own.sdk("admin").network
+    network = net.create_network(name="n")
+    port = net.create_port(network_id=network.id, binding_host_id="host1", device_owner="compute:nova")
+    (bound,) = net.port_bindings(port)
+    assert (bound.host, bound.status, bound.vnic_type) == ("host1", "ACTIVE", "normal")
+    made = net.create_port_binding(port, host="host2", vnic_type="normal", profile={"k": "v"})
+    assert (made.host, made.vnic_type, made.profile) == ("host2", "normal", {"k": "v"})
+    assert {each.host for each in net.port_bindings(port)} == {"host1", "host2"}
+    assert {each.host for each in net.port_bindings(port, host="host2")} == {"host2"}
+    assert {each.host for each in net.port_bindings(port, status="ACTIVE")} == {"host1"}
+    with pytest.raises(openstack.exceptions.ConflictException):
+        net.create_port_binding(port, host="host2")
+    net.activate_port_binding(port, "host2")
+    assert net.get_port(port.id).binding_host_id == "host2"
+    net.delete_port_binding(port, "host1", ignore_missing=False)
+    assert {each.host for each in net.port_bindings(port)} == {"host2"}
+    with pytest.raises(openstack.exceptions.NotFoundException):
+        net.delete_port_binding(port, "host1", ignore_missing=False)
+    net.delete_port(port)
+    net.delete_network(network)
