@@ -1,4 +1,4 @@
-"""Agents, what they serve, zones, bindings of ports: the `openstack` command and openstacksdk, beside hosts that report.
+"""Agents, what they serve, zones, bindings of ports: the `openstack` command and openstacksdk, with hosts that report.
 
 The hosts speak to the server over its own bus, as the agents of a cloud do.
 """
