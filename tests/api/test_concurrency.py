@@ -6,13 +6,13 @@ import ipaddress
 import itertools
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from tests.api.conftest import Cloud
+from tests.api.statements import counted
 from tests.api.talk import Talk, addresses, path_of
 
 from heddle.control import ipam, sync
@@ -210,25 +210,6 @@ def test_revisions_are_visible_in_the_order_of_commits(own_cloud: Cloud) -> None
 
 
 # What a request costs
-
-
-@contextmanager
-def counted(store: Store) -> Iterator[list[str]]:
-    """The statements that run meanwhile, with the number of rows that each writes.
-
-    Not the columns of an UPDATE: whether the time of the change is among them depends on the second that it is.
-    """
-    seen: list[str] = []
-
-    def note(conn: Any, cursor: Any, statement: str, parameters: Any, context: Any, many: bool) -> None:
-        rows = len(parameters) if many else 1
-        seen.append(f"{rows} {' '.join(statement.split()).partition(' SET ')[0][:60]}")
-
-    sa.event.listen(store.engine, "before_cursor_execute", note)
-    try:
-        yield seen
-    finally:
-        sa.event.remove(store.engine, "before_cursor_execute", note)
 
 
 def fill(talk: Talk, network: dict[str, Any], count: int) -> None:

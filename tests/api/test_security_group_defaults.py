@@ -97,7 +97,7 @@ def test_templates_that_say_the_same(own_cloud: Cloud) -> None:
         admin.create(TEMPLATE, again, used_in_default_sg=in_default, used_in_non_default_sg=not in_default)
     admin.create(TEMPLATE, {**WEB, "port_range_max": 81})
     twice = {"default_security_group_rules": [{"direction": "egress", "protocol": "gre"}] * 2}
-    admin.refused(409, "DefaultSecurityGroupRuleExists", "POST", "/v2.0/default-security-group-rules", twice)
+    admin.refused(409, "DuplicateDefaultSgRuleInPost", "POST", "/v2.0/default-security-group-rules", twice)
     assert admin.list(TEMPLATE, "?protocol=gre") == []
 
 

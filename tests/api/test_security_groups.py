@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from tests.api.conftest import Cloud
+from tests.api.statements import counted
 from tests.api.talk import Talk
 
 ID = "7c241101-e2bb-4255-8caf-4136c566a963"
@@ -170,7 +173,7 @@ def test_the_same_rule_twice(blue: Talk) -> None:
     made = blue.create("security_group_rule", rule)
     assert made["id"] in blue.no_create(409, "SecurityGroupRuleExists", "security_group_rule", rule)
     twice = {"security_group_rules": [{**rule, "protocol": "udp"}, {**rule, "protocol": "udp"}]}
-    blue.refused(409, "SecurityGroupRuleExists", "POST", "/v2.0/security-group-rules", twice)
+    blue.refused(409, "DuplicateSecurityGroupRuleInPost", "POST", "/v2.0/security-group-rules", twice)
     several = [{**rule, "protocol": "udp"}, {**rule, "protocol": "sctp"}]
     assert len(blue.bulk("security_group_rule", several)) == 2
 
@@ -246,3 +249,72 @@ def test_rules_of_others(blue: Talk, red: Talk) -> None:
     red.no_create(404, "SecurityGroupNotFound", "security_group_rule", body)
     rule = blue.create("security_group_rule", body)
     red.no_delete(404, "SecurityGroupRuleNotFound", "security_group_rule", rule["id"])
+
+
+def test_kinds_do_not_mix_while_a_group_changes_its_own(cloud: Cloud, blue: Talk) -> None:
+    """Ports are made with two groups while one of these becomes stateless and stateful again."""
+    kept, other = (blue.create("security_group", name=name)["id"] for name in ("kept", "other"))
+    network = blue.create("network")
+    statuses: list[int] = []
+
+    def change(number: int) -> None:
+        body = {"security_group": {"stateful": number % 2 == 1}}
+        statuses.append(blue.client.call("PUT", f"/v2.0/security-groups/{other}", body).status)
+
+    def use(number: int) -> None:
+        body = {"port": {"network_id": network["id"], "security_groups": [kept, other]}}
+        answer = blue.client.post("/v2.0/ports", body)
+        statuses.append(answer.status)
+        if answer.status == 201:
+            shown = {id: blue.show("security_group", id)["stateful"] for id in (kept, other)}
+            assert shown == {kept: True, other: True}, "a group in use changed"
+            blue.delete("port", answer.json()["port"]["id"])
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda number: (change, use)[number % 2](number // 2), range(80)))
+    assert set(statuses) <= {200, 201, 409} and {200, 201} <= set(statuses)
+
+
+def test_the_same_rule_at_once(blue: Talk) -> None:
+    group = blue.create("security_group", name="web")
+    body = {"security_group_rule": {"security_group_id": group["id"], "direction": "ingress", "protocol": "tcp"}}
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: blue.client.post("/v2.0/security-group-rules", body), range(8)))
+    assert sorted(answer.status for answer in answers) == [201] + [409] * 7
+    shown = blue.show("security_group", group["id"])
+    assert (len(shown["security_group_rules"]), shown["revision_number"]) == (3, 2)
+
+
+@pytest.mark.timeout(120)
+def test_a_group_costs_the_same_however_many_rules_it_has(own_cloud: Cloud) -> None:
+    talk = own_cloud.tenant()
+    own_cloud.admin.put(f"/v2.0/quotas/{talk.project_id}", {"quota": {"security_group_rule": -1}})
+    group = talk.create("security_group", name="big")
+    ports = iter(range(1, 60000))
+
+    def rules(count: int) -> list[dict[str, Any]]:
+        body = {"security_group_id": group["id"], "direction": "ingress", "protocol": "tcp"}
+        return [{**body, "port_range_min": port, "port_range_max": port} for port, _ in zip(ports, range(count))]  # noqa: B905
+
+    def cost(several: int) -> dict[str, list[str]]:
+        found = {}
+        with counted(own_cloud.store) as found["show"]:
+            talk.show("security_group", group["id"])
+        with counted(own_cloud.store) as found["list"]:
+            talk.list("security_group_rule", f"?security_group_id={group['id']}")
+        with counted(own_cloud.store) as found["create"]:
+            made = talk.create("security_group_rule", rules(1)[0])
+        with counted(own_cloud.store) as found["delete"]:
+            talk.delete("security_group_rule", made["id"])
+        new = rules(several)
+        with counted(own_cloud.store) as found["several"]:
+            talk.bulk("security_group_rule", new)
+        found["several"] = [text.partition(" ")[2] for text in found["several"]]
+        return found
+
+    cost(10)
+    small = cost(10)
+    talk.bulk("security_group_rule", rules(1000))
+    assert len(talk.show("security_group", group["id"])["security_group_rules"]) > 1000
+    assert cost(1000) == small
+    assert len(small["show"]) <= 3 and len(small["create"]) <= 20 and len(small["several"]) <= 20

@@ -183,6 +183,75 @@ def test_a_stateless_group_needs_both_ways(lab: Lab) -> None:
         assert not connects(lab.host, "g2", ip(1), 80), "the answers come in only by a rule"
 
 
+def tracked(lab: Lab, *addresses: str) -> bool:
+    """Whether a connection between addresses is in the switch's connection table."""
+    lines = lab.host.run("ovs-appctl", "dpctl/dump-conntrack").splitlines()
+    return any(all(f"={address}," in line for address in addresses) for line in lines)
+
+
+def test_stateless_groups_track_nothing(lab: Lab) -> None:
+    """The same connection, by a rule for each way and by tracking: only the latter is in the table."""
+    ephemeral, web = allow(protocol=6, ports=(1024, 65535)), allow(protocol=6, ports=(80, 80))
+    lab.cloud.put(network(), group("asks", *OUT, stateful=False), group("serves", *OUT, web, stateful=False))
+    lab.cloud.put(group("kept", *OUT, web))
+    for number, name in ((1, "asks"), (2, "serves"), (3, "kept"), (4, "kept")):
+        lab.cloud.port(port(number, (name,)))
+        lab.plug(number)
+    lab.wait_up(1, 2, 3, 4)
+    with listening(lab.host, "g2", 80), listening(lab.host, "g4", 80):
+        assert not connects(lab.host, "g1", ip(2), 80), "no rule lets the answer in"
+        assert connects(lab.host, "g3", ip(4), 80) and tracked(lab, ip(3), ip(4))
+        lab.cloud.put(group("asks", *OUT, ephemeral, stateful=False))
+        assert eventually(lambda: connects(lab.host, "g1", ip(2), 80))
+        assert not tracked(lab, ip(1), ip(2))
+        lab.cloud.put(group("asks", *OUT, stateful=False))
+        assert eventually(lambda: not connects(lab.host, "g1", ip(2), 80)), "taken away, it is closed at once"
+
+
+def test_a_group_that_becomes_stateful_lets_answers_in(lab: Lab) -> None:
+    """And one that becomes stateless lets them in no more, also those of a connection that there was."""
+    open_group = group("open", *OUT, allow(), allow(ethertype=6))
+    lab.cloud.put(network(), group("asks", *OUT, stateful=False), open_group)
+    lab.cloud.port(port(1, ("asks",)))
+    lab.cloud.port(port(2, ("open",)))
+    lab.plug(1)
+    lab.plug(2)
+    lab.wait_up(1, 2)
+    asked, answer = (5000, 53), (53, 5000)
+
+    def answered() -> bool:
+        with catching(lab.host, ["g1"], NONCE, 0.3) as caught:
+            send(lab.host, "g1", udp(mac(1), mac(2), ip(1), ip(2), NONCE, asked))
+            send(lab.host, "g2", udp(mac(2), mac(1), ip(2), ip(1), NONCE, answer))
+        return bool(caught["g1"])
+
+    with catching(lab.host, ["g2"], NONCE) as caught:
+        send(lab.host, "g1", udp(mac(1), mac(2), ip(1), ip(2), NONCE, asked))
+    assert caught["g2"], "what it asks gets out"
+    assert not answered()
+    lab.cloud.put(group("asks", *OUT))
+    assert eventually(answered)
+    lab.cloud.put(group("asks", *OUT, stateful=False))
+    assert eventually(lambda: not answered())
+    assert lab.host.pings("g2", ip(1), wait=0.3) is False
+
+
+def test_stateless_groups_and_ipv6(lab: Lab) -> None:
+    """Neighbours find each other without a rule; an echo needs one for its reply (type 129)."""
+    lab.cloud.put(network(), group("asks", *OUT, stateful=False), group("open", *OUT, allow(ethertype=6)))
+    for number, name in ((1, "asks"), (2, "open")):
+        view = port(number, (name,))
+        fixed = [*view.fixed_ips, FixedIp("subnet6", f"2001:db8::{number}")]
+        lab.cloud.port(port(number, (name,), fixed_ips=fixed))
+        lab.plug(number, f"2001:db8::{number}/64", f"{ip(number)}/16")
+    lab.wait_up(1, 2)
+    assert not lab.host.pings("g1", "2001:db8::2", wait=0.5)
+    reply = allow(ethertype=6, protocol=58, ports=(129, -1))
+    lab.cloud.put(group("asks", *OUT, reply, stateful=False))
+    assert eventually(lambda: lab.host.pings("g1", "2001:db8::2"))
+    assert not lab.host.pings("g2", "2001:db8::1", wait=0.5), "a request (type 128) is not a reply"
+
+
 @pytest.mark.parametrize("frame", ["mac", "ip", "arp", "arp-mac"])
 def test_spoofed_frames_are_dropped(lab: Lab, frame: str) -> None:
     everybody = group("open", *OUT, allow(), allow(ethertype=6))

@@ -49,7 +49,7 @@ def rules_for(ctx: Context, group: SecurityGroup) -> list[SecurityGroupRule]:
 
 def create_templates(ctx: Context, drafts: Sequence[Draft[DefaultSecurityGroupRule]]) -> list[DefaultSecurityGroupRule]:
     """Raises `BadRequest`, `NotFound` for a remote group, `Conflict` where another says the same to the same groups."""
-    created = []
+    created: list[DefaultSecurityGroupRule] = []
     for draft in drafts:
         template = msgspec.structs.replace(checked(draft.value), id=new_id())
         remote = template.remote_group_id
@@ -61,6 +61,8 @@ def create_templates(ctx: Context, drafts: Sequence[Draft[DefaultSecurityGroupRu
         template.default_key = said if template.used_in_default_sg else None
         template.custom_key = said if template.used_in_non_default_sg else None
         other = q.alike(ctx.tx, template)
+        if other in [each.id for each in created]:
+            raise Conflict("DuplicateDefaultSgRuleInPost", "Duplicate Default Security Group Rule in POST.")
         if other is not None:
             raise Conflict(
                 "DefaultSecurityGroupRuleExists",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import msgspec
@@ -21,6 +22,8 @@ from heddle.store.query import security_groups as q
 from heddle.store.query.address_groups import ADDRESS_GROUPS
 
 DEFAULT = "default"
+# So many new rules are looked for one by one; for more, all rules of their groups are read.
+_FEW = 3
 
 
 def ensure_default(ctx: Context, project_id: str) -> str:
@@ -123,23 +126,41 @@ def check_usable(ctx: Context, group_ids: Sequence[str], had: Sequence[str] = ()
 
 def create_rules(ctx: Context, drafts: Sequence[Draft[SecurityGroupRule]]) -> list[SecurityGroupRule]:
     """Raises `BadRequest`, `NotFound`, `Conflict` (OverQuota, a rule that exists)."""
-    created = []
-    for draft in drafts:
-        group = need(ctx, q.GROUPS, draft.value.security_group_id, bare=True)
-        rule = ctx.made(
+    ids = dict.fromkeys(draft.value.security_group_id for draft in drafts)
+    groups = {id: need(ctx, q.GROUPS, id, bare=True) for id in ids}
+    created = [
+        ctx.made(
             rules.checked(draft.value),
             normalized_cidr=rules.normal_cidr(draft.value),
-            belongs_to_default_sg=group.is_default,
+            belongs_to_default_sg=groups[draft.value.security_group_id].is_default,
         )
-        _check_remotes(ctx, rule)
-        _bump(ctx, group.id)
-        for other in q.alike(ctx.tx, rule):
-            if rules.meaning(rule) == rules.meaning(other):
-                raise Conflict("SecurityGroupRuleExists", f"Security group rule already exists. Rule id is {other.id}.")
-        quotas.take(ctx, rule.project_id, "security_group_rule")
-        q.RULES.insert(ctx.tx, [rule])
-        created.append(rule)
+        for draft in drafts
+    ]
+    _check_remotes(ctx, created)
+    for id in sorted(groups):
+        _bump(ctx, id)
+    _check_new(ctx, created)
+    for project_id, count in Counter(rule.project_id for rule in created).items():
+        quotas.take(ctx, project_id, "security_group_rule", count)
+    q.RULES.insert(ctx.tx, created)
     return created
+
+
+def _check_new(ctx: Context, created: Sequence[SecurityGroupRule]) -> None:
+    """Whether each rule says what no other of its group says.  Raises `Conflict`."""
+    if len(created) <= _FEW:
+        others = [other for rule in created for other in q.alike(ctx.tx, rule)]
+    else:
+        others = q.rules_of(ctx.tx, {rule.security_group_id for rule in created})
+    there = {(other.security_group_id, rules.meaning(other)): other.id for other in others}
+    new = set()
+    for rule in created:
+        said = (rule.security_group_id, rules.meaning(rule))
+        if said in there:
+            raise Conflict("SecurityGroupRuleExists", f"Security group rule already exists. Rule id is {there[said]}.")
+        if said in new:
+            raise Conflict("DuplicateSecurityGroupRuleInPost", "Duplicate Security Group Rule in POST.")
+        new.add(said)
 
 
 def delete_rule(ctx: Context, rule: SecurityGroupRule) -> None:
@@ -155,10 +176,10 @@ def _bump(ctx: Context, group_id: str) -> None:
     group_news(ctx.tx, group_id)
 
 
-def _check_remotes(ctx: Context, rule: SecurityGroupRule) -> None:
-    if rule.remote_address_group_id:
-        need(ctx, ADDRESS_GROUPS, rule.remote_address_group_id, hold=True, bare=True)
-    if rule.remote_group_id and not q.existing(
-        ctx.tx, [rule.remote_group_id], q.GROUPS.clause(ctx.visible(SecurityGroup))
-    ):
-        raise NotFound("SecurityGroupNotFound", f"Security group {rule.remote_group_id} does not exist")
+def _check_remotes(ctx: Context, created: Sequence[SecurityGroupRule]) -> None:
+    for id in {rule.remote_address_group_id for rule in created if rule.remote_address_group_id}:
+        need(ctx, ADDRESS_GROUPS, id, hold=True, bare=True)
+    named = {rule.remote_group_id for rule in created if rule.remote_group_id}
+    found = q.existing(ctx.tx, named, q.GROUPS.clause(ctx.visible(SecurityGroup))) if named else {}
+    for id in sorted(named - set(found)):
+        raise NotFound("SecurityGroupNotFound", f"Security group {id} does not exist")

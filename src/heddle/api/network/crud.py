@@ -135,11 +135,12 @@ class Collection(Generic[R]):
             drafts = parsed()
             ctx = self.context(services, request, tx)
             place = self.place(services, request, tx, blind=self.tells)
+            known: dict[tuple[str, str], Resource | None] = {}
             hidden = [of for name, of in self.parents.items() if not (self.tells and name == self.under)]
             for draft in drafts:
                 for name, id in place.items():
                     setattr(draft.value, name, id)
-                check_create(ctx, rights, draft, self.lookup(tx, draft.value), hidden)
+                check_create(ctx, rights, draft, self.lookup(tx, draft.value, known), hidden)
             items = create(ctx, drafts)
             if not several:
                 return self.answer(services, tx, rights, items[0])
@@ -219,13 +220,16 @@ class Collection(Generic[R]):
             raise not_found(self.model, id)
         return item
 
-    def lookup(self, tx: Tx, value: R) -> Lookup:
-        """How rights find an object's parents."""
+    def lookup(self, tx: Tx, value: R, known: dict[tuple[str, str], Resource | None] | None = None) -> Lookup:
+        """How rights find an object's parents; those `known` are not read again."""
+        found = {} if known is None else known
 
         def parent(name: str) -> Resource | None:
             column, records = self.parents[name]
-            found: Resource | None = records.get(tx, getattr(value, column))
-            return found
+            key = (name, getattr(value, column))
+            if key not in found:
+                found[key] = records.get(tx, key[1], bare=True)
+            return found[key]
 
         return parent
 
