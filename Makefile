@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 HEDDLE := .venv/bin/heddle
 
-.PHONY: help setup dev oracle up demo down test lint unit test-engines conformance bench test-kernel test-power lock
+.PHONY: help setup dev oracle up demo down test lint unit test-engines conformance stateful bench test-kernel test-power lock
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -41,6 +41,9 @@ test-engines: dev  ## the API and the schema on PostgreSQL and MariaDB (servers 
 conformance: dev  ## the Networking API's own test suites (tempest) against a Heddle of their own
 	@scripts/environment.sh tempest
 	.venv/bin/python -m tests.conformance.run $(if $(REGEX),--regex '$(REGEX)')
+
+stateful: dev  ## 50,000 generated requests, and what must hold afterwards (SEED=N asks the same again)
+	PYTHONHASHSEED=0 .venv/bin/python -m tests.stateful.run --requests $(or $(REQUESTS),50000) $(if $(SEED),--seed $(SEED))
 
 bench: dev  ## measure, and print the figures beside the reference's
 	.venv/bin/python bench/run.py

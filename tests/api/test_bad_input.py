@@ -207,6 +207,15 @@ def test_queries_that_are_odd(admin: Talk, path: str, query: str) -> None:
     assert send(admin, "GET", f"{path}?{query}").status in (200, 400)
 
 
+@pytest.mark.parametrize("number", [2**63, -(2**63) - 1, 10**19, 10**30])
+@pytest.mark.parametrize("path", ["networks?revision_number", "subnets?ip_version", "networks?mtu"])
+def test_numbers_that_no_column_can_have(admin: Talk, path: str, number: int) -> None:
+    message = refusal(send(admin, "GET", f"/v2.0/{path}={number}"), 400, "HTTPBadRequest")
+    assert path.partition("?")[2] in message and str(number) in message
+    for known in (2**63 - 1, -(2**63)):
+        assert send(admin, "GET", f"/v2.0/{path}={known}").json()[path.partition("?")[0]] == []
+
+
 @pytest.mark.parametrize("token", ["x", "x" * 100_000, "\xff\xfe", "a\x00b", "é"])
 def test_tokens_that_are_none(admin: Talk, token: str) -> None:
     assert send(admin, "GET", "/v2.0/networks", HTTP_X_AUTH_TOKEN=token).status == 401

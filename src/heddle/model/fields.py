@@ -167,7 +167,7 @@ class Int(FieldType):
         return number
 
     def from_query(self, text: str) -> int | None:
-        return _integer(text) if text else None
+        return _number_to_find(text) if text else None
 
     def shape(self) -> dict[str, Any]:
         return {"type": "integer", "minimum": self.low, "maximum": self.high}
@@ -208,7 +208,7 @@ class OneOf(FieldType):
     def from_query(self, text: str) -> Any:
         """Other values than those that there are match nothing."""
         if self.column == "int":
-            return _integer(text) if text else None
+            return _number_to_find(text) if text else None
         return self._spelled(text) if self.fold else text
 
     def shape(self) -> dict[str, Any]:
@@ -356,6 +356,14 @@ def _integer(value: Any) -> int:
     if isinstance(value, str) and re.fullmatch(r"\s*[+-]?[0-9]{1,20}\s*", value):
         return int(value)
     raise Invalid(f"{quote(value)} is not an integer")
+
+
+def _number_to_find(text: str) -> int:
+    """An integer that a column can be compared with.  Raises `Invalid`."""
+    number = _integer(text)
+    if not -(2**63) <= number < 2**63:
+        raise Invalid(f"{quote(text)} is not an integer of at most 64 bits")
+    return number
 
 
 def parse_ip(value: Any) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
