@@ -631,3 +631,13 @@ def test_a_port_asks_by_its_networks_policy(admin: Talk) -> None:
     assert admin.port(network, qos_policy_id=own["id"])["resource_request"] is None
     servers = admin.port(network, device_owner="network:dhcp", device_id="x")
     assert servers["qos_network_policy_id"] == policy["id"] and servers["resource_request"] is None
+
+
+def test_a_port_asks_on_a_network_that_has_lost_its_segments(admin: Talk) -> None:
+    network = vlan(admin, admin)
+    port = admin.port(network, qos_policy_id=minimum(admin)["id"])
+    for segment in admin.list("segment", f"?network_id={network['id']}"):
+        admin.delete("segment", segment["id"])
+    asked = admin.show("port", port["id"])["resource_request"]
+    assert asked["request_groups"][0]["required"] == ["CUSTOM_VNIC_TYPE_NORMAL"]
+    assert port["id"] in admin.ids("port")

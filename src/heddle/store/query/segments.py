@@ -24,10 +24,10 @@ _TOLD = Among(
 
 
 def told(tx: Tx, network_ids: Iterable[str]) -> dict[str, list[Segmentation]]:
-    """The segments of networks as the networks tell them, in order."""
-    found: dict[str, list[Segmentation]] = {}
-    for network_id, *segment in _TOLD.rows(tx.conn, network_ids):
-        found.setdefault(network_id, []).append(Segmentation(*segment))
+    """The segments of each network as it tells them, in order."""
+    found: dict[str, list[Segmentation]] = {network_id: [] for network_id in network_ids}
+    for network_id, *segment in _TOLD.rows(tx.conn, found):
+        found[network_id].append(Segmentation(*segment))
     return found
 
 
