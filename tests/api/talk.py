@@ -22,6 +22,7 @@ PATHS = {
     "rbac_policy": "rbac-policies",
     "service_provider": "service-providers",
     "policy": "qos/policies",
+    "log": "log/logs",
 }
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from tests.api.talk import Talk
+from tests.api.talk import Talk, path_of
 from tests.fakes.client import Answer
 
 from heddle.api.network.collections import EVERY
@@ -139,6 +139,33 @@ def test_pages_forward_and_back(blue: Talk, ports: list[dict[str, Any]], order: 
     first = _get(blue, _link(back, "previous") or "")
     assert [port["id"] for port in first.json()["ports"]] == pages[0]
     assert _link(first, "next") is not None
+
+
+MIXED: dict[str, list[dict[str, Any]]] = {
+    "network": [{"admin_state_up": up, "name": name} for up, name in ((True, "b"), (False, "a"), (True, ""))],
+    "router": [{"admin_state_up": up} for up in (True, False, True)],
+    "flavor": [{"service_type": "L3_ROUTER_NAT", "enabled": on} for on in (False, True, False)],
+    "metering_label": [{"shared": on, "name": "m"} for on in (True, False, True)],
+    "log": [{"resource_type": "security_group", "enabled": on} for on in (True, False, False)],
+    "address_scope": [{"ip_version": version, "shared": on} for version, on in ((4, True), (6, False), (4, False))],
+}
+
+
+@pytest.mark.parametrize("member", MIXED)
+def test_pages_by_each_sort_key(admin: Talk, member: str) -> None:
+    """Page by page, each after the last object of the one before, is the whole list: for each type of attribute."""
+    made = [admin.create(member, attributes)["id"] for attributes in MIXED[member]]
+    model = next(collection.model for collection in EVERY if collection.model.member == member)
+    for name in (name for name, field in api_fields(model).items() if field.sort):
+        for way in ("asc", "desc"):
+            order = f"{path_of(member)}?sort_key={name}&sort_dir={way}&" + "&".join(f"id={id}" for id in made)
+            whole = [item["id"] for item in _get(admin, order).json()[model.collection]]
+            assert sorted(whole) == sorted(made)
+            pages = [""]
+            for _ in made:
+                found = _get(admin, f"{order}&limit=1&marker={pages[-1]}").json()[model.collection]
+                pages += [item["id"] for item in found]
+            assert pages[1:] == whole, (name, way)
 
 
 def test_from_an_empty_page_back_to_the_last_one(blue: Talk, ports: list[dict[str, Any]]) -> None:

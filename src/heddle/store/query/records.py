@@ -245,6 +245,8 @@ class Records(Generic[R]):
         if name in self.granted:
             return sa.case((grants.flag(self.granted[name], self.table.c.id), 1), else_=0)
         column = self.table.c[name]
+        if isinstance(column.type, sa.Boolean):
+            return sa.case((column, 1), else_=0)
         return sa.func.coalesce(column, _lowest(column)) if column.nullable else column
 
     def _after(self, marker: Resource, sorts: Sequence[tuple[str, bool]]) -> Clause:
@@ -253,8 +255,8 @@ class Records(Generic[R]):
         equal: list[Clause] = []
         for (name, _), (column, up) in zip(sorts, self._order(sorts), strict=True):
             value = getattr(marker, name)
-            if name in self.granted:
-                value = int(value)
+            if name in self.granted or isinstance(self.table.c[name].type, sa.Boolean):
+                value = int(bool(value))
             elif value is None:
                 value = _lowest(self.table.c[name])
             alternatives.append(sa.and_(*equal, column > value if up else column < value))
@@ -263,7 +265,7 @@ class Records(Generic[R]):
 
 
 def _lowest(column: sa.Column[Any]) -> Any:
-    return -1 if isinstance(column.type, sa.Integer) else (False if isinstance(column.type, sa.Boolean) else "")
+    return -1 if isinstance(column.type, sa.Integer) else ""
 
 
 def equals(column: sa.Column[Any], values: Sequence[object]) -> Clause:
