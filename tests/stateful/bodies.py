@@ -9,6 +9,7 @@ from typing import Any
 from tests.stateful import values
 from tests.stateful.world import HOSTS, World
 
+from heddle.model.access import ACTIONS
 from heddle.model.conntrack_helper import ALLOWED
 from heddle.model.fields import Uuid
 from heddle.model.resource import REQUIRED, FieldInfo, Resource, api_fields, fields_of
@@ -20,7 +21,8 @@ NAMES = {
     "subnetpool_id": "subnetpools",    "address_scope_id": "address_scopes", "port_id": "ports",
     "internal_port_id": "ports", "fixed_port_id": "ports",
     "local_port_id": "ports", "target_id": "ports", "security_group_id": "security_groups", "router_id": "routers",
-    "remote_group_id": "security_groups", "resource_id": "security_groups", "qos_policy_id": "policies",
+    "remote_group_id": "security_groups", "remote_address_group_id": "address_groups",
+    "resource_id": "security_groups", "qos_policy_id": "policies",
     "segment_id": "segments", "metering_label_id": "metering_labels", "flavor_id": "flavors", "object_id": "networks",
     "project_id": "projects", "tenant_id": "projects", "target_tenant": "projects", "default_project_id": "projects",
     "domain_id": "domains", "user_id": "users", "role_id": "roles",
@@ -121,6 +123,7 @@ SPECIAL: dict[str, Callable[[World, str], Any]] = {
     "physical_network": lambda world, who: world.rng.choice(("public", "physnet1")),
     "prefixes": lambda world, who: [values.block(world.rng, 4)],
     "cidr": lambda world, who: values.block(world.rng),
+    "addresses": lambda world, who: [values.block(world.rng) for _ in range(world.rng.randrange(1, 4))],
     "helper": lambda world, who: world.rng.choice(sorted(ALLOWED)),
     "resource_type": lambda world, who: "security_group",
     "password": lambda world, who: "correct horse battery staple",
@@ -180,9 +183,11 @@ def _rule(world: World, who: str) -> Attributes:
     low = rng.randrange(1, 60000)
     found: Attributes = {"direction": rng.choice(("ingress", "egress")), "protocol": rng.choice(("tcp", "udp"))}
     found |= {"port_range_min": low, "port_range_max": low + rng.randrange(200), "ethertype": "IPv4"}
-    found |= {"remote_ip_prefix": None, "remote_group_id": None}
+    found |= {"remote_ip_prefix": None, "remote_group_id": None, "remote_address_group_id": None}
     if rng.random() < 0.3:
         found["remote_group_id"] = reference(world, "remote_group_id", who)
+    elif rng.random() < 0.3:
+        found["remote_address_group_id"] = reference(world, "remote_address_group_id", who)
     elif rng.random() < 0.5:
         found["remote_ip_prefix"] = values.block(rng, 4)
     if group:
@@ -190,11 +195,16 @@ def _rule(world: World, who: str) -> Attributes:
     return found
 
 
+def _default_rule(world: World, who: str) -> Attributes:
+    found = _rule(world, who)
+    found["remote_group_id"] = world.rng.choice((None, "PARENT")) if not found["remote_ip_prefix"] else None
+    found.pop("security_group_id", None)
+    return found
+
+
 def _rbac(world: World, who: str) -> Attributes:
-    kinds = {"network": "networks", "security_group": "security_groups", "subnetpool": "subnetpools",
-             "address_scope": "address_scopes", "qos_policy": "policies"}  # fmt: skip
-    kind = world.rng.choice(sorted(kinds))
-    found = world.some(kinds[kind], who)
+    kind = world.rng.choice(sorted(ACTIONS))
+    found = world.some({"qos_policy": "policies"}.get(kind, kind + "s"), who)
     action = "access_as_external" if kind == "network" and world.rng.random() < 0.3 else "access_as_shared"
     return {"object_type": kind, "action": action, "object_id": found.id if found else values.MISSING,
             "target_tenant": world.rng.choice([*sorted(world.projects.values()), "*"])}  # fmt: skip
@@ -257,6 +267,7 @@ MAKERS: dict[tuple[str, str], Callable[[World, str], Attributes]] = {
     ("subnet", "create"): _subnet,
     ("port", "create"): _port,
     ("security_group_rule", "create"): _rule,
+    ("default_security_group_rule", "create"): _default_rule,
     ("rbac_policy", "create"): _rbac,
     ("segment", "create"): _segment,
     ("network_segment_range", "create"): _range,

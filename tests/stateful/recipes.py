@@ -344,6 +344,16 @@ def segment_range(world: World) -> None:
         cook.life(f"network-segment-ranges/{made['id']}", "network_segment_range", {"maximum": low + 5})
 
 
+def address_group(world: World) -> None:
+    cook = Cook(world)
+    made = cook.make("address-groups", "address_group", name="g", addresses=["10.1.0.0/24"])
+    if made:
+        path, more = f"address-groups/{made['id']}", {"addresses": ["10.2.0.0/24", "2001:db8::/64"]}
+        cook.call("PUT", f"{path}/add_addresses", more)
+        cook.call("PUT", f"{path}/remove_addresses", more)
+        cook.life(path, "address_group", {"name": "h"})
+
+
 def logs(world: World) -> None:
     cook = Cook(world)
     made = cook.make("log/logs", "log", resource_type="security_group", name="l")
@@ -433,6 +443,7 @@ RECIPES: tuple[tuple[str, Recipe], ...] = (
     ("/v2.0/auto-allocated-topology", automatic),
     ("/v2.0/trunks", trunk),
     ("/v2.0/log", logs),
+    ("/v2.0/address-groups", address_group),
     ("/v2.0/subnetpools/{id}/tags", tags_of("subnetpools")),
     ("/v2.0/subnetpools", subnet_pool),
     ("/v2.0/segments/{id}/tags", tags_of("segments")),

@@ -239,6 +239,8 @@ SPECIAL: dict[str, Callable[[Maker, dict[str, str]], Any]] = {
     "PUT add_prefixes": lambda m, p: {"prefixes": [f"10.{m.rng.randrange(100, 200)}.0.0/24"]},
     "PUT remove_prefixes": lambda m, p: {"prefixes": [f"10.{m.rng.randrange(8, 200)}.0.0/24"]},
     "PUT onboard_network_subnets": lambda m, p: {"network_id": _id(m, "networks")},
+    "PUT add_addresses": lambda m, p: {"addresses": bodies.SPECIAL["addresses"](m.world, m.who)},
+    "PUT remove_addresses": lambda m, p: {"addresses": bodies.SPECIAL["addresses"](m.world, m.who)},
     "PUT add_subports": lambda m, p: {"sub_ports": bodies.SPECIAL["sub_ports"](m.world, m.who)},
     "PUT remove_subports": lambda m, p: {"sub_ports": [{"port_id": _id(m, "ports")}]},
     "POST tags": lambda m, p: {"tags": bodies.SPECIAL["tags"](m.world, m.who)},
