@@ -51,6 +51,12 @@ def _create(ctx: Context, draft: Draft[FloatingIp]) -> FloatingIp:
         host="",
         fixed_ips=wanted if asks else None,
     )
+    if not port.fixed_ips:
+        raise BadRequest(
+            "ExternalIpAddressExhausted",
+            f"Unable to find any IP address on external network {network.id}: its subnets are on segments. Name a "
+            "subnet_id, or let it have a subnet of the service types network:routed and network:floatingip.",
+        )
     value.floating_ip_address = port.fixed_ips[0].ip_address
     value.floating_port_id = port.id
     if value.port_id:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import ipaddress
+from collections.abc import Sequence
+
+from heddle.control import routed
 from heddle.control.context import Context
 from heddle.control.lookup import need
-from heddle.errors import Conflict, NotFound
+from heddle.errors import BadRequest, Conflict, NotFound
 from heddle.model.floating_ip import FloatingIp
 from heddle.model.port import ROUTER_INTERFACE, Port
+from heddle.model.router import Router
 from heddle.model.values import FixedIp
 from heddle.store.query import ports as port_query
 from heddle.store.query import routers as router_query
@@ -16,12 +21,14 @@ from heddle.store.query import subnets as subnet_query
 def check_router(ctx: Context, floating_ip: FloatingIp, router_id: str) -> None:
     """A router may be named that reaches the port by way of others.  Raises `NotFound`, `Conflict`."""
     need(ctx, router_query.ROUTERS, router_id, lock=True)
-    if not router_query.with_gateway_on(ctx.tx, floating_ip.floating_network_id, [router_id]):
+    found = router_query.with_gateway_on(ctx.tx, floating_ip.floating_network_id, [router_id])
+    if not found:
         raise Conflict(
             "RouterWithoutGatewayForFloatingIP",
             f"Router {router_id} has no gateway on external network {floating_ip.floating_network_id}. Therefore, it "
             f"cannot carry floating IP {floating_ip.floating_ip_address}.",
         )
+    _where_it_works(ctx, floating_ip, found)
 
 
 def router_of(ctx: Context, floating_ip: FloatingIp, port: Port, fixed_ip: FixedIp) -> str:
@@ -41,6 +48,7 @@ def router_of(ctx: Context, floating_ip: FloatingIp, port: Port, fixed_ip: Fixed
             f"External network {floating_ip.floating_network_id} is not reachable from subnet {fixed_ip.subnet_id}. "
             f"Therefore, cannot associate Port {port.id} with a Floating IP.",
         )
+    found = _where_it_works(ctx, floating_ip, found)
     subnet = subnet_query.SUBNETS.get(ctx.tx, fixed_ip.subnet_id)
     gateway = subnet.gateway_ip if subnet else None
     for interface in interfaces:
@@ -49,3 +57,32 @@ def router_of(ctx: Context, floating_ip: FloatingIp, port: Port, fixed_ip: Fixed
                 if router.id == interface.device_id:
                     return router.id
     return found[0].id
+
+
+def _where_it_works(ctx: Context, floating_ip: FloatingIp, routers: Sequence[Router]) -> list[Router]:
+    """Those of the routers whose gateway is on the segment of the floating IP, if its address is on one.
+
+    Raises `BadRequest` when that is none of them.
+    """
+    subnets = subnet_query.of_network(ctx.tx, floating_ip.floating_network_id)
+    if not routed.is_routed(subnets):
+        return list(routers)
+    address = ipaddress.ip_address(floating_ip.floating_ip_address or "")
+    mine = {subnet.segment_id for subnet in subnets if address in ipaddress.ip_network(subnet.cidr)}
+    segment_of = {subnet.id: subnet.segment_id for subnet in subnets}
+
+    def reaches(router: Router) -> bool:
+        gateway = router.external_gateway_info
+        return gateway is not None and any(
+            segment_of[fixed_ip.subnet_id] in mine for fixed_ip in gateway.external_fixed_ips or ()
+        )
+
+    found = [router for router in routers if None in mine or reaches(router)]
+    if not found:
+        raise BadRequest(
+            "BadRequest",
+            f"Bad floatingip request: {floating_ip.floating_ip_address} is on another segment of the external network "
+            f"{floating_ip.floating_network_id} than the gateway of router {routers[0].id}: it would not work there. "
+            "Take a floating IP of the subnet of that gateway.",
+        )
+    return found

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from heddle.control import allocation, associations, readdressing, routed
+from heddle.control import allocation, associations, ipam, readdressing, routed
 from heddle.control.allocation import Allocator
 from heddle.control.context import Context
 from heddle.model.network import Network
@@ -28,8 +28,10 @@ def allocate(port: Port, allocator: Allocator, wanted: Sequence[FixedIp] | None)
     """
     subnets, host = allocator.subnets, port.binding_host_id
     if wanted is None and not host and routed.is_routed(subnets):
-        port.fixed_ips, port.ip_allocation = [], "deferred"
-        return
+        subnets = [subnet for subnet in routed.everywhere(subnets) if ipam.suits(subnet, port.device_owner)]
+        if not subnets:
+            port.fixed_ips, port.ip_allocation = [], "deferred"
+            return
     if host and wanted != []:
         subnets = routed.within_reach(allocator.ctx, port.network_id, subnets, host)
     port.fixed_ips = allocator.among(subnets).allocate(port, wanted)

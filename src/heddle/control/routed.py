@@ -3,6 +3,9 @@
 A port has addresses of the subnets of its host's segment.  Without a host nobody knows which these are, so a port that
 asks for nothing gets its addresses when it is bound (`ip_allocation` "deferred").  The subnets of different segments
 reach each other by their gateways, and their hosts learn that by host routes.
+
+A subnet of the service type "network:routed" is on no segment: its addresses are routed to whichever host has them, so
+that ports get them on every host and before they have one.  It is meant for floating IPs and gateways.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ from heddle.control.context import Context
 from heddle.control.lookup import not_found
 from heddle.control.news import subnet_news
 from heddle.errors import BadRequest, Conflict
-from heddle.model.port import Port
+from heddle.model.port import ROUTED, Port
 from heddle.model.segment import Segment
 from heddle.model.subnet import Subnet
 from heddle.model.values import FixedIp, HostRoute
@@ -53,7 +56,12 @@ def within_reach(ctx: Context, network_id: str, subnets: Sequence[Subnet], host:
             f"Host {host} is connected to several segments of the routed provider network {network_id}: it may be "
             "connected to one only.",
         )
-    return [subnet for subnet in subnets if subnet.segment_id in mine]
+    return [subnet for subnet in subnets if subnet.segment_id is None or subnet.segment_id in mine]
+
+
+def everywhere(subnets: Iterable[Subnet]) -> list[Subnet]:
+    """The subnets whose addresses work on every host of a routed network."""
+    return [subnet for subnet in subnets if subnet.segment_id is None]
 
 
 def on_the_segment(ctx: Context, subnet: Subnet, ports: Sequence[Port]) -> list[Port]:
@@ -67,7 +75,7 @@ def on_the_segment(ctx: Context, subnet: Subnet, ports: Sequence[Port]) -> list[
 def check_one_segment(subnets: Iterable[Subnet], fixed_ips: Iterable[FixedIp]) -> None:
     """The addresses of a port are on one segment.  Raises `BadRequest`."""
     segment_of = {subnet.id: subnet.segment_id for subnet in subnets}
-    if len({segment_of[fixed_ip.subnet_id] for fixed_ip in fixed_ips}) > 1:
+    if len({segment_of[fixed_ip.subnet_id] for fixed_ip in fixed_ips} - {None}) > 1:
         raise BadRequest("FixedIpsSubnetsNotOnSameSegment", "Addresses of different segments cannot be on one port.")
 
 
@@ -85,7 +93,7 @@ def check_host(port: Port, host: str, here: Iterable[Subnet]) -> None:
 
 
 def check_segment(ctx: Context, subnet: Subnet, others: Sequence[Subnet]) -> None:
-    """A new subnet's segment is one of its network; all subnets of a network have a segment, or none.
+    """A new subnet's segment is one of its network; all subnets of a network that need a segment have one, or none.
 
     Raises `BadRequest`, `NotFound`.
     """
@@ -99,11 +107,17 @@ def check_segment(ctx: Context, subnet: Subnet, others: Sequence[Subnet]) -> Non
                 f"segment_id '{segment.id}' is a segment of the network '{segment.network_id}', and the subnet is on "
                 f"'{subnet.network_id}'.",
             )
-    if any(bool(other.segment_id) != bool(subnet.segment_id) for other in others):
+    if not _needs_none(subnet) and any(
+        bool(other.segment_id) != bool(subnet.segment_id) for other in others if not _needs_none(other)
+    ):
         raise BadRequest(
             "SubnetsNotAllAssociatedWithSegments",
             f"Either all subnets of the network '{subnet.network_id}' are associated with segments, or none of them.",
         )
+
+
+def _needs_none(subnet: Subnet) -> bool:
+    return subnet.segment_id is None and ROUTED in subnet.service_types
 
 
 def check_segment_change(ctx: Context, old: Subnet, new: Subnet, others: Sequence[Subnet]) -> None:

@@ -7,6 +7,7 @@ given to a host.
 
 from __future__ import annotations
 
+import ipaddress
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ from heddle.model.port import ROUTER_GATEWAY, ROUTER_INTERFACE, Port
 from heddle.model.resource import Draft
 from heddle.model.router import Router
 from heddle.model.segment import Segment
+from heddle.model.subnet import Subnet
+from heddle.model.values import FixedIp
 from heddle.store.query import floating_ips as floating_ip_query
 from heddle.store.query import hosts
 from heddle.store.query import ports as port_query
@@ -41,13 +44,22 @@ class Leg:
     strict: bool = False
 
 
-def host_for(ctx: Context, router: Router, network_id: str) -> str:
-    """The host that carries the router, which gets a port on a network.  "" if there is none."""
-    if router.host:
-        return router.host
-    legs = _legs(ctx, _own_ports(ctx, router))
-    legs.append(Leg(segment_query.of_network(ctx.tx, network_id)))
-    return _settle_on(ctx, router, _choose(ctx, router, legs))
+def host_for(ctx: Context, router: Router, network_id: str, wanted: Sequence[FixedIp] | None = None) -> str:
+    """The host that carries the router, which gets a port on a network.  "" if there is none.
+
+    `wanted`: the addresses that are asked for.  Raises `Conflict` when they would not work on the router's host.
+    """
+    new = _asked(ctx, network_id, wanted or ())
+    if not router.host:
+        return _settle_on(ctx, router, _choose(ctx, router, [*_legs(ctx, _own_ports(ctx, router)), new]))
+    host = hosts.get(ctx.tx, router.host) if new.strict else None
+    if host is not None and not joined_by(host, new.segments):
+        raise Conflict(
+            "HostNotCompatibleWithFixedIps",
+            f"Router {router.id} is on host {host.name}, which is on another segment of the network {network_id} than "
+            "the subnet asked for: an address of it would not work there.",
+        )
+    return router.host
 
 
 def schedule(ctx: Context, router: Router) -> None:
@@ -121,6 +133,22 @@ def _legs(ctx: Context, own: Sequence[Port]) -> list[Leg]:
         fixed = {subnets[f.subnet_id].segment_id for f in port.fixed_ips if f.subnet_id in subnets} - {None}
         legs.append(Leg([each for each in segments[port.network_id] if not fixed or each.id in fixed], bool(fixed)))
     return legs
+
+
+def _asked(ctx: Context, network_id: str, wanted: Sequence[FixedIp]) -> Leg:
+    """The leg on a network of a port that is still to be made."""
+    segments = segment_query.of_network(ctx.tx, network_id)
+    fixed: set[str] = set()
+    if wanted and len(segments) > 1:
+        subnets = subnet_query.of_network(ctx.tx, network_id)
+        fixed = {subnet.segment_id for subnet in subnets if subnet.segment_id and any(_of(subnet, w) for w in wanted)}
+    return Leg([segment for segment in segments if not fixed or segment.id in fixed], bool(fixed))
+
+
+def _of(subnet: Subnet, wanted: FixedIp) -> bool:
+    if wanted.subnet_id:
+        return wanted.subnet_id == subnet.id
+    return ipaddress.ip_address(wanted.ip_address) in ipaddress.ip_network(subnet.cidr)
 
 
 def _choose(ctx: Context, router: Router, legs: Sequence[Leg]) -> str:

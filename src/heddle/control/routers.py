@@ -136,7 +136,8 @@ def _make_port(ctx: Context, router: Router, subnet_id: str) -> tuple[Port, list
     network = need(ctx, network_query.NETWORKS, subnet.network_id)
     _check_owner(ctx, f"subnet {subnet.id}", network.project_id)
     _check_apart(ctx, router, [subnet])
-    host = router_hosts.host_for(ctx, router, network.id)
+    fixed_ips = [FixedIp(subnet.id, subnet.gateway_ip)]
+    host = router_hosts.host_for(ctx, router, network.id, fixed_ips)
     port = ports.own_port(
         ctx,
         network,
@@ -144,7 +145,7 @@ def _make_port(ctx: Context, router: Router, subnet_id: str) -> tuple[Port, list
         device_id=router.id,
         project_id=router.project_id,
         host=host,
-        fixed_ips=[FixedIp(subnet.id, subnet.gateway_ip)],
+        fixed_ips=fixed_ips,
     )
     return port, [subnet]
 
@@ -170,7 +171,7 @@ def _adopt_port(ctx: Context, router: Router, port_id: str) -> tuple[Port, list[
         port,
         device_id=router.id,
         device_owner=ROUTER_INTERFACE,
-        binding_host_id=router_hosts.host_for(ctx, router, port.network_id),
+        binding_host_id=router_hosts.host_for(ctx, router, port.network_id, port.fixed_ips),
         port_security_enabled=False,
         security_groups=[],
         allowed_address_pairs=[],
@@ -291,7 +292,7 @@ def _set_gateway(ctx: Context, router: Router, wanted: GatewayInfo) -> None:
     router.enable_snat = wanted.enable_snat is not False
     stored = q.ROUTERS.get(ctx.tx, router.id)
     assert stored is not None
-    host = router_hosts.host_for(ctx, router, network.id)
+    host = router_hosts.host_for(ctx, router, network.id, wanted.external_fixed_ips)
     port = ports.own_port(
         ctx,
         network,

@@ -39,6 +39,8 @@ ROUTER_INTERFACE = "network:router_interface"
 ROUTER_GATEWAY = "network:router_gateway"
 FLOATING_IP = "network:floatingip"
 LOCAL_IP = "network:local_ip"
+# The owner of no port: the service type of a subnet that is on no segment of its routed network, and works on each.
+ROUTED = "network:routed"
 
 
 class GeneratedMac(Mac):
