@@ -35,6 +35,10 @@ What a check can be: `role:<name>`, `rule:<name>`, `<credential>:%(<attribute>)s
 (`True`).  An attribute of the network of a port or subnet is `%(network:project_id)s`, one of the group of a rule
 `%(security_group:project_id)s`.
 
+`heddle policy list` prints the rules in force in this form, with what each is for and which of them the file overrides
+(`--changed`: these alone; `--json`); `heddle policy check FILE` says whether the server would take a file, and names
+rules in it that decide nothing.
+
 A rule that cannot be understood, names an attribute that there is not, or calls another server stops the start with the
 name of the file and the rule: it would otherwise let through, or refuse, what it should not.
 

@@ -10,7 +10,6 @@ decides it for one object.  Both come from the same compiled rule and so cannot 
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -25,25 +24,27 @@ from heddle.model.caller import Caller
 from heddle.model.predicate import ALWAYS, Always, Condition, Never, holds
 from heddle.model.resource import FieldInfo, Resource, fields_of, subject_of
 
-log = logging.getLogger(__name__)
-
 REMEMBERED = 8192
 
 Fields = tuple[tuple[FieldInfo, ...], tuple[tuple[FieldInfo, Condition], ...]]
 
 
 class Policy:
-    """`policy_file`: the operator's overrides, "" for none.  Raises `ConfigError`."""
+    """`policy_file`: the operator's overrides, "" for none.  Raises `ConfigError`.
+
+    `texts` are the rules in force by name; `overrides` those of the file; `unused` are names of the file that are of no
+    rule and of no part of one.
+    """
 
     def __init__(self, policy_file: str = "") -> None:
         rules = defaults()
         self.names = frozenset(rules)
-        overrides = _read(policy_file) if policy_file else {}
+        overrides = self.overrides = _read(policy_file) if policy_file else {}
         trees: dict[str, checks.BaseCheck] = {name: rule.check for name, rule in rules.items()}
         for name, text in overrides.items():
             trees[name] = _parse(policy_file, name, text)
-            if name not in rules:
-                log.warning("policy rule decides nothing here file=%s rule=%s", policy_file, name)
+        named = {word.strip("()") for text in overrides.values() for word in text.split()}
+        self.unused = sorted(name for name in overrides if name not in rules and f"rule:{name}" not in named)
         self.texts = {name: overrides.get(name, rule.check_str) for name, rule in rules.items()}
         self._rules = self._compile(trees, policy_file, overrides)
         self._conditions: dict[tuple[str, Caller], Condition] = {}
@@ -125,7 +126,7 @@ def _read(file: str) -> dict[str, str]:
     try:
         rules = parse_file_contents(contents)
     except ValueError as error:
-        raise ConfigError(f"policy file {file}: is neither YAML nor JSON: {error}") from error
+        raise ConfigError(f"policy file {file}: is neither YAML nor JSON: {" ".join(str(error).split())}") from error
     if not isinstance(rules, dict):
         raise ConfigError(f"policy file {file}: must map names of rules to checks")
     for name, text in rules.items():

@@ -65,7 +65,10 @@ def make_app(settings: Settings, store: Store) -> App:
     network_types.check_settings(settings.network)
     store.write(lambda tx: segment_ranges.settle_defaults(Context(tx, SYSTEM, settings)))
     auth = EmbeddedAuth(store, settings)
-    return App(Services(settings, store, Policy(settings.identity.policy_file), auth))
+    policy = Policy(settings.identity.policy_file)
+    for name in policy.unused:
+        log.warning("policy rule decides nothing here file=%s rule=%s", settings.identity.policy_file, name)
+    return App(Services(settings, store, policy, auth))
 
 
 def serve(settings: Settings, ready: Callable[[], None]) -> None:

@@ -16,7 +16,8 @@ from heddle import config
 from heddle.errors import ConfigError, HeddleError
 
 COMMANDS = (
-    "up", "stop", "down", "status", "demo", "guest", "preflight", "server", "agent", "routes", "db", "bootstrap",
+    "up", "stop", "down", "status", "demo", "guest", "preflight", "server", "agent", "routes", "policy", "db",
+    "bootstrap",
 )  # fmt: skip
 
 USAGE, FAILED, WRONG_SETTINGS, INTERRUPTED = 64, 1, 78, 130
