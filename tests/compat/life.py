@@ -20,13 +20,13 @@ def live(
     `given` and `changed` are the attributes of creation and of a change; `narrow` those of `changed` that find it in a
     list, and with another value do not.  `parents` are what the calls name beside it, `parent_first` before it.
     """
-    get, update, delete = (getattr(net, f"{verb}_{one}") for verb in ("get", "update", "delete"))
+    get, delete = getattr(net, f"get_{one}"), getattr(net, f"delete_{one}")
     made = getattr(net, f"create_{one}")(*parents, **given)
     me = (*parents, made) if parent_first else (made, *parents)
     _has(made, given)
     _has(get(*me), given)
     if changed:
-        _has(update(*me, **changed), changed)
+        _has(getattr(net, f"update_{one}")(*me, **changed), changed)
     now = get(*me)
     _has(now, {**given, **changed})
     listing = getattr(net, several)
