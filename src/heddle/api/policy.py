@@ -126,7 +126,8 @@ def _read(file: str) -> dict[str, str]:
     try:
         rules = parse_file_contents(contents)
     except ValueError as error:
-        raise ConfigError(f"policy file {file}: is neither YAML nor JSON: {" ".join(str(error).split())}") from error
+        reason = " ".join(str(error).split())
+        raise ConfigError(f"policy file {file}: is neither YAML nor JSON: {reason}") from error
     if not isinstance(rules, dict):
         raise ConfigError(f"policy file {file}: must map names of rules to checks")
     for name, text in rules.items():
