@@ -107,6 +107,19 @@ def test_many_addresses(blue: Talk, group: dict[str, Any]) -> None:
     blue.delete("address_group", group["id"])
 
 
+def test_as_many_addresses_as_one_request_can_carry(blue: Talk) -> None:
+    many = [f"10.{number // 256}.{number % 256}.0/24" for number in range(5001)]
+    made = blue.create("address_group", addresses=many[:5000])
+    for verb in ("add", "remove"):
+        body = {"addresses": [f"11{cidr[2:]}" for cidr in many]}
+        assert "5000" in blue.refused(400, "InvalidInput", "PUT", path(made, verb), body)
+    assert len(put(blue, "add", made, many[5000])) == 5001
+    blue.no_create(400, "InvalidInput", "address_group", addresses=many)
+    two = [{"addresses": many[:3000]}, {"addresses": many[:3000]}]
+    blue.refused(400, "InvalidInput", "POST", "/v2.0/address-groups", {"address_groups": two})
+    assert blue.ids("address_group") == [made["id"]]
+
+
 def test_an_address_that_is_there_or_not(blue: Talk, group: dict[str, Any]) -> None:
     text = blue.refused(400, "AddressesAlreadyExist", "PUT", path(group, "add"),
                         {"addresses": ["10.99.0.0/16", "192.168.0.77/24"]})  # fmt: skip

@@ -15,6 +15,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from ipaddress import ip_network
 
 from heddle.agent.addresses import field_match
@@ -112,36 +113,48 @@ class _Table:
         found = set()
         for cidr in cidrs:
             try:
-                network = ip_network(cidr, strict=False)
+                match = peer_match(cidr, self.direction, self.ethertype)
             except ValueError as error:
                 self.result.problems[f"{group}/{cidr}"] = str(error)
                 continue
-            if network.version == self.ethertype:
-                found.add(field_match(PEER_FIELD[self.direction, self.ethertype], network))
+            if match is not None:
+                found.add(match)
         return sorted(found)
 
     def _peer(self, cidr: str) -> str:
         if not cidr:
             return ""
-        network = ip_network(cidr, strict=False)
-        if network.version != self.ethertype:
+        match = peer_match(cidr, self.direction, self.ethertype)
+        if match is None:
             raise ValueError(f"{cidr} is not an IPv{self.ethertype} network")
-        return field_match(PEER_FIELD[self.direction, self.ethertype], network)
+        return match
 
     def _accept(self, match: str) -> None:
         self._put(PLAIN, match, f"resubmit(,{TABLES[self.direction][1]})")
 
     def _conjunction(self, match: str, number: int, side: int) -> None:
         key = self._key(CONJUNCTION, match)
+        actions = f"conjunction({number},{side}/2)"
         there = self.result.flows.get(key)
-        actions = sorted({*(_split(there.actions) if there else []), f"conjunction({number},{side}/2)"})
-        self.result.flows[key] = FlowBody(",".join(actions), self.cookie)
+        if there is not None:
+            actions = ",".join(sorted({*_split(there.actions), actions}))
+        self.result.flows[key] = FlowBody(actions, self.cookie)
 
     def _put(self, priority: int, match: str, actions: str) -> None:
         self.result.flows[self._key(priority, match)] = FlowBody(actions, self.cookie)
 
     def _key(self, priority: int, match: str) -> FlowKey:
         return FlowKey(TABLES[self.direction][0], priority, f"{match},reg7=0x{self.profile:x}")
+
+
+@lru_cache(maxsize=1 << 16)
+def peer_match(cidr: str, direction: str, ethertype: int) -> str | None:
+    """What a rule table matches of a peer; None for a network of the other IP version.  Raises `ValueError`.
+
+    Remembered: a group of thousands changes by one.
+    """
+    network = ip_network(cidr, strict=False)
+    return field_match(PEER_FIELD[direction, ethertype], network) if network.version == ethertype else None
 
 
 def any_service(ethertype: int) -> str:

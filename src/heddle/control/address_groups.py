@@ -14,9 +14,12 @@ from heddle.model.address_group import AddressGroup
 from heddle.model.resource import Draft
 from heddle.store.query import address_groups as q
 
+MOST_AT_ONCE = 5000
+
 
 def create_address_groups(ctx: Context, drafts: Sequence[Draft[AddressGroup]]) -> list[AddressGroup]:
-    """Raises `Conflict` (OverQuota)."""
+    """Raises `BadRequest` for too many addresses, `Conflict` (OverQuota)."""
+    _check_count(sum(len(draft.value.addresses) for draft in drafts))
     created = []
     for draft in drafts:
         quotas.take(ctx, draft.value.project_id, "address_group")
@@ -48,7 +51,8 @@ def delete_address_group(ctx: Context, group: AddressGroup) -> None:
 
 
 def add_addresses(ctx: Context, group: AddressGroup, more: Sequence[str]) -> AddressGroup:
-    """Raises `BadRequest` (AddressesAlreadyExist) when one of them is in the group."""
+    """Raises `BadRequest` (AddressesAlreadyExist when one of them is in the group, or too many)."""
+    _check_count(len(more))
     there = sorted(set(more) & set(group.addresses))
     if there:
         raise BadRequest(
@@ -60,7 +64,8 @@ def add_addresses(ctx: Context, group: AddressGroup, more: Sequence[str]) -> Add
 
 
 def remove_addresses(ctx: Context, group: AddressGroup, gone: Sequence[str]) -> AddressGroup:
-    """Raises `NotFound` (AddressesNotFound) when one of them is not in the group."""
+    """Raises `NotFound` (AddressesNotFound) when one of them is not in the group, `BadRequest` for too many."""
+    _check_count(len(gone))
     strange = sorted(set(gone) - set(group.addresses))
     if strange:
         raise NotFound(
@@ -70,6 +75,16 @@ def remove_addresses(ctx: Context, group: AddressGroup, gone: Sequence[str]) -> 
     address_news(ctx.tx, group.id, (), gone)
     left = sorted(set(group.addresses) - set(gone))
     return _write(ctx, group, msgspec.structs.replace(group, addresses=left))
+
+
+def _check_count(count: int) -> None:
+    """What one request may take of the time of all others."""
+    if count > MOST_AT_ONCE:
+        raise BadRequest(
+            "InvalidInput",
+            f"Invalid input for operation: {count} addresses are more than the {MOST_AT_ONCE} that one request can "
+            "carry; several requests can.",
+        )
 
 
 def _write(ctx: Context, old: AddressGroup, new: AddressGroup) -> AddressGroup:

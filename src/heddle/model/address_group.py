@@ -14,12 +14,13 @@ _SHAPE: dict[str, Any] = {"type": "array", "items": {"type": "string", "maxLengt
 
 def read_addresses(value: Any) -> list[str]:
     """CIDRs without bits beyond their prefix, each once; one that is written twice in the same way is refused."""
-    found = []
+    written: dict[str, str] = {}
     for item in _items(value):
-        if value.count(item) > 1:
+        network = str(parse_network(item, strict=False))
+        if item in written:
             raise Invalid(f"Duplicate items in the list: {quote(item)}")
-        found.append(str(parse_network(item, strict=False)))
-    return sorted(set(found))
+        written[item] = network
+    return sorted(set(written.values()))
 
 
 def read_some_addresses(value: Any) -> list[str]:
