@@ -28,19 +28,23 @@ OURS[NetworkIpAvailability.collection] = api_fields(NetworkIpAvailability)
 
 # Extensions whose attributes neutron-lib does not define, and what they add to every resource that has them.
 ELSEWHERE = {
-    "l3_agent_scheduler", "quotas", "quota_details", "rbac-policies", "security-group",
+    "l3_agent_scheduler", "quotas", "quota_details", "rbac-policies", "security-group", "security-groups-default-rules",
     "standard-attr-description",
     "standard-attr-revisions", "standard-attr-tag", "standard-attr-timestamp", "subnet_allocation",
 }  # fmt: skip
 # Who owns an object is the caller's project where a request does not say.
 OWNER = ("project_id", "tenant_id")
 STANDARD = {"description", "revision_number", "created_at", "updated_at", "tags", "project_id"}
-# Of the extensions security-group and rbac-policies, as the Networking API's reference documents it.
+# Of the extensions that neutron-lib does not define, as the Networking API's reference documents them.
 GROUP = {
     "security_groups": {"id", "name", "tenant_id", "security_group_rules"},
     "security_group_rules": {
         "id", "tenant_id", "security_group_id", "remote_group_id", "direction", "protocol", "port_range_min",
         "port_range_max", "ethertype", "remote_ip_prefix",
+    },
+    "default_security_group_rules": {
+        "id", "remote_group_id", "remote_address_group_id", "direction", "protocol", "port_range_min", "port_range_max",
+        "ethertype", "remote_ip_prefix", "description", "used_in_default_sg", "used_in_non_default_sg",
     },
     "ports": {"security_groups"},
     "rbac_policies": {"id", "tenant_id", "object_type", "object_id", "action", "target_tenant"},
@@ -110,7 +114,10 @@ STRICTER: dict[tuple[str, str], tuple[str, Callable[[Any], bool]]] = {
     ("flavors", "enabled"): ("null is neither on nor off", lambda value: value is None),
     ("service_profiles", "enabled"): ("null is neither on nor off", lambda value: value is None),
     ("service_profiles", "metainfo"): ("it is text of up to 4095 characters", _not_text_of(4095)),
-    ("security_group_rules", "remote_address_group_id"): ("an id is text of up to 36 characters", _not_text_of(36)),
+    ("security_group_rules", "remote_address_group_id"): (
+        "an empty id would be one of nobody, that is of everybody",
+        lambda value: _not_text_of(36)(value) or not value.strip(),
+    ),
     ("port_forwardings", "external_port"): ("a truth value or a fraction is no port", _odd_number),
     ("port_forwardings", "internal_port"): ("a truth value or a fraction is no port", _odd_number),
     ("conntrack_helpers", "port"): ("a truth value or a fraction is no port", _odd_number),
