@@ -58,6 +58,7 @@ def create_ports(ctx: Context, drafts: Sequence[Draft[Port]], *, own: bool = Fal
     created: dict[int, Port] = {}
     for network in networks.values():
         here = [draft for draft in drafts if draft.value.network_id == network.id]
+        network_query.will_show(ctx.tx, network)
         created |= dict(zip(map(id, here), _on_network(ctx, network, subnets[network.id], here), strict=True))
     ports = [created[id(draft)] for draft in drafts]
     q.PORTS.insert(ctx.tx, ports)

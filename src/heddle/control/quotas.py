@@ -20,8 +20,7 @@ UNLIMITED = -1
 
 def take(ctx: Context, project_id: str, resource: str, count: int = 1) -> None:
     """Count new objects.  Raises `Conflict` (OverQuota) when they are more than the project may have."""
-    limit = q.limits(ctx.tx, project_id).get(resource, getattr(ctx.settings.quota, resource))
-    if not q.add_usage(ctx.tx, project_id, resource, count, limit):
+    if not q.take(ctx.tx, project_id, resource, count, getattr(ctx.settings.quota, resource)):
         raise Conflict("OverQuota", f"Quota exceeded for resources: ['{resource}'].")
 
 

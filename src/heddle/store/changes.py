@@ -52,16 +52,17 @@ class ChangeNotes:
         return sorted({scope for scope, _, _ in self._rows})
 
 
-_BUMP = sa.update(t.counters).where(t.counters.c.name == "revision").values(value=t.counters.c.value + 1)
-_BUMP_TELLING = _BUMP.returning(t.counters.c.value)
+_NEXT = t.counters.c.value + 1
+_BUMP = sa.update(t.counters).where(t.counters.c.name == "revision")
+_BUMP_TELLING = _BUMP.values(value=_NEXT).returning(t.counters.c.value)
+_BUMP_KEEPING = _BUMP.values(value=sa.func.last_insert_id(_NEXT))  # MariaDB tells with the answer what it kept
 
 
 def _next_revision(conn: sa.Connection) -> int:
     """Take the next revision; the row stays locked until the transaction ends."""
     if conn.dialect.update_returning:
         return int(conn.execute(_BUMP_TELLING).scalar_one())
-    conn.execute(_BUMP)
-    return current_revision(conn)
+    return int(conn.execute(_BUMP_KEEPING).lastrowid)
 
 
 _CURRENT = sa.select(t.counters.c.value).where(t.counters.c.name == sa.bindparam("name"))

@@ -44,10 +44,10 @@ class Tx:
 
     `alone`: no other transaction writes meanwhile, so that locks on rows are needless; `held` are the ids of the
     subnets whose addresses nobody else takes or gives back until this one ends.  `viewer` is the project in whose eyes
-    objects are read: whether one is shared depends on it.
+    objects are read: whether one is shared depends on it.  `told`: what ports tell of networks that were read, by id.
     """
 
-    __slots__ = ("alone", "conn", "held", "notes", "request_id", "viewer")
+    __slots__ = ("alone", "conn", "held", "notes", "request_id", "told", "viewer")
 
     def __init__(self, conn: sa.Connection, request_id: str = "", viewer: str = "") -> None:
         self.conn = conn
@@ -56,6 +56,7 @@ class Tx:
         self.notes = ChangeNotes()
         self.alone = conn.dialect.name == "sqlite"
         self.held: set[str] = set()
+        self.told: dict[str, Any] = {}
 
     def change(self, kind: str, id: str, scopes: Iterable[str], gone: Iterable[str] = ()) -> None:
         """Note that an object is new or other than before in `scopes`, and no longer in `gone`."""

@@ -75,4 +75,13 @@ _SHOWN = Among(
 
 def shown_by_ports(tx: Tx, ids: Iterable[str]) -> dict[str, ShownByPorts]:
     """What ports tell of their networks, for those of the networks where there is something to tell."""
-    return {row[0]: ShownByPorts(row[1], row[2]) for row in _SHOWN.rows(tx.conn, ids)}
+    wanted = set(ids)
+    rows = _SHOWN.rows(tx.conn, wanted - tx.told.keys()) if wanted - tx.told.keys() else ()
+    return {row[0]: ShownByPorts(row[1], row[2]) for row in rows} | {
+        id: tx.told[id] for id in wanted & tx.told.keys()
+    }
+
+
+def will_show(tx: Tx, network: Network) -> None:
+    """The ports of a network that was just read are shown in this transaction: it is not read again for that."""
+    tx.told[network.id] = ShownByPorts(network.dns_domain, network.qos_policy_id)

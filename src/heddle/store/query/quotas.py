@@ -18,6 +18,13 @@ _ADD = (
     .where(_u.project_id == sa.bindparam("project"), _u.resource == sa.bindparam("kind"))
     .values(used=_u.used + sa.bindparam("count"))
 )
+_LIMIT = sa.func.coalesce(
+    sa.select(_q.limit)
+    .where(_q.project_id == sa.bindparam("project"), _q.resource == sa.bindparam("kind"))
+    .scalar_subquery(),
+    sa.bindparam("default", type_=sa.BigInteger),
+)
+_TAKE = _ADD.where(sa.or_(_LIMIT < 0, _u.used + sa.bindparam("count") <= _LIMIT))
 _ADD_LIMITED = _ADD.where(_u.used + sa.bindparam("count") <= sa.bindparam("most"))
 
 
@@ -39,6 +46,14 @@ def add_usage(tx: Tx, project_id: str, resource: str, count: int, limit: int) ->
         return False
     tx.conn.execute(sa.insert(t.quota_usage), [row])
     return True
+
+
+def take(tx: Tx, project_id: str, resource: str, count: int, default: int) -> bool:
+    """Count new objects; False when that passes the limit of the project, which is `default` where none was set."""
+    values = {"project": project_id, "kind": resource, "count": count, "default": default}
+    if tx.conn.execute(_TAKE, values).rowcount:
+        return True
+    return add_usage(tx, project_id, resource, count, limits(tx, project_id).get(resource, default))
 
 
 def usage(tx: Tx, project_id: str) -> dict[str, int]:
