@@ -15,16 +15,35 @@ from heddle.store.engine import Store
 def counted(store: Store) -> Iterator[list[str]]:
     """The statements that run meanwhile, with the number of rows that each writes.
 
-    Not the columns of an UPDATE: whether the time of the change is among them depends on the second that it is.
+    Not the columns of an UPDATE: whether the time of the change is among them depends on the second that it is.  On
+    SQLite the driver tells of the SELECTs, for those whose SQL is kept do not pass through SQLAlchemy's cursor; what
+    begins and ends a transaction is no statement there, as it is none elsewhere.
     """
     seen: list[str] = []
+    watched: list[Any] = []
 
-    def note(conn: Any, cursor: Any, statement: str, parameters: Any, context: Any, many: bool) -> None:
-        rows = len(parameters) if many else 1
+    def tell(statement: str, rows: int = 1) -> None:
         seen.append(f"{rows} {' '.join(statement.split()).partition(' SET ')[0][:60]}")
 
+    def note(conn: Any, cursor: Any, statement: str, parameters: Any, context: Any, many: bool) -> None:
+        if not store.sqlite or not statement.startswith(("SELECT", "BEGIN")):
+            tell(statement, len(parameters) if many else 1)
+
+    def trace(statement: str) -> None:
+        if statement.startswith("SELECT"):
+            tell(statement)
+
+    def watch(connection: Any, record: Any, proxy: Any) -> None:
+        if store.sqlite:
+            connection.set_trace_callback(trace)
+            watched.append(connection)
+
     sa.event.listen(store.engine, "before_cursor_execute", note)
+    sa.event.listen(store.engine, "checkout", watch)
     try:
         yield seen
     finally:
         sa.event.remove(store.engine, "before_cursor_execute", note)
+        sa.event.remove(store.engine, "checkout", watch)
+        for connection in watched:
+            connection.set_trace_callback(None)

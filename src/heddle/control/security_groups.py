@@ -89,9 +89,9 @@ def delete_group(ctx: Context, group: SecurityGroup) -> None:
     for rule in q.rules_naming(ctx.tx, group.id):
         if rule.security_group_id != group.id:
             delete_rule(ctx, rule)
-    for rule in group.security_group_rules:
-        q.RULES.delete(ctx.tx, rule.id)
-        quotas.give_back(ctx, rule.project_id, "security_group_rule")
+    q.drop_rules(ctx.tx, group.id)
+    for project_id, count in Counter(rule.project_id for rule in group.security_group_rules).items():
+        quotas.give_back(ctx, project_id, "security_group_rule", count)
     sharing.object_gone(ctx, group)
     q.GROUPS.delete(ctx.tx, group.id)
     logs.drop_of_group(ctx.tx, group.id)

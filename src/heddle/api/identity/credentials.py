@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -26,7 +27,7 @@ def list_credentials(services: Services, request: Request) -> Response:
     with services.store.read() as tx:
         wanted = {**filters(request, ApplicationCredential), "user_id": [user_id]}
         found = q.CREDENTIALS.search(tx, filters=wanted)
-        items = [_shown(services, request, tx, item) for item in found]
+        items = _shown(services, request, tx, found)
     return as_list(services, request, "application_credentials", items)
 
 
@@ -35,7 +36,7 @@ def show_credential(services: Services, request: Request) -> Response:
     enforce(services, request, "get_application_credential", id=user_id)
     with services.store.read() as tx:
         found = credentials.get_credential(tx, user_id, request.params["id"])
-        return json_response({"application_credential": _shown(services, request, tx, found)})
+        return json_response({"application_credential": _shown(services, request, tx, [found])[0]})
 
 
 def create_credential(services: Services, request: Request) -> Response:
@@ -56,7 +57,7 @@ def create_credential(services: Services, request: Request) -> Response:
 
     def work(tx: Tx) -> dict[str, Any]:
         made = credentials.create_credential(tx, session, draft, roles)
-        return _shown(services, request, tx, made)
+        return _shown(services, request, tx, [made])[0]
 
     shown = services.store.write(work, request.request_id)
     return json_response({"application_credential": {**shown, "secret": secret}}, 201)
@@ -92,12 +93,20 @@ def _roles(value: Any) -> list[tuple[str, str]]:
     return found
 
 
-def _shown(services: Services, request: Request, tx: Tx, item: ApplicationCredential) -> dict[str, Any]:
-    path = f"/users/{item.user_id}/application_credentials/{item.id}"
-    roles: dict[str, Role] = q.ROLES.get_many(tx, item.role_ids)
-    return {
-        **render(item, root(services, request), path),
-        "user_id": item.user_id,
-        "roles": [{"id": role.id, "name": role.name, "domain_id": None} for role in roles.values()],
-        "system": None,
-    }
+def _shown(
+    services: Services, request: Request, tx: Tx, items: Sequence[ApplicationCredential]
+) -> list[dict[str, Any]]:
+    roles = q.ROLES.get_many(tx, [id for item in items for id in item.role_ids])
+    return [
+        {
+            **render(item, root(services, request), f"/users/{item.user_id}/application_credentials/{item.id}"),
+            "user_id": item.user_id,
+            "roles": [_role(roles[id]) for id in dict.fromkeys(item.role_ids) if id in roles],
+            "system": None,
+        }
+        for item in items
+    ]
+
+
+def _role(role: Role) -> dict[str, Any]:
+    return {"id": role.id, "name": role.name, "domain_id": None}

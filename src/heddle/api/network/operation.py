@@ -35,7 +35,8 @@ def list_quotas(services: Services, request: Request) -> Response:
     with services.store.read() as tx:
         ctx = _context(services, request, tx)
         found = [
-            {"project_id": id, "tenant_id": id, **quotas.limits(ctx, id)} for id in quota_query.projects_with_limits(tx)
+            {"project_id": id, "tenant_id": id, **quotas.defaults(ctx), **limits}
+            for id, limits in quota_query.all_limits(tx).items()
         ]
     return json_response({"quotas": found})
 

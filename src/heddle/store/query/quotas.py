@@ -70,5 +70,9 @@ def delete_limits(tx: Tx, project_id: str) -> None:
     tx.conn.execute(sa.delete(t.quotas).where(_q.project_id == project_id))
 
 
-def projects_with_limits(tx: Tx) -> list[str]:
-    return [row[0] for row in tx.conn.execute(sa.select(_q.project_id).distinct().order_by(_q.project_id))]
+def all_limits(tx: Tx) -> dict[str, dict[str, int]]:
+    """The limits that were set, by project."""
+    found: dict[str, dict[str, int]] = {}
+    for project_id, resource, limit in tx.conn.execute(sa.select(_q.project_id, _q.resource, _q.limit)):
+        found.setdefault(project_id, {})[resource] = int(limit)
+    return dict(sorted(found.items()))

@@ -85,6 +85,11 @@ def rules_of(tx: Tx, group_ids: Iterable[str]) -> list[SecurityGroupRule]:
     return RULES.find(tx, _r.security_group_id.in_(list(group_ids)))
 
 
+def drop_rules(tx: Tx, group_id: str) -> None:
+    """Delete the rules of a group."""
+    tx.conn.execute(sa.delete(t.security_group_rules).where(_r.security_group_id == group_id))
+
+
 def remotes_of(tx: Tx, group_ids: Sequence[str]) -> set[str]:
     """The security groups and the address groups that the rules of these groups name."""
     query = sa.select(_r.remote_group_id, _r.remote_address_group_id).where(_r.security_group_id.in_(list(group_ids)))
