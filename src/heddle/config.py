@@ -50,7 +50,7 @@ class Server(Section, frozen=True):
     port: int = 9696
     public_url: str = ""
     threads: int = 8
-    max_body: int = 16 * 1024 * 1024
+    max_body: int = 4 * 1024 * 1024
     max_limit: int = 0
     user: str = "heddle"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from tests.fakes.client import Answer
 from heddle.api.network.collections import EVERY
 from heddle.api.routes import ROUTES
 from heddle.model.resource import api_fields
+from heddle.model.values import MOST_DHCP_OPTIONS
 from heddle.store import tables
 
 DEEP = b'{"network":' * 5000 + b"1" + b"}" * 5000
@@ -239,3 +241,141 @@ def test_every_route_survives_an_empty_and_a_wrong_body(admin: Talk) -> None:
         for body in (b"", b"{}", b"[]", b'{"x": [{"y": null}]}', b'{"auth": {"identity": {"methods": ["password"]}}}'):
             answer = send(admin, route.method, path, body)
             assert answer.status < 500, (route.method, path, body, answer.body)
+
+
+def test_as_many_dhcp_options_as_a_port_can_have(blue: Talk) -> None:
+    network = blue.create("network")
+    options = [{"opt_name": f"option-{number}", "opt_value": "x"} for number in range(MOST_DHCP_OPTIONS + 1)]
+    assert len(blue.port(network, extra_dhcp_opts=options[1:])["extra_dhcp_opts"]) == MOST_DHCP_OPTIONS
+    message = blue.no_create(400, "HTTPBadRequest", "port", network_id=network["id"], extra_dhcp_opts=options)
+    assert str(MOST_DHCP_OPTIONS) in message
+
+
+# What JSON can say in more than one way
+
+
+def test_names_that_are_there_twice(admin: Talk) -> None:
+    """The last one counts, as in the reference."""
+    answer = send(admin, "POST", "/v2.0/networks", b'{"network": {"name": "a", "name": "b"}}')
+    assert (answer.status, answer.json()["network"]["name"]) == (201, "b")
+    body = b'{"network": {"name": "a"}, "network": {"name": "c", "mtu": 1400, "mtu": "x"}}'
+    assert "mtu" in refusal(send(admin, "POST", "/v2.0/networks", body), 400, "HTTPBadRequest")
+
+
+@pytest.mark.parametrize("number", ["1400.5", "1e400", "-0.5", "NaN", "Infinity", "-Infinity", "1" + "0" * 400, "0x10"])
+def test_numbers_that_are_none(admin: Talk, unchanged: Callable[[], None], number: str) -> None:
+    unchanged()
+    for member, field in (("network", "mtu"), ("network", "provider:segmentation_id")):
+        body = f'{{"{member}": {{"{field}": {number}}}}}'.encode()
+        refusal(send(admin, "POST", f"/v2.0/{member}s", body), 400, "HTTPBadRequest")
+    unchanged()
+    assert send(admin, "POST", "/v2.0/networks", b'{"network": {"mtu": 1400}}').status == 201
+
+
+# What is in use
+
+
+@dataclass
+class Site:
+    """A network behind a router with an outside, a port there that a floating IP leads to, a group that it has."""
+
+    network: str
+    subnet: str
+    router: str
+    port: str
+    interface: str
+    gateway: str
+    group: str
+    floating: str
+    outside: str
+    outer: str
+
+
+@pytest.fixture
+def site(admin: Talk, blue: Talk, outside: Callable[..., dict[str, str]]) -> Site:
+    external, group = outside(), blue.create("security_group", name="g")
+    network, subnet = blue.network("10.0.0.0/24")
+    router = blue.create("router", external_gateway_info={"network_id": external["id"]})
+    added = blue.put(f"/v2.0/routers/{router['id']}/add_router_interface", {"subnet_id": subnet["id"]})
+    port = blue.port(network, security_groups=[group["id"]], fixed_ips=[{"ip_address": "10.0.0.50"}])
+    floating = blue.create("floatingip", floating_network_id=external["id"], port_id=port["id"])
+    gateway = admin.ids("port", f"?device_owner=network:router_gateway&device_id={router['id']}")[0]
+    return Site(network["id"], subnet["id"], router["id"], port["id"], added["port_id"], gateway, group["id"],
+                floating["id"], external["id"], external["subnet_id"])  # fmt: skip
+
+
+Case = tuple[str, str, Callable[[Site], Any], int, str]
+POOL = {"start": "10.0.0.10", "end": "10.0.0.20"}
+IN_USE: dict[str, Case] = {
+    "a network with ports": ("DELETE", "networks/{network}", lambda s: None, 409, "NetworkInUse"),
+    "a subnet with ports": ("DELETE", "subnets/{subnet}", lambda s: None, 409, "SubnetInUse"),
+    "a router with interfaces": ("DELETE", "routers/{router}", lambda s: None, 409, "RouterInUse"),
+    "an interface": ("DELETE", "ports/{interface}", lambda s: None, 409, "ServicePortInUse"),
+    "a gateway": ("DELETE", "ports/{gateway}", lambda s: None, 409, "ServicePortInUse"),
+    "a group of ports": ("DELETE", "security-groups/{group}", lambda s: None, 409, "SecurityGroupInUse"),
+    "the interface of a floating IP": (
+        "PUT", "routers/{router}/remove_router_interface", lambda s: {"subnet_id": s.subnet}, 409,
+        "RouterInterfaceInUseByFloatingIP",
+    ),
+    "the gateway of a floating IP": (
+        "PUT", "routers/{router}", lambda s: {"router": {"external_gateway_info": None}}, 409,
+        "RouterExternalGatewayInUseByFloatingIp",
+    ),
+    "an address": (
+        "POST", "ports", lambda s: {"port": {"network_id": s.network, "fixed_ips": [{"ip_address": "10.0.0.50"}]}},
+        409, "IpAddressAlreadyAllocated",
+    ),
+    "pools that overlap": (
+        "PUT", "subnets/{subnet}", lambda s: {"subnet": {"allocation_pools": [POOL, {**POOL, "end": "10.0.0.30"}]}},
+        409, "OverlappingAllocationPools",
+    ),
+    "a pool of elsewhere": (
+        "PUT", "subnets/{subnet}", lambda s: {"subnet": {"allocation_pools": [{**POOL, "end": "10.0.1.9"}]}},
+        400, "OutOfBoundsAllocationPool",
+    ),
+    "a pool from its end": (
+        "PUT", "subnets/{subnet}",
+        lambda s: {"subnet": {"allocation_pools": [{"start": POOL["end"], "end": POOL["start"]}]}},
+        400, "InvalidAllocationPool",
+    ),
+    "the address of an interface": (
+        "PUT", "subnets/{subnet}", lambda s: {"subnet": {"gateway_ip": "10.0.0.99"}}, 409, "GatewayIpInUse",
+    ),
+    "a block that overlaps": (
+        "POST", "subnets", lambda s: {"subnet": {"network_id": s.network, "ip_version": 4, "cidr": "10.0.0.128/25"}},
+        400, "InvalidInput",
+    ),
+    "an address outside": (
+        "POST", "ports", lambda s: {"port": {"network_id": s.network, "fixed_ips": [{"ip_address": "192.0.2.7"}]}},
+        400, "InvalidIpForNetwork",
+    ),
+    "a second interface": (
+        "PUT", "routers/{router}/add_router_interface", lambda s: {"subnet_id": s.subnet}, 400, "BadRequest",
+    ),
+    "a floating IP of an inner network": (
+        "POST", "floatingips", lambda s: {"floatingip": {"floating_network_id": s.network}}, 400, "BadRequest",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", IN_USE)
+def test_what_is_in_use_stays(admin: Talk, site: Site, unchanged: Callable[[], None], what: str) -> None:
+    method, path, body, status, kind = IN_USE[what]
+    unchanged()
+    path = "/v2.0/" + path.format(**asdict(site))
+    assert admin.refused(status, kind, method, path, body(site))
+    unchanged()
+
+
+def test_what_is_in_use_no_longer_goes(admin: Talk, blue: Talk, site: Site) -> None:
+    """The positive control: taken apart in the right order, all of it goes."""
+    blue.update("floatingip", site.floating, port_id=None)
+    blue.delete("floatingip", site.floating)
+    blue.put(f"/v2.0/routers/{site.router}/remove_router_interface", {"subnet_id": site.subnet})
+    blue.update("router", site.router, external_gateway_info=None)
+    blue.update("subnet", site.subnet, allocation_pools=[POOL, {"start": "10.0.0.30", "end": "10.0.0.40"}])
+    for member, id in (("router", site.router), ("port", site.port), ("security_group", site.group)):
+        blue.delete(member, id)
+    blue.delete("subnet", site.subnet)
+    blue.delete("network", site.network)
+    admin.delete("network", site.outside)

@@ -88,7 +88,7 @@ def dispatch(services: Services, request: Request) -> Response:
     route, request.params, methods = _ROUTER.find(request.method, parts)
     if route is None and methods:
         raise MethodNotAllowed(
-            "HTTPMethodNotAllowed", f"{request.method} is not allowed here: {', '.join(methods)}", ",".join(methods)
+            "HTTPMethodNotAllowed", f"{request.method[:20]} is not allowed: {', '.join(methods)} are", ",".join(methods)
         )
     if route is None:
         if parts and parts[0] not in ("identity", "healthz"):
@@ -112,6 +112,7 @@ def _need_caller(services: Services, request: Request) -> None:
 
 
 LONGEST_PART = 255
+LONGEST_MESSAGE = 2000
 MIDDLEWARE = (request_id, access_log, errors)
 _ROUTER = Router(ROUTES)
 
@@ -130,6 +131,7 @@ def _wrap(layer: Callable[[Services, Request, Next], Response], inner: Next) -> 
 def error_response(request: Request, status: int, code: str, message: str, detail: str) -> Response:
     """The body of an error: each API's clients know another."""
     headers: list[tuple[str, str]] = []
+    message = message if len(message) <= LONGEST_MESSAGE else message[:LONGEST_MESSAGE] + "…"
     if request.path.startswith("/identity"):
         body: dict[str, Any] = {"error": {"code": status, "message": message, "title": _TITLES.get(status, "Error")}}
     else:

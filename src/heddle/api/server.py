@@ -32,6 +32,7 @@ log = logging.getLogger(__name__)
 
 KEEP_REVISIONS = 100_000
 CHORE_SECONDS = 300.0
+READ_AND_REFUSED = 64 * 1024 * 1024  # bodies up to here are read (from disk) to be refused in the API's own words
 OUTPUT_IN_MEMORY = 32 * 1024 * 1024
 COLLECT_EVERY = 50_000
 SWITCH_SECONDS = 0.0005
@@ -84,7 +85,7 @@ def serve(settings: Settings, ready: Callable[[], None]) -> None:
             host=settings.server.listen,
             port=settings.server.port,
             threads=settings.server.threads,
-            max_request_body_size=2 * settings.server.max_body,
+            max_request_body_size=max(READ_AND_REFUSED, 2 * settings.server.max_body),
             ident=None,
             clear_untrusted_proxy_headers=True,
             channel_timeout=300,

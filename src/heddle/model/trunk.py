@@ -6,6 +6,7 @@ that card.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Annotated, Any, ClassVar
 
 import msgspec
@@ -54,7 +55,7 @@ def check_distinct(subports: list[SubPort]) -> None:
     ports = [subport.port_id for subport in subports]
     ids = [str(subport.segmentation_id) for subport in subports if subport.segmentation_type == "vlan"]
     for what, values in (("port", ports), ("segmentation ID", ids)):
-        repeated = sorted({value for value in values if values.count(value) > 1})
+        repeated = sorted(value for value, count in Counter(values).items() if count > 1)
         if repeated:
             raise Invalid(f"the {what} {', '.join(repeated)} is there twice")
 

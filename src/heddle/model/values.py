@@ -29,6 +29,7 @@ from heddle.model.fields import (
 
 V = TypeVar("V")
 
+MOST_DHCP_OPTIONS = 250
 UUID_SHAPE: dict[str, Any] = {"type": "string", "format": "uuid"}
 
 
@@ -96,13 +97,13 @@ def list_of(read: Callable[[Any], V], what: str) -> Callable[[Any], list[V]]:
             return []
         if not isinstance(value, list):
             raise Invalid(f"{quote(value)} is not a list of {what}")
-        found: list[V] = []
+        found: dict[V, None] = {}
         for item in value:
             parsed = read(item)
             if parsed in found:
                 raise Invalid(f"Duplicate items in the list: {quote(item)}")
-            found.append(parsed)
-        return found
+            found[parsed] = None
+        return list(found)
 
     return reader
 
@@ -257,8 +258,18 @@ def read_dhcp_option(value: Any) -> DhcpOption:
     return DhcpOption(name, parsed["opt_value"], parsed.get("ip_version", 4))
 
 
+_read_dhcp_options = list_of(read_dhcp_option, "extra DHCP options")
+
+
+def read_dhcp_options(value: Any) -> list[DhcpOption]:
+    """As many as one answer of DHCP can tell, and more: each goes to all hosts that serve the network."""
+    if isinstance(value, list) and len(value) > MOST_DHCP_OPTIONS:
+        raise Invalid(f"{len(value)} extra DHCP options are more than the {MOST_DHCP_OPTIONS} that a port can have")
+    return _read_dhcp_options(value)
+
+
 DHCP_OPTIONS = Json(
-    list_of(read_dhcp_option, "extra DHCP options"),
+    read_dhcp_options,
     _items(
         {
             "opt_name": {"type": "string"},
