@@ -43,9 +43,19 @@ if [ -n "$missing" ]; then
     rm -f "$log"
 fi
 
+# The engines run at the same time: each line says of which it is.
+results=$(mktemp -d)
+trap 'rm -rf "$results"' EXIT
+for engine in $engines; do
+    {
+        code=0
+        HEDDLE_TEST_ENGINE=$engine .venv/bin/pytest -q "$@" 2>&1 || code=$?
+        echo "$code" >"$results/$engine"
+    } | sed -u "s/^/$engine: /" &
+done
+wait
 failed=
 for engine in $engines; do
-    echo "== $engine"
-    HEDDLE_TEST_ENGINE=$engine .venv/bin/pytest -q "$@" || failed="$failed $engine"
+    [ "$(cat "$results/$engine" 2>/dev/null)" = 0 ] || failed="$failed $engine"
 done
 [ -z "$failed" ] || { echo "failed on:$failed" >&2; exit 1; }

@@ -84,6 +84,21 @@ def test_ports_in_one_subnet(own_cloud: Cloud) -> None:
     check_counts(own_cloud, talk, subnet)
 
 
+def test_the_first_objects_of_a_project_are_made_at_once(cloud: Cloud) -> None:
+    """Its usage is counted from nothing by each of them, and none is refused."""
+    for _ in range(10):
+        talk, barrier = cloud.tenant(), threading.Barrier(8)
+
+        def create(talk: Talk = talk, barrier: threading.Barrier = barrier) -> None:
+            barrier.wait()
+            talk.create("address_scope", name="x", ip_version=4)
+            talk.create("router", name="x")
+
+        together(*[create] * 8)
+        used = talk.client.get(f"/v2.0/quotas/{talk.project_id}/details").json()["quota"]["router"]["used"]
+        assert used == 8 == len(talk.list("router"))
+
+
 def test_the_last_addresses(own_cloud: Cloud) -> None:
     talk = own_cloud.tenant()
     network, subnet = talk.network("10.0.0.0/28")

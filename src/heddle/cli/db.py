@@ -1,16 +1,19 @@
-"""`heddle db`: the database's schema, and its backup while the server runs."""
+"""`heddle db`: the database's schema, its state, and backups that any engine restores."""
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import pwd
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from heddle.cli.layout import Layout
+from heddle.cli.meter import Meter
 from heddle.cli.supervisor import holder
 from heddle.config import Settings
 from heddle.errors import HeddleError
@@ -22,102 +25,143 @@ _SQLITE = "sqlite:///"
 
 
 def register(commands: Subparsers) -> None:
-    db = commands.add_parser("db", help="the database: schema, backup, restore")
+    db = commands.add_parser("db", help="the database: schema, state, backup, restore")
     what = db.add_subparsers(dest="action", metavar="ACTION", required=True)
-    what.add_parser("upgrade", help="bring the schema up to date (the server does so when it starts)")
-    what.add_parser("revision", help="print the schema's revision, and the one this program expects")
-    backup = what.add_parser("backup", help="write a consistent copy to FILE; the server may run")
-    backup.add_argument("file", type=Path)
-    restore = what.add_parser("restore", help="put a backup in the database's place; the server must not run")
-    restore.add_argument("file", type=Path)
+    what.add_parser("migrate", help="bring the schema up to date (the server does so when it starts)")
+    status = what.add_parser("status", help="print the engine, the schema's revision and how many rows there are; exit "
+                             "status 1 when the schema is not the one that this program expects")  # fmt: skip
+    status.add_argument("--json", action="store_true", help="for programs")
+    backup = what.add_parser("backup", help="write all content to FILE, of any engine; servers may run meanwhile")
+    backup.add_argument("file", type=Path, metavar="FILE")
+    restore = what.add_parser("restore", help="fill an empty database of any engine with a backup; the embedded one is "
+                              "replaced, and kept beside; the server must not run")  # fmt: skip
+    restore.add_argument("file", type=Path, metavar="FILE")
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
-    actions = {"upgrade": _upgrade, "revision": _revision, "backup": _backup, "restore": _restore}
+    actions = {"migrate": _migrate, "status": _status, "backup": _backup, "restore": _restore}
     return actions[args.action](args, settings)
 
 
-def _upgrade(args: argparse.Namespace, settings: Settings) -> int:
+def _migrate(args: argparse.Namespace, settings: Settings) -> int:
     from heddle.store import migrate
-    from heddle.store.engine import Store
+    from heddle.store.admin import opened
 
-    store = Store(settings.database_url)
-    try:
+    with opened(settings.database_url) as store:
+        before = migrate.current(store)
         migrate.upgrade(store)
-        print(f"The schema is at revision {migrate.current(store)}.")
-    finally:
-        store.close()
+        after = migrate.current(store)
+    print(f"The schema is at revision {after}" + (", as it was." if after == before else f", from {before or 'none'}."))
     return 0
 
 
-def _revision(args: argparse.Namespace, settings: Settings) -> int:
-    from heddle.store import migrate
-    from heddle.store.engine import Store
+def _status(args: argparse.Namespace, settings: Settings) -> int:
+    from heddle.store import admin, migrate
 
-    store = Store(settings.database_url)
-    try:
-        found, expected = migrate.current(store), migrate.HEAD
-    finally:
-        store.close()
-    print(f"database {found or 'empty'}, program {expected}")
-    return 0 if found == expected else 1
+    url = settings.database_url
+    if url.startswith(_SQLITE) and not Path(url.removeprefix(_SQLITE)).exists():
+        raise HeddleError(f"there is no database at {url.removeprefix(_SQLITE)} yet: `heddle up` makes it")
+    with admin.opened(url) as store:
+        found, version = migrate.current(store), admin.version(store)
+        rows = admin.counts(store) if found == migrate.HEAD else {}
+    if args.json:
+        print(json.dumps({"url": admin.shown(url), "engine": version, "revision": found, "expected": migrate.HEAD,
+                          "rows": rows}, indent=2))  # fmt: skip
+    else:
+        print(f"database   {admin.shown(url)}\nengine     {version}")
+        print(f"schema     {found or 'none: empty'}; this program expects {migrate.HEAD}")
+        if rows:
+            print(f"content    {sum(rows.values())} rows in {len(rows)} tables")
+        if found != migrate.HEAD:
+            print("           -> heddle db migrate")
+    return 0 if found == migrate.HEAD else 1
 
 
 def _backup(args: argparse.Namespace, settings: Settings) -> int:
-    source, target = _database_file(settings), args.file
-    if not source.is_file():
+    from heddle.control.context import timestamp
+    from heddle.store import backup
+    from heddle.store.admin import opened
+
+    target: Path = args.file
+    source = _database_file(settings)
+    if source and not source.is_file():
         raise HeddleError(f"there is no database at {source}: is paths.state or database.url the right one?")
     if target.exists():
         raise HeddleError(f"{target} exists: name a file that does not, or remove it")
     partial = target.with_name(target.name + ".partial")
-    partial.unlink(missing_ok=True)
     try:
-        os.close(os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-        old, new = sqlite3.connect(f"file:{source}?mode=ro", uri=True, timeout=30), sqlite3.connect(partial)
-        with closing(old), closing(new):
-            old.backup(new)
-            _check(new, partial)
-        _sync(partial)
-        partial.rename(target)
-    except (OSError, sqlite3.Error) as error:
         partial.unlink(missing_ok=True)
+        handle = os.open(partial, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
+        with os.fdopen(handle, "w+b") as file, opened(settings.database_url) as store, Meter() as meter:
+            written = backup.write(store, file, timestamp(), meter.show)
+            file.flush()
+            os.fsync(handle)
+            file.seek(0)
+            backup.verify(file, str(partial))
+        partial.rename(target)
+        _sync(target.parent)
+    except OSError as error:
         raise HeddleError(f"the backup to {target} failed: {error}") from error
-    print(f"Backup of {source} written to {target}, {target.stat().st_size} bytes, checked.")
+    finally:
+        partial.unlink(missing_ok=True)
+    print(f"{written.total} rows written to {target} and read again, {target.stat().st_size} bytes.")
     return 0
 
 
 def _restore(args: argparse.Namespace, settings: Settings) -> int:
-    layout = Layout(settings)
-    if pid := holder(layout.lock):
+    from heddle.store import backup
+    from heddle.store.admin import opened
+
+    if pid := holder(Layout(settings).lock):
         raise HeddleError(f"Heddle runs as process {pid}: `heddle stop` first, then restore, then `heddle up`")
-    target, source = _database_file(settings), args.file
-    if not source.is_file():
-        raise HeddleError(f"there is no file {source}")
-    partial = target.with_name(target.name + ".partial")
+
+    def fill(url: str, file: IO[bytes]) -> None:
+        with opened(url) as store, Meter() as meter:
+            header = backup.restore(store, file, str(args.file), meter.show)
+        print(f"{header.total} rows of {args.file}, made {header.made} on {header.engine}, restored.")
+
+    try:
+        with args.file.open("rb") as file:
+            if target := _database_file(settings):
+                _into_file(target, settings.server.user, lambda url: fill(url, file))
+            else:
+                fill(settings.database_url, file)
+    except (OSError, sqlite3.Error) as error:
+        raise HeddleError(f"the restore of {args.file} failed, the database is as it was: {error}") from error
+    print("Start with `heddle up --detach`.")
+    return 0
+
+
+def _into_file(target: Path, user: str, fill: Callable[[str], None]) -> None:
+    """Fill a new file that takes the place of the embedded database, which stays beside it."""
+    partial, kept = target.with_name(target.name + ".partial"), target.with_name(target.name + ".before-restore")
     try:
         partial.unlink(missing_ok=True)
-        with closing(sqlite3.connect(f"file:{source}?mode=ro", uri=True)) as old:
-            _check(old, source)
-            handle = os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-            with os.fdopen(handle, "wb"), closing(sqlite3.connect(partial)) as new:
-                old.backup(new)
-                _give_to(handle, settings.server.user)
+        handle = os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        with os.fdopen(handle, "wb"):
+            fill(f"{_SQLITE}{partial}")
+            _empty_log(partial)
+            _give_to(handle, user)
         _sync(partial)
-        _empty_log(target)
+        if target.exists():
+            _empty_log(target)
+            kept.unlink(missing_ok=True)
+            os.link(target, kept)
         for leftover in ("-wal", "-shm"):
             target.with_name(target.name + leftover).unlink(missing_ok=True)
         partial.replace(target)
         _sync(target.parent)
-    except (OSError, sqlite3.Error) as error:
-        raise HeddleError(f"the restore of {source} failed, {target} is as it was: {error}") from error
-    print(f"{source} is now the database {target}; start with `heddle up --detach`.")
-    return 0
+    finally:
+        for leftover in ("", "-wal", "-shm"):
+            partial.with_name(partial.name + leftover).unlink(missing_ok=True)
+    if kept.exists():
+        print(f"The database that was there is kept as {kept}.")
 
 
-def _database_file(settings: Settings) -> Path:
-    if not settings.database_url.startswith(_SQLITE):
-        raise HeddleError("backup and restore are for the embedded SQLite; use pg_dump or mariadb-dump here")
-    return Path(settings.database_url.removeprefix(_SQLITE))
+def _database_file(settings: Settings) -> Path | None:
+    """The file of the embedded database, None with another engine."""
+    url = settings.database_url
+    return Path(url.removeprefix(_SQLITE)) if url.startswith(_SQLITE) else None
 
 
 def _give_to(handle: int, user: str) -> None:
@@ -127,17 +171,10 @@ def _give_to(handle: int, user: str) -> None:
             os.fchown(handle, pwd.getpwnam(user).pw_uid, pwd.getpwnam(user).pw_gid)
 
 
-def _empty_log(target: Path) -> None:
-    """Move what is in the write-ahead log into the old database, so that the log can go before it is replaced."""
-    if target.exists():
-        with suppress(sqlite3.Error), closing(sqlite3.connect(target, timeout=10)) as old:
-            old.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-
-
-def _check(database: sqlite3.Connection, path: Path) -> None:
-    answer = database.execute("PRAGMA quick_check").fetchone()
-    if answer != ("ok",) or not database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-        raise HeddleError(f"{path} is not a whole database: {answer[0] if answer else 'empty'}")
+def _empty_log(file: Path) -> None:
+    """Move what is in the write-ahead log into the database, so that its file is all of it."""
+    with suppress(sqlite3.Error), closing(sqlite3.connect(file, timeout=10)) as database:
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
 
 def _sync(path: Path) -> None:

@@ -42,16 +42,21 @@ def current(store: Store) -> str | None:
         return None if found is None else str(found)
 
 
+def revisions() -> set[str]:
+    """All that this program knows."""
+    from alembic.script import ScriptDirectory
+
+    return {script.revision for script in ScriptDirectory.from_config(config()).walk_revisions()}
+
+
 def upgrade(store: Store, target: str = "head") -> None:
     """Run the migrations that are missing.  Raises `ConfigError` for a database that is newer."""
     found = current(store)
     if found == HEAD and target in (HEAD, "head"):
         return
     from alembic import command
-    from alembic.script import ScriptDirectory
 
-    known = {script.revision for script in ScriptDirectory.from_config(config()).walk_revisions()}
-    if found is not None and found not in known:
+    if found is not None and found not in revisions():
         raise ConfigError(
             f"the database is at revision {found}, which this version of Heddle does not know: it was made by a "
             "newer version. Start that version, or restore a backup made before the upgrade."

@@ -70,7 +70,8 @@ def role_named(tx: Tx, name: str) -> Role | None:
 
 def credentials_of(tx: Tx, user_id: str, name: str = "") -> list[ApplicationCredential]:
     c = t.application_credentials.c
-    return CREDENTIALS.find(tx, c.user_id == user_id, *([c.name == name] if name else []))
+    return CREDENTIALS.find(tx, c.user_id == user_id, *([c.name == name] if name else []),
+                            query=CREDENTIALS.select.order_by(c.name))  # fmt: skip
 
 
 def roles_on(tx: Tx, user_id: str, kind: str, target_id: str) -> list[Role]:

@@ -34,18 +34,24 @@ def limits(tx: Tx, project_id: str) -> dict[str, int]:
 
 
 def add_usage(tx: Tx, project_id: str, resource: str, count: int, limit: int) -> bool:
-    """Count objects in a project; False when that passes the limit (-1: none).  `count` may be negative."""
+    """Count objects in a project; False when that passes the limit (-1: none).  `count` may be negative.
+
+    A row that another transaction made between the statements is met at the second try.
+    """
     values = {"project": project_id, "kind": resource, "count": count, "most": limit}
     if limit < 0 or count < 0:
         values.pop("most")
-    if tx.conn.execute(_ADD if limit < 0 or count < 0 else _ADD_LIMITED, values).rowcount:
-        return True
     row = {"project_id": project_id, "resource": resource, "used": count}
     known = sa.select(_u.used).where(_u.project_id == project_id, _u.resource == resource)
-    if tx.conn.execute(known).first() is not None or 0 <= limit < count:
-        return False
-    tx.conn.execute(sa.insert(t.quota_usage), [row])
-    return True
+    for _ in range(2):
+        if tx.conn.execute(_ADD if limit < 0 or count < 0 else _ADD_LIMITED, values).rowcount:
+            return True
+        if tx.conn.execute(known).first() is None:
+            if 0 <= limit < count:
+                return False
+            tx.conn.execute(sa.insert(t.quota_usage), [row])
+            return True
+    return False
 
 
 def take(tx: Tx, project_id: str, resource: str, count: int, default: int) -> bool:
