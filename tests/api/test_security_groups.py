@@ -285,6 +285,33 @@ def test_the_same_rule_at_once(blue: Talk) -> None:
     assert (len(shown["security_group_rules"]), shown["revision_number"]) == (3, 2)
 
 
+def test_quotas_count_the_default_group_which_they_do_not_hinder(admin: Talk, blue: Talk) -> None:
+    path = f"/v2.0/quotas/{blue.project_id}"
+
+    def used() -> tuple[int, int]:
+        found = blue.client.get(f"{path}/details.json").json()["quota"]
+        return found["security_group"]["used"], found["security_group_rule"]["used"]
+
+    admin.put(path, {"quota": {"security_group": 0, "security_group_rule": 0}})
+    network = blue.create("network")
+    (group,) = blue.list("security_group")
+    assert used() == (1, 4) and blue.port(network)["security_groups"] == [group["id"]]
+    admin.put(path, {"quota": {"security_group": 1, "security_group_rule": 100}})
+    blue.no_create(409, "OverQuota", "security_group", name="second")
+    admin.put(path, {"quota": {"security_group": 2, "security_group_rule": 5}})
+    blue.no_create(409, "OverQuota", "security_group", name="second")
+    assert used() == (1, 4)
+    admin.put(path, {"quota": {"security_group_rule": 7}})
+    second = blue.create("security_group", name="second")
+    assert used() == (2, 6)
+    rule = {"security_group_id": second["id"], "direction": "ingress"}
+    twice = {"security_group_rules": [{**rule, "protocol": "tcp"}, {**rule, "protocol": "udp"}]}
+    blue.refused(409, "OverQuota", "POST", "/v2.0/security-group-rules", twice)
+    blue.create("security_group_rule", rule)
+    blue.delete("security_group", second["id"])
+    assert used() == (1, 4)
+
+
 @pytest.mark.timeout(120)
 def test_a_group_costs_the_same_however_many_rules_it_has(own_cloud: Cloud) -> None:
     talk = own_cloud.tenant()
@@ -292,8 +319,8 @@ def test_a_group_costs_the_same_however_many_rules_it_has(own_cloud: Cloud) -> N
     group = talk.create("security_group", name="big")
     ports = iter(range(1, 60000))
 
-    def rules(count: int) -> list[dict[str, Any]]:
-        body = {"security_group_id": group["id"], "direction": "ingress", "protocol": "tcp"}
+    def rules(count: int, of: str = group["id"]) -> list[dict[str, Any]]:
+        body = {"security_group_id": of, "direction": "ingress", "protocol": "tcp"}
         return [{**body, "port_range_min": port, "port_range_max": port} for port, _ in zip(ports, range(count))]  # noqa: B905
 
     def cost(several: int) -> dict[str, list[str]]:
@@ -310,6 +337,10 @@ def test_a_group_costs_the_same_however_many_rules_it_has(own_cloud: Cloud) -> N
         with counted(own_cloud.store) as found["several"]:
             talk.bulk("security_group_rule", new)
         found["several"] = [text.partition(" ")[2] for text in found["several"]]
+        other = talk.create("security_group", name="other")["id"]
+        talk.bulk("security_group_rule", rules(several, other))
+        with counted(own_cloud.store) as found["delete the group"]:
+            talk.delete("security_group", other)
         return found
 
     cost(10)

@@ -24,9 +24,9 @@ def take(ctx: Context, project_id: str, resource: str, count: int = 1) -> None:
         raise Conflict("OverQuota", f"Quota exceeded for resources: ['{resource}'].")
 
 
-def note(ctx: Context, project_id: str, resource: str) -> None:
-    """Count a new object that is made along with another, whatever the limit."""
-    q.add_usage(ctx.tx, project_id, resource, 1, UNLIMITED)
+def note(ctx: Context, project_id: str, resource: str, count: int = 1) -> None:
+    """Count new objects that nobody asked for by themselves, whatever the limit."""
+    q.add_usage(ctx.tx, project_id, resource, count, UNLIMITED)
 
 
 def give_back(ctx: Context, project_id: str, resource: str, count: int = 1) -> None:

@@ -27,7 +27,7 @@ _FEW = 3
 
 
 def ensure_default(ctx: Context, project_id: str) -> str:
-    """The id of the project's default group, which is made if there is none."""
+    """The id of the project's default group, which is made if there is none, whatever the project's quotas."""
     if not project_id:
         return ""
     found = q.default_of(ctx.tx, project_id)
@@ -54,10 +54,11 @@ def create_groups(ctx: Context, drafts: Sequence[Draft[SecurityGroup]]) -> list[
 
 
 def _new_group(ctx: Context, value: SecurityGroup) -> SecurityGroup:
-    quotas.take(ctx, value.project_id, "security_group")
+    count = quotas.note if value.is_default else quotas.take
+    count(ctx, value.project_id, "security_group", 1)
     group = ctx.made(value)
     group.security_group_rules = sorted(defaults.rules_for(ctx, group), key=lambda rule: rule.id)
-    quotas.take(ctx, group.project_id, "security_group_rule", len(group.security_group_rules))
+    count(ctx, group.project_id, "security_group_rule", len(group.security_group_rules))
     q.GROUPS.insert(ctx.tx, [group])
     q.RULES.insert(ctx.tx, group.security_group_rules)
     group_news(ctx.tx, group.id)
