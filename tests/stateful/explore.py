@@ -9,6 +9,7 @@ from typing import Any
 from tests.fakes.client import Answer
 from tests.stateful import recipes
 from tests.stateful.requests import MODELS, NEAR, RIGHT, WILD, Maker, pool_of
+from tests.stateful.views import Followers
 from tests.stateful.world import HOSTS, NOBODY, PEOPLE, Failure, Step, World
 
 from heddle.api.http import Route
@@ -31,6 +32,7 @@ class Explorer:
         self.world, self.rng = world, world.rng
         self.reached: set[Key] = set()
         self.statuses: Counter[int] = Counter()
+        self.followers = Followers(world)
         self.open = list(ROUTES)
         self._weights = [self._weight(route) for route in ROUTES]
         self._by_path = recipes.matcher(ROUTES)
@@ -60,6 +62,7 @@ class Explorer:
             recipes.topology(self.world, self.rng.choice(("admin", "ann", "eve", "max")))
         elif draw < 0.03:
             self.look()
+            self.followers.follow()
         elif draw < 0.06 and (crowded := self._crowded()):
             self.ask(crowded, "admin", RIGHT)
         elif self.open and draw < 0.06 + min(0.24, len(self.open) * 0.01):

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import sqlalchemy as sa
+from tests.stateful.views import Followers
 from tests.stateful.world import Failure, World
 
 from heddle.api.network.collections import EVERY
@@ -61,13 +62,16 @@ class Contents:
         return id in self.ids.get(table, set())
 
 
-def check(world: World) -> None:
-    """Raises `Failure` for the first that does not hold."""
+def check(world: World, followers: Followers | None = None) -> None:
+    """Raises `Failure` for the first that does not hold; `followers`: what these were told, too."""
     with world.cloud.store.engine.connect() as conn:
         check_rows(conn)
     found = list(unshown(world))
     if found:
         raise Failure(f"unshown: {len(found)}, such as {'; '.join(found[:5])}")
+    found = list(followers.wrong()) if followers else []
+    if found:
+        raise Failure(f"views: {len(found)}, such as {'; '.join(found[:5])}")
 
 
 def check_rows(conn: sa.Connection) -> None:

@@ -59,10 +59,10 @@ def explore(
                 explorer.step()
                 if len(world.log) >= due:
                     due += every
-                    invariants.check(world)
+                    invariants.check(world, explorer.followers)
                     progress(_told(explorer, time.monotonic() - started))
             explorer.finish()
-            invariants.check(world)
+            invariants.check(world, explorer.followers)
         except Exception as error:
             wrong = error
         if wrong is not None:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from tests.stateful import invariants
 from tests.stateful.determined import Source
+from tests.stateful.views import Followers
 from tests.stateful.world import Change, Failure, Step, World, check_status
 
 _numbers = itertools.count(1)
@@ -72,13 +73,16 @@ def _kind(error: Exception | None) -> str:
 def replay(steps: Sequence[Step], folder: Path, seed: int, source: Source, look: bool) -> Exception | None:
     """Play the steps in a new cloud; the failure of the last one or of an invariant, if there is one."""
     world = World(folder / f"replay{next(_numbers)}", seed, source)
+    followers = Followers(world)
     try:
         for step in steps:
             answer = world.play(step)
+            if look:
+                followers.follow()
             if answer is not None:
                 check_status(answer)
         if look:
-            invariants.check(world)
+            invariants.check(world, followers)
     except Exception as error:
         return error
     finally:
