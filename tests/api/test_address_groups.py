@@ -130,6 +130,17 @@ def test_an_address_that_is_there_or_not(blue: Talk, group: dict[str, Any]) -> N
     assert blue.show("address_group", group["id"]) == group
 
 
+def test_a_change_constrained_to_a_revision(blue: Talk, group: dict[str, Any]) -> None:
+    body = {"addresses": ["192.0.2.0/24"]}
+    for verb in ("add", "remove"):
+        revision = blue.show("address_group", group["id"])["revision_number"]
+        stale = {"If-Match": f"revision_number={revision + 1}"}
+        blue.refused(412, "RevisionNumberConstraintFailed", "PUT", path(group, verb), body, **stale)
+        answer = blue.client.call("PUT", path(group, verb), body, {"If-Match": f"revision_number={revision}"})
+        assert answer.status == 200
+    assert blue.show("address_group", group["id"])["addresses"] == NORMAL
+
+
 @pytest.mark.parametrize("verb", ["add", "remove"])
 @pytest.mark.parametrize(
     "body",

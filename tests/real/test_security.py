@@ -156,6 +156,24 @@ def test_address_groups_that_overlap(lab: Lab) -> None:
         assert eventually(lambda: (reached(1), reached(3)) == ([2000], [4000]))
 
 
+def test_an_address_group_of_ipv6(lab: Lab) -> None:
+    rules = (*OUT, allow(ethertype=6, protocol=58, remote="some"))
+    lab.cloud.put(network(), default_group(), group("server", *rules))
+    lab.cloud.put(MemberView(id="some/2001:db8::/112", group_id="some", addresses=["2001:db8::/112"]))
+    addresses = {1: "2001:db8::1", 2: "2001:db8::2", 3: "2001:db8::3:3"}
+    for number, groups in ((1, "default"), (2, "server"), (3, "default")):
+        view = port(number, (groups,))
+        lab.cloud.port(port(number, (groups,), fixed_ips=[*view.fixed_ips, FixedIp("six", addresses[number])]))
+        lab.plug(number, f"{addresses[number]}/64", f"{ip(number)}/16")
+    lab.wait_up(1, 2, 3)
+    assert eventually(lambda: lab.host.pings("g1", addresses[2]))
+    assert not lab.host.pings("g3", addresses[2], wait=0.5)
+    lab.cloud.put(MemberView(id="some/2001:db8::3:0/112", group_id="some", addresses=["2001:db8::3:0/112"]))
+    lab.cloud.remove(Ref("member", "some/2001:db8::/112"))
+    assert eventually(lambda: lab.host.pings("g3", addresses[2]))
+    assert eventually(lambda: not lab.host.pings("g1", addresses[2], wait=0.5))
+
+
 def test_egress_rules_hold(lab: Lab) -> None:
     lab.cloud.put(network(), group("open", *OUT, allow()), group("tcp80", allow("egress", protocol=6, ports=(80, 80))))
     lab.cloud.port(port(1, ("tcp80",)))

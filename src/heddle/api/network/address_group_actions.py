@@ -8,6 +8,7 @@ from typing import Any
 from heddle.api.http import Request, Response, Route, json_response
 from heddle.api.network.bodies import only_value
 from heddle.api.network.collections import ADDRESS_GROUP_COLLECTION as GROUPS
+from heddle.api.network.if_match import check_revision
 from heddle.api.rights import Rights
 from heddle.api.services import Services
 from heddle.control import address_groups
@@ -32,6 +33,7 @@ def _change(services: Services, request: Request, rule: str, change: Change) -> 
 
     def work(tx: Tx) -> dict[str, Any]:
         group = GROUPS.find_one(tx, rights, request.params["id"], lock=True)
+        check_revision(request, group)
         rights.check(rule, group)
         return GROUPS.answer(services, tx, rights, change(GROUPS.context(services, request, tx), group, given))
 
