@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings as hypothesis_settings
-from tests.engines.servers import new_database
+from tests.engines.schema import fill
+from tests.engines.servers import discard, new_database
 from tests.fakes.client import PASSWORD, People
 
 from heddle.api.app import App
 from heddle.api.server import make_app
 from heddle.config import Settings, load
 from heddle.control.identity.bootstrap import bootstrap
-from heddle.store import migrate
 from heddle.store.engine import Store
 
 # How long an example takes says nothing on a machine that does other work too.
@@ -23,18 +23,20 @@ hypothesis_settings.load_profile("heddle")
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
+def settings(tmp_path: Path) -> Iterator[Settings]:
     """All folders below the test's own."""
     overrides = [f"paths.{name}={tmp_path / name}" for name in ("state", "run", "log")]
     (tmp_path / "state").mkdir(mode=0o700)
-    return load(overrides=[*overrides, f"database.url={new_database()}"], environ={})
+    made = load(overrides=[*overrides, f"database.url={new_database()}"], environ={})
+    yield made
+    discard(made.database_url)
 
 
 @pytest.fixture
 def store(settings: Settings) -> Iterator[Store]:
     """An empty database with the schema."""
+    fill(settings.database_url)
     made = Store(settings.database_url)
-    migrate.upgrade(made)
     yield made
     made.close()
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 from tests.api.talk import Talk
-from tests.engines.servers import new_database
+from tests.engines.schema import fill
+from tests.engines.servers import discard, new_database
 from tests.fakes.client import PASSWORD, Client, People
 
 from heddle.api.app import App
@@ -18,7 +19,6 @@ from heddle.api.server import make_app
 from heddle.config import Quota, Settings, load
 from heddle.control import reports
 from heddle.control.identity.bootstrap import bootstrap
-from heddle.store import migrate
 from heddle.store.engine import Store
 from heddle.view.types import ReportRequest, RoleState, Status
 
@@ -42,6 +42,11 @@ class Cloud:
         self.people.user(name, **{role: project})
         return Talk(Client(self.app).log_in(name, project=name))
 
+    def close(self) -> None:
+        """Give everything back; the database is gone."""
+        self.store.close()
+        discard(self.settings.database_url)
+
     def report(self, host: str, *statuses: Status, started: float = 1_700_000_000.0, physnets: str = "public",
                zone: str = "") -> None:  # fmt: skip
         """A host with all roles reports."""
@@ -60,8 +65,8 @@ def build(folder: Path, engine: str = "", more: Sequence[str] = ()) -> Cloud:
     (folder / "state").mkdir(mode=0o700)
     overrides += ["network.vlan_ranges=public,physnet1:100:109", f"database.url={new_database(engine)}", *more]
     settings = load(overrides=overrides, environ={})
+    fill(settings.database_url)
     store = Store(settings.database_url)
-    migrate.upgrade(store)
     bootstrap(store, PASSWORD, settings)
     app = make_app(settings, store)
     people = People(app)
@@ -75,7 +80,7 @@ def shared_cloud(folder: Path) -> Iterator[Cloud]:
     path = f"/v2.0/quotas/{made.admin.project_id}"
     assert made.admin.client.call("PUT", path, {"quota": unlimited}).status == 200, "many tests share this project"
     yield made
-    made.store.close()
+    made.close()
 
 
 @pytest.fixture(scope="session")
@@ -88,7 +93,7 @@ def own_cloud(tmp_path: Path) -> Iterator[Cloud]:
     """A cloud that no other test uses."""
     made = build(tmp_path)
     yield made
-    made.store.close()
+    made.close()
 
 
 @pytest.fixture
@@ -96,7 +101,7 @@ def embedded_cloud(tmp_path: Path) -> Iterator[Cloud]:
     """A cloud on SQLite, whatever engine this run is for."""
     made = build(tmp_path, "sqlite")
     yield made
-    made.store.close()
+    made.close()
 
 
 @pytest.fixture

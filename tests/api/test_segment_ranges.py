@@ -33,7 +33,7 @@ def small(tmp_path: Path) -> Iterator[Cloud]:
     """A cloud whose networks are VLANs of physnet1 with ten IDs."""
     cloud = build(tmp_path, more=("network.tenant_types=vlan", "network.vxlan_ranges=1:9,20:20"))
     yield cloud
-    cloud.store.close()
+    cloud.close()
 
 
 def test_the_default_ranges_are_those_of_the_settings(small: Cloud) -> None:

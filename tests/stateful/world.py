@@ -112,7 +112,7 @@ class World:
         self.protected |= {client.user_id for client in self.clients.values()}
 
     def close(self) -> None:
-        self.cloud.store.close()
+        self.cloud.close()
 
     # Asking
 

@@ -12,7 +12,7 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from tests.engines.servers import new_database
+from tests.engines.servers import discard, new_database
 
 from heddle.errors import ConfigError
 from heddle.store import migrate, tables
@@ -22,9 +22,11 @@ from heddle.store.engine import Store
 @pytest.fixture
 def empty(tmp_path: Path) -> Iterator[Store]:
     """An empty database of the engine that this run is for."""
-    store = Store(new_database() or f"sqlite:///{tmp_path / 'm.db'}")
+    url = new_database() or f"sqlite:///{tmp_path / 'm.db'}"
+    store = Store(url)
     yield store
     store.close()
+    discard(url)
 
 
 def _differences(store: Store) -> list[Any]:
