@@ -3,22 +3,21 @@
 Making a statement's SQL, its parameters and its rows anew costs several times what SQLite needs to answer it.  On
 SQLite, where a statement is a function call and not a round trip, a `Prepared` keeps the SQL and hands it to
 the driver's cursor; the values pass through the column types as they do everywhere.  On other engines it is an
-ordinary statement.  `Among` is a select of the rows whose key is one of some ids, as many as there are: on SQLite
-the ids travel as one JSON array, so that the SQL is always the same.
+ordinary statement.  `Among` is a select of the rows whose key is one of some ids, as many as there are.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
+from heddle.store.one_of import one_of
+
 Rows = Sequence[Sequence[Any]]
 Process = Callable[[Any], Any] | None
-CHUNK = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,18 +99,11 @@ class Among:
         order: Sequence[sa.ColumnElement[Any]] = (),
     ) -> None:  # fmt: skip
         base = sa.select(*columns).where(*more).order_by(*order)
-        ids = sa.func.json_each(sa.bindparam("ids", type_=sa.String)).table_valued("value")
         self._one = Prepared(base.where(key == sa.bindparam("id")))
-        self._listed = Prepared(base.where(key.in_(sa.select(ids.c.value))))
-        self._expanded = base.where(key.in_(sa.bindparam("ids", expanding=True)))
+        self._several = Prepared(base.where(one_of(key, "ids")))
 
     def rows(self, conn: sa.Connection, ids: Iterable[str]) -> Rows:
         wanted = list(ids)
         if len(wanted) == 1:
             return self._one.rows(conn, {"id": wanted[0]})
-        if conn.dialect.name == "sqlite":
-            return self._listed.rows(conn, {"ids": json.dumps(wanted)})
-        found: list[Sequence[Any]] = []
-        for start in range(0, len(wanted), CHUNK):
-            found.extend(conn.execute(self._expanded, {"ids": wanted[start : start + CHUNK]}).all())
-        return found
+        return self._several.rows(conn, {"ids": wanted}) if wanted else ()

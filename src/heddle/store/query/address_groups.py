@@ -9,7 +9,8 @@ import sqlalchemy as sa
 from heddle.model.address_group import AddressGroup
 from heddle.store import tables as t
 from heddle.store.engine import Tx
-from heddle.store.query.records import CHUNK, Records
+from heddle.store.one_of import one_of
+from heddle.store.query.records import Records
 
 _a, _r = t.address_group_addresses.c, t.security_group_rules.c
 
@@ -18,11 +19,9 @@ def _load(tx: Tx, groups: Sequence[AddressGroup]) -> None:
     by_id = {group.id: group for group in groups}
     for group in groups:
         group.addresses = []
-    ids = list(by_id)
-    for start in range(0, len(ids), CHUNK):
-        query = sa.select(_a.address_group_id, _a.address).where(_a.address_group_id.in_(ids[start : start + CHUNK]))
-        for group_id, address in tx.conn.execute(query):
-            by_id[group_id].addresses.append(address)
+    query = sa.select(_a.address_group_id, _a.address).where(one_of(_a.address_group_id, by_id))
+    for group_id, address in tx.conn.execute(query):
+        by_id[group_id].addresses.append(address)
     for group in groups:
         group.addresses.sort()
 
@@ -38,11 +37,9 @@ def add(tx: Tx, group_id: str, addresses: Sequence[str]) -> None:
 
 
 def remove(tx: Tx, group_id: str, addresses: Sequence[str]) -> None:
-    for start in range(0, len(addresses), CHUNK):
-        part = addresses[start : start + CHUNK]
-        tx.conn.execute(
-            sa.delete(t.address_group_addresses).where(_a.address_group_id == group_id, _a.address.in_(part))
-        )
+    if addresses:
+        which = _a.address_group_id == group_id, one_of(_a.address, addresses)
+        tx.conn.execute(sa.delete(t.address_group_addresses).where(*which))
 
 
 def in_use(tx: Tx, group_id: str) -> bool:

@@ -9,7 +9,8 @@ import sqlalchemy as sa
 from heddle.model.flavor import Flavor, ServiceProfile
 from heddle.store import tables as t
 from heddle.store.engine import Tx
-from heddle.store.query.records import CHUNK, Records
+from heddle.store.one_of import one_of
+from heddle.store.query.records import Records
 
 _b = t.flavor_service_profiles.c
 
@@ -18,11 +19,9 @@ def _load(tx: Tx, flavors: Sequence[Flavor]) -> None:
     by_id = {flavor.id: flavor for flavor in flavors}
     for flavor in flavors:
         flavor.service_profiles = []
-    ids = list(by_id)
-    for start in range(0, len(ids), CHUNK):
-        query = sa.select(_b.flavor_id, _b.service_profile_id).where(_b.flavor_id.in_(ids[start : start + CHUNK]))
-        for flavor_id, profile_id in tx.conn.execute(query.order_by(_b.service_profile_id)):
-            by_id[flavor_id].service_profiles.append(profile_id)
+    query = sa.select(_b.flavor_id, _b.service_profile_id).where(one_of(_b.flavor_id, by_id))
+    for flavor_id, profile_id in tx.conn.execute(query.order_by(_b.service_profile_id)):
+        by_id[flavor_id].service_profiles.append(profile_id)
 
 
 FLAVORS: Records[Flavor] = Records(Flavor, t.flavors, load=_load)

@@ -10,7 +10,8 @@ import sqlalchemy as sa
 from heddle.model.floating_ip import FloatingIp
 from heddle.store import tables as t
 from heddle.store.engine import Tx
-from heddle.store.query.records import CHUNK, Records
+from heddle.store.one_of import one_of
+from heddle.store.query.records import Records
 from heddle.store.query.tags import tag_filters
 
 _f, _p, _w = t.floating_ips.c, t.ports.c, t.port_forwardings.c
@@ -22,20 +23,18 @@ _FORWARDING = (
 
 
 def _load(tx: Tx, floating_ips: Sequence[FloatingIp]) -> None:
-    for start in range(0, len(floating_ips), CHUNK):
-        part = floating_ips[start : start + CHUNK]
-        details = _details(tx, [item.port_id for item in part if item.port_id])
-        # One that reaches a port forwards none, and one that no router carries does neither.
-        forwardings = _forwardings(tx, [item.id for item in part if item.router_id and not item.port_id])
-        for item in part:
-            item.port_details = details.get(item.port_id or "")
-            item.port_forwardings = forwardings.get(item.id, [])
+    details = _details(tx, [item.port_id for item in floating_ips if item.port_id])
+    # One that reaches a port forwards none, and one that no router carries does neither.
+    forwardings = _forwardings(tx, [item.id for item in floating_ips if item.router_id and not item.port_id])
+    for item in floating_ips:
+        item.port_details = details.get(item.port_id or "")
+        item.port_forwardings = forwardings.get(item.id, [])
 
 
 def _details(tx: Tx, port_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
     if not port_ids:
         return {}
-    rows = tx.conn.execute(sa.select(_p.id, *_DETAILS).where(_p.id.in_(port_ids)))
+    rows = tx.conn.execute(sa.select(_p.id, *_DETAILS).where(one_of(_p.id, port_ids)))
     return {id: dict(zip([c.name for c in _DETAILS], rest, strict=True)) for id, *rest in rows}
 
 
@@ -44,7 +43,7 @@ def _forwardings(tx: Tx, floating_ip_ids: Sequence[str]) -> dict[str, list[dict[
     if not floating_ip_ids:
         return {}
     found: dict[str, list[dict[str, Any]]] = {}
-    query = sa.select(_w.floatingip_id, *_FORWARDING).where(_w.floatingip_id.in_(floating_ip_ids)).order_by(_w.id)
+    query = sa.select(_w.floatingip_id, *_FORWARDING).where(one_of(_w.floatingip_id, floating_ip_ids)).order_by(_w.id)
     for floating_ip_id, *rest in tx.conn.execute(query):
         item = dict(zip([c.name for c in _FORWARDING], rest, strict=True))
         if item["external_port"] is not None:

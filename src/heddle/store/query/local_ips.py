@@ -10,7 +10,8 @@ import sqlalchemy as sa
 from heddle.model.local_ip import LocalIp, LocalIpAssociation
 from heddle.store import tables as t
 from heddle.store.engine import Tx
-from heddle.store.query.records import CHUNK, Clause, Parent, Records
+from heddle.store.one_of import one_of
+from heddle.store.query.records import Clause, Parent, Records
 from heddle.store.query.tags import tag_filters
 
 _a, _p = t.local_ip_associations.c, t.ports.c
@@ -19,12 +20,10 @@ LOCAL_IPS: Records[LocalIp] = Records(LocalIp, t.local_ips, filters=dict(tag_fil
 
 
 def _load(tx: Tx, associations: Sequence[LocalIpAssociation]) -> None:
-    for start in range(0, len(associations), CHUNK):
-        part = associations[start : start + CHUNK]
-        query = sa.select(_p.id, _p.binding_host_id).where(_p.id.in_([item.fixed_port_id for item in part]))
-        hosts = {row[0]: row[1] or "" for row in tx.conn.execute(query)}
-        for item in part:
-            item.host = hosts.get(item.fixed_port_id, "")
+    query = sa.select(_p.id, _p.binding_host_id).where(one_of(_p.id, [item.fixed_port_id for item in associations]))
+    hosts = {row[0]: row[1] or "" for row in tx.conn.execute(query)}
+    for item in associations:
+        item.host = hosts.get(item.fixed_port_id, "")
 
 
 def _on_host(values: Sequence[Any]) -> Clause:

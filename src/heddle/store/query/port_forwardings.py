@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from heddle.model.port_forwarding import PortForwarding
 from heddle.store import tables as t
 from heddle.store.engine import Tx
-from heddle.store.query.records import CHUNK, Parent, Records
+from heddle.store.one_of import one_of
+from heddle.store.query.records import Parent, Records
 
 _f = t.port_forwardings.c
 
@@ -19,9 +20,8 @@ PORT_FORWARDINGS: Records[PortForwarding] = Records(
 def of_floating_ips(tx: Tx, ids: Sequence[str]) -> dict[str, list[PortForwarding]]:
     """Those of each floating IP that has any, by its id."""
     found: dict[str, list[PortForwarding]] = {}
-    for start in range(0, len(ids), CHUNK):
-        for item in PORT_FORWARDINGS.find(tx, _f.floatingip_id.in_(ids[start : start + CHUNK])):
-            found.setdefault(item.floatingip_id, []).append(item)
+    for item in PORT_FORWARDINGS.find(tx, one_of(_f.floatingip_id, ids)) if ids else ():
+        found.setdefault(item.floatingip_id, []).append(item)
     return found
 
 

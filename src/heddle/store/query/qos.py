@@ -12,7 +12,8 @@ from heddle.model.qos import QosPolicy, QosRule
 from heddle.model.resource import fields_of
 from heddle.store import tables as t
 from heddle.store.engine import Tx
-from heddle.store.query.records import CHUNK, Parent, Records
+from heddle.store.one_of import one_of
+from heddle.store.query.records import Parent, Records
 from heddle.store.query.tags import tag_filters
 
 _d = t.default_qos_policies.c
@@ -46,8 +47,7 @@ def _rules_in(model: type[QosRule]) -> sa.Select[Any]:
         table.c[name] if name in table.c else sa.cast(sa.null(), column.type).label(name)
         for name, column in _COLUMNS.items()
     ]
-    policies: sa.BindParameter[Any] = sa.bindparam("policies", expanding=True)
-    return sa.select(sa.literal(model.kind).label("kind"), *columns).where(table.c.qos_policy_id.in_(policies))
+    return sa.select(sa.literal(model.kind).label("kind"), *columns).where(one_of(table.c.qos_policy_id, "policies"))
 
 
 _RULES = {types: sa.union_all(*map(_rules_in, types)) for types in (qos.RULE_TYPES, qos.MINIMA)}
@@ -61,10 +61,9 @@ def rules_of(
     """The rules of these types (all of them, or `MINIMA`) by policy, in one order."""
     ids = list(dict.fromkeys(policy_ids))
     found: dict[str, list[QosRule]] = {id: [] for id in ids}
-    for start in range(0, len(ids), CHUNK):
-        for row in tx.conn.execute(_RULES[types], {"policies": ids[start : start + CHUNK]}).mappings():
-            model = _BY_KIND[row["kind"]]
-            found[row["qos_policy_id"]].append(model(**{name: row[name] for name in _own_names(model)}))
+    for row in tx.conn.execute(_RULES[types], {"policies": ids}).mappings() if ids else ():
+        model = _BY_KIND[row["kind"]]
+        found[row["qos_policy_id"]].append(model(**{name: row[name] for name in _own_names(model)}))
     for rules in found.values():
         rules.sort(key=lambda rule: (_PLACE[rule.kind], rule.id))
     return found

@@ -19,12 +19,12 @@ from heddle.model.predicate import ALWAYS, All, Always, Condition, Eq, Granted, 
 from heddle.model.predicate import Any as AnyOf
 from heddle.model.resource import Resource, fields_of
 from heddle.store.engine import Tx
+from heddle.store.one_of import one_of
 from heddle.store.prepared import Prepared, processed, result_processors
 from heddle.store.query import grants
 
 R = TypeVar("R", bound=Resource)
 Clause = sa.ColumnElement[bool]
-CHUNK = 500
 _STATEMENTS = 500
 
 
@@ -114,11 +114,7 @@ class Records(Generic[R]):
     def get_many(self, tx: Tx, ids: Iterable[str]) -> dict[str, R]:
         """Those of the ids that exist, by id."""
         wanted = list(dict.fromkeys(ids))
-        found: dict[str, R] = {}
-        for start in range(0, len(wanted), CHUNK):
-            part = wanted[start : start + CHUNK]
-            found.update((item.id, item) for item in self.find(tx, self.table.c.id.in_(part)))
-        return found
+        return {item.id: item for item in self.find(tx, one_of(self.table.c.id, wanted))} if wanted else {}
 
     def find(self, tx: Tx, *clauses: Clause, query: sa.Select[Any] | None = None) -> list[R]:
         """The objects that meet SQL conditions (for the modules beside this one)."""

@@ -9,7 +9,8 @@ import sqlalchemy as sa
 from heddle.model.security_group import SecurityGroup, SecurityGroupRule
 from heddle.store import tables as t
 from heddle.store.engine import Tx
-from heddle.store.query.records import CHUNK, Parent, Records, equals
+from heddle.store.one_of import one_of
+from heddle.store.query.records import Parent, Records, equals
 from heddle.store.query.tags import tag_filters
 
 _g, _r = t.security_groups.c, t.security_group_rules.c
@@ -29,10 +30,8 @@ def _load(tx: Tx, groups: Sequence[SecurityGroup]) -> None:
     by_id = {group.id: group for group in groups}
     for group in groups:
         group.security_group_rules = []
-    ids = list(by_id)
-    for start in range(0, len(ids), CHUNK):
-        for rule in RULES.find(tx, _r.security_group_id.in_(ids[start : start + CHUNK])):
-            by_id[rule.security_group_id].security_group_rules.append(rule)
+    for rule in RULES.find(tx, one_of(_r.security_group_id, by_id)):
+        by_id[rule.security_group_id].security_group_rules.append(rule)
     for group in groups:
         group.security_group_rules.sort(key=lambda rule: (rule.created_at, rule.id))
 

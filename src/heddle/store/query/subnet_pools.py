@@ -9,8 +9,9 @@ import sqlalchemy as sa
 from heddle.model.subnet_pool import SubnetPool
 from heddle.store import tables as t
 from heddle.store.engine import Tx
+from heddle.store.one_of import one_of
 from heddle.store.query.ranges import Ranges
-from heddle.store.query.records import CHUNK, Records
+from heddle.store.query.records import Records
 from heddle.store.query.tags import tag_filters
 
 _p = t.subnetpools.c
@@ -37,10 +38,7 @@ def projects_in_scope(tx: Tx, address_scope_id: str) -> set[str]:
 def scopes(tx: Tx, ids: Iterable[str]) -> dict[str, str]:
     """The address scopes of those of the pools that are in one."""
     wanted = sorted(ids)
-    found: dict[str, str] = {}
-    for start in range(0, len(wanted), CHUNK):
-        query = sa.select(_p.id, _p.address_scope_id).where(
-            _p.id.in_(wanted[start : start + CHUNK]), _p.address_scope_id.is_not(None)
-        )
-        found.update((row[0], row[1]) for row in tx.conn.execute(query))
-    return found
+    if not wanted:
+        return {}
+    query = sa.select(_p.id, _p.address_scope_id).where(one_of(_p.id, wanted), _p.address_scope_id.is_not(None))
+    return {row[0]: row[1] for row in tx.conn.execute(query)}
