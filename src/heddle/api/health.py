@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from heddle.api.http import Request, Response, Route, json_response
+from heddle.api.schemas import NUMBER, TEXT, only
 from heddle.api.services import Services
 from heddle.errors import Unavailable
 from heddle.store.changes import current_revision
@@ -18,4 +19,5 @@ def healthz(services: Services, request: Request) -> Response:
     return json_response({"status": "ok", "revision": revision})
 
 
-ROUTES = [Route("GET", "/healthz", healthz, "public", summary="Whether the server and its database are well")]
+ROUTES = [Route("GET", "/healthz", healthz, "public", 200, "Whether the server and its database are well",
+                None, only(status=TEXT, revision=NUMBER))]  # fmt: skip

@@ -95,8 +95,8 @@ class Route:
     """`path` names its variable parts in braces: `/v2.0/ports/{id}`.
 
     `permission` is the policy rule that decides, or "" for a route that anybody with a valid token may call,
-    or "public" for one that needs none.  For the OpenAPI document: `success` is the status of success, `body` the
-    schema of the request's body where it is not that of a resource.
+    or "public" for one that needs none.  For the OpenAPI document: `success` is the status of success, `body` and
+    `reply` the schemas of the request's body and of the answer where they are not those of a resource's collection.
     """
 
     method: str
@@ -106,3 +106,4 @@ class Route:
     success: int = 200
     summary: str = ""
     body: Mapping[str, Any] | None = None
+    reply: Mapping[str, Any] | None = None

@@ -13,9 +13,16 @@ from heddle.api.network.bodies import MOST_AT_ONCE
 from heddle.api.network.collections import EVERY
 from heddle.api.network.crud import Collection
 from heddle.api.network.listing import filterable
+from heddle.api.schemas import only, page, resource, several
 from heddle.api.services import Services
+from heddle.model.availability import NetworkIpAvailability
+from heddle.model.identity import ApplicationCredential, Domain, Project, Role, User
 from heddle.model.resource import GENERATED, REQUIRED, FieldInfo, Resource, api_fields, fields_of
 
+# Their objects may have further attributes, of the operator's choice.
+_IDENTITY: tuple[type[Resource], ...] = (Domain, Project, User, Role, ApplicationCredential)
+_IDENTITY_LISTS = {f"/identity/v3/{model.collection}": model for model in _IDENTITY}
+_LISTS = {"/v2.0/network-ip-availabilities": NetworkIpAvailability}
 _VARIABLE = re.compile(r"{(\w+)}")
 _ERROR = {"description": "Error", "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}}
 
@@ -54,6 +61,7 @@ def document(routes: Sequence[Route]) -> dict[str, Any]:
 def _operation(route: Route, by_url: dict[str, Collection[Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {
         "summary": route.summary,
+        "x-policy-rule": route.permission,
         "parameters": [
             {"name": name, "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
             for name in _VARIABLE.findall(route.path)
@@ -71,6 +79,13 @@ def _operation(route: Route, by_url: dict[str, Collection[Any]]) -> dict[str, An
             body = _body(collection, route)
         if route.method == "GET":
             found["parameters"] += _FIELDS if route.path.endswith("}") else _list_parameters(collection.model)
+    elif route.method == "GET" and route.path in _LISTS:
+        found["parameters"] += _list_parameters(_LISTS[route.path])
+    elif route.method == "GET" and route.path in _IDENTITY_LISTS:
+        names = [name for name, field in api_fields(_IDENTITY_LISTS[route.path]).items() if field.filter]
+        found["parameters"] += [{"name": name, "in": "query", "schema": {"type": "string"}} for name in names]
+    if route.reply is not None:
+        reply = dict(route.reply)
     if body is not None:
         found["requestBody"] = {"required": True, "content": _json(body)}
     found["responses"] = {str(route.success): _success(route, reply), "default": _ERROR}
@@ -87,34 +102,21 @@ def _success(route: Route, reply: dict[str, Any]) -> dict[str, Any]:
     return described if empty else {**described, "content": _json(reply)}
 
 
-def _ref(collection: Collection[Any], kind: str = "") -> dict[str, Any]:
-    return {"$ref": f"#/components/schemas/{collection.model.__name__}{kind}"}
-
-
-def _only(name: str, schema: dict[str, Any]) -> dict[str, Any]:
-    """An object with this one member."""
-    return {"type": "object", "properties": {name: schema}, "required": [name], "additionalProperties": False}
-
-
 def _body(collection: Collection[Any], route: Route) -> dict[str, Any]:
     model = collection.model
     if route.method == "PUT":
-        return _only(model.member, _ref(collection, "Update"))
-    create = _ref(collection, "Create")
-    several = {"type": "array", "items": create, "minItems": 1, "maxItems": MOST_AT_ONCE}
-    return {"oneOf": [_only(model.member, create), _only(model.collection, several)]}
+        return only(**{model.member: resource(collection.model, "Update")})
+    create = resource(collection.model, "Create")
+    many = {"type": "array", "items": create, "minItems": 1, "maxItems": MOST_AT_ONCE}
+    return {"oneOf": [only(**{model.member: create}), only(**{model.collection: many})]}
 
 
 def _reply(collection: Collection[Any], route: Route) -> dict[str, Any]:
     model = collection.model
-    one, several = _only(model.member, _ref(collection)), {"type": "array", "items": _ref(collection)}
+    one = only(**{model.member: resource(model)})
     if route.method == "POST":
-        return {"oneOf": [one, _only(model.collection, several)]}
-    if route.path.endswith("}"):
-        return one
-    links = {"type": "array", "items": {"type": "object"}}
-    properties = {model.collection: several, f"{model.collection}_links": links}
-    return {"type": "object", "properties": properties, "required": [model.collection]}
+        return {"oneOf": [one, only(**{model.collection: several(resource(model))})]}
+    return one if route.path.endswith("}") else page(model)
 
 
 _FIELDS = [{"name": "fields", "in": "query", "schema": {"type": "array", "items": {"type": "string"}}}]
@@ -134,13 +136,17 @@ def _list_parameters(model: type[Resource]) -> list[dict[str, Any]]:
 
 def _resource_schemas() -> dict[str, Any]:
     found: dict[str, Any] = {}
-    for collection in EVERY:
-        model: type[Resource] = collection.model
+    models: list[type[Resource]] = [*(collection.model for collection in EVERY), NetworkIpAvailability, *_IDENTITY]
+    for model in models:
         fields, name = fields_of(model).values(), model.__name__
         found[name] = _object([field for field in fields if field.visible], [], request=False)
-        required = [field.api for field in fields if field.create and field.default is REQUIRED]
+        needed = {"name"} if model in _IDENTITY else set()
+        required = [f.api for f in fields if f.create and (f.default is REQUIRED or f.api in needed)]
         found[f"{name}Create"] = _object([field for field in fields if field.create], required)
         found[f"{name}Update"] = _object([field for field in fields if field.update], [])
+    for model in _IDENTITY:
+        for kind in ("", "Create", "Update"):
+            found[model.__name__ + kind]["additionalProperties"] = True
     return found
 
 
@@ -164,4 +170,4 @@ def _error_schema() -> dict[str, Any]:
     text = {"type": "string"}
     network = {"type": "object", "properties": {"type": text, "message": text, "detail": text}}
     identity = {"type": "object", "properties": {"code": {"type": "integer"}, "message": text, "title": text}}
-    return {"oneOf": [_only("NeutronError", network), _only("error", identity)]}
+    return {"oneOf": [only(NeutronError=network), only(error=identity)]}

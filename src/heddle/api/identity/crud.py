@@ -27,6 +27,7 @@ from heddle.api.identity.common import (
     show,
     show_list,
 )
+from heddle.api.schemas import listing, only, resource
 from heddle.api.services import Services
 from heddle.errors import Forbidden
 from heddle.model.predicate import ALWAYS
@@ -67,11 +68,13 @@ class Collection(Generic[R]):
         one, many = self.model.member, self.model.collection
         url = f"{PATH}/{many}"
         member = url + "/{id}"
+        every, this = listing(many, resource(self.model)), only(**{one: resource(self.model)})
+        new, change = (only(**{one: resource(self.model, kind)}) for kind in ("Create", "Update"))
         return [
-            Route("GET", url, self._list, f"identity:list_{many}", 200, f"List {many}"),
-            Route("POST", url, self._create, f"identity:create_{one}", 201, f"Create a {one}"),
-            Route("GET", member, self._show, f"identity:get_{one}", 200, f"Show a {one}"),
-            Route("PATCH", member, self._update, f"identity:update_{one}", 200, f"Change a {one}"),
+            Route("GET", url, self._list, f"identity:list_{many}", 200, f"List {many}", None, every),
+            Route("POST", url, self._create, f"identity:create_{one}", 201, f"Create a {one}", new, this),
+            Route("GET", member, self._show, f"identity:get_{one}", 200, f"Show a {one}", None, this),
+            Route("PATCH", member, self._update, f"identity:update_{one}", 200, f"Change a {one}", change, this),
             Route("DELETE", member, self._delete, f"identity:delete_{one}", 204, f"Delete a {one}"),
         ]
 

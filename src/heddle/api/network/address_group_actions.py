@@ -10,6 +10,7 @@ from heddle.api.network.bodies import only_value
 from heddle.api.network.collections import ADDRESS_GROUP_COLLECTION as GROUPS
 from heddle.api.network.if_match import check_revision
 from heddle.api.rights import Rights
+from heddle.api.schemas import only, resource
 from heddle.api.services import Services
 from heddle.control import address_groups
 from heddle.control.context import Context
@@ -56,6 +57,7 @@ ROUTES = [
         "add_addresses",
         summary="Add addresses to an address group",
         body=_BODY,
+        reply=only(address_group=resource(AddressGroup)),
     ),
     Route(
         "PUT",
@@ -64,5 +66,6 @@ ROUTES = [
         "remove_addresses",
         summary="Remove addresses from an address group",
         body=_BODY,
+        reply=only(address_group=resource(AddressGroup)),
     ),
 ]

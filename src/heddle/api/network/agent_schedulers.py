@@ -11,6 +11,7 @@ from heddle.api.network.collections import AGENT_COLLECTION, NETWORK_COLLECTION,
 from heddle.api.network.crud import Collection
 from heddle.api.render import render
 from heddle.api.rights import Rights
+from heddle.api.schemas import NOTHING, OBJECT, only, resource, several
 from heddle.api.services import Services
 from heddle.control import dhcp, router_hosts
 from heddle.control.context import Context
@@ -50,11 +51,14 @@ class Scheduler:
             "required": [self.id],
             "additionalProperties": False,
         }
+        served = only(**{things: several(resource(self.served.model))})
+        serving = only(agents=several(OBJECT if self.more else resource(Agent)))
+        give, agents_of = f"Give {things} to an agent", f"List the agents of {things}"
         return [
-            Route("GET", of_agent, self.list_served, f"get_{rule}s", summary=f"List {things} of an agent"),
-            Route("POST", of_agent, self.assign, f"create_{rule}", 201, f"Give {things} to an agent", body=body),
+            Route("GET", of_agent, self.list_served, f"get_{rule}s", 200, f"List {things} of an agent", reply=served),
+            Route("POST", of_agent, self.assign, f"create_{rule}", 201, give, body=body, reply=NOTHING),
             Route("DELETE", one, self.withdraw, f"delete_{rule}", 204, f"Take {things} from an agent"),
-            Route("GET", agents, self.list_agents, f"get_{self.agents}", summary=f"List the agents of {things}"),
+            Route("GET", agents, self.list_agents, f"get_{self.agents}", 200, agents_of, reply=serving),
         ]
 
     @property

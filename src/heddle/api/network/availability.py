@@ -7,6 +7,7 @@ from heddle.api.network.crud import Collection
 from heddle.api.network.listing import links, parse_listing
 from heddle.api.render import render
 from heddle.api.rights import Rights
+from heddle.api.schemas import only, page, resource
 from heddle.api.services import Services
 from heddle.control import availability
 from heddle.model.availability import NetworkIpAvailability
@@ -37,9 +38,17 @@ def show_availability(services: Services, request: Request) -> Response:
         return json_response(_ALL.answer(services, tx, rights, item, wanted))
 
 
+_MODEL = NetworkIpAvailability
 _RULE = "get_network_ip_availability"
 
 ROUTES = [
-    Route("GET", _ALL.url, list_availability, _RULE, summary="List the use of addresses"),
-    Route("GET", _ALL.url + "/{id}", show_availability, _RULE, summary="Show the use of a network's addresses"),
+    Route("GET", _ALL.url, list_availability, _RULE, 200, "List the use of addresses", None, page(_MODEL)),
+    Route(
+        "GET",
+        _ALL.url + "/{id}",
+        show_availability,
+        _RULE,
+        summary="Show the use of a network's addresses",
+        reply=only(network_ip_availability=resource(_MODEL)),
+    ),
 ]

@@ -9,6 +9,7 @@ from typing import Any
 from heddle.api.http import Request, Response, Route, json_response
 from heddle.api.network.l3_collections import FLAVOR_COLLECTION as FLAVORS
 from heddle.api.rights import Rights
+from heddle.api.schemas import BOOL, TEXT, only, several, some
 from heddle.api.services import Services
 from heddle.control import flavors
 from heddle.control.context import Context
@@ -106,10 +107,14 @@ _BODY = {
     "additionalProperties": False,
 }
 
+_PROFILE = only(service_profile=only(id=TEXT))
+
 ROUTES = [
-    Route("GET", _PATH, list_profiles, "get_flavor_service_profile", summary="List the service profiles of a flavor"),
+    Route("GET", _PATH, list_profiles, "get_flavor_service_profile", 200, "List the service profiles of a flavor", None,
+          only(service_profiles=several(only(id=TEXT)))),
     Route(
-        "GET", _PATH + "/{id}", show_profile, "get_flavor_service_profile", summary="Show a service profile of a flavor"
+        "GET", _PATH + "/{id}", show_profile, "get_flavor_service_profile", 200, "Show a service profile of a flavor",
+        None, _PROFILE,
     ),
     Route(
         "POST",
@@ -119,6 +124,7 @@ ROUTES = [
         201,
         "Give a service profile to a flavor",
         body=_BODY,
+        reply=_PROFILE,
     ),
     Route(
         "DELETE",
@@ -134,5 +140,6 @@ ROUTES = [
         list_providers,
         "get_service_provider",
         summary="List the providers of services",
+        reply=only(service_providers=several(some(service_type=TEXT, name=TEXT, default=BOOL))),
     ),
-]
+]  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from heddle.api.http import Request, Response, Route, json_response
+from heddle.api.schemas import TEXT, only, several, some
 from heddle.api.services import Services
 from heddle.errors import BadRequest
 from heddle.store.query import floating_ip_pools
@@ -31,5 +32,12 @@ def list_pools(services: Services, request: Request) -> Response:
 
 
 ROUTES = [
-    Route("GET", "/v2.0/floatingip_pools", list_pools, "get_floatingip_pool", summary="List the pools of floating IPs")
+    Route(
+        "GET",
+        "/v2.0/floatingip_pools",
+        list_pools,
+        "get_floatingip_pool",
+        summary="List the pools of floating IPs",
+        reply=only(floatingip_pools=several(some(**dict.fromkeys(_NAMES, TEXT)))),
+    )
 ]

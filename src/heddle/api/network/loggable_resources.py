@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from heddle.api.http import Request, Response, Route, json_response
+from heddle.api.schemas import TEXT, only, several
 from heddle.api.services import Services
 from heddle.model.log import RESOURCE_TYPES
 
@@ -19,5 +20,6 @@ ROUTES = [
         list_loggable_resources,
         "get_loggable_resource",
         summary="List what can be logged",
+        reply=only(loggable_resources=several(only(type=TEXT))),
     )
 ]

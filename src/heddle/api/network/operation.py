@@ -6,6 +6,7 @@ from typing import Any
 
 from heddle.api.http import Request, Response, Route, json_response
 from heddle.api.network.extensions import EXTENSIONS
+from heddle.api.schemas import NUMBER, OBJECT, TEXT, only, several, some
 from heddle.api.services import Services
 from heddle.control import quotas, zones
 from heddle.control.context import Context
@@ -164,16 +165,31 @@ _LIMITS = {
     "additionalProperties": False,
 }
 
+_EXTENSION = only(alias=TEXT, name=TEXT, description=TEXT, updated=TEXT, links=several(OBJECT))
+_NUMBERS = dict.fromkeys(quotas.RESOURCES, NUMBER)
+_QUOTA = only(quota=only(**_NUMBERS))
+_DETAILS = only(quota=only(**dict.fromkeys(quotas.RESOURCES, only(limit=NUMBER, used=NUMBER, reserved=NUMBER))))
+_QUOTAS = only(quotas=several(only(project_id=TEXT, tenant_id=TEXT, **_NUMBERS)))
+_ZONES = only(availability_zones=several(some(name=TEXT, resource=TEXT, state=TEXT)))
+_OWN = only(tenant=only(tenant_id=TEXT, project_id=TEXT))
+_HOSTS = only(hosts=several(OBJECT), faults=several(OBJECT))
+
+_ALL, _ONE = "/v2.0/quotas", "/v2.0/quotas/{id}"
+_EXTENSIONS, _ZONES_URL = "/v2.0/extensions", "/v2.0/availability_zones"
+
 ROUTES = [
-    Route("GET", "/v2.0/extensions", list_extensions, "get_extension", summary="List extensions"),
-    Route("GET", "/v2.0/extensions/{id}", show_extension, "get_extension", summary="Show an extension"),
-    Route("GET", "/v2.0/availability_zones", list_zones, "get_availability_zone", summary="List availability zones"),
-    Route("GET", "/v2.0/quotas", list_quotas, "get_quota", summary="List the projects whose quotas were set"),
-    Route("GET", "/v2.0/quotas/tenant", show_own_project, "get_extension", summary="Whose quotas are meant"),
-    Route("GET", "/v2.0/quotas/{id}", show_quota, "get_quota", summary="Show the quotas of a project"),
-    Route("GET", "/v2.0/quotas/{id}/default", show_default_quota, "get_quota", summary="Show the default quotas"),
-    Route("GET", "/v2.0/quotas/{id}/details", show_quota_details, "get_quota", summary="Show quotas with their use"),
-    Route("PUT", "/v2.0/quotas/{id}", update_quota, "update_quota", summary="Set quotas of a project", body=_LIMITS),
-    Route("DELETE", "/v2.0/quotas/{id}", delete_quota, "delete_quota", 204, "Back to the default quotas"),
-    Route("GET", "/heddle/v1/hosts", list_faults, "get_agent", summary="Hosts, and what they could not realise"),
-]
+    Route("GET", _EXTENSIONS, list_extensions, "get_extension", 200, "List extensions", None,
+          only(extensions=several(_EXTENSION))),
+    Route("GET", _EXTENSIONS + "/{id}", show_extension, "get_extension", 200, "Show an extension", None,
+          only(extension=_EXTENSION)),
+    Route("GET", _ZONES_URL, list_zones, "get_availability_zone", 200, "List availability zones", None, _ZONES),
+    Route("GET", _ALL, list_quotas, "get_quota", 200, "List the projects whose quotas were set", None, _QUOTAS),
+    Route("GET", _ALL + "/tenant", show_own_project, "get_extension", 200, "Whose quotas are meant", None, _OWN),
+    Route("GET", _ONE, show_quota, "get_quota", 200, "Show the quotas of a project", None, _QUOTA),
+    Route("GET", _ONE + "/default", show_default_quota, "get_quota", 200, "Show the default quotas", None, _QUOTA),
+    Route("GET", _ONE + "/details", show_quota_details, "get_quota", 200, "Show quotas with their use", None, _DETAILS),
+    Route("PUT", _ONE, update_quota, "update_quota", 200, "Set quotas of a project", _LIMITS, _QUOTA),
+    Route("DELETE", _ONE, delete_quota, "delete_quota", 204, "Back to the default quotas"),
+    Route("GET", "/heddle/v1/hosts", list_faults, "get_agent", 200, "Hosts, and what they could not realise", None,
+          _HOSTS),
+]  # fmt: skip

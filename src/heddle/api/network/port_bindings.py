@@ -10,6 +10,7 @@ from heddle.api.http import Request, Response, Route, json_response
 from heddle.api.network.collections import PORT_COLLECTION as PORTS
 from heddle.api.network.listing import parse_listing
 from heddle.api.rights import Rights
+from heddle.api.schemas import OBJECT, only, several, some
 from heddle.api.services import Services
 from heddle.control import port_bindings
 from heddle.control.context import Context
@@ -25,6 +26,8 @@ _BODY = {
     "properties": {"binding": {"type": "object", "properties": {f.api: f.type.schema() for f in _SHOWN if f.create}}},
     "required": ["binding"],
 }
+_BINDING = some(**{field.api: field.type.answer_schema() for field in _SHOWN})
+_ANSWER = only(binding=_BINDING)
 
 
 def _shown(binding: PortBinding) -> dict[str, Any]:
@@ -101,10 +104,12 @@ def delete_binding(services: Services, request: Request) -> Response:
 
 
 ROUTES = [
-    Route("GET", BASE, list_bindings, "get_port_binding", summary="List the bindings of a port"),
-    Route("POST", BASE, create_binding, "create_port_binding", 201, "Bind a port to a further host", body=_BODY),
-    Route("GET", BASE + "/{host}", show_binding, "get_port_binding", summary="Show a binding"),
-    Route("PUT", BASE + "/{host}", update_binding, "update_port_binding", summary="Change a binding", body=_BODY),
+    Route("GET", BASE, list_bindings, "get_port_binding", 200, "List the bindings of a port", None,
+          only(bindings=several(_BINDING))),
+    Route("POST", BASE, create_binding, "create_port_binding", 201, "Bind a port to a further host", _BODY,
+          _ANSWER),
+    Route("GET", BASE + "/{host}", show_binding, "get_port_binding", 200, "Show a binding", None, _ANSWER),
+    Route("PUT", BASE + "/{host}", update_binding, "update_port_binding", 200, "Change a binding", _BODY, _ANSWER),
     Route("DELETE", BASE + "/{host}", delete_binding, "delete_port_binding", 204, "Remove a binding"),
     Route(
         "PUT",
@@ -112,6 +117,7 @@ ROUTES = [
         activate_binding,
         "update_port_binding",
         summary="Make a binding the active one",
-        body={"type": "object"},
+        body=OBJECT,
+        reply=_ANSWER,
     ),
-]
+]  # fmt: skip

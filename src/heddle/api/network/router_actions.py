@@ -10,6 +10,7 @@ import msgspec
 from heddle.api.http import Request, Response, Route, json_response
 from heddle.api.network.collections import ROUTER_COLLECTION as ROUTERS
 from heddle.api.rights import Rights
+from heddle.api.schemas import TEXT, TEXT_OR_NULL, only, resource, several
 from heddle.api.services import Services
 from heddle.control import routers
 from heddle.errors import BadRequest
@@ -123,6 +124,10 @@ _SUBNET_OR_PORT = {
     "properties": {"subnet_id": Uuid(nullable=True).schema(), "port_id": Uuid(nullable=True).schema()},
     "additionalProperties": False,
 }
+_JOINED = only(
+    id=TEXT, tenant_id=TEXT, project_id=TEXT, port_id=TEXT, network_id=TEXT, subnet_id=TEXT_OR_NULL,
+    subnet_ids=several(TEXT), tags=several(TEXT),
+)  # fmt: skip
 _SOME_ROUTES = {
     "type": "object",
     "properties": {
@@ -145,6 +150,7 @@ ROUTES = [
         "add_router_interface",
         summary="Join a router to a subnet",
         body=_SUBNET_OR_PORT,
+        reply=_JOINED,
     ),
     Route(
         "PUT",
@@ -153,6 +159,7 @@ ROUTES = [
         "remove_router_interface",
         summary="Part a router from a subnet",
         body=_SUBNET_OR_PORT,
+        reply=_JOINED,
     ),
     Route(
         "PUT",
@@ -161,6 +168,7 @@ ROUTES = [
         "add_extraroutes",
         summary="Add routes to a router",
         body=_SOME_ROUTES,
+        reply=only(router=resource(Router)),
     ),
     Route(
         "PUT",
@@ -169,5 +177,6 @@ ROUTES = [
         "remove_extraroutes",
         summary="Take routes from a router",
         body=_SOME_ROUTES,
+        reply=only(router=resource(Router)),
     ),
 ]

@@ -9,6 +9,7 @@ from heddle.api.http import Request, Response, Route, json_response
 from heddle.api.network.bodies import only_value
 from heddle.api.network.collections import SUBNET_POOL_COLLECTION as POOLS
 from heddle.api.rights import Rights
+from heddle.api.schemas import TEXT, only, several
 from heddle.api.services import Services
 from heddle.control import onboarding, subnet_pools
 from heddle.control.context import Context
@@ -88,6 +89,7 @@ ROUTES = [
         "add_prefixes",
         summary="Add prefixes to a subnet pool",
         body=_SOME_PREFIXES,
+        reply=only(prefixes=several(TEXT)),
     ),
     Route(
         "PUT",
@@ -96,6 +98,7 @@ ROUTES = [
         "remove_prefixes",
         summary="Remove prefixes from a subnet pool",
         body=_SOME_PREFIXES,
+        reply=only(prefixes=several(TEXT)),
     ),
     Route(
         "PUT",
@@ -104,5 +107,6 @@ ROUTES = [
         "onboard_network_subnets",
         summary="Bring the subnets of a network into a subnet pool",
         body=_A_NETWORK,
+        reply=several(only(id=TEXT, cidr=TEXT)),
     ),
 ]

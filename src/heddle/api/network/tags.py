@@ -41,9 +41,9 @@ class Tagging:
     def _routes(self, base: str) -> list[Route]:
         name, one = self._name, base + "/{tag}"
         return [
-            Route("GET", base, self.list, f"get_{name}_tags", summary=f"List the tags of one of the {name}"),
-            Route("POST", base, self.extend, f"create_{name}_tags", 201, "Add tags", body=_ALL),
-            Route("PUT", base, self.replace, f"update_{name}_tags", summary="Replace the tags", body=_ALL),
+            Route("GET", base, self.list, f"get_{name}_tags", 200, f"List the tags of one of the {name}", None, _ALL),
+            Route("POST", base, self.extend, f"create_{name}_tags", 201, "Add tags", _ALL, _ALL),
+            Route("PUT", base, self.replace, f"update_{name}_tags", 200, "Replace the tags", _ALL, _ALL),
             Route("DELETE", base, self.clear, f"delete_{name}_tags", 204, "Remove all tags"),
             Route("GET", one, self.find, f"get_{name}_tags", 204, "Whether the object has a tag"),
             Route("PUT", one, self.add, f"update_{name}_tags", 201, "Add a tag"),

@@ -6,6 +6,7 @@ from typing import Any
 
 from heddle.api.http import Request, Response, Route, json_response
 from heddle.api.network.collections import NETWORK_COLLECTION
+from heddle.api.schemas import TEXT, only
 from heddle.api.services import Services
 from heddle.control import topologies
 from heddle.errors import BadRequest
@@ -67,6 +68,13 @@ def _answer(id: str, project_id: str) -> Response:
 _PATH = "/v2.0/auto-allocated-topology/{id}"
 
 ROUTES = [
-    Route("GET", _PATH, show, "get_auto_allocated_topology", summary="The topology of a project, made if need be"),
+    Route(
+        "GET",
+        _PATH,
+        show,
+        "get_auto_allocated_topology",
+        summary="The topology of a project, made if need be",
+        reply=only(auto_allocated_topology=only(id=TEXT, tenant_id=TEXT, project_id=TEXT)),
+    ),
     Route("DELETE", _PATH, delete, "delete_auto_allocated_topology", 204, "Delete the topology of a project"),
 ]

@@ -8,6 +8,7 @@ from typing import Any
 from heddle.api.http import Request, Response, Route, json_response
 from heddle.api.network.collections import TRUNK_COLLECTION as TRUNKS
 from heddle.api.rights import Rights
+from heddle.api.schemas import only, resource
 from heddle.api.services import Services
 from heddle.control import trunks
 from heddle.control.context import Context
@@ -72,9 +73,13 @@ def get_subports(services: Services, request: Request) -> Response:
         return json_response({"sub_ports": trunk.sub_ports})
 
 
+_SUBPORTS = only(sub_ports=SUBPORTS.answer_schema())
+_TRUNK = resource(Trunk)
 _ONE = "/v2.0/trunks/{id}"
 ROUTES = [
-    Route("GET", f"{_ONE}/get_subports", get_subports, "get_subports", summary="List the subports of a trunk"),
-    Route("PUT", f"{_ONE}/add_subports", add_subports, "add_subports", summary="Add subports", body=_BODY),
-    Route("PUT", f"{_ONE}/remove_subports", remove_subports, "remove_subports", summary="Remove subports", body=_BODY),
-]
+    Route("GET", f"{_ONE}/get_subports", get_subports, "get_subports", 200, "List the subports of a trunk", None,
+          _SUBPORTS),
+    Route("PUT", f"{_ONE}/add_subports", add_subports, "add_subports", 200, "Add subports", _BODY, _TRUNK),
+    Route("PUT", f"{_ONE}/remove_subports", remove_subports, "remove_subports", 200, "Remove subports", _BODY,
+          _TRUNK),
+]  # fmt: skip

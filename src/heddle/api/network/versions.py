@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from heddle.api.http import Request, Response, Route, json_response
 from heddle.api.network.collections import EVERY
+from heddle.api.schemas import OBJECT, only, several
 from heddle.api.services import Services
 
 
@@ -27,6 +28,8 @@ def show_version(services: Services, request: Request) -> Response:
 
 
 ROUTES = [
-    Route("GET", "/", list_versions, "public", summary="List the versions of the Networking API"),
-    Route("GET", "/v2.0", show_version, "get_extension", summary="List the resources of version 2.0"),
-]
+    Route("GET", "/", list_versions, "public", 200, "List the versions of the Networking API", None,
+          only(versions=several(OBJECT))),
+    Route("GET", "/v2.0", show_version, "get_extension", 200, "List the resources of version 2.0", None,
+          only(resources=several(OBJECT))),
+]  # fmt: skip
