@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 HEDDLE := .venv/bin/heddle
 
-.PHONY: help setup dev oracle up demo down test lint unit test-engines conformance stateful bench test-kernel test-power lock
+.PHONY: help setup dev oracle up demo down test lint unit test-engines conformance stateful load bench test-kernel test-power lock
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -44,6 +44,9 @@ conformance: dev  ## the Networking API's own test suites (tempest) against a He
 
 stateful: dev  ## 50,000 generated requests, and what must hold afterwards (SEED=N asks the same again)
 	PYTHONHASHSEED=0 .venv/bin/python -m tests.stateful.run --requests $(or $(REQUESTS),50000) $(if $(SEED),--seed $(SEED))
+
+load: dev  ## minutes of mixed load by eight clients on two servers, on each database engine (ENGINE=…, MINUTES=N)
+	.venv/bin/python -m tests.load.run --minutes $(or $(MINUTES),3) $(if $(ENGINE),--engine $(ENGINE))
 
 bench: dev  ## measure, and print the figures beside the reference's
 	.venv/bin/python bench/run.py

@@ -3,74 +3,14 @@
 from __future__ import annotations
 
 import http.client
-import json
-import os
 import random
-import signal
 import sqlite3
-import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
-from tests.fakes.client import PASSWORD, password_login
-
-SERVER = f"""
-import sys
-from heddle.api.server import open_store, serve
-from heddle.config import load
-from heddle.control.identity.bootstrap import bootstrap
-settings = load()
-store = open_store(settings)
-bootstrap(store, {PASSWORD!r}, settings)
-store.close()
-serve(settings, lambda: print("ready", flush=True))
-"""
-
-
-class Server:
-    """A real server process on the loopback, with its state below `folder`."""
-
-    def __init__(self, folder: Path, port: int) -> None:
-        self.port = port
-        self.env = {name: value for name, value in os.environ.items() if not name.startswith("HEDDLE_")}
-        self.env |= {f"HEDDLE_PATHS_{name.upper()}": str(folder / name) for name in ("state", "run", "log")}
-        self.env |= {"HEDDLE_SERVER_PORT": str(port), "HEDDLE_QUOTA_PORT": "-1", "HEDDLE_QUOTA_NETWORK": "-1"}
-
-    def start(self) -> None:
-        self.process = subprocess.Popen([sys.executable, "-c", SERVER], env=self.env, stdout=subprocess.PIPE)
-        assert self.process.stdout is not None
-        assert self.process.stdout.readline().strip() == b"ready"
-
-    def kill(self) -> None:
-        os.kill(self.process.pid, signal.SIGKILL)
-        self.process.wait()
-        assert self.process.stdout is not None
-        self.process.stdout.close()
-
-
-class Caller:
-    """One connection."""
-
-    def __init__(self, port: int, token: str = "") -> None:
-        self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
-        self.token = token
-
-    def call(self, method: str, path: str, body: Any = None) -> tuple[int, Any, str]:
-        headers = {"Content-Type": "application/json", "X-Auth-Token": self.token}
-        self.connection.request(method, path, None if body is None else json.dumps(body), headers)
-        answer = self.connection.getresponse()
-        data = answer.read()
-        return answer.status, json.loads(data) if data else None, answer.headers.get("X-Subject-Token", "")
-
-
-def _log_in(port: int) -> str:
-    status, _, token = Caller(port).call("POST", "/identity/v3/auth/tokens", password_login("admin", project="admin"))
-    assert status == 201
-    return token
+from tests.load.processes import Caller, Server, log_in
 
 
 def _load(port: int, token: str, network: str, known: dict[str, str | None]) -> None:
@@ -98,13 +38,11 @@ def _load(port: int, token: str, network: str, known: dict[str, str | None]) -> 
 
 @pytest.mark.parametrize("turn", range(3))
 def test_what_was_answered_survives(tmp_path: Path, turn: int) -> None:
-    for name in ("state", "run", "log"):
-        (tmp_path / name).mkdir(mode=0o700)
-    server = Server(tmp_path, 19700 + os.getpid() % 200 + turn)
+    server = Server(tmp_path, quota_port="-1", quota_network="-1")
     known: dict[str, str | None] = {}
     server.start()
     try:
-        token = _log_in(server.port)
+        token = log_in(server.port)
         admin = Caller(server.port, token)
         network = admin.call("POST", "/v2.0/networks", {"network": {"name": "n"}})[1]["network"]["id"]
         subnet = {"network_id": network, "ip_version": 4, "cidr": "10.0.0.0/16"}
@@ -118,7 +56,7 @@ def test_what_was_answered_survives(tmp_path: Path, turn: int) -> None:
             thread.join()
         _check_file(tmp_path / "state/heddle.db")
         server.start()
-        _check_content(Caller(server.port, _log_in(server.port)), known)
+        _check_content(Caller(server.port, log_in(server.port)), known)
     finally:
         server.kill()
 

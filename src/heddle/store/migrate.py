@@ -7,6 +7,8 @@ a server does when it starts.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 HEAD = "0018"
 # Text is compared as it is written, as on the other engines: not without regard to case, accents, spaces at the end.
 _EXACT = "ALTER DATABASE CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin"
+_LOCK_KEY = 0x686564646C65  # the advisory lock of PostgreSQL, one for a database
+_WAIT = 600  # seconds
 _FOLDER = Path(__file__).parent / "migrations"
 
 
@@ -36,10 +40,14 @@ def config(conn: sa.Connection | None = None) -> Config:
 def current(store: Store) -> str | None:
     """The revision of the database, None when it is empty."""
     with store.engine.connect() as conn:
-        if not sa.inspect(conn).has_table("alembic_version"):
-            return None
-        found = conn.execute(sa.text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
-        return None if found is None else str(found)
+        return _found(conn)
+
+
+def _found(conn: sa.Connection) -> str | None:
+    if not sa.inspect(conn).has_table("alembic_version"):
+        return None
+    found = conn.execute(sa.text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
+    return None if found is None else str(found)
 
 
 def revisions() -> set[str]:
@@ -50,7 +58,10 @@ def revisions() -> set[str]:
 
 
 def upgrade(store: Store, target: str = "head") -> None:
-    """Run the migrations that are missing.  Raises `ConfigError` for a database that is newer."""
+    """Run the migrations that are missing; of several servers that start at once one does, and the others wait.
+
+    Raises `ConfigError` for a database that is newer.
+    """
     found = current(store)
     if found == HEAD and target in (HEAD, "head"):
         return
@@ -61,10 +72,26 @@ def upgrade(store: Store, target: str = "head") -> None:
             f"the database is at revision {found}, which this version of Heddle does not know: it was made by a "
             "newer version. Start that version, or restore a backup made before the upgrade."
         )
-    with store.engine.begin() as conn:
-        if found is None and store.engine.dialect.name in ("mysql", "mariadb"):
+    with store.engine.begin() as conn, _alone(conn):
+        if found is None and _found(conn) is None and store.engine.dialect.name in ("mysql", "mariadb"):
             conn.execute(sa.text(_EXACT))
         command.upgrade(config(conn), target)
+
+
+@contextmanager
+def _alone(conn: sa.Connection) -> Iterator[None]:
+    """Nobody else migrates this database meanwhile; whoever waited finds it migrated."""
+    if conn.dialect.name == "sqlite":
+        conn.exec_driver_sql("BEGIN IMMEDIATE")
+    elif conn.dialect.name == "postgresql":
+        conn.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK_KEY})
+    else:
+        conn.execute(sa.text("SELECT GET_LOCK(CONCAT('heddle migrates ', MD5(DATABASE())), :wait)"), {"wait": _WAIT})
+    try:
+        yield
+    finally:
+        if conn.dialect.name in ("mysql", "mariadb"):
+            conn.execute(sa.text("SELECT RELEASE_LOCK(CONCAT('heddle migrates ', MD5(DATABASE())))"))
 
 
 def downgrade(store: Store, target: str) -> None:
