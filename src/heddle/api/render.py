@@ -23,8 +23,7 @@ def _shape(fields: tuple[FieldInfo, ...], wanted: frozenset[str]) -> Shape:
         return lambda value: {**whole(value), **{f.api: v for f in more if (v := getattr(value, f.name)) is not None}}
     names: list[tuple[str, str]] = []
     for field in fields:
-        apis = [field.api, "tenant_id"] if field.api == "project_id" else [field.api]
-        names += [(field.name, api) for api in apis if not wanted or api in wanted]
+        names += [(field.name, api) for api in _names_of(field) if not wanted or api in wanted]
     texts = [field.api for field in fields if field.type.as_text and (not wanted or field.api in wanted)]
     plain = _plain(names)
     return (lambda value: _as_text(plain(value), texts)) if texts else plain
@@ -46,6 +45,30 @@ def _as_text(shown: dict[str, Any], keys: Sequence[str]) -> dict[str, Any]:
     for key in keys:
         shown[key] = str(shown[key])
     return shown
+
+
+def narrow(
+    rights: Rights[R], wanted: Sequence[str], stored: Sequence[str]
+) -> tuple[list[str], Callable[[Sequence[Any]], dict[str, Any]]] | None:
+    """How to answer from a few columns: their fields' names, the id first, and what makes the answer from a row.
+
+    None where the attributes asked for need more than that: something that is not `stored` with the object, or the
+    whole object, because it decides what the caller sees.
+    """
+    shown = [(field, api) for field in rights.visible_fields() for api in _names_of(field) if api in wanted]
+    whole = any(field.name not in stored or field.sparse or field.type.as_text for field, _ in shown)
+    if not wanted or whole or rights.sometimes():
+        return None
+    names = list(dict.fromkeys(["id", *(field.name for field, _ in shown)]))
+    places = [(api, names.index(field.name)) for field, api in shown]
+    if [place for _, place in places] == list(range(len(names))):
+        keys = [api for api, _ in places]
+        return names, lambda row: dict(zip(keys, row, strict=True))
+    return names, lambda row: {api: row[place] for api, place in places}
+
+
+def _names_of(field: FieldInfo) -> tuple[str, ...]:
+    return ("project_id", "tenant_id") if field.api == "project_id" else (field.api,)
 
 
 def render(rights: Rights[R], items: Sequence[R], wanted: Iterable[str], lookup: Lookup) -> list[dict[str, Any]]:

@@ -10,14 +10,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
 
 from heddle.store.one_of import one_of
+from heddle.store.tables.kit import JsonText
 
 Rows = Sequence[Sequence[Any]]
 Process = Callable[[Any], Any] | None
+Processors = Sequence[tuple[int, Callable[[Sequence[Any]], list[Any]]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +31,7 @@ class _Plan:
     names: tuple[str, ...]
     fixed: Mapping[str, Any]
     binds: Mapping[str, Callable[[Any], Any]]
-    results: tuple[tuple[int, Callable[[Any], Any]], ...]
+    results: Processors
 
 
 class Prepared:
@@ -71,23 +74,30 @@ def _make_plan(statement: sa.Select[Any], dialect: sa.Dialect) -> _Plan:
     )
 
 
-def result_processors(statement: sa.Select[Any], dialect: sa.Dialect) -> tuple[tuple[int, Callable[[Any], Any]], ...]:
-    """(position, function) of the columns whose values are not what the driver gives."""
-    found = []
+def result_processors(statement: sa.Select[Any], dialect: sa.Dialect) -> Processors:
+    """(position, function over all its values) of the columns whose values are not what the driver gives."""
+    found: list[tuple[int, Callable[[Sequence[Any]], list[Any]]]] = []
     for position, column in enumerate(statement.selected_columns):
+        if isinstance(column.type, JsonText):
+            found.append((position, column.type.decoded))
+            continue
         process: Process = column.type.dialect_impl(dialect).result_processor(dialect, None)
         if process is not None:
-            found.append((position, process))
+            found.append((position, partial(_each, process)))
     return tuple(found)
 
 
-def processed(rows: Rows, processors: Sequence[tuple[int, Callable[[Any], Any]]]) -> Rows:
+def _each(process: Callable[[Any], Any], values: Sequence[Any]) -> list[Any]:
+    return list(map(process, values))
+
+
+def processed(rows: Rows, processors: Processors) -> Rows:
     """The driver's rows with the values of the column types, worked out column by column."""
     if not processors or not rows:
         return rows
     columns: list[Any] = list(zip(*rows, strict=True))
     for position, process in processors:
-        columns[position] = list(map(process, columns[position]))
+        columns[position] = process(columns[position])
     return list(zip(*columns, strict=True))
 
 

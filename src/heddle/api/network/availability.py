@@ -26,7 +26,7 @@ def list_availability(services: Services, request: Request) -> Response:
         items = _ALL.find(tx, rights, listing)
         availability.describe(tx, items, listing.filters.get("ip_version", ()))
     body = {_NAME: render(rights, items, listing.fields, lambda name: None)}
-    found = links(request, listing, items, request.base_url + _ALL.url)
+    found = links(request, listing, [item.id for item in items], request.base_url + _ALL.url)
     return json_response(body | ({f"{_NAME}_links": found} if found else {}))
 
 

@@ -18,7 +18,7 @@ from heddle.api.network.creation import check_create
 from heddle.api.network.if_match import check_revision
 from heddle.api.network.listing import Listing, links, page_of, parse_listing
 from heddle.api.network.turns import TURNS
-from heddle.api.render import render, render_one
+from heddle.api.render import narrow, render, render_one
 from heddle.api.rights import Lookup, Rights
 from heddle.api.services import Services
 from heddle.control.context import Context
@@ -26,6 +26,7 @@ from heddle.control.lookup import not_found
 from heddle.model.predicate import ALWAYS
 from heddle.model.resource import Draft, R, Resource, changed, parse_changes, parse_create, subject_of
 from heddle.store.engine import Tx
+from heddle.store.prepared import Rows
 from heddle.store.query.records import Records
 
 NOWHERE: Mapping[str, str] = MappingProxyType({})
@@ -99,13 +100,17 @@ class Collection(Generic[R]):
         with services.store.read(request.caller.project_id) as tx:
             for name, id in self.place(services, request, tx).items():
                 listing.filters[name] = [id]
-            items = self.find(tx, rights, listing)
-            self._describe(services, tx, items)
-            rendered = render(rights, items, listing.fields, lambda name: None)
+            if few := narrow(rights, listing.fields, self.records.selected):
+                rows = self.find_columns(tx, few[0], rights, listing)
+                ids, rendered = [row[0] for row in rows], [few[1](row) for row in rows]
+            else:
+                items = self.find(tx, rights, listing)
+                self._describe(services, tx, items)
+                ids, rendered = [item.id for item in items], render(rights, items, listing.fields, lambda name: None)
         if whole:
-            TURNS.note(self.model.collection, len(items))
+            TURNS.note(self.model.collection, len(ids))
         body: dict[str, Any] = {self.model.collection: rendered}
-        found = links(request, listing, items, request.base_url + self.url.format_map(request.params))
+        found = links(request, listing, ids, request.base_url + self.url.format_map(request.params))
         if found:
             body[f"{self.model.collection}_links"] = found
         return json_response(body)
@@ -115,6 +120,12 @@ class Collection(Generic[R]):
         page = page_of(listing, self.records, tx, rights.condition())
         where = rights.condition_for(listing.filters)
         return [] if page is None else self.records.search(tx, where, listing.filters, page)
+
+    def find_columns(self, tx: Tx, names: Sequence[str], rights: Rights[R], listing: Listing) -> Rows:
+        """Some columns of the objects that a list shows.  Raises `BadRequest`."""
+        page = page_of(listing, self.records, tx, rights.condition())
+        where = rights.condition_for(listing.filters)
+        return () if page is None else self.records.search_columns(tx, names, where, listing.filters, page)
 
     def _show(self, services: Services, request: Request) -> Response:
         rights = Rights(services.policy, request.caller, self.model)

@@ -125,7 +125,7 @@ def page_of(listing: Listing, records: Records[R], tx: Tx, seen: Condition) -> P
     """
     marker = None
     if listing.marker:
-        marker = records.get(tx, listing.marker, seen)
+        marker = records.get(tx, listing.marker, seen, bare=True)
         if marker is None and records.get(tx, listing.marker, bare=True) is not None:
             return None
         if marker is None:
@@ -137,7 +137,7 @@ def page_of(listing: Listing, records: Records[R], tx: Tx, seen: Condition) -> P
     return Page(tuple(listing.sorts), listing.limit, marker, listing.backward)
 
 
-def links(request: Request, listing: Listing, items: Sequence[Resource], own: str) -> list[dict[str, str]]:
+def links(request: Request, listing: Listing, ids: Sequence[str], own: str) -> list[dict[str, str]]:
     """The links to the pages before and after; `own` is the collection's URL.
 
     From an empty page they lead to the last page and to the first, which need no marker.
@@ -146,11 +146,11 @@ def links(request: Request, listing: Listing, items: Sequence[Resource], own: st
         return []
     kept = [(name, text) for name, text in request.query() if name not in ("marker", "page_reverse", "limit")]
     found = []
-    full = len(items) == listing.limit
+    full = len(ids) == listing.limit
     if full if not listing.backward else True:
-        found.append(_link("next", own, kept, listing, items[-1].id if items else "", False))
+        found.append(_link("next", own, kept, listing, ids[-1] if ids else "", False))
     if (listing.marker and not listing.backward) or (listing.backward and full):
-        found.append(_link("previous", own, kept, listing, items[0].id if items else "", True))
+        found.append(_link("previous", own, kept, listing, ids[0] if ids else "", True))
     return found
 
 

@@ -20,7 +20,7 @@ from heddle.model.predicate import Any as AnyOf
 from heddle.model.resource import Resource, fields_of
 from heddle.store.engine import Tx
 from heddle.store.one_of import one_of
-from heddle.store.prepared import Prepared, processed, result_processors
+from heddle.store.prepared import Prepared, Rows, processed, result_processors
 from heddle.store.query import grants
 
 R = TypeVar("R", bound=Resource)
@@ -124,16 +124,22 @@ class Records(Generic[R]):
     def fetch(self, tx: Tx, select: sa.Select[Any], values: Mapping[str, Any] | None = None) -> list[R]:
         """The objects that a statement over `self.select` finds."""
         names, model = self.selected, self.model
-        result = tx.conn.execute(select, {"viewer": tx.viewer, **(values or {})})
-        if tx.conn.dialect.name == "sqlite":
-            rows = processed(result.cursor.fetchall(), result_processors(self.select, tx.conn.dialect))
-            result.close()
-        else:
-            rows = result.all()
+        rows = self._rows(tx, select, self.select, values)
         found = [model(**dict(zip(names, row))) for row in rows]  # noqa: B905
         if self.load and found:
             self.load(tx, found)
         return found
+
+    @staticmethod
+    def _rows(
+        tx: Tx, select: sa.Select[Any], columns: sa.Select[Any], values: Mapping[str, Any] | None = None
+    ) -> Rows:
+        """The driver's own rows, which a result of SQLAlchemy would wrap one by one; `columns` tells their types."""
+        result = tx.conn.execute(select, {"viewer": tx.viewer, **(values or {})})
+        try:
+            return processed(result.cursor.fetchall(), result_processors(columns, tx.conn.dialect))
+        finally:
+            result.close()
 
     def search(
         self,
@@ -143,20 +149,34 @@ class Records(Generic[R]):
         page: Page = WHOLE,
     ) -> list[R]:
         """The objects that meet the condition and all filters (each: any of its values)."""
-        clauses = [self.clause(where), *(self.filter_clause(name, values) for name, values in (filters or {}).items())]
+        found = self.fetch(tx, self._listed(self.select, where, filters or {}, page))
+        return found[::-1] if page.backward else found
+
+    def search_columns(
+        self, tx: Tx, names: Sequence[str], where: Condition, filters: Mapping[str, Sequence[Any]], page: Page = WHOLE
+    ) -> Rows:
+        """Like `search`, but rows of some of the `selected` fields only, and nothing that other tables keep."""
+        columns = list(self.select.selected_columns)
+        select = sa.select(*(columns[self.selected.index(name)] for name in names))
+        found = self._rows(tx, self._listed(select, where, filters, page), select)
+        return found[::-1] if page.backward else found
+
+    def _listed(
+        self, select: sa.Select[Any], where: Condition, filters: Mapping[str, Sequence[Any]], page: Page
+    ) -> sa.Select[Any]:
+        clauses = [self.clause(where), *(self.filter_clause(name, values) for name, values in filters.items())]
         sorts = [(self.sort_as.get(name, name), up) for name, up in page.sorts]
         sorts += [] if any(name == "id" for name, _ in sorts) else [("id", True)]
         if page.backward:
             sorts = [(name, not ascending) for name, ascending in sorts]
         if page.marker is not None:
             clauses.append(self._after(page.marker, sorts))
-        query = self.select
+        query = select.where(*clauses)
         if page.sorts or page.limit or page.marker is not None:
             query = query.order_by(*(c.asc() if up else c.desc() for c, up in self._order(sorts)))
         if page.limit:
             query = query.limit(page.limit)
-        found = self.find(tx, *clauses, query=query)
-        return found[::-1] if page.backward else found
+        return query
 
     def count(self, tx: Tx, where: Condition = ALWAYS) -> int:
         return int(

@@ -6,6 +6,7 @@ text is their order as numbers, for IPv4 and IPv6, on every engine.  Structured 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -44,6 +45,11 @@ class JsonText(TypeDecorator[Any]):
         if value == "{}":
             return {}
         return None if value is None else self._decoder.decode(value)
+
+    def decoded(self, values: Iterable[str | None]) -> list[Any]:
+        """The same for a whole column."""
+        decode = self._decoder.decode
+        return [[] if v == "[]" else {} if v == "{}" else None if v is None else decode(v) for v in values]
 
 
 def _column(field: FieldInfo) -> sa.Column[Any]:
