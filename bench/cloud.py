@@ -86,8 +86,9 @@ class Cloud:
         raise RuntimeError("the supervisor does not run")
 
     def process(self, role: str) -> int:
-        """The id of the "server", the "agent" or the "supervisor"."""
-        mark = "--supervised" if role == "supervisor" else f" {role} --parent"
+        """The id of the "server" (the first of its processes), "server-2", the "agent" or the "supervisor"."""
+        marks = {"supervisor": "--supervised", "agent": " agent --parent", "server": " --worker 1/"}
+        mark = marks.get(role) or f" --worker {role.removeprefix('server-')}/"
         return next(pid for pid, command in self.processes().items() if mark in command)
 
     def kill_agent(self) -> None:

@@ -21,6 +21,7 @@ import msgspec
 from heddle.errors import ConfigError
 
 DEFAULT_FILE = Path("/etc/heddle/heddle.toml")
+MOST_WORKERS = 64
 
 
 class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -43,13 +44,15 @@ class Paths(Section, frozen=True):
 class Server(Section, frozen=True):
     """The API server.  `public_url` is what the catalog shows; empty: made from listen and port.
 
-    `max_body` in bytes; `max_limit` is the largest page of a list, 0 for no limit.
+    `max_body` in bytes; `max_limit` is the largest page of a list, 0 for no limit.  `workers` are the processes that
+    answer; 0: one with SQLite, whose writers take turns anyway, two with another database.
     """
 
     listen: str = "127.0.0.1"
     port: int = 9696
     public_url: str = ""
     threads: int = 8
+    workers: int = 0
     max_body: int = 4 * 1024 * 1024
     max_limit: int = 0
     user: str = "heddle"
@@ -169,6 +172,21 @@ class Settings(Section, frozen=True):
         return Path(self.paths.run) / "bus.sock"
 
     @property
+    def relay_socket(self) -> Path:
+        return Path(self.paths.run) / "relay.sock"
+
+    @property
+    def workers(self) -> int:
+        """How many processes answer requests.  Raises `ConfigError`."""
+        asked = self.server.workers
+        if not 0 <= asked <= MOST_WORKERS:
+            raise ConfigError(
+                f"server.workers={asked}: write 1 to {MOST_WORKERS}, or 0 for one with SQLite and two with another "
+                "database"
+            )
+        return asked or (1 if self.database_url.startswith("sqlite") else 2)
+
+    @property
     def public_url(self) -> str:
         host = f"[{self.server.listen}]" if ":" in self.server.listen else self.server.listen
         return (self.server.public_url or f"http://{host}:{self.server.port}").rstrip("/")
@@ -191,9 +209,16 @@ def load(
             raise ConfigError(f"--set {item}: expected section.name=value, for example server.port=9696")
         _put(tree, section, key, text, f"--set {dotted}")
     try:
-        return msgspec.convert(tree, Settings)
+        settings = msgspec.convert(tree, Settings)
     except msgspec.ValidationError as error:
         raise ConfigError(f"settings: {error}") from error
+    assert settings.workers
+    return settings
+
+
+def with_workers(settings: Settings, workers: int) -> Settings:
+    """The settings of a process that answers together with others, `workers` in all."""
+    return msgspec.structs.replace(settings, server=msgspec.structs.replace(settings.server, workers=workers))
 
 
 def _read_file(named: str | None) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from heddle.bus.base import AgentBus, BusError, ServerBus
 from heddle.bus.local import LocalAgentBus, LocalServerBus
 from heddle.bus.memory import MemoryAgentBus, MemoryServerBus
 from heddle.bus.outbox import MAX_WAKES, Outbox
+from heddle.bus.relay import Relay, RelayBus
 from heddle.errors import NotFound
 from heddle.view.types import FetchReply, FetchRequest, ReportReply, ReportRequest, ScopeNews, Wake
 
@@ -320,3 +321,32 @@ def test_a_killed_server_leaves_a_socket_that_the_next_one_replaces(local: Rig) 
     assert local.path.exists()
     local.server()
     until(lambda: answers(agent))
+
+
+def test_a_relay_brings_the_wake_ups_of_other_processes(rig: Rig, tmp_path: Path) -> None:
+    """Also after the first process was away: then once without scopes, for some may have been lost."""
+    server, ears = rig.server(), Ears()
+    agent = rig.agent(ears)
+    agent.subscribe(["network:1"])
+    relay, bus = Relay(tmp_path / "relay.sock", server.wake), RelayBus(tmp_path / "relay.sock")
+    bus.start(None)
+    with pytest.raises(BusError, match="first server process"):
+        bus.wait(0.1)
+    relay.start()
+    bus.wait(5)
+
+    def heard(network: str) -> bool:
+        bus.wake([f"network:{network}"], "req-1")
+        return Wake(scopes=["network:1"], request_id="req-1") in ears.heard
+
+    until(lambda: heard("1"))
+    ears.heard.clear()
+    assert not heard("2")
+    relay.stop()
+    relay = Relay(tmp_path / "relay.sock", server.wake)
+    relay.start()
+    until(lambda: bus.wake(["network:2"]) or Wake(scopes=[]) in ears.heard)
+    until(lambda: heard("1"))
+    assert not any("network:2" in wake.scopes for wake in ears.heard)
+    bus.stop()
+    relay.stop()

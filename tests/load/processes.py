@@ -16,6 +16,7 @@ from tests.fakes.client import PASSWORD, password_login
 
 SERVER = f"""
 import sys
+from heddle.api.listening import listen
 from heddle.api.server import open_store, serve
 from heddle.config import load
 from heddle.control.identity.bootstrap import bootstrap
@@ -23,7 +24,7 @@ settings = load()
 store = open_store(settings)
 bootstrap(store, {PASSWORD!r}, settings)
 store.close()
-serve(settings, lambda: print("ready", flush=True))
+serve(settings, listen(settings), lambda: print("ready", flush=True))
 """
 FOLDERS = ("state", "run", "log")
 

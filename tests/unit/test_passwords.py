@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
+from contextlib import suppress
 
 import pytest
 
@@ -71,3 +72,23 @@ def test_the_memory_of_guesses_is_bounded(monkeypatch: pytest.MonkeyPatch) -> No
     for number in range(1000):
         throttle.wrong(f"user{number}", "192.0.2.1")
     assert len(throttle._guesses) <= 100
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3, 5])
+def test_several_processes_let_as_many_guesses_through_as_one(workers: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody guesses at each as often as it lets him, for an hour: not one more at each than at one alone."""
+
+    def guesses(count: int) -> int:
+        now = [1000.0]
+        monkeypatch.setattr(passwords.time, "monotonic", lambda: now[0])
+        throttles, made = [Throttle(count) for _ in range(count)], 0
+        while now[0] < 4600:
+            for throttle in throttles:
+                with suppress(TooManyRequests):
+                    throttle.check("ann", "192.0.2.1")
+                    throttle.wrong("ann", "192.0.2.1")
+                    made += 1
+            now[0] += 1
+        return made
+
+    assert FREE_GUESSES < guesses(workers) <= guesses(1) + workers - 1

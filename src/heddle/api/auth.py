@@ -49,7 +49,7 @@ class EmbeddedAuth:
         self.keys = KeyRing(
             Path(settings.paths.state) / "keys", self.token_seconds, settings.identity.key_rotation_hours * 3600
         )
-        self._throttle = Throttle()
+        self._throttle = Throttle(settings.workers)
         self._epoch = q.epoch(store)
         self._known: dict[str, _Known] = {}
 

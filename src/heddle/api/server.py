@@ -1,4 +1,10 @@
-"""The server process: the application behind an HTTP server, the bus, and the regular chores."""
+"""The server's processes: the application behind an HTTP server, the bus, and the regular chores.
+
+Each process answers requests, from a listening socket that all share.  What must exist once is the first one's: the
+bus that agents are connected to, and the chores.  The others tell it what they committed.  Nothing that a request
+is answered from lives in one process alone: what is remembered about tokens is checked against the database each
+time, and everything else that is kept in memory follows from the settings and the policy file, read at the start.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +13,8 @@ import logging
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from socket import socket
 from types import FrameType
 
 from waitress.server import create_server
@@ -17,7 +24,8 @@ from heddle.api.app import App
 from heddle.api.auth import EmbeddedAuth
 from heddle.api.policy import Policy
 from heddle.api.services import Services
-from heddle.bus.registry import server_bus
+from heddle.bus.base import ServerBus
+from heddle.bus.registry import relay, server_bus, worker_bus
 from heddle.config import Settings
 from heddle.control import reports, segment_ranges, sync
 from heddle.control.context import Context
@@ -36,6 +44,7 @@ READ_AND_REFUSED = 64 * 1024 * 1024  # bodies up to here are read (from disk) to
 OUTPUT_IN_MEMORY = 32 * 1024 * 1024
 COLLECT_EVERY = 50_000
 SWITCH_SECONDS = 0.0005
+FIRST_SECONDS = 60.0
 
 
 class AgentCalls:
@@ -72,33 +81,42 @@ def make_app(settings: Settings, store: Store) -> App:
     return App(Services(settings, store, policy, auth))
 
 
-def serve(settings: Settings, ready: Callable[[], None]) -> None:
-    """Answer requests until SIGTERM.  `ready` is called when the first one can come."""
+def serve(settings: Settings, sockets: Sequence[socket], ready: Callable[[], None], number: int = 1) -> None:
+    """Answer requests until SIGTERM, as process `number` of `settings.workers`, where 1 is the first.
+
+    `ready` is called when requests are answered.  Raises `ConfigError`; `BusError` when the first process is missing.
+    """
+    if number > 1:
+        bus: ServerBus = _wait_for_first(settings)
+    else:
+        bus = server_bus(settings)
     store = open_store(settings)
     app = make_app(settings, store)
-    bus = server_bus(settings)
     store.on_commit = bus.wake
-    bus.start(AgentCalls(store, settings))
-    try:
-        server = create_server(
-            app,
-            host=settings.server.listen,
-            port=settings.server.port,
-            threads=settings.server.threads,
-            max_request_body_size=max(READ_AND_REFUSED, 2 * settings.server.max_body),
-            ident=None,
-            clear_untrusted_proxy_headers=True,
-            channel_timeout=300,
-            outbuf_overflow=OUTPUT_IN_MEMORY,
-            connection_limit=1000,
-        )
-    except OSError as error:
-        where = f"{settings.server.listen}:{settings.server.port}"
-        raise ConfigError(f"cannot listen on {where}: {error.strerror}; set server.listen and server.port") from error
+    stops: list[Callable[[], None]] = [bus.stop]
+    if number == 1:
+        bus.start(AgentCalls(store, settings))
+    if number == 1 and settings.workers > 1:
+        others = relay(settings, bus)
+        others.start()
+        stops.append(others.stop)
+    server = create_server(
+        app,
+        sockets=list(sockets),
+        threads=settings.server.threads,
+        max_request_body_size=2 * settings.server.max_body,
+        ident=None,
+        clear_untrusted_proxy_headers=True,
+        channel_timeout=300,
+        outbuf_overflow=OUTPUT_IN_MEMORY,
+        connection_limit=1000,
+    )
     stopping = threading.Event()
     _stop_on_signal(stopping)
-    threading.Thread(target=_chores, args=(store, settings, stopping), name="chores", daemon=True).start()
-    log.info("server ready url=%s database=%s", settings.public_url, store.engine.dialect.name)
+    if number == 1:
+        threading.Thread(target=_chores, args=(store, settings, stopping), name="chores", daemon=True).start()
+    log.info("server ready url=%s database=%s process=%d/%d", settings.public_url, store.engine.dialect.name, number,
+             settings.workers)  # fmt: skip
     sys.setswitchinterval(SWITCH_SECONDS)  # who comes back from a synced commit has others waiting for its lock
     gc.freeze()  # what was imported stays; a long list is not worth several searches for cycles
     gc.set_threshold(COLLECT_EVERY, 20, 20)
@@ -110,9 +128,18 @@ def serve(settings: Settings, ready: Callable[[], None]) -> None:
             raise
     finally:
         stopping.set()
-        bus.stop()
+        for stop in stops:
+            stop()
         store.close()
         log.info("server stopped")
+
+
+def _wait_for_first(settings: Settings) -> ServerBus:
+    """The bus to the first process, which has prepared the database when it can be reached."""
+    bus = worker_bus(settings)
+    bus.start(None)
+    bus.wait(FIRST_SECONDS)
+    return bus
 
 
 def _stop_on_signal(stopping: threading.Event) -> None:

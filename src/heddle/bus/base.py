@@ -5,7 +5,8 @@ the data, so that a lost, doubled, late or reordered one changes nothing.  **cal
 to the server and waits for the answer; its methods are `fetch` and `report` (`view/types.py`).
 
 A bus is one file with a `ServerBus` and an `AgentBus`.  `memory.py` joins both in one process, for
-tests; `local.py` is a Unix socket, for a server and an agent on one machine.
+tests; `local.py` is a Unix socket, for a server and an agent on one machine.  Where several processes answer
+requests, agents are connected to one of them, and `relay.py` brings it the wake-ups of the others.
 """
 
 from __future__ import annotations
@@ -29,7 +30,10 @@ class ServerBus(Protocol):
         """Begin to answer calls.  Returns at once."""
 
     def wake(self, scopes: Iterable[str], request_id: str = "") -> None:
-        """Tell the agents that subscribed to one of the scopes.  Never blocks, never raises."""
+        """Tell the agents that subscribed to one of the scopes; without scopes all of them, that anything may be new.
+
+        Never blocks, never raises.
+        """
 
     def stop(self) -> None: ...
 

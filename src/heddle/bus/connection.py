@@ -39,9 +39,7 @@ class Connection:
         self._free = threading.Semaphore(MAX_CALLS)
 
     def greet(self) -> None:
-        uid = _peer_uid(self._stream)
-        if uid not in (0, os.geteuid()):
-            raise BusError(f"a process of user {uid} connected; only root and this server's user may")
+        check_peer(self._stream)
         self._stream.settimeout(HELLO_SECONDS)
         hello = frames.receive_from_agent(self._stream)
         if not isinstance(hello, frames.Hello):
@@ -114,6 +112,13 @@ def _work(handler: Handler, method: str, body: msgspec.Raw) -> msgspec.Raw:
     if method == "report":
         return msgspec.Raw(frames.encode(handler.report(msgspec.msgpack.decode(body, type=ReportRequest))))
     raise BusError(f"the server has no method {method!r}")
+
+
+def check_peer(stream: socket.socket) -> None:
+    """Raises `BusError` when somebody else than root and this process's user is at the other end."""
+    uid = _peer_uid(stream)
+    if uid not in (0, os.geteuid()):
+        raise BusError(f"a process of user {uid} connected; only root and this server's user may")
 
 
 def _peer_uid(stream: socket.socket) -> int:

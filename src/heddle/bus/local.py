@@ -54,7 +54,7 @@ class LocalServerBus:
     def start(self, handler: Handler) -> None:
         """Raises `BusError` when another server listens there already, or the socket cannot be made."""
         try:
-            self._listener = _listen(self._path)
+            self._listener = listen(self._path)
         except OSError as error:
             raise BusError(f"cannot listen on {self._path}: {error.strerror or error}") from error
         self._pool = ThreadPoolExecutor(self._calls, thread_name_prefix="bus-call")
@@ -66,7 +66,7 @@ class LocalServerBus:
             connections = list(self._connections)
         for connection in connections:
             wanted = scopes & connection.scopes
-            if wanted:
+            if wanted or not scopes:
                 connection.put_wake(Wake(scopes=sorted(wanted), request_id=request_id))
 
     def stop(self) -> None:
@@ -244,7 +244,7 @@ class LocalAgentBus:
                 log.exception("handling a wake-up failed request_id=%s", wake.request_id)
 
 
-def _listen(path: Path) -> socket.socket:
+def listen(path: Path) -> socket.socket:
     """A listening socket at `path`, in the place of one that a killed server has left."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with socket.socket(socket.AF_UNIX) as probe:

@@ -35,7 +35,8 @@ class MemoryServerBus:
         with self._lock:
             agents = list(self._agents) if self.handler else []
         for agent in agents:
-            if wanted := scopes & agent.scopes:
+            wanted = scopes & agent.scopes
+            if wanted or not scopes:
                 agent.put_wake(Wake(scopes=sorted(wanted), request_id=request_id))
 
     def stop(self) -> None:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from heddle.bus.base import AgentBus, ServerBus
 from heddle.config import Settings
 from heddle.errors import ConfigError
+
+if TYPE_CHECKING:
+    from heddle.bus.relay import Relay, RelayBus
 
 
 def server_bus(settings: Settings) -> ServerBus:
@@ -13,6 +18,21 @@ def server_bus(settings: Settings) -> ServerBus:
     from heddle.bus.local import LocalServerBus
 
     return LocalServerBus(settings.bus_socket)
+
+
+def worker_bus(settings: Settings) -> RelayBus:
+    """The bus of a server process that is not the first, not started.  Raises `ConfigError` like `server_bus`."""
+    _check(settings)
+    from heddle.bus.relay import RelayBus
+
+    return RelayBus(settings.relay_socket)
+
+
+def relay(settings: Settings, bus: ServerBus) -> Relay:
+    """What brings the wake-ups of other server processes to the first one's bus, not started."""
+    from heddle.bus.relay import Relay
+
+    return Relay(settings.relay_socket, bus.wake)
 
 
 def agent_bus(settings: Settings) -> AgentBus:

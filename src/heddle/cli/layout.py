@@ -63,7 +63,8 @@ class Layout:
         return self.log / "server"
 
     def log_file(self, process: str) -> Path:
-        return self.server_logs / "server.log" if process == "server" else self.log / f"{process}.log"
+        """Of "server", "server-2" and so on, "agent" or "heddle"."""
+        return (self.server_logs if process.startswith("server") else self.log) / f"{process}.log"
 
     def prepare(self) -> None:
         """Make the system user and the folders where they are missing.

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from heddle.cli import bootstrap, logs
 from heddle.cli.layout import Layout
 from heddle.cli.privileges import drop_privileges
-from heddle.config import Settings
+from heddle.config import Settings, with_workers
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -26,21 +26,25 @@ TRIM_SECONDS = 30.0
 
 def register(commands: Subparsers) -> None:
     server = commands.add_parser("server", help="run the API server alone (heddle up starts it)")
+    server.add_argument("--listeners", default="", help=argparse.SUPPRESS)
+    server.add_argument("--worker", default="1/1", help=argparse.SUPPRESS)
     server.add_argument("--parent", type=int, default=0, help=argparse.SUPPRESS)
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
     layout = Layout(settings)
+    number, workers = map(int, args.worker.split("/"))
+    settings = with_workers(settings, workers)
     if not args.parent:
         layout.prepare()
     drop_privileges(settings, args.parent)
     _share_the_heap()
     if args.parent:
-        logs.to_file(layout.log_file("server"))
+        logs.to_file(layout.log_file("server" if number == 1 else f"server-{number}"))
     else:
         logs.to_terminal()
     try:
-        _serve(settings)
+        _serve(settings, args.listeners, number)
     except Exception:
         log.exception("the server ends")
         return 1
@@ -69,13 +73,16 @@ def _share_the_heap() -> None:
     threading.Thread(target=give_back, name="trim", daemon=True).start()
 
 
-def _serve(settings: Settings) -> None:
+def _serve(settings: Settings, listeners: str, number: int) -> None:
+    from heddle.api import listening
     from heddle.api.server import serve
 
-    bootstrap.prepare(settings)
+    if number == 1:
+        bootstrap.prepare(settings)
+    sockets = listening.adopt(listeners) if listeners else listening.listen(settings)
     user = pwd.getpwuid(os.geteuid()).pw_name
 
     def ready() -> None:
         log.info("serving url=%s user=%s pid=%d", settings.public_url, user, os.getpid())
 
-    serve(settings, ready)
+    serve(settings, sockets, ready, number)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 from typing import TYPE_CHECKING, Any
 
 from heddle.cli.layout import Layout
@@ -45,6 +46,9 @@ def look(settings: Settings) -> dict[str, Any]:
         problems.append(f"{settings.public_url}/healthz does not answer: see {Layout(settings).log_file('server')}")
     else:
         problems += _ask(settings, found)
+    running, wanted = len(found["server"]["workers"]), found["server"]["wanted"]
+    if running < wanted:
+        problems.append(f"{running} of {wanted} server processes run: see {Layout(settings).log_file('heddle')}")
     found["problems"] = problems
     found["healthy"] = not problems
     return found
@@ -54,7 +58,22 @@ def _server(settings: Settings) -> dict[str, Any]:
     from heddle.cli.up import answers
 
     process = holder(Layout(settings).lock)
-    return {"url": settings.public_url, "process": process, "answers": answers(settings)}
+    workers, wanted = _workers(process)
+    return {"url": settings.public_url, "process": process, "answers": answers(settings), "workers": workers,
+            "wanted": wanted}  # fmt: skip
+
+
+def _workers(supervisor: int) -> tuple[list[dict[str, int]], int]:
+    """The processes that answer requests, and how many there are to be."""
+    from heddle.host.process import children_of, command_of
+
+    found, wanted = [], 0
+    for pid in children_of(supervisor) if supervisor else ():
+        match = re.search(r" server .*--worker (\d+)/(\d+)", command_of(pid))
+        if match:
+            found.append({"number": int(match[1]), "process": pid})
+            wanted = int(match[2])
+    return sorted(found, key=lambda worker: worker["number"]), wanted
 
 
 def _bridges() -> list[dict[str, Any]]:
@@ -107,6 +126,7 @@ def text(found: dict[str, Any]) -> list[str]:
     server = found["server"]
     state = "answers" if server["answers"] else "DOES NOT ANSWER"
     lines = [f"server    {server['url']}  {state}, process {server['process'] or 'none'}"]
+    lines += [f"worker    {worker['number']:<20} process {worker['process']}" for worker in server["workers"]]
     for agent in found["agents"]:
         alive = "alive" if agent["alive"] else "NOT ALIVE"
         lines.append(f"agent     {agent['type']:<20} {agent['host']:<24} {alive:<10} last heard {agent['heartbeat']}")

@@ -79,10 +79,11 @@ def holder(path: Path) -> int:
 
 @dataclass
 class Child:
-    """A process to keep running; `command` gets the supervisor's pid appended."""
+    """A process to keep running; `command` gets the supervisor's pid appended, the process the open files `fds`."""
 
     name: str
     command: Sequence[str]
+    fds: Sequence[int] = ()
     process: subprocess.Popen[bytes] | None = None
     started: float = 0.0
     failures: int = 0
@@ -90,7 +91,8 @@ class Child:
 
     def start(self) -> None:
         self.started = time.monotonic()
-        self.process = subprocess.Popen([*self.command, str(os.getpid())], stdin=subprocess.DEVNULL)
+        words = [*self.command, str(os.getpid())]
+        self.process = subprocess.Popen(words, stdin=subprocess.DEVNULL, pass_fds=self.fds)
         log.info("started process=%s pid=%d", self.name, self.process.pid)
 
     def look(self) -> None:

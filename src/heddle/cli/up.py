@@ -15,6 +15,7 @@ import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from heddle.api import listening
 from heddle.cli import logs, preflight
 from heddle.cli.credentials import write_private
 from heddle.cli.layout import Layout
@@ -79,8 +80,7 @@ def _supervise(args: argparse.Namespace, layout: Layout) -> None:
     else:
         logs.to_terminal()
     write_private(layout.pid, f"{os.getpid()}\n")
-    same = same_settings(args)
-    children = [Child(name, program([*same, name, "--parent"])) for name in ("server", "agent")]
+    children = [*_servers(args, layout.settings), Child("agent", program([*same_settings(args), "agent", "--parent"]))]
 
     def say() -> None:
         log.info("ready url=%s", layout.settings.public_url)
@@ -91,6 +91,15 @@ def _supervise(args: argparse.Namespace, layout: Layout) -> None:
         Supervisor(children, lambda: answers(layout.settings), say).run()
     finally:
         layout.pid.unlink(missing_ok=True)
+
+
+def _servers(args: argparse.Namespace, settings: Settings) -> list[Child]:
+    """The processes that answer requests, by sockets that are opened here.  Raises `ConfigError`."""
+    fds = [sock.detach() for sock in listening.listen(settings)]
+    common = program([*same_settings(args), "server", "--listeners", ",".join(map(str, fds)), "--worker"])
+    count = settings.workers
+    names = ["server", *(f"server-{number}" for number in range(2, count + 1))]
+    return [Child(name, [*common, f"{i}/{count}", "--parent"], fds) for i, name in enumerate(names, 1)]
 
 
 def same_settings(args: argparse.Namespace) -> list[str]:

@@ -81,6 +81,21 @@ def command_of(pid: int) -> str:
         return ""
 
 
+def children_of(pid: int) -> list[int]:
+    """The processes that a process has started and that have not ended, the oldest first."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            fields = (entry / "stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[1]) == pid and fields[0] not in "ZX":
+            found.append((int(fields[19]), int(entry.name)))
+    return [child for _, child in sorted(found)]
+
+
 def _first_closed(path: Path) -> Path | None:
     """The first folder on the way to `path` that others may not enter."""
     for folder in [*reversed(path.parents), path]:

@@ -5,7 +5,9 @@ computed at a time, a few more wait, and others are told to come again.  A user 
 same time as a wrong password.
 
 Wrong guesses are counted per user and address: after five, each further one makes that pair wait twice as
-long, up to five minutes.  Others, and the same user from elsewhere, do not notice.
+long, up to five minutes.  Others, and the same user from elsewhere, do not notice.  Where several processes answer,
+each counts for itself, allows its share of the five, and takes each further guess for one at every process: what all of
+them let through is what one alone would, give or take one each.
 """
 
 from __future__ import annotations
@@ -75,18 +77,22 @@ class _Guesses:
 
 
 class Throttle:
-    """Counts wrong guesses per (user, address)."""
+    """Counts wrong guesses per (user, address).  `share`: the processes that each do so."""
 
-    def __init__(self) -> None:
+    def __init__(self, share: int = 1) -> None:
+        self._share = share
+        self._free = max(1, FREE_GUESSES // share)
         self._lock = threading.Lock()
         self._guesses: dict[tuple[str, str], _Guesses] = {}
 
     def check(self, user: str, address: str) -> None:
         """Raises `TooManyRequests` while the pair has to wait."""
         guesses = self._guesses.get((user, address))
-        if guesses is None or guesses.count < FREE_GUESSES:
+        if guesses is None or guesses.count < self._free:
             return
-        wait = min(2.0 ** (guesses.count - FREE_GUESSES), LONGEST_WAIT) - (time.monotonic() - guesses.last)
+        further = min((guesses.count - self._free) * self._share, 30)
+        pause = min(2.0**further, LONGEST_WAIT) * self._share
+        wait = pause - (time.monotonic() - guesses.last)
         if wait > 0:
             raise TooManyRequests(
                 "TooManyRequests", f"Too many failed logins. Please try again in {max(1, round(wait))} seconds."
@@ -98,7 +104,7 @@ class Throttle:
             guesses = self._guesses.setdefault((user, address), _Guesses())
             guesses.count += 1
             guesses.last = time.monotonic()
-        if guesses.count >= FREE_GUESSES:
+        if guesses.count >= self._free:
             log.warning("logins fail address=%s failures=%d", address, guesses.count)
 
     def right(self, user: str, address: str) -> None:
@@ -109,7 +115,7 @@ class Throttle:
         """Keep the memory small: drop what is old, then the oldest."""
         if len(self._guesses) < REMEMBERED:
             return
-        old = time.monotonic() - 2 * LONGEST_WAIT
+        old = time.monotonic() - 2 * LONGEST_WAIT * self._share
         self._guesses = {pair: guesses for pair, guesses in self._guesses.items() if guesses.last > old}
         for pair in list(self._guesses)[: max(0, len(self._guesses) - REMEMBERED // 2)]:
             del self._guesses[pair]
