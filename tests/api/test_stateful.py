@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from tests.stateful import invariants
+from tests.stateful.cook import topology
 from tests.stateful.determined import determined
-from tests.stateful.recipes import topology
 from tests.stateful.run import explore
 from tests.stateful.world import Failure, World
 

@@ -236,6 +236,26 @@ def _metering_rule(world: World, who: str) -> Attributes:
     return {"remote_ip_prefix": values.block(world.rng, 4), "source_ip_prefix": None, "destination_ip_prefix": None}
 
 
+def _forwarding(world: World, who: str) -> Attributes:
+    port, low = world.some("ports", who), world.rng.randrange(1, 60000)
+    found: Attributes = {"protocol": world.rng.choice(("tcp", "udp")), "internal_port": low, "external_port": low + 1}
+    for name in ("internal_port_range", "external_port_range"):
+        found[name] = None
+    if port and port.value.get("fixed_ips"):
+        found |= {"internal_port_id": port.id, "internal_ip_address": port.value["fixed_ips"][0]["ip_address"]}
+    return found
+
+
+def _local_ip(world: World, who: str) -> Attributes:
+    subnet = world.some("subnets", who)
+    return {"network_id": subnet.value["network_id"]} if subnet else {}
+
+
+def _floating(world: World, who: str) -> Attributes:
+    port = world.some("ports", who)
+    return {"port_id": port.id if port and world.rng.random() < 0.5 else None}
+
+
 def _helper(world: World, who: str) -> Attributes:
     helper = world.rng.choice(sorted(ALLOWED))
     return {"helper": helper, "protocol": world.rng.choice(ALLOWED[helper]), "port": world.rng.randrange(1, 60000)}
@@ -274,6 +294,9 @@ MAKERS: dict[tuple[str, str], Callable[[World, str], Attributes]] = {
     ("subnetpool", "create"): _pool_addresses,
     ("metering_label_rule", "create"): _metering_rule,
     ("conntrack_helper", "create"): _helper,
+    ("port_forwarding", "create"): _forwarding,
+    ("local_ip", "create"): _local_ip,
+    ("floatingip", "update"): _floating,
     ("conntrack_helper", "update"): _helper,
     ("user", "create"): _unique("user"),
     ("project", "create"): lambda world, who: {

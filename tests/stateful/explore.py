@@ -8,6 +8,7 @@ from typing import Any
 
 from tests.fakes.client import Answer
 from tests.stateful import recipes
+from tests.stateful.cook import matcher, topology
 from tests.stateful.requests import MODELS, NEAR, RIGHT, WILD, Maker, pool_of
 from tests.stateful.views import Followers
 from tests.stateful.world import HOSTS, NOBODY, PEOPLE, Failure, Step, World
@@ -18,6 +19,11 @@ from heddle.api.routes import ROUTES
 MOST_OF_A_KIND = 60
 TRIES = 40
 SLOW = ("/auth/tokens", "/users", "/password", "/application_credentials", "/openapi.json")
+# Where most of what people do is.
+BUSY = tuple(
+    f"/v2.0/{name}"
+    for name in ("networks", "subnet", "ports", "routers", "floatingips", "security-group", "trunks", "rbac")
+)
 Key = tuple[str, str]
 
 
@@ -35,7 +41,7 @@ class Explorer:
         self.followers = Followers(world)
         self.open = list(ROUTES)
         self._weights = [self._weight(route) for route in ROUTES]
-        self._by_path = recipes.matcher(ROUTES)
+        self._by_path = matcher(ROUTES)
         world.watch = self.note
 
     def _weight(self, route: Route) -> float:
@@ -43,23 +49,24 @@ class Explorer:
             return 0.05
         if "/tags" in route.path or route.path.startswith("/identity"):
             return 0.15
-        return {"POST": 3.0, "PUT": 2.0, "DELETE": 1.2}.get(route.method, 1.0)
+        more = 4.0 if route.path.startswith(BUSY) else 1.0
+        return more * {"POST": 3.0, "PUT": 2.0, "DELETE": 1.2}.get(route.method, 0.5)
 
     def start(self) -> None:
         for host in HOSTS:
             self.world.report(host)
         for who in ("admin", "ann", "eve"):
-            recipes.topology(self.world, who)
+            topology(self.world, who)
 
     def step(self) -> None:
         """The next request, or few that belong together."""
         draw = self.rng.random()
         if draw < 0.002:
             self.world.report(self.rng.choice(HOSTS))
-        elif draw < 0.004:
+        elif draw < 0.01:
             self.rng.choice(recipes.RECIPES)[1](self.world)
-        elif draw < 0.008:
-            recipes.topology(self.world, self.rng.choice(("admin", "ann", "eve", "max")))
+        elif draw < 0.015:
+            topology(self.world, self.rng.choice(("admin", "ann", "eve", "max")))
         elif draw < 0.03:
             self.look()
             self.followers.follow()
@@ -68,7 +75,8 @@ class Explorer:
         elif self.open and draw < 0.06 + min(0.24, len(self.open) * 0.01):
             self.reach(self.rng.choice(self.open))
         else:
-            self.ask(self.rng.choices(ROUTES, self._weights)[0], self._who(), self._mode())
+            mode = self._mode()
+            self.ask(self.rng.choices(ROUTES, self._weights)[0], self._who(mode), mode)
 
     def reach(self, route: Route, chance: float = 0.5) -> None:
         """A right request of the administrator for a route that has not been reached."""
@@ -85,9 +93,9 @@ class Explorer:
                 if key(route) not in self.reached:
                     self.reach(route, 0.8)
 
-    def _who(self) -> str:
+    def _who(self, mode: str) -> str:
         names = [name for name, _, _ in PEOPLE] + [NOBODY]
-        return self.rng.choices(names, (5, 5, 4, 2, 1, 0.3, 0.2))[0]
+        return self.rng.choices(names, (10 if mode == RIGHT else 5, 5, 4, 2, 1, 0.3, 0.2))[0]
 
     def _mode(self) -> str:
         return self.rng.choices((RIGHT, NEAR, WILD), (6, 3, 1))[0]

@@ -26,6 +26,7 @@ PEOPLE = (
 )  # fmt: skip
 NOBODY = "nobody"
 HOST, DIED = "host", "long ago"
+NEWEST = 6
 # Who logged in last.
 FRESH = "fresh"
 
@@ -160,7 +161,7 @@ class World:
         return self.known.setdefault(name, [])
 
     def some(self, name: str, who: str = "") -> Known | None:
-        """One of a pool, of the asker's own project more often than not."""
+        """One of a pool: of the asker's own project more often than not, and of the newest, so that they meet."""
         pool = self.pool(name)
         if not pool:
             return None
@@ -168,7 +169,7 @@ class World:
             own = self.clients[who].project_id
             mine = [item for item in pool if item.value.get("project_id") == own]
             pool = mine or pool
-        return self.rng.choice(pool)
+        return self.rng.choice(pool[-NEWEST:] if self.rng.random() < 0.5 else pool)
 
     def learn(self, collection: str, url: str, value: dict[str, Any], parents: tuple[str, ...] = ()) -> None:
         pool = self.pool(collection)

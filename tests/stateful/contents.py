@@ -1,0 +1,27 @@
+"""All that a database holds, for rules that look at it directly."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from heddle.store.tables import METADATA
+
+Row = dict[str, Any]
+
+
+class Contents:
+    """All rows of all tables, read in one transaction."""
+
+    def __init__(self, conn: sa.Connection) -> None:
+        self.rows: dict[str, list[Row]] = {}
+        for table in METADATA.sorted_tables:
+            self.rows[table.name] = [dict(row) for row in conn.execute(sa.select(table)).mappings()]
+        self.ids = {name: {row["id"] for row in rows} for name, rows in self.rows.items() if rows and "id" in rows[0]}
+
+    def __getitem__(self, name: str) -> list[Row]:
+        return self.rows[name]
+
+    def has(self, table: str, id: str) -> bool:
+        return id in self.ids.get(table, set())
