@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from heddle.control import quotas, sharing
-from heddle.control.context import Context, new_id
+from heddle.control.context import Context
 from heddle.control.news import address_news
 from heddle.errors import BadRequest, Conflict, NotFound
 from heddle.model.address_group import AddressGroup
@@ -23,9 +23,7 @@ def create_address_groups(ctx: Context, drafts: Sequence[Draft[AddressGroup]]) -
     created = []
     for draft in drafts:
         quotas.take(ctx, draft.value.project_id, "address_group")
-        group = msgspec.structs.replace(
-            draft.value, id=new_id(), revision_number=1, created_at=ctx.now, updated_at=ctx.now
-        )
+        group = ctx.made(draft.value)
         q.ADDRESS_GROUPS.insert(ctx.tx, [group])
         q.add(ctx.tx, group.id, group.addresses)
         address_news(ctx.tx, group.id, group.addresses)
@@ -88,6 +86,6 @@ def _check_count(count: int) -> None:
 
 
 def _write(ctx: Context, old: AddressGroup, new: AddressGroup) -> AddressGroup:
-    new = msgspec.structs.replace(new, revision_number=old.revision_number + 1, updated_at=ctx.now)
+    new = ctx.changed(old, new)
     q.ADDRESS_GROUPS.update(ctx.tx, old, new)
     return new
