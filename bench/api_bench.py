@@ -7,7 +7,8 @@ Phase "small", on an almost empty database, for each number of clients:
 Phase "populated", while networks of `ports_per_network` ports are filled by bulk creation up to each of `sizes`:
 
     port_bulk_create_to_N    {"ports": [...]} of `bulk_size`; also in ports per second
-    port_list_N              GET of all ports when there are N
+    port_list_N              GET of all ports when there are N, up to `whole_lists`
+    port_list_id_N           the same with fields=id
 
 and then, at the largest N, for each number of clients:
 
@@ -48,6 +49,7 @@ class Options:
     list_requests: int = 10
     concurrency: tuple[int, ...] = (1, 8)
     sizes: tuple[int, ...] = (1000, 10000)
+    whole_lists: int = 10000
     bulk_size: int = 100
     bulk_concurrency: int = 2
     ports_per_network: int = 250
@@ -60,7 +62,10 @@ class Options:
 
 
 class Bench:
-    """One run against one server; a result row per operation in `results`."""
+    """One run against one server; a result row per operation in `results`.
+
+    `also`: what else to measure, called with this and the number of requests.
+    """
 
     def __init__(self, options: Options) -> None:
         self.options = options
@@ -71,6 +76,7 @@ class Bench:
         self._serial = itertools.count()
         self._networks: dict[str, None] = {}
         self.results: list[dict[str, Any]] = []
+        self.also: Sequence[Callable[[Bench, int], None]] = ()
         self.admin = self.client()
 
     def client(self) -> Client:
@@ -138,8 +144,9 @@ class Bench:
             jobs: list[Job] = [("POST", f"{API}/ports", {"ports": wanted[at : at + options.bulk_size]}) for at in steps]
             if jobs:
                 self.measure(f"port_bulk_create_to_{size}", options.bulk_concurrency, jobs, options.bulk_size)
-            for clients in options.concurrency:
+            for clients in options.concurrency if size <= options.whole_lists else ():
                 self._list(f"port_list_{size}", clients, "")
+                self._list(f"port_list_id_{size}", clients, "?fields=id")
         for clients in options.concurrency:
             self._at(max(options.sizes), clients, devices)
 
@@ -160,7 +167,8 @@ class Bench:
     def _at(self, size: int, clients: int, devices: Sequence[str]) -> None:
         at = f"_at_{size}"
         self._list("port_list_page100" + at, clients, "?limit=100&sort_key=id&sort_dir=asc", few=False)
-        self._list("port_list_fields" + at, clients, "?fields=id&fields=name")
+        if size <= self.options.whole_lists:
+            self._list("port_list_fields" + at, clients, "?fields=id&fields=name")
         chosen = devices[:: max(1, len(devices) // self.options.requests)][: self.options.requests]
         jobs: list[Job] = [("GET", f"{API}/ports?device_id={device}", None) for device in chosen]
         self.measure("port_list_device" + at, clients, jobs)
@@ -181,6 +189,8 @@ class Bench:
             if "small" in self.options.phases:
                 for clients in self.options.concurrency:
                     self._small(clients)
+            for work in self.also:
+                work(self, self.options.requests)
             if "populated" in self.options.phases:
                 self._populated()
         taken = ("requests", "list_requests", "bulk_size", "bulk_concurrency", "ports_per_network")

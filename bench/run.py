@@ -18,7 +18,9 @@ from typing import Any, NoReturn
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from bench import machine, rows
+from tests.engines import servers
+
+from bench import machine, objects, rows
 from bench.api_bench import Bench, Options
 from bench.client import ApiError, Dial, from_environment
 from bench.rows import API_ROWS, BY_NAME, Measured
@@ -65,9 +67,18 @@ class Run:
         )  # fmt: skip
         if quick and self.wants("post-port-8"):
             options.concurrency = (1, 8)
-        if not self.wants("bulk", "list", "get-port"):
-            options.phases = ("small",)
-        self.found["api"] = Bench(options).run()
+        if self.args.full:
+            options.sizes = (*options.sizes, 100_000)
+        if not self.wants("post-port", "post-port-8"):
+            options.phases = ("populated",)
+        if not self.wants("bulk", "list", "get-port", "list-1000", "list-id", "page", "device"):
+            options.phases = tuple(set(options.phases) - {"populated"})
+        # What would remain disturbs the rows after these; without such rows all goes with the cloud.
+        options.keep = dial is not None and self.args.only <= set(API_ROWS)
+        bench = Bench(options)
+        bench.also = [work for name, work in (("router", objects.routers), ("group", objects.group_with_rules))
+                      if self.wants(name)]  # fmt: skip
+        self.found["api"] = bench.run()
         return rows.api_rows(self.found["api"]["results"])
 
 
@@ -79,7 +90,11 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--token", default="", help="X-Auth-Token; default: by the OS_ variables")
     parser.add_argument("--only", nargs="+", metavar="ROW", default=[], help="these rows or groups only")
     parser.add_argument("--quick", action="store_true", help="fewer requests and rounds")
-    parser.add_argument("--full", action="store_true", help="scaling up to 100,000 ports")
+    parser.add_argument("--full", action="store_true", help="up to 100,000 ports")
+    parser.add_argument("--engine", choices=servers.ENGINES, default="sqlite", help="the database of the Heddle that "
+                        "is started: a server of its own that syncs each commit (default sqlite)")  # fmt: skip
+    parser.add_argument("--set", action="append", metavar="SECTION.KEY=VALUE", default=[], dest="settings",
+                        help="a setting of that Heddle; may be repeated")  # fmt: skip
     parser.add_argument("--state-dir", type=Path, default=Path("/var/tmp"), help="where the database is put while "
                         "measuring (default /var/tmp)")  # fmt: skip
     parser.add_argument("--keep-logs", type=Path, metavar="DIR", help="copy the logs of the Heddle that was measured")
@@ -140,7 +155,10 @@ def _own(run: Run) -> bool:
         return True
     run.say("starting Heddle in scratch namespaces")
     rounds = 5 if run.args.quick else 20
-    with cloud.running(run.args.state_dir, logs=run.args.keep_logs) as made:
+    settings = list(run.args.settings)
+    if run.args.engine != "sqlite":
+        settings.append(f"database.url={servers.server(run.args.engine, durable=True).new_database()}")
+    with cloud.running(run.args.state_dir, tuple(settings), logs=run.args.keep_logs) as made:
         run.take(API_ROWS, lambda: run.api(cloud.URL, made.token, made.space.dial))
         run.take(("ping",), lambda: dataplane.ping_rounds(made, rounds))
         run.take(("routers",), lambda: routers.routers(made))
