@@ -11,6 +11,9 @@ from pathlib import Path
 
 import pytest
 from tests.load.processes import Caller, Server, log_in
+from tests.real.testhost import wait_until
+
+ENOUGH = 20
 
 
 def _load(port: int, token: str, network: str, known: dict[str, str | None]) -> None:
@@ -51,6 +54,7 @@ def test_what_was_answered_survives(tmp_path: Path, turn: int) -> None:
         for thread in threads:
             thread.start()
         time.sleep(0.5 + 0.4 * turn)
+        wait_until(lambda: len(known) > ENOUGH, 60, "there is enough to lose")
         server.kill()
         for thread in threads:
             thread.join()
@@ -69,7 +73,7 @@ def _check_file(file: Path) -> None:
 
 def _check_content(caller: Caller, known: dict[str, str | None]) -> None:
     status, body, _ = caller.call("GET", "/v2.0/ports")
-    assert status == 200 and len(known) > 20
+    assert status == 200 and len(known) > ENOUGH
     there = {port["id"]: port["name"] for port in body["ports"]}
     for id, name in known.items():
         assert there.get(id) == name
