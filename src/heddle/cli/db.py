@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import pwd
@@ -134,7 +135,7 @@ def _restore(args: argparse.Namespace, settings: Settings) -> int:
 
 def _into_file(target: Path, user: str, fill: Callable[[str], None]) -> None:
     """Fill a new file that takes the place of the embedded database, which stays beside it."""
-    partial, kept = target.with_name(target.name + ".partial"), target.with_name(target.name + ".before-restore")
+    partial = target.with_name(target.name + ".partial")
     try:
         partial.unlink(missing_ok=True)
         handle = os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
@@ -143,19 +144,26 @@ def _into_file(target: Path, user: str, fill: Callable[[str], None]) -> None:
             _empty_log(partial)
             _give_to(handle, user)
         _sync(partial)
-        if target.exists():
-            _empty_log(target)
-            kept.unlink(missing_ok=True)
-            os.link(target, kept)
-        for leftover in ("-wal", "-shm"):
-            target.with_name(target.name + leftover).unlink(missing_ok=True)
+        kept = _keep(target) if target.exists() else None
         partial.replace(target)
         _sync(target.parent)
     finally:
         for leftover in ("", "-wal", "-shm"):
             partial.with_name(partial.name + leftover).unlink(missing_ok=True)
-    if kept.exists():
+    if kept:
         print(f"The database that was there is kept as {kept}.")
+
+
+def _keep(target: Path) -> Path:
+    """Give a database a second name that nothing has, and what its write-ahead log still holds goes there with it."""
+    names = (f"{target.name}.before-restore{number}" for number in itertools.chain([""], itertools.count(2)))
+    kept = next(target.with_name(name) for name in names if not target.with_name(name).exists())
+    _empty_log(target)
+    os.link(target, kept, follow_symlinks=False)
+    with suppress(FileNotFoundError):
+        target.with_name(target.name + "-wal").rename(kept.with_name(kept.name + "-wal"))
+    target.with_name(target.name + "-shm").unlink(missing_ok=True)
+    return kept
 
 
 def _database_file(settings: Settings) -> Path | None:

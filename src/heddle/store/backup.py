@@ -19,6 +19,7 @@ import json
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO, Any
 
@@ -36,6 +37,7 @@ LEAP = 1_000_000
 VERSION_TABLE = "alembic_version"
 # A new schema has rows of its own in these.
 SEEDED = ("counters", "default_security_group_rules")
+UNREADABLE = (EOFError, gzip.BadGzipFile, zlib.error, ValueError)
 Progress = Callable[[str, int, int], None]
 
 
@@ -116,31 +118,48 @@ class Reader:
             raise BackupError(
                 f"{name} has the format {first['heddle_backup']}, this program reads {FORMAT}: use a newer one"
             )
-        self.header = Header(first["schema"], first["made"], first["engine"], first["rows"])
+        try:
+            self.header = Header(first["schema"], first["made"], first["engine"], dict(first["rows"]))
+        except (KeyError, TypeError, ValueError) as error:
+            raise self._broken("its first line is not one") from error
 
     def chunks(self) -> Iterator[tuple[str, list[str], list[list[Any]]]]:
         """Some rows at a time: their table, the columns, and the rows."""
         seen: Counter[str] = Counter()
         table, columns = "", list[str]()
         while True:
-            line = self._next()
-            if isinstance(line, list):
-                seen[table] += len(line)
-                yield table, columns, line
-            elif "table" in line:
-                table, columns = line["table"], line["columns"]
-            else:
-                break
-        if seen != Counter(self.header.rows) or line.get("end") != self.header.total:
+            match self._next():
+                case list() as rows:
+                    if any(not isinstance(row, list) or len(row) != len(columns) for row in rows):
+                        raise self._broken(f"a row of {table} has not the columns of its table")
+                    seen[table] += len(rows)
+                    yield table, columns, rows
+                case {"table": str() as table, "columns": list() as columns}:
+                    pass
+                case {"end": end}:
+                    break
+                case _:
+                    raise self._broken("there is a line that is none of its kinds")
+        if seen != Counter(self.header.rows) or end != self.header.total:
             raise self._broken(f"{seen.total()} rows instead of {self.header.total}")
+        self._finish()
 
     def _next(self) -> Any:
         try:
             return json.loads(next(self._lines))
         except StopIteration:
             raise self._broken("its end is missing") from None
-        except (EOFError, gzip.BadGzipFile, zlib.error, ValueError) as error:
+        except UNREADABLE as error:
             raise self._broken(str(error)) from error
+
+    def _finish(self) -> None:
+        """The checksum of all that was read comes after the last line, and is compared when the end is met."""
+        try:
+            more = next(self._lines, None)
+        except UNREADABLE as error:
+            raise self._broken(str(error)) from error
+        if more is not None:
+            raise self._broken("there is more after its end")
 
     def _broken(self, why: str) -> BackupError:
         return BackupError(f"{self._name} is not a whole backup of Heddle ({why}); nothing was restored")
@@ -168,12 +187,18 @@ def restore(store: Store, file: IO[bytes], name: str, progress: Progress) -> Hea
             f"with the version of Heddle that made it, or a newer one"
         )
     _make_empty(store)
+    filled = False
     try:
         migrate.upgrade(store, header.schema)
         _fill(store, Reader(file, name), progress)
+        filled = True
         migrate.upgrade(store)
     except BaseException:
-        migrate.downgrade(store, "base")
+        if filled:
+            migrate.downgrade(store, "base")
+        else:
+            with suppress(BackupError):  # what others wrote meanwhile is theirs
+                _make_empty(store)
         raise
     return header
 
@@ -190,8 +215,15 @@ def _make_empty(store: Store) -> None:
                     f"the database is not empty (there is something in {name}), and a restore overwrites nothing: make "
                     f"an empty database and name it in database.url"
                 )
-    if names:
-        migrate.downgrade(store, "base")
+    if not names:
+        return
+    found = migrate.current(store)
+    if found is not None and found not in migrate.revisions():
+        raise BackupError(
+            f"the database holds nothing, but its schema has the revision {found}, which this program does not know: "
+            f"make an empty database and name it in database.url"
+        )
+    migrate.downgrade(store, "base")
 
 
 def _fill(store: Store, reader: Reader, progress: Progress) -> None:
@@ -211,8 +243,19 @@ def _fill(store: Store, reader: Reader, progress: Progress) -> None:
             conn.execute(sa.insert(sa.table(name, *map(sa.column, columns))), values)
             done += len(rows)
             progress(name, done, reader.header.total)
+        _expect_only(conn, known, reader.header)
         _leap(conn)
         conn.commit()
+
+
+def _expect_only(conn: sa.Connection, known: sa.MetaData, header: Header) -> None:
+    """Raises `BackupError` when somebody else wrote into the database meanwhile, or something was not kept."""
+    for name, table in known.tables.items():
+        if name != VERSION_TABLE and (found := count(conn, table)) != header.rows.get(name, 0):
+            raise BackupError(
+                f"{name} has {found} rows instead of {header.rows.get(name, 0)}, so the restore was undone: does a "
+                f"server of Heddle use this database? Stop all of them, and run this again with an empty database"
+            )
 
 
 def _leap(conn: sa.Connection) -> None:
