@@ -29,6 +29,7 @@ JSON = ("-f", "json")
 
 SERVER = f"""
 import logging
+from heddle.api.listening import listen
 from heddle.api.server import open_store, serve
 from heddle.config import load
 from heddle.control.identity.bootstrap import bootstrap
@@ -37,7 +38,7 @@ settings = load()
 store = open_store(settings)
 bootstrap(store, {PASSWORD!r}, settings)
 store.close()
-serve(settings, lambda: None)
+serve(settings, listen(settings), lambda: None)
 """
 
 

@@ -116,6 +116,7 @@ def test_the_sdk_meets_the_quota_of_every_resource(cloud: Cloud, os_: Any) -> No
             lambda: net.create_security_group_rule(security_group_id=group.id, direction="ingress", protocol="tcp"),
             net.delete_security_group_rule,
         ),
+        "address_group": (lambda: net.create_address_group(name="a", addresses=[]), net.delete_address_group),
         "rbac_policy": (
             lambda: net.create_rbac_policy(object_type="network", object_id=network.id, **target),
             net.delete_rbac_policy,

@@ -13,6 +13,7 @@ TYPES: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
     "network": ("network", ("network", "create", "lent"), ()),
     "qos_policy": ("network qos policy", ("network", "qos", "policy", "create", "lent"), ("--project", "lender")),
     "security_group": ("security group", ("security", "group", "create", "lent"), ()),
+    "address_group": ("address group", ("address", "group", "create", "lent", "--address", "192.0.2.0/24"), ()),
     "address_scope": ("address scope", ("address", "scope", "create", "lent"), ()),
     "subnetpool": ("subnet pool", ("subnet", "pool", "create", "lent", "--pool-prefix", "10.0.0.0/16"), ()),
 }
@@ -81,6 +82,7 @@ def test_the_sdk_on_entries(cloud: Cloud, lender: Any, borrower: Any) -> None:
     objects = {
         "network": net.create_network(name="n"),
         "security_group": net.create_security_group(name="g"),
+        "address_group": net.create_address_group(name="a", addresses=["192.0.2.0/24"]),
         "address_scope": net.create_address_scope(name="s", ip_version=4),
         "subnetpool": net.create_subnet_pool(name="p", prefixes=["10.0.0.0/16"]),
     }
@@ -97,5 +99,6 @@ def test_the_sdk_on_entries(cloud: Cloud, lender: Any, borrower: Any) -> None:
     assert theirs.network.find_network("n") is None
     net.delete_network(objects["network"])
     net.delete_security_group(objects["security_group"])
+    net.delete_address_group(objects["address_group"])
     net.delete_subnet_pool(objects["subnetpool"])
     net.delete_address_scope(objects["address_scope"])
