@@ -35,3 +35,18 @@ def test_the_latest_of_several_times_counts(blue: Talk) -> None:
     since = f"changed_since={network['updated_at']}"
     assert blue.ids("network", f"?{since}&changed_since=2001-01-01T00:00:00Z&id={network['id']}") == [network["id"]]
     assert blue.ids("network", f"?{since}&changed_since=2999-01-01T00:00:00Z&id={network['id']}") == []
+
+
+def test_a_truth_that_is_asked_very_often(admin: Talk) -> None:
+    query = "&".join(f"alive={'true' if number % 2 else 'false'}" for number in MANY)
+    assert admin.client.get(f"/v2.0/agents?{query}").status == 200
+
+
+@pytest.mark.parametrize("key", ["name", "id", "admin_state_up"])
+def test_an_order_that_is_asked_very_often(blue: Talk, key: str) -> None:
+    """A key counts where it is first; after a marker, too."""
+    ids = sorted(blue.create("network", name="same")["id"] for _ in range(3))
+    query = "&".join(f"sort_key={key}&sort_dir=asc" for _ in range(900)) + "&sort_key=id&sort_dir=desc&name=same"
+    expected = ids if key == "id" else ids[::-1]
+    assert blue.ids("network", f"?{query}") == expected
+    assert blue.ids("network", f"?{query}&marker={expected[0]}&limit=5") == expected[1:]

@@ -103,7 +103,7 @@ def _sorts(
 ) -> list[tuple[str, bool]]:
     if len(directions) > len(keys):
         raise BadRequest("HTTPBadRequest", "The number of sort_keys and sort_dirs must be same")
-    sorts = []
+    sorts: dict[str, bool] = {}
     for place, key in enumerate(keys):
         direction = directions[place] if place < len(directions) else "asc"
         if key not in declared or not declared[key].sort:
@@ -114,8 +114,8 @@ def _sorts(
             )
         if direction not in ("asc", "desc"):
             raise BadRequest("HTTPBadRequest", f"sort_dir '{direction}' is not 'asc' or 'desc'")
-        sorts.append((declared[key].name, direction == "asc"))
-    return sorts
+        sorts.setdefault(declared[key].name, direction == "asc")
+    return list(sorts.items())
 
 
 def page_of(listing: Listing, records: Records[R], tx: Tx, seen: Condition) -> Page | None:

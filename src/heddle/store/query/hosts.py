@@ -24,7 +24,7 @@ _h, _a, _g, _f = t.hosts.c, t.assignments.c, t.agents.c, t.faults.c
 
 def _alive(values: Sequence[Any]) -> Clause:
     alive = _g.heartbeat >= int(time.time()) - ALIVE_SECONDS
-    return sa.or_(*(alive if value else sa.not_(alive) for value in values))
+    return sa.or_(*(alive if value else sa.not_(alive) for value in set(values)))
 
 
 AGENTS: Records[Agent] = Records(Agent, t.agents, filters={"alive": _alive}, sort_as={"alive": "heartbeat"})
