@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from bench.client import ApiError, Client
 from bench.cloud import NAME, URL, Cloud, running
+from tests.engines.servers import new_database
 from tests.real.testhost import wait_until
 
 from heddle.host.process import alive
@@ -26,8 +27,12 @@ FIRST, SECOND = "server", "server-2"
 
 @pytest.fixture(scope="module")
 def cloud() -> Iterator[Cloud]:
-    with running(Path("/var/tmp"), ("server.workers=2",)) as made:
-        yield made
+    """On the engine that this run is for."""
+    settings = ("server.workers=2", f"database.url={new_database()}")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("HEDDLE_TEST_ENGINE", raising=False)
+        with running(Path("/var/tmp"), settings) as made:
+            yield made
 
 
 def log_of(cloud: Cloud, process: str) -> str:

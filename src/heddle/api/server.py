@@ -63,7 +63,7 @@ class AgentCalls:
 
 def open_store(settings: Settings) -> Store:
     """The database, at this program's schema."""
-    store = Store(settings.database_url, settings.database.pool)
+    store = Store(settings.database_url, settings.database.pool, together=settings.workers > 1)
     migrate.upgrade(store)
     return store
 

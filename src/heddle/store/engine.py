@@ -16,10 +16,9 @@ from __future__ import annotations
 import logging
 import random
 import sqlite3
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -29,6 +28,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from heddle.errors import Unavailable
 from heddle.store.changes import ChangeNotes
 from heddle.store.dialect import with_driver
+from heddle.store.turn import Turn
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -64,14 +64,18 @@ class Tx:
 
 
 class Store:
-    """`on_commit(scopes, request_id)` is called after each commit that changed something."""
+    """`on_commit(scopes, request_id)` is called after each commit that changed something.
 
-    def __init__(self, url: str, pool: int = 10) -> None:
+    `together`: other processes write as much as this one, which matters with SQLite: their threads take turns too.
+    """
+
+    def __init__(self, url: str, pool: int = 10, *, together: bool = False) -> None:
         self.url = url
         self.on_commit: Callable[[list[str], str], None] = lambda scopes, request_id: None
         self.engine = _engine(url, pool)
         self.sqlite = self.engine.dialect.name == "sqlite"
-        self._turn: AbstractContextManager[object] = threading.Lock() if self.sqlite else nullcontext()
+        file = f"{self.engine.url.database}-turn" if together and self.sqlite else ""
+        self._turn: Turn | nullcontext[None] = Turn(file) if self.sqlite else nullcontext()
 
     @contextmanager
     def read(self, viewer: str = "") -> Iterator[Tx]:
@@ -114,6 +118,8 @@ class Store:
 
     def close(self) -> None:
         self.engine.dispose()
+        if isinstance(self._turn, Turn):
+            self._turn.close()
 
 
 def _engine(url: str, pool: int) -> sa.Engine:
