@@ -1,6 +1,6 @@
 #!/bin/sh
 # Runs the tests of the API and of the schema on real servers of each database engine. The servers are the tests' own:
-# folders below /tmp, Unix sockets only. Installs the programs where they are missing; no service of the system is started.
+# folders in /dev/shm or /tmp, Unix sockets only. Installs the programs where they are missing; no service of the system is started.
 #   scripts/engines.sh [postgresql] [mariadb] [-- words for pytest]        default: both, tests/api and the migrations
 set -eu
 cd "$(dirname "$0")/.."
@@ -43,13 +43,27 @@ if [ -n "$missing" ]; then
     rm -f "$log"
 fi
 
-# The engines run at the same time: each line says of which it is.
+# The engines run at the same time: each line says of which it is.  Who ends this script ends the tests, and with them
+# their servers.
 results=$(mktemp -d)
-trap 'rm -rf "$results"' EXIT
+end() {
+    trap - EXIT
+    for file in "$results"/*.pid; do
+        [ ! -e "$file" ] || kill "$(cat "$file")" 2>/dev/null || true
+    done
+    wait
+    rm -rf "$results"
+    exit "$1"
+}
+trap 'end 130' INT TERM HUP
+trap 'end $?' EXIT
 for engine in $engines; do
     {
+        HEDDLE_TEST_ENGINE=$engine .venv/bin/pytest -q "$@" 2>&1 &
+        echo $! >"$results/$engine.pid"
         code=0
-        HEDDLE_TEST_ENGINE=$engine .venv/bin/pytest -q "$@" 2>&1 || code=$?
+        wait $! || code=$?
+        rm "$results/$engine.pid"
         echo "$code" >"$results/$engine"
     } | sed -u "s/^/$engine: /" &
 done

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from argon2 import PasswordHasher
 from tests.api.talk import Talk
 from tests.engines.schema import fill
 from tests.engines.servers import discard, new_database
@@ -18,6 +19,7 @@ from heddle.api.app import App
 from heddle.api.server import make_app
 from heddle.config import Quota, Settings, load
 from heddle.control import reports
+from heddle.control.identity import passwords
 from heddle.control.identity.bootstrap import bootstrap
 from heddle.store.engine import Store
 from heddle.view.types import ReportRequest, RoleState, Status
@@ -81,6 +83,14 @@ def shared_cloud(folder: Path) -> Iterator[Cloud]:
     assert made.admin.client.call("PUT", path, {"quota": unlimited}).status == 200, "many tests share this project"
     yield made
     made.close()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_hashes() -> Iterator[None]:
+    """Each test has users of its own, whose passwords nobody guesses: a hash costs next to nothing here."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(passwords, "_HASHER", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -69,7 +69,8 @@ def _mariadb_statements() -> tuple[str, ...]:
 
 
 def _fill_mariadb(name: str) -> None:
-    server("mariadb").execute(f"USE {name}", "SET foreign_key_checks = 0", *_mariadb_statements())
+    checks = "SET foreign_key_checks = {}"
+    server("mariadb").execute(f"USE {name}", checks.format(0), *_mariadb_statements(), checks.format(1))
 
 
 _FILLERS: dict[str, Callable[[str], None]] = {

@@ -1,9 +1,9 @@
-"""Database servers of the tests' own: PostgreSQL and MariaDB, each in a folder below `/tmp`, on a Unix socket only.
+"""Database servers of the tests' own: PostgreSQL and MariaDB, on Unix sockets only.
 
 `HEDDLE_TEST_ENGINE` names the engine ("sqlite", "postgresql", "mariadb"); `new_database()` gives the URL of an empty
-database on it, `discard()` removes it.  A server is started when the first database is
-wanted, syncs nothing and keeps its files in memory where there is room (what is tested here is not what a disk does),
-and ends with the test run; a watcher ends it and removes its files when the run is killed.
+database on it, `discard()` removes it.  A server is started when the first database is wanted, syncs nothing and keeps
+its files in memory where there is room (what is tested here is not what a disk does), and ends with the test run; a
+watcher ends it and removes its files when the run is killed.
 """
 
 from __future__ import annotations
@@ -59,11 +59,14 @@ class Server:
 
     def execute(self, *statements: str) -> None:
         """Run statements that are outside of a transaction, on the database that is there from the beginning."""
-        engine = sa.create_engine(self.url.format(self.admin), isolation_level="AUTOCOMMIT")
-        with engine.connect() as conn:
+        with _admin(self.url.format(self.admin)).connect() as conn:
             for statement in statements:
                 conn.exec_driver_sql(statement)
-        engine.dispose()
+
+
+@cache
+def _admin(url: str) -> sa.Engine:
+    return sa.create_engine(url, isolation_level="AUTOCOMMIT", pool_pre_ping=True)
 
 
 def engine_name() -> str:
@@ -96,7 +99,7 @@ def parts(url: str) -> tuple[str, str]:
 @cache
 def server(engine: str, *, durable: bool = False) -> Server:
     """The server of this run; `durable`: one that syncs each commit, as users have it."""
-    in_memory = not durable and shutil.disk_usage(MEMORY).free >= MEMORY_NEEDED
+    in_memory = not durable and Path(MEMORY).is_dir() and shutil.disk_usage(MEMORY).free >= MEMORY_NEEDED
     folder = Path(tempfile.mkdtemp(prefix=f"heddle-{engine}-", dir=MEMORY if in_memory else "/tmp"))
     folder.chmod(0o755)
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
@@ -147,7 +150,7 @@ def _mariadb(folder: Path, durable: bool) -> Server:
              "--innodb-buffer-pool-size=256M"]  # fmt: skip
     _run([shutil.which("mariadbd") or "", *common, *words, *sync], folder, signal.SIGTERM, signal.SIGKILL)
     made = Server(
-        url=f"mysql+pymysql://root@/{{}}?unix_socket={folder}/sock&charset=utf8mb4", admin="mysql",
+        url=f"mysql+pymysql://root@/{{}}?unix_socket={folder}/sock&charset=utf8mb4&ssl_disabled=true", admin="mysql",
         create="CREATE DATABASE {} CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci",
         drop="DROP DATABASE {}",
     )  # fmt: skip
