@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
+from bench import scaling
 from tests.api.conftest import Cloud
 from tests.api.talk import Talk, collection_of, path_of
 from tests.api.test_concurrency import counted
@@ -52,3 +54,26 @@ def test_a_list_takes_as_many_statements_for_few_as_for_many(own_cloud: Cloud, m
     admin.bulk(member, bodies[10:])
     assert {query: _cost(own_cloud, member, MANY, query) for query in few} == few
     assert max(few.values()) <= 12 and few["?fields=id"] <= few[""]
+
+
+@pytest.mark.timeout(180)
+def test_what_sqlite_reads_for_a_list_does_not_grow_with_what_it_leaves_out(embedded_cloud: Cloud) -> None:
+    admin, few = embedded_cloud.admin, embedded_cloud.tenant()
+    admin.put(f"/v2.0/quotas/{admin.project_id}", {"quota": {"port": -1}})
+    network, _ = admin.network("10.0.0.0/16", enable_dhcp=False)
+    other, _ = few.network("10.1.0.0/24", enable_dhcp=False)
+    few.bulk("port", [{"network_id": other["id"], "device_id": "device"}] * 3)
+    lists = [(admin, "?limit=20"), (admin, "?device_id=device"), (admin, f"?network_id={other['id']}"),
+             (few, ""), (few, "?device_id=device")]  # fmt: skip
+
+    def cost(talk: Talk, query: str) -> tuple[int, int]:
+        talk.client.get(f"/v2.0/ports{query}")
+        found = scaling.count(embedded_cloud.store, partial(talk.client.get, f"/v2.0/ports{query}"))
+        return found.statements, found.steps
+
+    admin.bulk("port", [{"network_id": network["id"]}] * 200)
+    small = [cost(*each) for each in lists]
+    admin.bulk("port", [{"network_id": network["id"]}] * 2000)
+    for before, after, each in zip(small, [cost(*each) for each in lists], lists, strict=True):
+        assert after[0] == before[0] > 0 and before[1] > 10, each
+        assert after[1] < 1.2 * before[1], (each[1], before, after)

@@ -39,6 +39,10 @@ class _OneOf(FunctionElement[bool]):
     inherit_cache = True
     name = "one_of"
 
+    def self_group(self, against: Any = None) -> _OneOf:
+        """Itself: as a condition it needs no `= 1`, with which no index would be used."""
+        return self
+
 
 def one_of(column: sa.ColumnElement[Any], ids: Iterable[str] | str) -> sa.ColumnElement[bool]:
     """Whether the column is one of the texts; of those in the parameter of this name, where `ids` is a text."""
