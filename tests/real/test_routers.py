@@ -159,6 +159,20 @@ def test_floating_ip(made: L3Lab, blue: Tenant) -> None:
     assert source_seen(made, "blue1") == "203.0.113.10"
 
 
+def test_a_floating_ip_of_another_subnet_of_the_network(made: L3Lab, blue: Tenant) -> None:
+    """As on a routed external network, whose floating IPs are reached by way of the routers' gateways."""
+    blue.reaches(0, "203.0.113.1")
+    made.in_space("outside", "ip", "route", "replace", "192.0.2.80/32", "via", "203.0.113.10")
+    assert not made.host.pings("outside", "192.0.2.80")
+    made.cloud.put(l3.floating_ip("f8", blue.router, "192.0.2.80", "10.0.0.10", blue.ports[0]))
+    made.until(lambda: made.host.pings("outside", "192.0.2.80", wait=0.1), 5, "the floating IP answers")
+    assert source_seen(made, "blue1") == "192.0.2.80" and source_seen(made, "blue2") == "203.0.113.10"
+    made.cloud.remove(Ref("floating_ip", "f8"))
+    made.until(lambda: not made.host.pings("outside", "192.0.2.80", wait=0.2), 5, "the floating IP is silent")
+    made.in_space("outside", "ip", "route", "del", "192.0.2.80/32")
+    assert source_seen(made, "blue1") == "203.0.113.10"
+
+
 def test_a_connection_through_a_floating_ip_that_went_is_cut(made: L3Lab, blue: Tenant) -> None:
     made.cloud.put(l3.floating_ip("f2", blue.router, "203.0.113.21", "10.0.0.10", blue.ports[0]))
     made.until(lambda: made.host.pings("outside", "203.0.113.21", wait=0.1), 5, "the floating IP answers")
