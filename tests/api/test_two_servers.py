@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 from tests.api.talk import path_of
-from tests.load.cloud import QUOTAS, Servers, check, servers
+from tests.load.cloud import QUOTAS, Servers, check, running
 from tests.load.mixed import Mixed, all_at_once
 from tests.load.processes import Caller
 
 
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
-    with servers(tmp_path_factory.mktemp("pair")) as made:
+    with running(Servers(tmp_path_factory.mktemp("pair"))) as made:
         yield made
 
 

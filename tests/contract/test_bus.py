@@ -324,7 +324,7 @@ def test_a_killed_server_leaves_a_socket_that_the_next_one_replaces(local: Rig) 
 
 
 def test_a_relay_brings_the_wake_ups_of_other_processes(rig: Rig, tmp_path: Path) -> None:
-    """Also after the first process was away: then once without scopes, for some may have been lost."""
+    """With each connection once without scopes: some may have been lost, also with a process that was killed."""
     server, ears = rig.server(), Ears()
     agent = rig.agent(ears)
     agent.subscribe(["network:1"])
@@ -342,6 +342,11 @@ def test_a_relay_brings_the_wake_ups_of_other_processes(rig: Rig, tmp_path: Path
     until(lambda: heard("1"))
     ears.heard.clear()
     assert not heard("2")
+    after_a_kill = RelayBus(tmp_path / "relay.sock")
+    after_a_kill.start(None)
+    until(lambda: Wake(scopes=[]) in ears.heard)
+    after_a_kill.stop()
+    ears.heard.clear()
     relay.stop()
     relay = Relay(tmp_path / "relay.sock", server.wake)
     relay.start()

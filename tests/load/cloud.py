@@ -7,15 +7,17 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 import sqlalchemy as sa
 from tests.engines.servers import engine_name, new_database
 from tests.load.mixed import Mixed, Site
-from tests.load.processes import Caller, Server, log_in
+from tests.load.processes import Caller, Server, Supervised, log_in
 from tests.stateful import invariants
 
 from heddle.store.engine import Store
 
+Cloud = TypeVar("Cloud", bound="Servers")
 # Some are reached soon, others not: both ways of an answer are wanted.
 QUOTAS = {"network": 12, "subnet": 16, "port": 60, "router": 5, "floatingip": 9}
 
@@ -26,16 +28,19 @@ class Servers:
     def __init__(self, folder: Path, count: int = 2, engine: str = "", **settings: str) -> None:
         self.url = new_database(engine or engine_name()) or f"sqlite:///{folder}/state/heddle.db"
         shared = {"database_url": self.url, "network_vlan_ranges": "public,physnet1:100:109", **settings}
-        self.all = [Server(folder, run=f"run{number}", **shared) for number in range(count)]
+        self.all = self.make(folder, count, shared)
         self.ports = [server.port for server in self.all]
         self._external = ""
+
+    def make(self, folder: Path, count: int, settings: dict[str, str]) -> list[Server]:
+        return [Server(folder, run=f"run{number}", **settings) for number in range(count)]
 
     def start(self) -> None:
         for server in self.all:
             server.begin()
         for server in self.all:
             server.wait()
-        self.admin = Caller(self.ports[0], log_in(self.ports[0]))
+        self.admin = Caller(self.ports[0], log_in(self.ports[0], password=self.all[0].password))
 
     def external(self) -> str:
         """An external network with room for twenty addresses."""
@@ -60,7 +65,7 @@ class Servers:
         path = f"/identity/v3/projects/{project}/users/{users['users'][0]['id']}/roles/{role}"
         assert self.admin.call("PUT", path)[0] == 204
         assert self.admin.call("PUT", f"/v2.0/quotas/{project}", {"quota": quotas})[0] == 200
-        return Site(log_in(self.ports[-1], project=name), project, self.external())
+        return Site(log_in(self.ports[-1], name, self.all[0].password), project, self.external())
 
     def loaded(self, quotas: dict[str, int]) -> Site:
         """A project with a network, and the port whose description is counted up."""
@@ -79,9 +84,17 @@ class Servers:
             server.kill()
 
 
+class Workers(Servers):
+    """One server of `count` workers; `server` has the processes."""
+
+    def make(self, folder: Path, count: int, settings: dict[str, str]) -> list[Server]:
+        self.server = Supervised(folder, count, **settings)
+        return [self.server]
+
+
 @contextmanager
-def servers(folder: Path, count: int = 2, engine: str = "", **settings: str) -> Iterator[Servers]:
-    made = Servers(folder, count, engine, **settings)
+def running(made: Cloud) -> Iterator[Cloud]:
+    """Started, and ended."""
     try:
         made.start()
         yield made

@@ -6,6 +6,7 @@ twice or lost in the database, or if it is not what the clients were told: see `
     --engine NAME     sqlite, postgresql or mariadb; may be given several times (default: each, one after the other)
     --minutes N       how long on each (default 3)
     --servers N       (default 2)
+    --workers N       one server of so many workers instead
     --clients N       (default 8)
 """
 
@@ -19,16 +20,17 @@ from collections import Counter
 from pathlib import Path
 
 from tests.engines.servers import ENGINES
-from tests.load.cloud import QUOTAS, check, servers
+from tests.load.cloud import QUOTAS, Servers, Workers, check, running
 from tests.load.mixed import Mixed, all_at_once
 
 LOOKS = 4  # the database is looked at so often, the last time at the end
 
 
-def load(engine: str, minutes: float, count: int, clients: int) -> Counter[tuple[str, int]]:
+def load(kind: type[Servers], engine: str, minutes: float, count: int, clients: int) -> Counter[tuple[str, int]]:
     """Raises `AssertionError` or `Failure` when something does not hold."""
     seed = random.randrange(10**6)
-    with tempfile.TemporaryDirectory(prefix="heddle-load-") as folder, servers(Path(folder), count, engine) as cloud:
+    place = tempfile.TemporaryDirectory(prefix="heddle-load-")
+    with place as folder, running(kind(Path(folder), count, engine)) as cloud:
         sites = [cloud.loaded(QUOTAS), cloud.loaded(QUOTAS)]
         everybody = [Mixed(sites[n % 2], cloud.ports, seed=seed + n) for n in range(clients)]
         for _ in range(LOOKS):
@@ -52,11 +54,13 @@ def main() -> int:
     parser.add_argument("--engine", action="append", choices=ENGINES, help=argparse.SUPPRESS)
     parser.add_argument("--minutes", type=float, default=3.0, help=argparse.SUPPRESS)
     parser.add_argument("--servers", type=int, default=2, help=argparse.SUPPRESS)
+    parser.add_argument("--workers", type=int, default=0, help=argparse.SUPPRESS)
     parser.add_argument("--clients", type=int, default=8, help=argparse.SUPPRESS)
     args = parser.parse_args()
     for engine in args.engine or ENGINES:
-        statuses = load(engine, args.minutes, args.servers, args.clients)
-        print("\n".join([f"{engine}: {args.servers} servers, {args.clients} clients", *told(statuses)]), flush=True)
+        kind, count, what = (Workers, args.workers, "workers") if args.workers else (Servers, args.servers, "servers")
+        statuses = load(kind, engine, args.minutes, count, args.clients)
+        print("\n".join([f"{engine}: {count} {what}, {args.clients} clients", *told(statuses)]), flush=True)
     return 0
 
 

@@ -52,6 +52,17 @@ def test_a_new_server_opens_what_the_one_before_sealed(tmp_path: Path) -> None:
     assert ring(tmp_path).open(token) == b"content"
 
 
+def test_a_key_that_another_process_made_is_known_at_once(tmp_path: Path) -> None:
+    """Also right after somebody came with a token of no key, which is looked for once."""
+    one, other = ring(tmp_path), ring(tmp_path)
+    stray = ring(tmp_path / "elsewhere").seal(b"content")
+    for _ in range(3):
+        time.sleep(0.02)
+        assert other.open(stray) is None
+        one.rotate()
+        assert other.open(one.seal(b"content")) == b"content"
+
+
 def test_a_changed_token_does_not_open(tmp_path: Path) -> None:
     keys = ring(tmp_path)
     sealed = bytearray(base64.urlsafe_b64decode(keys.seal(b"content") + "=="))

@@ -18,7 +18,7 @@ from typing import Protocol
 from heddle.config import Settings
 from heddle.control.identity import login, tokens
 from heddle.control.identity.keys import KeyRing
-from heddle.control.identity.passwords import Throttle
+from heddle.control.identity.throttle import Throttle
 from heddle.model.caller import Caller
 from heddle.model.identity import User
 from heddle.store.engine import Store, Tx
@@ -49,7 +49,7 @@ class EmbeddedAuth:
         self.keys = KeyRing(
             Path(settings.paths.state) / "keys", self.token_seconds, settings.identity.key_rotation_hours * 3600
         )
-        self._throttle = Throttle(settings.workers)
+        self._throttle = Throttle(store)
         self._epoch = q.epoch(store)
         self._known: dict[str, _Known] = {}
 

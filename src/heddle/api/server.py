@@ -29,6 +29,7 @@ from heddle.bus.registry import relay, server_bus, worker_bus
 from heddle.config import Settings
 from heddle.control import reports, segment_ranges, sync
 from heddle.control.context import Context
+from heddle.control.identity import throttle
 from heddle.errors import ConfigError
 from heddle.model.caller import SYSTEM
 from heddle.store import changes, migrate
@@ -160,8 +161,12 @@ def _chores(store: Store, settings: Settings, stopping: threading.Event) -> None
 
 
 def do_chores(store: Store, settings: Settings) -> None:
-    """Forget old tombstones; serve what could not be served when it was made: no quota, no address, no host."""
+    """Forget old tombstones and failed logins; serve what could not be served when it was made.
+
+    That was for want of a quota, an address or a host.
+    """
     gone = store.write(lambda tx: changes.forget_tombstones(tx.conn, KEEP_REVISIONS))
     if gone:
         log.info("tombstones thrown away count=%d", gone)
+    store.write(throttle.forget)
     store.write(lambda tx: reports.serve_unserved(Context(tx, SYSTEM, settings)))

@@ -2,8 +2,9 @@
 
 One process, the first, has the bus; the others pass on what they committed, over a Unix socket that belongs to the
 server's user.  A wake-up waits in an outbox and is sent by a thread of its own, so a commit never waits for the first
-process.  Whoever has lost the connection tries again with growing pauses, and then says once that anything may have
-changed; agents ask anew by themselves when the first process was away.
+process.  Whoever has lost the connection tries again with growing pauses.  With each connection it says once that
+anything may have changed: wake-ups may have been lost with the one before, or with a process that was killed between
+a commit and its wake-up.  Agents ask anew by themselves when the first process was away.
 """
 
 from __future__ import annotations
@@ -124,8 +125,7 @@ class RelayBus:
             self._stopped.wait(PAUSES[min(failures, len(PAUSES) - 1)])
 
     def _send(self, stream: socket.socket) -> None:
-        if self._connected.is_set():
-            self._outbox.put_wake(Wake(scopes=[]))
+        self._outbox.put_wake(Wake(scopes=[]))
         self._connected.set()
         while (wake := self._outbox.take()) is not None:
             frames.send(stream, frames.WakeUp(wake=wake))

@@ -58,12 +58,12 @@ def _server(settings: Settings) -> dict[str, Any]:
     from heddle.cli.up import answers
 
     process = holder(Layout(settings).lock)
-    workers, wanted = _workers(process)
+    workers, wanted = workers_of(process)
     return {"url": settings.public_url, "process": process, "answers": answers(settings), "workers": workers,
             "wanted": wanted}  # fmt: skip
 
 
-def _workers(supervisor: int) -> tuple[list[dict[str, int]], int]:
+def workers_of(supervisor: int) -> tuple[list[dict[str, int]], int]:
     """The processes that answer requests, and how many there are to be."""
     from heddle.host.process import children_of, command_of
 

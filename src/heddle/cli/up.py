@@ -80,7 +80,7 @@ def _supervise(args: argparse.Namespace, layout: Layout) -> None:
     else:
         logs.to_terminal()
     write_private(layout.pid, f"{os.getpid()}\n")
-    children = [*_servers(args, layout.settings), Child("agent", program([*same_settings(args), "agent", "--parent"]))]
+    children = [*servers(args, layout.settings), Child("agent", program([*same_settings(args), "agent", "--parent"]))]
 
     def say() -> None:
         log.info("ready url=%s", layout.settings.public_url)
@@ -93,7 +93,7 @@ def _supervise(args: argparse.Namespace, layout: Layout) -> None:
         layout.pid.unlink(missing_ok=True)
 
 
-def _servers(args: argparse.Namespace, settings: Settings) -> list[Child]:
+def servers(args: argparse.Namespace, settings: Settings) -> list[Child]:
     """The processes that answer requests, by sockets that are opened here.  Raises `ConfigError`."""
     fds = [sock.detach() for sock in listening.listen(settings)]
     common = program([*same_settings(args), "server", "--listeners", ",".join(map(str, fds)), "--worker"])

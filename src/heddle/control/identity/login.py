@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass, field
 
 from heddle.control.identity import passwords, tokens
-from heddle.control.identity.passwords import Throttle
+from heddle.control.identity.throttle import Throttle
 from heddle.control.identity.tokens import Claims, Session, refused
 from heddle.errors import Forbidden
 from heddle.model.identity import ApplicationCredential, User
@@ -95,12 +95,13 @@ def check_secret(throttle: Throttle, guessed: str, address: str, secret_hash: st
     Raises `Unauthorized`, `TooManyRequests`.
     """
     guessed = guessed[:LONGEST_NAME]
-    throttle.check(guessed, address)
+    failures = throttle.check(guessed, address)
     if not passwords.verify(secret_hash, secret):
         throttle.wrong(guessed, address)
         log.info("login refused id=%s address=%s", guessed if secret_hash else "unknown", address)
         raise refused()
-    throttle.right(guessed, address)
+    if failures:
+        throttle.right(guessed, address)
 
 
 def _from_credential(store: Store, login: Login, throttle: Throttle, token_seconds: float) -> Claims:

@@ -6,6 +6,7 @@ from heddle.store.tables.address_groups import address_group_addresses, address_
 from heddle.store.tables.identity import (
     application_credentials,
     domains,
+    failed_logins,
     projects,
     revoked_tokens,
     role_assignments,
@@ -100,6 +101,7 @@ __all__ = [
     "default_security_groups",
     "defaults",
     "domains",
+    "failed_logins",
     "faults",
     "flavor_service_profiles",
     "flavors",

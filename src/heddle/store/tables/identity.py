@@ -26,3 +26,8 @@ role_assignments = sa.Table(
 
 # Tokens that were revoked one by one, until they would have expired (seconds since 1970).
 revoked_tokens = sa.Table("revoked_tokens", METADATA, text_column("audit_id", 64, key=True), number_column("expires"))
+
+# Wrong guesses of a secret from an address: a hash of both, how many, the last one (milliseconds since 1970).
+failed_logins = sa.Table(
+    "failed_logins", METADATA, text_column("key", 64, key=True), number_column("failures"), number_column("last")
+)
