@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from tests.fakes.client import Answer, Client
 from tests.stateful import invariants
 from tests.stateful.cook import topology
 from tests.stateful.determined import determined
 from tests.stateful.run import explore
-from tests.stateful.world import Failure, World
+from tests.stateful.world import Failure, Step, World
 
 from heddle.model.network import Network
 from heddle.store import tables
@@ -92,4 +93,21 @@ def test_damage_is_seen(world: World, damage: str) -> None:
 
     with pytest.raises(Failure, match=rule):
         world.cloud.store.write(work)
+    invariants.check(world)
+
+
+def test_a_change_that_is_said_to_be_refused_is_seen(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    step = Step(10**6, "ann", "POST", "/v2.0/networks", b'{"network": {}}')
+    answer = world.play(step, careful=True)
+    assert answer is not None and answer.status == 201
+    right = Client.call
+
+    def call(self: Client, *args: Any) -> Answer:
+        done = right(self, *args)
+        return Answer(409, done.headers, done.body)
+
+    monkeypatch.setattr(Client, "call", call)
+    with pytest.raises(Failure, match="although it was refused"):
+        world.play(Step(10**6 + 1, "ann", "POST", "/v2.0/networks", b'{"network": {}}'), careful=True)
+    monkeypatch.undo()
     invariants.check(world)

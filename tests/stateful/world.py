@@ -16,6 +16,7 @@ from unittest import mock
 
 from tests.api.conftest import Cloud, build
 from tests.fakes.client import Answer, Client
+from tests.stateful.contents import Contents
 from tests.stateful.determined import Source
 
 HOSTS = ("host1", "host2", "host3")
@@ -27,6 +28,8 @@ PEOPLE = (
 NOBODY = "nobody"
 HOST, DIED = "host", "long ago"
 NEWEST = 6
+# How often a request that may change something is looked after.
+CAREFUL = 0.05
 # Who logged in last.
 FRESH = "fresh"
 
@@ -122,7 +125,7 @@ class World:
         data = b"" if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
         step = Step(len(self.log) + 1, who, method, path, data, tuple((headers or {}).items()))
         self.log.append(step)
-        answer = self.play(step)
+        answer = self.play(step, careful=method not in ("GET", "HEAD") and self.rng.random() < CAREFUL)
         assert answer is not None
         if method not in ("GET", "HEAD") and answer.status < 300:
             self.changed.append(Change(step, answer.body.decode()))
@@ -138,8 +141,20 @@ class World:
         self.changed.append(Change(step, host))
         self.play(step)
 
-    def play(self, step: Step) -> Answer | None:
-        """Do what a step says."""
+    def play(self, step: Step, *, careful: bool = False) -> Answer | None:
+        """Do what a step says.  `careful`: raises `Failure` when it is refused and changes something nevertheless."""
+        before = self.contents() if careful else None
+        answer = self._play(step)
+        refused = before is not None and answer is not None and answer.status >= 400
+        if before is not None and refused and (found := before.differences(self.contents())):
+            raise Failure(f"changed, although it was refused: {'; '.join(found[:5])}")
+        return answer
+
+    def contents(self) -> Contents:
+        with self.cloud.store.engine.connect() as conn:
+            return Contents(conn)
+
+    def _play(self, step: Step) -> Answer | None:
         self.source.step(step.number)
         if step.who == HOST:
             now = time.time() - (3600 if step.method == DIED else 0)
