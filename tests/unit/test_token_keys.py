@@ -116,6 +116,20 @@ def test_servers_that_share_the_folder_open_each_others_tokens(
     assert other.open(one.seal(b"later")) == b"later"
 
 
+def test_a_key_that_another_server_has_just_made_is_known_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also by one that has just looked; and a token of nobody's key costs no further look."""
+    one, other = ring(tmp_path), ring(tmp_path)
+    monkeypatch.setattr(module.time, "monotonic", lambda: 1e9)
+    unknown = KeyRing(tmp_path / "others", 12 * HOUR, 168 * HOUR).seal(b"x")
+    assert other.open(unknown) is None
+    one.rotate()
+    assert other.open(one.seal(b"later")) == b"later"
+    monkeypatch.setattr(Path, "glob", lambda *_: pytest.fail("looked again"))
+    assert other.open(unknown) is None
+
+
 def test_two_servers_make_one_key_when_it_is_time(tmp_path: Path, clock: Clock) -> None:
     one, other = ring(tmp_path), ring(tmp_path)
     clock.now += 169 * HOUR

@@ -55,7 +55,7 @@ class KeyRing:
         self._lock = threading.Lock()
         self._keys: dict[bytes, Key] = {}
         self._looked = 0.0
-        self._changed = 0
+        self._seen = 0
         self._look()
 
     def seal(self, content: bytes) -> str:
@@ -103,10 +103,9 @@ class KeyRing:
         return newest
 
     def _unknown(self, name: bytes) -> Key | None:
-        """Another server may have made a key: look, if the folder has changed, and else at most once a second."""
+        """Another server may have made a key: look when the folder has changed, and else at most once a second."""
         with self._lock:
-            late = time.monotonic() - self._looked >= 1
-            if name not in self._keys and (late or self._folder.stat().st_mtime_ns != self._changed):
+            if name not in self._keys and (self._mark() != self._seen or time.monotonic() - self._looked >= 1):
                 self._read()
             return self._keys.get(name)
 
@@ -120,9 +119,16 @@ class KeyRing:
         except OSError as error:
             raise ConfigError(f"the folder of token keys {self._folder} cannot be used: {error.strerror}") from error
 
+    def _mark(self) -> int:
+        """Another whenever a key was made or thrown away."""
+        try:
+            return self._folder.stat().st_mtime_ns
+        except OSError:
+            return 0
+
     def _read(self) -> None:
         keys = {}
-        self._changed = self._folder.stat().st_mtime_ns
+        self._seen = self._mark()
         for file in self._folder.glob("*.key"):
             created, _, name = file.stem.partition("-")
             try:
