@@ -1,7 +1,7 @@
 #!/bin/sh
 # Runs the tests of the API and of the schema on real servers of each database engine. The servers are the tests' own:
 # folders in /dev/shm or /tmp, Unix sockets only. Installs the programs where they are missing; no service of the system is started.
-#   scripts/engines.sh [postgresql] [mariadb] [-- words for pytest]        default: both, tests/api and the migrations
+#   scripts/engines.sh [postgresql] [mariadb] [-- words for pytest]        default: both; tests/api, migrations, server processes
 set -eu
 cd "$(dirname "$0")/.."
 engines=
@@ -14,7 +14,7 @@ while [ $# -gt 0 ] && [ "$1" != -- ]; do
 done
 [ $# -gt 0 ] && shift
 engines=${engines:-postgresql mariadb}
-[ $# -gt 0 ] || set -- tests/api tests/unit/test_migrations.py
+[ $# -gt 0 ] || set -- tests/api tests/unit/test_migrations.py tests/real/test_workers.py
 
 missing=
 for engine in $engines; do
