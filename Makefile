@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 HEDDLE := .venv/bin/heddle
 
-.PHONY: help setup dev oracle up demo down test lint unit test-engines conformance stateful load bench test-kernel test-power lock
+.PHONY: help setup dev oracle up demo down test lint unit test-engines conformance stateful load bench bench-quick test-kernel test-power lock
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -48,8 +48,11 @@ stateful: dev  ## 50,000 generated requests, and what must hold afterwards (SEED
 load: dev  ## minutes of mixed load by eight clients on two servers, on each database engine (ENGINE=…, MINUTES=N)
 	.venv/bin/python -m tests.load.run --minutes $(or $(MINUTES),3) $(if $(ENGINE),--engine $(ENGINE))
 
-bench: dev  ## measure, and print the figures beside the reference's
-	.venv/bin/python bench/run.py
+bench: dev  ## measure, and print the figures beside the reference's (ENGINE=postgresql or mariadb)
+	.venv/bin/python bench/run.py $(if $(ENGINE),--engine $(ENGINE)) $(BENCH)
+
+bench-quick: dev  ## the API's rows with few requests: minutes
+	.venv/bin/python bench/run.py --quick --only api $(if $(ENGINE),--engine $(ENGINE)) $(BENCH)
 
 test-kernel: dev  ## a full kernel in a virtual machine: the demo on its datapath, and power cuts (minutes)
 	scripts/test-kernel.sh

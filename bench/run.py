@@ -59,6 +59,11 @@ class Run:
             value = "not measured" if each.value is None else rows.number(each.value) + " " + BY_NAME[name].unit
             self.say(f"{BY_NAME[name].title}: {value}   {each.detail}")
 
+    def new_database(self) -> str:
+        """The URL of an empty database on a server that syncs each commit; "" for a file of SQLite's."""
+        engine = self.args.engine
+        return "" if engine == "sqlite" else servers.server(engine, durable=True).new_database()
+
     def api(self, url: str, token: str, dial: Dial | None) -> dict[str, Measured]:
         quick = self.args.quick
         options = Options(
@@ -69,9 +74,10 @@ class Run:
             options.concurrency = (1, 8)
         if self.args.full:
             options.sizes = (*options.sizes, 100_000)
-        if not self.wants("post-port", "post-port-8"):
+        if not self.wants("post-network", "post-subnet", "post-port", "post-port-8"):
             options.phases = ("populated",)
-        if not self.wants("bulk", "list", "get-port", "list-1000", "list-id", "page", "device"):
+        if not self.wants("bulk", "list", "get-port", "list-1000", "list-id", "page", "device", "put-port",
+                          "delete-port"):  # fmt: skip
             options.phases = tuple(set(options.phases) - {"populated"})
         # What would remain disturbs the rows after these; without such rows all goes with the cloud.
         options.keep = dial is not None and self.args.only <= set(API_ROWS)
@@ -121,7 +127,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     print(machine.text(run.found["machine"]))
     if run.found.get("scaling"):
         print("\n" + run.found["scaling"]["text"])
-    print("\n" + rows.table(run.measured, command.strip()))
+    print("\n" + rows.table(run.measured, command.strip(), args.engine))
     run.found["rows"] = {name: {"value": each.value, "detail": each.detail} for name, each in run.measured.items()}
     args.output.write_text(json.dumps({"command": command, **run.found}, indent=1) + "\n", encoding="utf-8")
     print(f"figures in {args.output}")
@@ -156,8 +162,8 @@ def _own(run: Run) -> bool:
     run.say("starting Heddle in scratch namespaces")
     rounds = 5 if run.args.quick else 20
     settings = list(run.args.settings)
-    if run.args.engine != "sqlite":
-        settings.append(f"database.url={servers.server(run.args.engine, durable=True).new_database()}")
+    if url := run.new_database():
+        settings.append(f"database.url={url}")
     with cloud.running(run.args.state_dir, tuple(settings), logs=run.args.keep_logs) as made:
         run.take(API_ROWS, lambda: run.api(cloud.URL, made.token, made.space.dial))
         run.take(("ping",), lambda: dataplane.ping_rounds(made, rounds))
@@ -175,10 +181,11 @@ def _own(run: Run) -> bool:
 def _scaling(run: Run) -> None:
     from bench import scaling
 
-    run.say("measuring POST port among many ports")
+    run.say("measuring requests among many ports")
     folder = Path(tempfile.mkdtemp(prefix="heddle-bench-", dir=run.args.state_dir))
     try:
-        run.found["scaling"] = scaling.scaling(folder, run.args.full, 30 if run.args.quick else 200, run.say)
+        rounds = 30 if run.args.quick else 200
+        run.found["scaling"] = scaling.scaling(folder, run.args.full, rounds, run.say, run.new_database)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -219,13 +219,13 @@ def scaling(
             each.make_network("10.65.0.0/16")
         for _ in range(rounds):
             for each in places:
-                _timed(each)
+                time_once(each)
         for each in places:
-            found[each.label] = _counted(each)
+            found[each.label] = costs(each)
     return {"places": found, "text": _text(found)}
 
 
-def _timed(each: Place) -> None:
+def time_once(each: Place) -> None:
     """One POST, and one of each read."""
     body = {"port": each.port()}
     work = {"post": partial(each.call, "POST", "/v2.0/ports", body), **_reads_of(each, body["port"]["device_id"])}
@@ -243,7 +243,8 @@ def _reads_of(each: Place, device: str) -> dict[str, Callable[[], Any]]:
     }
 
 
-def _counted(each: Place) -> dict[str, Any]:
+def costs(each: Place) -> dict[str, Any]:
+    """What a POST, the reads and a host's fetch cost there, and the medians of what was timed."""
     post = count(each.store, lambda: each.call("POST", "/v2.0/ports", {"port": each.port()}))
     network, body = each.network, each.port()
     each.call("POST", "/v2.0/ports", {"port": body})

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import struct
+from pathlib import Path
 
 import pytest
-from bench import pings, restart, routers, rows, run
+from bench import pings, restart, routers, rows, run, scaling
 from bench.api_bench import Options
 from bench.measure import percentile, summarize
 from bench.rows import BY_NAME, Measured
+from tests.engines.servers import new_database
 
 
 def test_percentiles_are_of_the_nearest_rank() -> None:
@@ -44,6 +46,32 @@ def test_the_table_has_every_row_and_tells_what_was_not_measured() -> None:
     assert by_title["bulk"].endswith("MISSED")
     assert "not measured" in by_title["ping"]
     assert "  GET 10,000 ports: 10.0 MB" in lines and "taken by: bench/run.py --url x" in lines
+
+
+def test_a_server_has_figures_of_its_own_and_no_figure_is_no_verdict() -> None:
+    assert (rows.wanted(BY_NAME["post-port"], "sqlite"), rows.wanted(BY_NAME["post-port"], "mariadb")) == (4, 6)
+    assert rows.reached(BY_NAME["post-port"], 5, "postgresql") and not rows.reached(BY_NAME["post-port"], 5, "sqlite")
+    assert rows.wanted(BY_NAME["restart-pings"], "mariadb") == 0 and rows.wanted(BY_NAME["put-port"], "sqlite") is None
+    text = rows.table({"put-port": Measured(7.1), "router": Measured(9)}, "x", "postgresql")
+    lines = {name: next(line for line in text.splitlines() if line.startswith(BY_NAME[name].title)) for name in BY_NAME}
+    assert lines["put-port"].split()[-6:] == ["ms", "-", "7.1", "ms", "10", "x"]
+    assert lines["router"].split()[-5:] == ["ms", "9", "ms", "-", "MISSED"]
+
+
+def test_places_of_the_scaling_are_filled_timed_and_counted(tmp_path: Path) -> None:
+    counted = []
+    for size in (30, 300):
+        with scaling.place(tmp_path / str(size), str(size), new_database()) as made:
+            made.fill(size)
+            made.make_member()
+            made.make_network("10.65.0.0/16")
+            scaling.time_once(made)
+            counted.append(scaling.costs(made))
+            assert set(counted[-1]["median_ms"]) == {"post", *scaling.READS}
+    few, many = counted
+    assert few["post"]["statements"] == many["post"]["statements"] > 5 and few["post"]["written"] > 0
+    for name in scaling.READS:
+        assert many["reads"][name]["statements"] == few["reads"][name]["statements"] > 0, name
 
 
 def _result(op: str, clients: int, **more: object) -> dict[str, object]:
