@@ -142,12 +142,21 @@ def test_one_of_the_same_name_does_not_take_the_tokens_over(site: Site, kind: st
     assert answer.status == 201 and valid(Client(site.app).with_token(answer))
 
 
-def test_who_is_enabled_again_logs_in_again(site: Site) -> None:
-    site.change("user", site.user, enabled=False)
-    assert site.log_in(site.user, site.project).status == 401
-    site.change("user", site.user, enabled=True)
-    refused_everywhere(site.ann)
+@pytest.mark.parametrize("kind", ["user", "project", "domain"])
+def test_what_is_enabled_again_takes_new_tokens_alone(
+    site: Site, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    id = {"user": site.user, "project": site.project, "domain": site.domain}[kind]
+    now = time.time()
+    for seconds, enabled in ((5, False), (10, True)):
+        monkeypatch.setattr(time, "time", lambda seconds=seconds: now + seconds)
+        site.change(kind, id, enabled=enabled)
+        refused_everywhere(site.ann)
+        assert site.log_in(site.user, site.project).status == (201 if enabled else 401)
     assert valid(Client(site.app).with_token(site.log_in(site.user, site.project)))
+    assert valid(site.beside["the administrator"])
+    assert valid(site.beside["her colleague"]) is (kind == "user")
+    assert valid(site.beside["her other project"]) is (kind == "project")
 
 
 def test_roles_on_a_domain_and_on_the_system(site: Site) -> None:

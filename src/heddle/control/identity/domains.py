@@ -36,6 +36,8 @@ def update_domain(tx: Tx, old: Domain, new: Domain) -> Domain:
     if old.id == DEFAULT_DOMAIN and not new.enabled:
         raise Forbidden("Forbidden", "The default domain cannot be disabled.")
     q.DOMAINS.update(tx, old, new)
+    if old.enabled and not new.enabled:
+        q.end_tokens(tx, old.id)
     q.changed(tx)
     return new
 

@@ -36,6 +36,8 @@ def update_project(tx: Tx, old: Project, new: Project) -> Project:
     if new.name != old.name and q.project_named(tx, old.domain_id, new.name):
         raise duplicate("project", new.name)
     q.PROJECTS.update(tx, old, new)
+    if old.enabled and not new.enabled:
+        q.end_tokens(tx, old.id)
     q.changed(tx)
     return new
 

@@ -102,8 +102,6 @@ def resolve(tx: Tx, claims: Claims) -> Session:
     if user is None or not user.enabled or user.generation != claims.generation:
         raise refused()
     user_domain = _enabled_domain(tx, user.domain_id)
-    if q.is_revoked(tx, claims.audit_ids[:1]):
-        raise refused()
     project = domain = project_domain = None
     if claims.scope == PROJECT:
         project = q.PROJECTS.get(tx, claims.target_id)
@@ -112,6 +110,9 @@ def resolve(tx: Tx, claims: Claims) -> Session:
         project_domain = _enabled_domain(tx, project.domain_id)
     elif claims.scope == DOMAIN:
         domain = _enabled_domain(tx, claims.target_id)
+    owners = {user.domain_id, claims.target_id, *([project.domain_id] if project else [])}
+    if q.is_revoked(tx, claims.audit_ids[0], owners, claims.issued):
+        raise refused()
     roles = effective_roles(tx, user.id, claims.scope, claims.target_id)
     credential = _credential(tx, claims)
     if credential is not None:

@@ -19,6 +19,8 @@ from heddle.store.engine import Store, Tx
 from heddle.store.epoch import Epoch, bump
 from heddle.store.query.records import Records
 
+# For how long it is remembered that tokens ended together: no token lives longer, in seconds.
+LONGEST_LIFE = 366 * 86400
 T = TypeVar("T")
 
 COUNTER = "identity"
@@ -124,9 +126,19 @@ def revoke(tx: Tx, audit_id: str, expires: int) -> None:
     upsert(tx.conn, revoked, [{"audit_id": audit_id, "expires": expires}], ("audit_id",))
 
 
-def is_revoked(tx: Tx, audit_ids: Iterable[str]) -> bool:
-    query = sa.select(t.revoked_tokens.c.audit_id).where(t.revoked_tokens.c.audit_id.in_(list(audit_ids)))
-    return tx.conn.execute(query).first() is not None
+def end_tokens(tx: Tx, id: str) -> None:
+    """The tokens that a project or a domain has been given before this second end, for good: also when it is enabled
+    again.
+    """
+    revoke(tx, f"of:{id}", int(time.time()) + LONGEST_LIFE)
+
+
+def is_revoked(tx: Tx, audit_id: str, owners: Iterable[str], issued: float) -> bool:
+    """Whether a token was revoked, by itself or with all that one of its projects and domains had."""
+    ended = {f"of:{id}" for id in owners}
+    rows = t.revoked_tokens
+    query = sa.select(rows.c.audit_id, rows.c.expires).where(rows.c.audit_id.in_([audit_id, *sorted(ended)]))
+    return any(key not in ended or issued < until - LONGEST_LIFE for key, until in tx.conn.execute(query))
 
 
 def _first(found: list[T]) -> T | None:

@@ -24,7 +24,7 @@ role_assignments = sa.Table(
     sa.Index("ix_role_assignments_target_id", "target_id"),
 )
 
-# Tokens that were revoked one by one, until they would have expired (seconds since 1970).
+# Tokens that were revoked, until they would have expired (seconds since 1970); "of:ID": those of a project or a domain.
 revoked_tokens = sa.Table("revoked_tokens", METADATA, text_column("audit_id", 64, key=True), number_column("expires"))
 
 # Wrong guesses of a secret from an address: a hash of both, how many, the last one (milliseconds since 1970).
