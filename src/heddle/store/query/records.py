@@ -70,6 +70,7 @@ class Records(Generic[R]):
     names: list[str] = field(init=False)
     granted: Mapping[str, Access] = field(init=False)
     selected: list[str] = field(init=False)
+    _indexed: frozenset[str] = field(init=False)
     select: sa.Select[Any] = field(init=False)
     insert_statement: sa.Insert = field(init=False)
     statements: dict[tuple[Condition, bool], Prepared] = field(init=False, default_factory=dict)
@@ -78,7 +79,9 @@ class Records(Generic[R]):
         names = [name for name, info in fields_of(self.model).items() if info.stored]
         granted = {name: info.access for name, info in fields_of(self.model).items() if info.access is not None}
         flags = [grants.flag(access, self.table.c.id).label(name) for name, access in granted.items()]
+        indexed = frozenset(name for name, info in fields_of(self.model).items() if info.indexed)
         object.__setattr__(self, "names", names)
+        object.__setattr__(self, "_indexed", indexed - {"project_id"})
         object.__setattr__(self, "granted", granted)
         object.__setattr__(self, "selected", [*names, *granted])
         object.__setattr__(self, "select", sa.select(*[self.table.c[name] for name in names], *flags))
@@ -164,7 +167,9 @@ class Records(Generic[R]):
     def _listed(
         self, select: sa.Select[Any], where: Condition, filters: Mapping[str, Sequence[Any]], page: Page
     ) -> sa.Select[Any]:
-        clauses = [self.clause(where), *(self.filter_clause(name, values) for name, values in filters.items())]
+        narrow = any(name in self.filters or name == "id" or name in self._indexed for name in filters)
+        seen = self.clause(where) if narrow else self._found(where)
+        clauses = [seen, *(self.filter_clause(name, values) for name, values in filters.items())]
         sorts = [(self.sort_as.get(name, name), up) for name, up in page.sorts]
         sorts += [] if any(name == "id" for name, _ in sorts) else [("id", True)]
         if page.backward:
@@ -230,6 +235,20 @@ class Records(Generic[R]):
                 return sa.or_(sa.false(), *(self.clause(part) for part in parts))
             case Not(part):
                 return sa.not_(sa.func.coalesce(self.clause(part), sa.false()))
+
+    def _found(self, condition: Condition) -> Clause:
+        """The condition of a whole list: alternatives are looked up one by one, each by its index.
+
+        PostgreSQL and MariaDB read the whole table for `project_id = … OR network_id IN (SELECT …)`.
+        """
+        match condition:
+            case All(parts):
+                return sa.and_(sa.true(), *map(self._found, parts))
+            case AnyOf(parts) if len(parts) > 1 and all(isinstance(part, Eq | In | Granted) for part in parts):
+                ids = [sa.select(self.table.c.id).where(self.clause(part)) for part in parts]
+                return self.table.c.id.in_(sa.select(sa.union(*ids).subquery("seen").c.id))
+            case _:
+                return self.clause(condition)
 
     def _field_clause(self, name: str, values: Sequence[object]) -> Clause:
         parent_name, dot, inner = name.partition(".")
