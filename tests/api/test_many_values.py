@@ -50,3 +50,12 @@ def test_an_order_that_is_asked_very_often(blue: Talk, key: str) -> None:
     expected = ids if key == "id" else ids[::-1]
     assert blue.ids("network", f"?{query}") == expected
     assert blue.ids("network", f"?{query}&marker={expected[0]}&limit=5") == expected[1:]
+
+
+@pytest.mark.parametrize("name", ["tags", "tags-any", "not-tags", "not-tags-any", "fixed_ips=ip_address_substr%3D"])
+@pytest.mark.parametrize("length", [256, 60_000])
+def test_a_very_long_value_is_refused(blue: Talk, name: str, length: int) -> None:
+    name = name if "=" in name else name + "="
+    said = blue.refused(400, "HTTPBadRequest", "GET", f"/v2.0/ports?{name}{'x' * length}")
+    assert str(length) in said and "255" in said
+    assert blue.list("port", f"?{name}{'x' * 255}") == []

@@ -14,7 +14,7 @@ from heddle.store import tables as t
 from heddle.store.engine import Tx
 from heddle.store.prepared import Among
 from heddle.store.query.records import Clause, Parent, Records
-from heddle.store.query.tags import check_number, tag_filters
+from heddle.store.query.tags import check_values, tag_filters
 
 _p, _a, _g = t.ports.c, t.ip_allocations.c, t.port_security_groups.c
 _FIXED_IP_KEYS = ("subnet_id", "ip_address", "ip_address_substr")
@@ -48,7 +48,7 @@ def _fixed_ips(values: Sequence[Any]) -> Clause:
     clauses: list[Clause] = []
     for key, texts in by_key.items():
         if key == "ip_address_substr":
-            check_number("fixed_ips", texts)
+            check_values("fixed_ips", texts)
             inner: Clause = sa.or_(*(_a.ip_address.contains(text, autoescape=True) for text in texts))
         else:
             inner = _a[key].in_(texts)

@@ -21,10 +21,17 @@ Clause = sa.ColumnElement[bool]
 
 # Each value is a comparison of its own, and databases take only so many in one statement.
 MOST_VALUES = 100
+LONGEST_VALUE = 255
 
 
-def check_number(name: str, values: Sequence[Any]) -> None:
-    """Raises `BadRequest` for more values than one filter can have."""
+def check_values(name: str, values: Sequence[str]) -> None:
+    """Raises `BadRequest` for more values than one filter can have, or for a longer one than any object has."""
+    if (longest := max(map(len, values), default=0)) > LONGEST_VALUE:
+        raise BadRequest(
+            "HTTPBadRequest",
+            f"Invalid input for {name}. Reason: a value of {longest} characters is longer than the {LONGEST_VALUE} "
+            "that there can be.",
+        )
     if len(values) > MOST_VALUES:
         raise BadRequest(
             "HTTPBadRequest",
@@ -38,7 +45,7 @@ def tag_filters(table: sa.Table) -> Mapping[str, Callable[[Sequence[Any]], Claus
 
     def each(values: Sequence[Any]) -> list[Clause]:
         tags = [tag for value in values for tag in str(value).split(",") if tag]
-        check_number("tags", tags)
+        check_values("tags", tags)
         column = sa.type_coerce(table.c.tags, sa.Text)
         return [column.contains(msgspec.json.encode(tag).decode(), autoescape=True) for tag in tags]
 
