@@ -64,7 +64,7 @@ def test_what_sqlite_reads_for_a_list_does_not_grow_with_what_it_leaves_out(embe
     other, _ = few.network("10.1.0.0/24", enable_dhcp=False)
     few.bulk("port", [{"network_id": other["id"], "device_id": "device"}] * 3)
     lists = [(admin, "?limit=20"), (admin, "?device_id=device"), (admin, f"?network_id={other['id']}"),
-             (few, ""), (few, "?device_id=device")]  # fmt: skip
+             (admin, "?fixed_ips=ip_address%3D10.1.0.3"), (few, ""), (few, "?device_id=device")]  # fmt: skip
 
     def cost(talk: Talk, query: str) -> tuple[int, int]:
         talk.client.get(f"/v2.0/ports{query}")

@@ -40,7 +40,7 @@ ip_allocations = sa.Table(
     "ip_allocations",
     METADATA,
     id_column("subnet_id", key=True),
-    text_column("ip_address", 45, key=True),
+    sa.Column("ip_address", sa.String(45), primary_key=True, index=True),
     id_column("port_id", index=True),
     id_column("network_id"),
     number_column("position"),
