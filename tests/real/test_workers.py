@@ -26,13 +26,20 @@ FIRST, SECOND = "server", "server-2"
 
 
 @pytest.fixture(scope="module")
-def cloud() -> Iterator[Cloud]:
-    """On the engine that this run is for."""
-    settings = ("server.workers=2", f"database.url={new_database()}")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Cloud, Path]]:
+    """On the engine that this run is for, and its policy file: nobody makes segments."""
+    policy = tmp_path_factory.mktemp("policy") / "policy.yaml"
+    policy.write_text('"create_segment": "!"\n', encoding="utf-8")
+    settings = ("server.workers=2", f"database.url={new_database()}", f"identity.policy_file={policy}")
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("HEDDLE_TEST_ENGINE", raising=False)
         with running(Path("/var/tmp"), settings) as made:
-            yield made
+            yield made, policy
+
+
+@pytest.fixture
+def cloud(site: tuple[Cloud, Path]) -> Cloud:
+    return site[0]
 
 
 def log_of(cloud: Cloud, process: str) -> str:
@@ -41,14 +48,15 @@ def log_of(cloud: Cloud, process: str) -> str:
 
 def served_by(cloud: Cloud, process: str) -> Client:
     """A client whose kept connection was accepted by one of the processes."""
-    for _ in range(200):
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
         mark = f"req-{uuid.uuid4()}"
         client = Client(URL, {"X-Auth-Token": cloud.token, "X-Openstack-Request-Id": mark}, dial=cloud.space.dial)
         client.call("GET", "/v2.0/networks")
         if mark in log_of(cloud, process):
             return client
         client.close()
-    raise AssertionError(f"{process} accepted none of 200 connections")
+    raise AssertionError(f"{process} accepted no connection in 30 s")
 
 
 def workers(cloud: Cloud) -> list[int]:
@@ -175,3 +183,25 @@ def test_a_killed_one_comes_back_and_nothing_acknowledged_is_lost(cloud: Cloud, 
     assert set(load.acknowledged) <= kept
     client = served_by(cloud, victim)
     assert wired(cloud, client, 100 + before) < 5
+
+
+def test_a_changed_policy_file_is_not_the_rule_of_one_process_alone(site: tuple[Cloud, Path]) -> None:
+    """Nor of one that is started again: all follow it as it was when Heddle started."""
+    cloud, file = site
+    network = cloud.api.call("POST", "/v2.0/networks", {"network": {"name": "n"}})["network"]["id"]
+    body = {"segment": {"network_id": network, "network_type": "vxlan"}}
+
+    def refused() -> None:
+        for process in (FIRST, SECOND):
+            with pytest.raises(ApiError, match="403"):
+                served_by(cloud, process).call("POST", "/v2.0/segments", body)
+
+    refused()
+    file.write_text("{}\n", encoding="utf-8")
+    before = cloud.process(SECOND)
+    os.kill(before, signal.SIGKILL)
+    wait_until(lambda: not alive(before) and len(workers(cloud)) == 2, 20, "it comes back")
+    refused()
+    cloud.stop()
+    cloud.start()
+    cloud.api.call("POST", "/v2.0/segments", body)

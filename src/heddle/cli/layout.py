@@ -92,6 +92,14 @@ class Layout:
         if new_user:
             self.record(user=new_user)
 
+    def keep_policy(self, text: str) -> Path:
+        """A copy of the policy file that the server's user can read and only this one can change."""
+        copy = self.run / "policy.yaml"
+        write_private(copy, text)
+        os.chown(copy, -1, _ids_of(self.settings.server.user)[1])
+        copy.chmod(0o640)
+        return copy
+
     def record(self, user: str = "", files: Iterable[Path] = ()) -> None:
         """Write down what was made outside the folders."""
         known = self.recorded()

@@ -95,11 +95,24 @@ def _supervise(args: argparse.Namespace, layout: Layout) -> None:
 
 def servers(args: argparse.Namespace, settings: Settings) -> list[Child]:
     """The processes that answer requests, by sockets that are opened here.  Raises `ConfigError`."""
+    words = [*same_settings(args), *_policy(settings)]
     fds = [sock.detach() for sock in listening.listen(settings)]
-    common = program([*same_settings(args), "server", "--listeners", ",".join(map(str, fds)), "--worker"])
+    common = program([*words, "server", "--listeners", ",".join(map(str, fds)), "--worker"])
     count = settings.workers
     names = ["server", *(f"server-{number}" for number in range(2, count + 1))]
     return [Child(name, [*common, f"{i}/{count}", "--parent"], fds) for i, name in enumerate(names, 1)]
+
+
+def _policy(settings: Settings) -> list[str]:
+    """The words that give each server process, whenever it starts, the policy as it is now.  Raises `ConfigError`."""
+    from heddle.api.policy import Policy
+
+    file = settings.identity.policy_file
+    if not file:
+        return []
+    Policy(file)
+    copy = Layout(settings).keep_policy(Path(file).read_text(encoding="utf-8"))
+    return ["--set", f"identity.policy_file={copy}"]
 
 
 def same_settings(args: argparse.Namespace) -> list[str]:
