@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.api.test_durability import Caller, Server, _log_in
+from tests.load.processes import Caller, Server, log_in
 
 MEGABYTE = 1024 * 1024
 SECONDS = 15.0
@@ -61,16 +61,11 @@ class Site:
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    folder = tmp_path_factory.mktemp("abuse")
-    (folder / "state").mkdir(mode=0o700)
-    server = Server(folder, port)
+    server = Server(tmp_path_factory.mktemp("abuse"))
     server.start()
     try:
-        made = Site(server, _log_in(port))
-        caller = Caller(port, made.token)
+        made = Site(server, log_in(server.port))
+        caller = Caller(server.port, made.token)
         made.network = caller.call("POST", "/v2.0/networks", {"network": {"name": "whole"}})[1]["network"]["id"]
         caller.call("POST", "/v2.0/subnets",
                     {"subnet": {"network_id": made.network, "cidr": "10.0.0.0/24", "ip_version": 4}})  # fmt: skip

@@ -105,7 +105,7 @@ def serve(settings: Settings, sockets: Sequence[socket], ready: Callable[[], Non
         app,
         sockets=list(sockets),
         threads=settings.server.threads,
-        max_request_body_size=2 * settings.server.max_body,
+        max_request_body_size=max(READ_AND_REFUSED, 2 * settings.server.max_body),
         ident=None,
         clear_untrusted_proxy_headers=True,
         channel_timeout=300,
