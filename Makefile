@@ -45,8 +45,8 @@ conformance: dev  ## the Networking API's own test suites (tempest) against a He
 stateful: dev  ## 50,000 generated requests, and what must hold afterwards (SEED=N asks the same again)
 	PYTHONHASHSEED=0 .venv/bin/python -m tests.stateful.run --requests $(or $(REQUESTS),50000) $(if $(SEED),--seed $(SEED))
 
-load: dev  ## minutes of mixed load by eight clients on two servers, on each database engine (ENGINE=…, MINUTES=N)
-	.venv/bin/python -m tests.load.run --minutes $(or $(MINUTES),3) $(if $(ENGINE),--engine $(ENGINE))
+load: dev  ## minutes of mixed load by eight clients on two servers, on each database engine (ENGINE=…, MINUTES=N; WORKERS=N: on one server of so many)
+	.venv/bin/python -m tests.load.run --minutes $(or $(MINUTES),3) $(if $(ENGINE),--engine $(ENGINE)) $(if $(WORKERS),--workers $(WORKERS))
 
 bench: dev  ## measure, and print the figures beside the reference's (ENGINE=postgresql or mariadb)
 	.venv/bin/python bench/run.py $(if $(ENGINE),--engine $(ENGINE)) $(BENCH)

@@ -2,8 +2,8 @@
 to five minutes.  Others, and the same user from elsewhere, do not notice.
 
 They are counted in the database, so that it does not matter how many servers and workers share the guesses; a name
-that was guessed is kept as a hash, for people type passwords where names belong.  A login that succeeds at once
-reads and writes nothing more than one row's absence.
+that was guessed is kept as a hash, for people type passwords where names belong.  A login that succeeds at
+the first try reads one row that is not there, and writes nothing.
 """
 
 from __future__ import annotations
