@@ -52,12 +52,19 @@ def test_a_new_server_opens_what_the_one_before_sealed(tmp_path: Path) -> None:
     assert ring(tmp_path).open(token) == b"content"
 
 
-def test_a_key_that_another_process_made_is_known_at_once(tmp_path: Path) -> None:
-    """Also right after somebody came with a token of no key, which is looked for once."""
+def test_the_newest_key_seals_also_when_several_are_made_in_a_second(tmp_path: Path) -> None:
+    keys = ring(tmp_path)
+    for _ in range(8):
+        known = set(keys._keys)
+        keys.rotate()
+        (newest,) = set(keys._keys) - known
+        assert base64.urlsafe_b64decode(keys.seal(b"content") + "==").startswith(newest)
+
+
+def test_each_key_that_another_process_makes_is_known_at_once(tmp_path: Path) -> None:
     one, other = ring(tmp_path), ring(tmp_path)
-    stray = ring(tmp_path / "elsewhere").seal(b"content")
-    for _ in range(3):
-        time.sleep(0.02)
+    stray = KeyRing(tmp_path / "others", 12 * HOUR, 168 * HOUR).seal(b"x")
+    for _ in range(20):
         assert other.open(stray) is None
         one.rotate()
         assert other.open(one.seal(b"content")) == b"content"

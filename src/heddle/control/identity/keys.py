@@ -55,7 +55,7 @@ class KeyRing:
         self._lock = threading.Lock()
         self._keys: dict[bytes, Key] = {}
         self._looked = 0.0
-        self._seen = 0
+        self._seen = frozenset[str]()
         self._look()
 
     def seal(self, content: bytes) -> str:
@@ -119,12 +119,15 @@ class KeyRing:
         except OSError as error:
             raise ConfigError(f"the folder of token keys {self._folder} cannot be used: {error.strerror}") from error
 
-    def _mark(self) -> int:
-        """Another whenever a key was made or thrown away."""
+    def _mark(self) -> frozenset[str]:
+        """Another whenever a key was made or thrown away.
+
+        Not the folder's time, which is the same for changes within a few milliseconds.
+        """
         try:
-            return self._folder.stat().st_mtime_ns
+            return frozenset(name for name in os.listdir(self._folder) if name.endswith(".key"))
         except OSError:
-            return 0
+            return frozenset()
 
     def _read(self) -> None:
         keys = {}
@@ -141,7 +144,9 @@ class KeyRing:
         self._looked = time.monotonic()
 
     def _make(self) -> Key:
-        name, secret, created = os.urandom(_NAME), secrets.token_bytes(32), int(time.time())
+        """A key that is younger than all others, also than one of the same second."""
+        name, secret = os.urandom(_NAME), secrets.token_bytes(32)
+        created = max([int(time.time()), *(key.created + 1 for key in self._keys.values())])
         file = self._folder / f"{created}-{name.hex()}.key"
         part = file.with_suffix(".part")
         descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
