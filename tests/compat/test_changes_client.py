@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -9,8 +10,8 @@ from tests.compat.conftest import JSON, Cloud, column
 
 
 @pytest.fixture(scope="module")
-def os_(cloud: Cloud) -> Any:
-    """The command as a member of a project, with a network inside and an external one."""
+def os_(cloud: Cloud) -> Iterator[Any]:
+    """The command as a member of a project, with a network inside, an external one, and a QoS policy of everybody's."""
     run = cloud.member("turn", "tia")
     cloud.openstack("network", "create", "turn-outer", "--external", *JSON)
     outside = ("--network", "turn-outer", "--no-dhcp", "--subnet-range", "198.51.100.0/24")
@@ -18,7 +19,10 @@ def os_(cloud: Cloud) -> Any:
     cloud.openstack("network", "qos", "policy", "create", "turn-slow", "--share", *JSON)
     run("network", "create", "turn-inner")
     run("subnet", "create", "turn-inner-a", "--network", "turn-inner", "--subnet-range", "10.0.0.0/24")
-    return run
+    yield run
+    run("network", "delete", "turn-inner")
+    cloud.openstack("network", "delete", "turn-outer")
+    cloud.openstack("network", "qos", "policy", "delete", "turn-slow")
 
 
 def test_networks(cloud: Cloud, os_: Any) -> None:
