@@ -29,6 +29,7 @@ def faults(path: str, method: str, status: int, answer: Any) -> list[str]:
 def filled(cloud: Cloud) -> Talk:
     """The administrator of a cloud that has something of what is listed."""
     network, _ = cloud.admin.network("10.0.0.0/24")
+    cloud.admin.subnet(network, "2001:db8:1::/64", ip_version=6)
     cloud.admin.port(network)
     cloud.tenant()
     return cloud.admin

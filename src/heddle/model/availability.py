@@ -9,6 +9,8 @@ from heddle.model.resource import Field, Resource
 
 _OBJECT = Json(dict, {"type": "object"})
 _LIST = Json(list, {"type": "array", "items": {"type": "object"}})
+# An IPv6 subnet alone has more addresses than usual numbers go to.
+MOST = 2**160
 
 
 class NetworkIpAvailability(Resource, kw_only=True):
@@ -25,8 +27,8 @@ class NetworkIpAvailability(Resource, kw_only=True):
     id: Annotated[str, Field(Uuid(), filter=True, sort=True, api="network_id")] = ""
     project_id: Annotated[str, Field(Text(255), filter=True)] = ""
     name: Annotated[str, Field(Text(255), filter=True, api="network_name")] = ""
-    total_ips: Annotated[int, Field(Int(), stored=False)] = 0
-    used_ips: Annotated[int, Field(Int(), stored=False)] = 0
+    total_ips: Annotated[int, Field(Int(0, MOST), stored=False)] = 0
+    used_ips: Annotated[int, Field(Int(0, MOST), stored=False)] = 0
     subnet_ip_availability: Annotated[list[dict[str, Any]], Field(_LIST, stored=False)] = []
     ip_availability_details: Annotated[dict[str, int], Field(_OBJECT, stored=False)] = {}
     ip_version: Annotated[int, Field(OneOf(4, 6), filter=True, visible=False, stored=False)] = 4
