@@ -85,7 +85,7 @@ def shared_cloud(folder: Path) -> Iterator[Cloud]:
     made.close()
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def quick_hashes() -> Iterator[None]:
     """Each test has users of its own, whose passwords nobody guesses: a hash costs next to nothing here."""
     with pytest.MonkeyPatch.context() as patch:
