@@ -172,7 +172,7 @@ def count(store: Store, work: Callable[[], object]) -> Counts:
             raw.set_progress_handler(stepped, 1)
             raw.set_trace_callback(traced)
         else:
-            found.statements += 1
+            found.statements += not statement.startswith("SET TRANSACTION")
 
     def after(connection: sa.Connection, cursor: Any, *_: object) -> None:
         found.written += max(0, cursor.rowcount)

@@ -26,7 +26,7 @@ def counted(store: Store) -> Iterator[list[str]]:
         seen.append(f"{rows} {' '.join(statement.split()).partition(' SET ')[0][:60]}")
 
     def note(conn: Any, cursor: Any, statement: str, parameters: Any, context: Any, many: bool) -> None:
-        if not store.sqlite or not statement.startswith(("SELECT", "BEGIN")):
+        if not statement.startswith(("SELECT", "BEGIN") if store.sqlite else "SET TRANSACTION"):
             tell(statement, len(parameters) if many else 1)
 
     def trace(statement: str) -> None:

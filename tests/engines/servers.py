@@ -59,9 +59,13 @@ class Server:
 
     def execute(self, *statements: str) -> None:
         """Run statements that are outside of a transaction, on the database that is there from the beginning."""
-        with _admin(self.url.format(self.admin)).connect() as conn:
+        with self.connected() as conn:
             for statement in statements:
                 conn.exec_driver_sql(statement)
+
+    def connected(self) -> sa.Connection:
+        """To the database that is there from the beginning, outside of a transaction."""
+        return _admin(self.url.format(self.admin)).connect()
 
 
 @cache

@@ -6,18 +6,16 @@ import threading
 import time
 
 import pytest
-import sqlalchemy as sa
-from sqlalchemy.pool import NullPool
 
 from heddle.errors import Unavailable
 from heddle.store.engine import Store
-from heddle.store.epoch import Epoch, bump
+from heddle.store.epoch import Epoch, bump, connections
 
 
 def _general(store: Store) -> Epoch:
     """Read as on engines other than SQLite."""
     made = Epoch(store, "identity")
-    made._file, made._engine = None, sa.create_engine(store.url, poolclass=NullPool)
+    made._file, made._engine = None, connections(store.url)
     return made
 
 

@@ -7,7 +7,7 @@ with a revision from a one-row counter, whose row lock makes revisions visible i
 After the commit, `on_commit` hears of the scopes.
 
 SQLite is opened with write-ahead logging and synced commits; a writing transaction begins as IMMEDIATE, and
-the threads of a process take turns, so that none sleeps on the file's lock.  PostgreSQL and MariaDB run READ COMMITTED.
+the threads of a process take turns, so that none sleeps on the file's lock.  PostgreSQL and MariaDB write with READ COMMITTED.
 The text of an error names no values, for it goes to the log and some values are secret.
 """
 
@@ -36,6 +36,8 @@ T = TypeVar("T")
 FAILURES = (DBAPIError, PoolTimeout, sqlite3.Error)
 _TAKEN_WORDS = ("unique", "duplicate")
 ATTEMPTS = 12
+# For so many seconds after its use a connection is trusted to be there still; later it is asked first.
+_FRESH = 1.0
 _RETRY_WORDS = ("deadlock", "database is locked", "serializ", "try restarting transaction", "database table is locked")
 
 
@@ -74,6 +76,7 @@ class Store:
         self.on_commit: Callable[[list[str], str], None] = lambda scopes, request_id: None
         self.engine = _engine(url, pool)
         self.sqlite = self.engine.dialect.name == "sqlite"
+        self._mysql = self.engine.dialect.name in ("mysql", "mariadb")
         file = f"{self.engine.url.database}-turn" if together and self.sqlite else ""
         self._turn: Turn | nullcontext[None] = Turn(file) if self.sqlite else nullcontext()
 
@@ -83,7 +86,7 @@ class Store:
         with _translated(), self.engine.connect() as conn:
             if self.sqlite:
                 conn.exec_driver_sql("BEGIN")
-            else:
+            elif not self._mysql:
                 conn = conn.execution_options(isolation_level="REPEATABLE READ")
             yield Tx(conn, viewer=viewer)
 
@@ -108,6 +111,8 @@ class Store:
         with self._turn, self.engine.connect() as conn:
             if self.sqlite:
                 conn.exec_driver_sql("BEGIN IMMEDIATE")
+            elif self._mysql:
+                conn.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
             tx = Tx(conn, request_id, viewer)
             result = work(tx)
             scopes = tx.notes.write(conn)
@@ -124,8 +129,7 @@ class Store:
 
 def _engine(url: str, pool: int) -> sa.Engine:
     if not url.startswith("sqlite"):
-        return sa.create_engine(with_driver(url), pool_size=pool, max_overflow=0, pool_timeout=10, pool_pre_ping=True,
-                                isolation_level="READ COMMITTED", hide_parameters=True)  # fmt: skip
+        return _of_server(with_driver(url), pool)
     connect = {"check_same_thread": False}
     engine = sa.create_engine(url, pool_size=pool, max_overflow=2, pool_use_lifo=True, connect_args=connect,
                               hide_parameters=True)  # fmt: skip
@@ -141,6 +145,27 @@ def _engine(url: str, pool: int) -> sa.Engine:
             "temp_store=MEMORY",
         ):
             connection.execute(f"PRAGMA {pragma}")
+
+    return engine
+
+
+def _of_server(url: sa.URL, pool: int) -> sa.Engine:
+    """MariaDB is told the level of isolation in a statement of its own: reads, which are more, have it by default."""
+    level = "READ COMMITTED" if url.get_backend_name() == "postgresql" else "REPEATABLE READ"
+    engine = sa.create_engine(url, pool_size=pool, max_overflow=0, pool_timeout=10, pool_use_lifo=True,
+                              isolation_level=level, hide_parameters=True)  # fmt: skip
+
+    @sa.event.listens_for(engine, "checkin")
+    def _put_back(connection: Any, record: Any) -> None:
+        record.info["used"] = time.monotonic()
+
+    @sa.event.listens_for(engine, "checkout")
+    def _taken(connection: Any, record: Any, proxy: Any) -> None:
+        if time.monotonic() - record.info.get("used", 0.0) > _FRESH:
+            try:
+                engine.dialect.do_ping(connection)
+            except engine.dialect.loaded_dbapi.Error as error:
+                raise sa.exc.InvalidatePoolError() from error
 
     return engine
 

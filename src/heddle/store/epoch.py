@@ -19,6 +19,7 @@ from heddle.errors import Unavailable
 from heddle.store import tables as t
 from heddle.store.dialect import with_driver
 from heddle.store.engine import Store, Tx
+from heddle.store.prepared import Prepared
 
 
 def bump(tx: Tx, name: str) -> None:
@@ -36,7 +37,7 @@ class Epoch:
         self._name = name
         self._local = threading.local()
         self._file = store.engine.url.database if store.sqlite else None
-        self._engine = None if self._file else _engine(store.url)
+        self._engine = None if self._file else connections(store.url)
 
     def value(self) -> int:
         """Raises `Unavailable` when the database cannot be read."""
@@ -58,9 +59,8 @@ class Epoch:
         for attempt in (1, 2):
             conn = getattr(self._local, "conn", None) or self._connect()
             try:
-                found = conn.execute(_VALUE, {"name": self._name}).scalar()
-                conn.commit()
-                return int(found or 0)
+                rows = _VALUE.rows(conn, {"name": self._name})
+                return int(rows[0][0]) if rows else 0
             except DBAPIError:
                 self._local.__dict__.clear()
                 if attempt == 2:
@@ -69,13 +69,13 @@ class Epoch:
 
     def _connect(self) -> sa.Connection:
         assert self._engine is not None
-        conn = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-        self._local.conn = conn
+        conn = self._local.conn = self._engine.connect()
         return conn
 
 
-def _engine(url: str) -> sa.Engine:
-    return sa.create_engine(with_driver(url), poolclass=NullPool, hide_parameters=True)
+def connections(url: str) -> sa.Engine:
+    """Connections outside any transaction, one to each who asks."""
+    return sa.create_engine(with_driver(url), poolclass=NullPool, isolation_level="AUTOCOMMIT", hide_parameters=True)
 
 
-_VALUE = sa.select(t.counters.c.value).where(t.counters.c.name == sa.bindparam("name"))
+_VALUE = Prepared(sa.select(t.counters.c.value).where(t.counters.c.name == sa.bindparam("name")))

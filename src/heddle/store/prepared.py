@@ -1,9 +1,10 @@
 """Selects whose SQL is made once, for what every request does.
 
-Making a statement's SQL, its parameters and its rows anew costs several times what SQLite needs to answer it.  On
-SQLite, where a statement is a function call and not a round trip, a `Prepared` keeps the SQL and hands it to
-the driver's cursor; the values pass through the column types as they do everywhere.  On other engines it is an
-ordinary statement.  `Among` is a select of the rows whose key is one of some ids, as many as there are.
+Making a statement's SQL, its parameters and its rows anew costs several times what SQLite needs to answer it, and
+about what a round trip to another engine costs.  A `Prepared` keeps the SQL and hands it to the driver's cursor; the
+values pass through the column types and errors become SQLAlchemy's, as they do everywhere.  Who listens for statements
+hears of them, but on SQLite, whose driver can tell by itself.
+`Among` is a select of the rows whose key is one of some ids, as many as there are.
 """
 
 from __future__ import annotations
@@ -25,13 +26,26 @@ Processors = Sequence[tuple[int, Callable[[Sequence[Any]], list[Any]]]]
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """The SQL, the names of its parameters in order, the values that are fixed, and what turns values round."""
+    """The SQL, the names of its parameters in order, the values that are fixed, and what turns values round.
+
+    `positional`: the driver takes the parameters as a sequence, not by name.
+    """
 
     sql: str
     names: tuple[str, ...]
+    positional: bool
     fixed: Mapping[str, Any]
     binds: Mapping[str, Callable[[Any], Any]]
     results: Processors
+
+    def parameters(self, given: Mapping[str, Any]) -> list[Any] | dict[str, Any]:
+        binds = self.binds
+        values = [
+            binds[name](value) if name in binds else value
+            for name in self.names
+            for value in (given[name] if name in given else self.fixed[name],)
+        ]
+        return values if self.positional else dict(zip(self.names, values, strict=True))
 
 
 class Prepared:
@@ -39,26 +53,23 @@ class Prepared:
 
     def __init__(self, statement: sa.Select[Any]) -> None:
         self.statement = statement
-        self._plan: _Plan | None = None
+        self._plans: dict[str, _Plan] = {}
 
     def rows(self, conn: sa.Connection, values: Mapping[str, Any] | None = None) -> Rows:
         """All rows, as sequences of values in the order of the columns."""
-        given = values or {}
-        if conn.dialect.name != "sqlite":
-            return conn.execute(self.statement, given).all()
-        plan = self._plan
+        plan = self._plans.get(conn.dialect.name)
         if plan is None:
-            plan = self._plan = _make_plan(self.statement, conn.dialect)
-        binds = plan.binds
-        parameters = [
-            binds[name](value) if name in binds else value
-            for name in plan.names
-            for value in (given[name] if name in given else plan.fixed[name],)
-        ]
+            plan = self._plans[conn.dialect.name] = _make_plan(self.statement, conn.dialect)
+        parameters = plan.parameters(values or {})
         cursor = conn.connection.cursor()
         try:
+            if conn.dialect.name != "sqlite":
+                for hear in conn.dispatch.before_cursor_execute:
+                    hear(conn, cursor, plan.sql, parameters, None, False)
             cursor.execute(plan.sql, parameters)
             return processed(cursor.fetchall(), plan.results)
+        except _dbapi(conn).Error as error:
+            raise _translated(conn, cursor, plan.sql, error) from error
         finally:
             cursor.close()
 
@@ -67,11 +78,27 @@ def _make_plan(statement: sa.Select[Any], dialect: sa.Dialect) -> _Plan:
     compiled: Any = statement.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
     return _Plan(
         str(compiled),
-        tuple(compiled.positiontup),
+        tuple(compiled.positiontup if compiled.positional else compiled.params),
+        compiled.positional,
         dict(compiled.params),
         dict(compiled._bind_processors),
         result_processors(statement, dialect),
     )
+
+
+def _dbapi(conn: sa.Connection) -> Any:
+    return conn.dialect.loaded_dbapi
+
+
+def _translated(conn: sa.Connection, cursor: Any, sql: str, error: Any) -> BaseException:
+    """The error as SQLAlchemy raises it; a lost connection leaves the pool."""
+    lost = conn.dialect.is_disconnect(error, cursor.connection, cursor)
+    if lost:
+        conn.invalidate(error)
+    made: BaseException = sa.exc.DBAPIError.instance(
+        sql, None, error, _dbapi(conn).Error, hide_parameters=True, connection_invalidated=lost, dialect=conn.dialect
+    )
+    return made
 
 
 def result_processors(statement: sa.Select[Any], dialect: sa.Dialect) -> Processors:
