@@ -7,7 +7,8 @@ with a revision from a one-row counter, whose row lock makes revisions visible i
 After the commit, `on_commit` hears of the scopes.
 
 SQLite is opened with write-ahead logging and synced commits; a writing transaction begins as IMMEDIATE, and
-the threads of a process take turns, so that none sleeps on the file's lock.  PostgreSQL and MariaDB write with READ COMMITTED.
+the threads of a process take turns, so that none sleeps on the file's lock.  PostgreSQL and MariaDB write with
+READ COMMITTED.
 The text of an error names no values, for it goes to the log and some values are secret.
 """
 
@@ -76,6 +77,7 @@ class Store:
         self.on_commit: Callable[[list[str], str], None] = lambda scopes, request_id: None
         self.engine = _engine(url, pool)
         self.sqlite = self.engine.dialect.name == "sqlite"
+        self._psycopg = self.engine.dialect.name == "postgresql"
         self._mysql = self.engine.dialect.name in ("mysql", "mariadb")
         file = f"{self.engine.url.database}-turn" if together and self.sqlite else ""
         self._turn: Turn | nullcontext[None] = Turn(file) if self.sqlite else nullcontext()
@@ -86,9 +88,12 @@ class Store:
         with _translated(), self.engine.connect() as conn:
             if self.sqlite:
                 conn.exec_driver_sql("BEGIN")
-            elif not self._mysql:
+            elif self._psycopg:
                 conn = conn.execution_options(isolation_level="REPEATABLE READ")
             yield Tx(conn, viewer=viewer)
+            if self._psycopg:
+                # A rollback makes the driver forget the statements that the server has planned.
+                conn.connection.commit()
 
     def write(self, work: Callable[[Tx], T], request_id: str = "", viewer: str = "") -> T:
         """Run `work` in a transaction, anew after a conflict.  Raises `Unavailable` when the database is gone."""
