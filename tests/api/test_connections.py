@@ -8,7 +8,7 @@ import pytest
 from tests.api.conftest import Cloud, build
 from tests.engines.servers import parts, server
 
-from heddle.store import engine
+from heddle.store import connections
 
 
 def end_connections(cloud: Cloud) -> None:
@@ -29,7 +29,7 @@ def end_connections(cloud: Cloud) -> None:
 
 @pytest.mark.parametrize("fresh", [0.0, 3600.0], ids=["some time after", "at once"])
 def test_a_connection_that_was_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fresh: float) -> None:
-    monkeypatch.setattr(engine, "_FRESH", fresh)
+    monkeypatch.setattr(connections, "_FRESH", fresh)
     cloud = build(tmp_path)
     try:
         client = cloud.admin.client

@@ -29,7 +29,6 @@ def test_every_project_has_a_default_group(blue: Talk) -> None:
     assert blue.update("security_group", own, description="mine")["description"] == "mine"
 
 
-
 def test_the_administrator_who_looks_at_a_project_sees_its_default_group(admin: Talk, blue: Talk, red: Talk) -> None:
     (group,) = admin.list("security_group", f"?project_id={blue.project_id}")
     assert (group["name"], group["project_id"]) == ("default", blue.project_id)

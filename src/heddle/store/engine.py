@@ -6,9 +6,8 @@ What changed is noted with `tx.change`; as the transaction's last statements the
 with a revision from a one-row counter, whose row lock makes revisions visible in the order of commits.
 After the commit, `on_commit` hears of the scopes.
 
-SQLite is opened with write-ahead logging and synced commits; a writing transaction begins as IMMEDIATE, and
-the threads of a process take turns, so that none sleeps on the file's lock.  PostgreSQL and MariaDB write with
-READ COMMITTED.
+On SQLite a writing transaction begins as IMMEDIATE, and the threads of a process take turns, so that none sleeps on the
+file's lock.  PostgreSQL and MariaDB write with READ COMMITTED.
 The text of an error names no values, for it goes to the log and some values are secret.
 """
 
@@ -28,7 +27,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from heddle.errors import Unavailable
 from heddle.store.changes import ChangeNotes
-from heddle.store.dialect import with_driver
+from heddle.store.connections import make_engine
 from heddle.store.turn import Turn
 
 log = logging.getLogger(__name__)
@@ -37,8 +36,6 @@ T = TypeVar("T")
 FAILURES = (DBAPIError, PoolTimeout, sqlite3.Error)
 _TAKEN_WORDS = ("unique", "duplicate")
 ATTEMPTS = 12
-# For so many seconds after its use a connection is trusted to be there still; later it is asked first.
-_FRESH = 1.0
 _RETRY_WORDS = ("deadlock", "database is locked", "serializ", "try restarting transaction", "database table is locked")
 
 
@@ -75,7 +72,7 @@ class Store:
     def __init__(self, url: str, pool: int = 10, *, together: bool = False) -> None:
         self.url = url
         self.on_commit: Callable[[list[str], str], None] = lambda scopes, request_id: None
-        self.engine = _engine(url, pool)
+        self.engine = make_engine(url, pool)
         self.sqlite = self.engine.dialect.name == "sqlite"
         self._psycopg = self.engine.dialect.name == "postgresql"
         self._mysql = self.engine.dialect.name in ("mysql", "mariadb")
@@ -130,49 +127,6 @@ class Store:
         self.engine.dispose()
         if isinstance(self._turn, Turn):
             self._turn.close()
-
-
-def _engine(url: str, pool: int) -> sa.Engine:
-    if not url.startswith("sqlite"):
-        return _of_server(with_driver(url), pool)
-    connect = {"check_same_thread": False}
-    engine = sa.create_engine(url, pool_size=pool, max_overflow=2, pool_use_lifo=True, connect_args=connect,
-                              hide_parameters=True)  # fmt: skip
-
-    @sa.event.listens_for(engine, "connect")
-    def _connected(connection: sqlite3.Connection, record: Any) -> None:
-        connection.isolation_level = None
-        for pragma in (
-            "journal_mode=WAL",
-            "synchronous=FULL",
-            "busy_timeout=10000",
-            "cache_size=-4000",
-            "temp_store=MEMORY",
-        ):
-            connection.execute(f"PRAGMA {pragma}")
-
-    return engine
-
-
-def _of_server(url: sa.URL, pool: int) -> sa.Engine:
-    """MariaDB is told the level of isolation in a statement of its own: reads, which are more, have it by default."""
-    level = "READ COMMITTED" if url.get_backend_name() == "postgresql" else "REPEATABLE READ"
-    engine = sa.create_engine(url, pool_size=pool, max_overflow=0, pool_timeout=10, pool_use_lifo=True,
-                              isolation_level=level, hide_parameters=True)  # fmt: skip
-
-    @sa.event.listens_for(engine, "checkin")
-    def _put_back(connection: Any, record: Any) -> None:
-        record.info["used"] = time.monotonic()
-
-    @sa.event.listens_for(engine, "checkout")
-    def _taken(connection: Any, record: Any, proxy: Any) -> None:
-        if time.monotonic() - record.info.get("used", 0.0) > _FRESH:
-            try:
-                engine.dialect.do_ping(connection)
-            except engine.dialect.loaded_dbapi.Error as error:
-                raise sa.exc.InvalidatePoolError() from error
-
-    return engine
 
 
 @contextmanager

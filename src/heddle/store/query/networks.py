@@ -77,9 +77,7 @@ def shown_by_ports(tx: Tx, ids: Iterable[str]) -> dict[str, ShownByPorts]:
     """What ports tell of their networks, for those of the networks where there is something to tell."""
     wanted = set(ids)
     rows = _SHOWN.rows(tx.conn, wanted - tx.told.keys()) if wanted - tx.told.keys() else ()
-    return {row[0]: ShownByPorts(row[1], row[2]) for row in rows} | {
-        id: tx.told[id] for id in wanted & tx.told.keys()
-    }
+    return {row[0]: ShownByPorts(row[1], row[2]) for row in rows} | {id: tx.told[id] for id in wanted & tx.told.keys()}
 
 
 def will_show(tx: Tx, network: Network) -> None:

@@ -75,9 +75,7 @@ def _load(tx: Tx, policies: Sequence[QosPolicy]) -> None:
         policy.rules = [rule.shown() for rule in rules[policy.id]]
 
 
-POLICIES: Records[QosPolicy] = Records(
-    QosPolicy, t.qos_policies, load=_load, filters=dict(tag_filters(t.qos_policies))
-)
+POLICIES: Records[QosPolicy] = Records(QosPolicy, t.qos_policies, load=_load, filters=dict(tag_filters(t.qos_policies)))
 
 
 def _records(model: type[QosRule], table: sa.Table) -> Records[Any]:

@@ -140,9 +140,7 @@ class Records(Generic[R]):
         return found
 
     @staticmethod
-    def _rows(
-        tx: Tx, select: sa.Select[Any], columns: sa.Select[Any], values: Mapping[str, Any] | None = None
-    ) -> Rows:
+    def _rows(tx: Tx, select: sa.Select[Any], columns: sa.Select[Any], values: Mapping[str, Any] | None = None) -> Rows:
         """The driver's own rows, which a result of SQLAlchemy would wrap one by one; `columns` tells their types."""
         result = tx.conn.execute(select, {"viewer": tx.viewer, **(values or {})})
         try:

@@ -21,9 +21,7 @@ def _one_a_direction() -> sa.UniqueConstraint:
 
 qos_policies = table_for(QosPolicy, name="qos_policies")
 qos_bandwidth_limit_rules = table_for(BandwidthLimitRule, _one_a_direction(), name="qos_bandwidth_limit_rules")
-qos_dscp_marking_rules = table_for(
-    DscpMarkingRule, sa.UniqueConstraint("qos_policy_id"), name="qos_dscp_marking_rules"
-)
+qos_dscp_marking_rules = table_for(DscpMarkingRule, sa.UniqueConstraint("qos_policy_id"), name="qos_dscp_marking_rules")
 qos_minimum_bandwidth_rules = table_for(MinimumBandwidthRule, _one_a_direction(), name="qos_minimum_bandwidth_rules")
 qos_packet_rate_limit_rules = table_for(PacketRateLimitRule, _one_a_direction(), name="qos_packet_rate_limit_rules")
 qos_minimum_packet_rate_rules = table_for(

@@ -59,9 +59,7 @@ def _policies() -> None:
 def upgrade() -> None:
     _policies()
     for table, numbers in ONE_WAY:
-        unique = sa.UniqueConstraint(
-            "qos_policy_id", "direction", name=op.f(f"uq_{table}_qos_policy_id_direction")
-        )
+        unique = sa.UniqueConstraint("qos_policy_id", "direction", name=op.f(f"uq_{table}_qos_policy_id_direction"))
         _rules(table, *map(_number, numbers), sa.Column("direction", sa.String(64), nullable=False), unique)
     only = sa.UniqueConstraint("qos_policy_id", name=op.f("uq_qos_dscp_marking_rules_qos_policy_id"))
     _rules("qos_dscp_marking_rules", _number("dscp_mark"), only)

@@ -1,0 +1,63 @@
+"""Connections to each engine, as the transactions of `store.engine` want them."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from typing import Any
+
+import sqlalchemy as sa
+
+from heddle.store.dialect import with_driver
+
+# For so many seconds after its use a connection is trusted to be there still; later it is asked first.
+_FRESH = 1.0
+
+
+def make_engine(url: str, pool: int) -> sa.Engine:
+    """An engine with `pool` connections.  Raises `ConfigError`."""
+    if not url.startswith("sqlite"):
+        return _of_server(with_driver(url), pool)
+    return _of_file(url, pool)
+
+
+def _of_file(url: str, pool: int) -> sa.Engine:
+    """With write-ahead logging and synced commits."""
+    connect = {"check_same_thread": False}
+    engine = sa.create_engine(url, pool_size=pool, max_overflow=2, pool_use_lifo=True, connect_args=connect,
+                              hide_parameters=True)  # fmt: skip
+
+    @sa.event.listens_for(engine, "connect")
+    def _connected(connection: sqlite3.Connection, record: Any) -> None:
+        connection.isolation_level = None
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "busy_timeout=10000",
+            "cache_size=-4000",
+            "temp_store=MEMORY",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+
+    return engine
+
+
+def _of_server(url: sa.URL, pool: int) -> sa.Engine:
+    """MariaDB is told the level of isolation in a statement of its own: reads, which are more, have it by default."""
+    level = "READ COMMITTED" if url.get_backend_name() == "postgresql" else "REPEATABLE READ"
+    engine = sa.create_engine(url, pool_size=pool, max_overflow=0, pool_timeout=10, pool_use_lifo=True,
+                              isolation_level=level, hide_parameters=True)  # fmt: skip
+
+    @sa.event.listens_for(engine, "checkin")
+    def _put_back(connection: Any, record: Any) -> None:
+        record.info["used"] = time.monotonic()
+
+    @sa.event.listens_for(engine, "checkout")
+    def _taken(connection: Any, record: Any, proxy: Any) -> None:
+        if time.monotonic() - record.info.get("used", 0.0) > _FRESH:
+            try:
+                engine.dialect.do_ping(connection)
+            except engine.dialect.loaded_dbapi.Error as error:
+                raise sa.exc.InvalidatePoolError() from error
+
+    return engine
