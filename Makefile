@@ -35,7 +35,7 @@ lint:
 unit:
 	.venv/bin/pytest -q
 
-test-engines: dev  ## the API and the schema on PostgreSQL and MariaDB (servers of the tests' own)
+test-engines: dev  ## the API on PostgreSQL and MariaDB, the bus on RabbitMQ (servers of the tests' own)
 	scripts/engines.sh
 
 conformance: dev  ## the Networking API's own test suites (tempest) against a Heddle of their own

@@ -1,20 +1,28 @@
 #!/bin/sh
-# Runs the tests of the API and of the schema on real servers of each database engine. The servers are the tests' own:
-# folders in /dev/shm or /tmp, Unix sockets only. Installs the programs where they are missing; no service of the system is started.
-#   scripts/engines.sh [postgresql] [mariadb] [-- words for pytest]        default: both; tests/api, migrations, server processes
+# Runs the tests of the API and of the schema on real servers of each database engine, and those of the bus on RabbitMQ.
+# The servers are the tests' own: folders in /dev/shm or /tmp, Unix sockets and the loopback only.
+# Installs the programs where they are missing; no service of the system is started.
+#   scripts/engines.sh [postgresql] [mariadb] [rabbitmq] [-- words for pytest]
+#                    default: all; tests/api, migrations, server processes on the databases; the bus on RabbitMQ
 set -eu
 cd "$(dirname "$0")/.."
 engines=
 while [ $# -gt 0 ] && [ "$1" != -- ]; do
     case $1 in
-        postgresql | mariadb) engines="$engines $1" ;;
-        *) echo "engines: '$1' is not one of: postgresql mariadb" >&2; exit 64 ;;
+        postgresql | mariadb | rabbitmq) engines="$engines $1" ;;
+        *) echo "engines: '$1' is not one of: postgresql mariadb rabbitmq" >&2; exit 64 ;;
     esac
     shift
 done
 [ $# -gt 0 ] && shift
-engines=${engines:-postgresql mariadb}
-[ $# -gt 0 ] || set -- tests/api tests/unit/test_migrations.py tests/real/test_workers.py
+engines=${engines:-postgresql mariadb rabbitmq}
+named=$#
+tests_of() {
+    case $1 in
+        rabbitmq) echo tests/contract/test_bus.py tests/contract/amqp_broker.py ;;
+        *) echo tests/api tests/unit/test_migrations.py tests/real/test_workers.py ;;
+    esac
+}
 
 missing=
 for engine in $engines; do
@@ -23,6 +31,7 @@ for engine in $engines; do
         mariadb)
             command -v mariadbd >/dev/null || missing="$missing mariadb-server-core"
             command -v my_print_defaults >/dev/null || missing="$missing mariadb-client-core" ;;
+        rabbitmq) [ -x /usr/lib/rabbitmq/bin/rabbitmq-server ] || missing="$missing rabbitmq-server" ;;
     esac
 done
 if [ -n "$missing" ]; then
@@ -33,6 +42,11 @@ if [ -n "$missing" ]; then
         mkdir -p /etc/postgresql-common
         echo "create_main_cluster = false" >/etc/postgresql-common/createcluster.conf
     fi
+    # This package starts its service when it is installed, and with the next boot: not here.
+    masked=
+    case $missing in
+        *rabbitmq-server*) [ ! -d /run/systemd/system ] || { systemctl -q mask rabbitmq-server; masked=1; } ;;
+    esac
     log=$(mktemp)
     export DEBIAN_FRONTEND=noninteractive
     { apt-get -q update && apt-get -q install -y --no-install-recommends $missing; } >"$log" 2>&1 || {
@@ -41,6 +55,7 @@ if [ -n "$missing" ]; then
         exit 1
     }
     rm -f "$log"
+    [ -z "$masked" ] || { systemctl -q unmask rabbitmq-server; systemctl -q disable rabbitmq-server; }
 fi
 
 # The engines run at the same time: each line says of which it is.  Who ends this script ends the tests, and with them
@@ -59,7 +74,10 @@ trap 'end 130' INT TERM HUP
 trap 'end $?' EXIT
 for engine in $engines; do
     {
-        HEDDLE_TEST_ENGINE=$engine .venv/bin/pytest -q "$@" 2>&1 &
+        if [ "$engine" = rabbitmq ]; then export HEDDLE_TEST_BROKER=rabbitmq; else export HEDDLE_TEST_ENGINE=$engine; fi
+        # shellcheck disable=SC2046
+        [ "$named" -gt 0 ] || set -- $(tests_of "$engine")
+        .venv/bin/pytest -q "$@" 2>&1 &
         echo $! >"$results/$engine.pid"
         code=0
         wait $! || code=$?

@@ -66,9 +66,17 @@ class Database(Section, frozen=True):
 
 
 class BusSettings(Section, frozen=True):
-    """`url`: empty for the Unix socket in the run folder."""
+    """`url`: empty for the Unix socket in the run folder, which joins the server and the agent of one machine; else
+    "amqp://user:password@broker:5672/vhost", "amqps://…" for TLS, several brokers with commas between them.
+
+    `ca_file`: what the brokers' certificates are checked with, empty for the system's authorities; `cert_file` and
+    `key_file`: what this side shows, where the brokers ask for it.  `call_timeout` in seconds.
+    """
 
     url: str = ""
+    ca_file: str = ""
+    cert_file: str = ""
+    key_file: str = ""
     call_timeout: float = 30.0
 
 
@@ -129,10 +137,12 @@ class Agent(Section, frozen=True):
 
     `bridge_mappings`: physical network -> bridge, as "public:br-ex"; `datapath`: "auto", "system" (the
     kernel's) or "netdev" (userspace); `tunnel_ip`: empty for a host without tunnels; `availability_zone`: the
-    part of the cloud that the host is in.
+    part of the cloud that the host is in.  `key_file`: the host's secret, as `heddle host add` prints it, for a bus
+    with a broker; empty: agent.key in the host's folder (`paths.host`).
     """
 
     host: str = ""
+    key_file: str = ""
     roles: tuple[str, ...] = ("switch", "router", "dhcp",)
     bridge_mappings: tuple[str, ...] = ("public:br-ex",)
     datapath: str = "auto"
@@ -166,6 +176,10 @@ class Settings(Section, frozen=True):
     @property
     def host_folder(self) -> Path:
         return Path(self.paths.host or f"{self.paths.state.rstrip('/')}-host")
+
+    @property
+    def agent_key_file(self) -> Path:
+        return Path(self.agent.key_file) if self.agent.key_file else self.host_folder / "agent.key"
 
     @property
     def bus_socket(self) -> Path:

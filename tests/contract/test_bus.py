@@ -1,4 +1,7 @@
-"""What every bus promises: both buses pass the same tests; what only a socket has comes after them."""
+"""What every bus promises: all buses pass the same tests; what only a socket has comes after them.
+
+The one over AMQP is among them where the run has a broker (`tests/engines/brokers.py`).
+"""
 
 from __future__ import annotations
 
@@ -16,13 +19,18 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.engines.brokers import broker, wanted
 
 from heddle.bus import frames
+from heddle.bus.amqp_agent import AmqpAgentBus
+from heddle.bus.amqp_server import AmqpServerBus
 from heddle.bus.base import AgentBus, BusError, ServerBus
+from heddle.bus.brokers import Broker, brokers
 from heddle.bus.local import LocalAgentBus, LocalServerBus
 from heddle.bus.memory import MemoryAgentBus, MemoryServerBus
 from heddle.bus.outbox import MAX_WAKES, Outbox
 from heddle.bus.relay import Relay, RelayBus
+from heddle.config import BusSettings
 from heddle.errors import NotFound
 from heddle.view.types import FetchReply, FetchRequest, ReportReply, ReportRequest, ScopeNews, Wake
 
@@ -45,6 +53,9 @@ class Handler:
     def report(self, request: ReportRequest) -> ReportReply:
         return ReportReply()
 
+    def key(self, host: str) -> str:
+        return f"the key of {host}"
+
 
 class Ears:
     """Collects wake-ups."""
@@ -66,16 +77,34 @@ class Rig:
         self._made: list[ServerBus | AgentBus] = []
 
     def server(self) -> ServerBus:
-        server = self._memory if self.kind == "memory" else LocalServerBus(self.path)
+        server: ServerBus
+        match self.kind:
+            case "memory":
+                server = self._memory
+            case "local":
+                server = LocalServerBus(self.path)
+            case _:
+                server = AmqpServerBus(self.brokers("server"))
         server.start(self.handler)
         self._made.append(server)
         return server
 
     def agent(self, on_wake: Callable[[Wake], None], host: str = "h1", timeout: float = 5.0) -> AgentBus:
-        agent = MemoryAgentBus(self._memory) if self.kind == "memory" else LocalAgentBus(self.path, timeout)
+        agent: AgentBus
+        match self.kind:
+            case "memory":
+                agent = MemoryAgentBus(self._memory)
+            case "local":
+                agent = LocalAgentBus(self.path, timeout)
+            case _:
+                agent = AmqpAgentBus(self.brokers("agent"), self.handler.key(host), timeout)
         agent.start(host, on_wake)
         self._made.append(agent)
         return agent
+
+    @staticmethod
+    def brokers(user: str) -> list[Broker]:
+        return brokers(BusSettings(url=broker().url(user)))
 
     def close(self) -> None:
         self.handler.go.set()
@@ -83,7 +112,7 @@ class Rig:
             bus.stop()
 
 
-@pytest.fixture(params=["memory", "local"])
+@pytest.fixture(params=["memory", "local", *(["amqp"] if wanted() else [])])
 def rig(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rig]:
     made = Rig(request.param, tmp_path / "bus.sock")
     yield made
@@ -104,9 +133,9 @@ def until(condition: Callable[[], object], seconds: float = 5.0) -> None:
         time.sleep(0.005)
 
 
-def answers(agent: AgentBus) -> bool:
+def answers(agent: AgentBus, host: str = "h1") -> bool:
     try:
-        return agent.fetch(FetchRequest(host="h1")).revision == 1
+        return agent.fetch(FetchRequest(host=host)).revision == 1
     except BusError:
         return False
 
@@ -122,12 +151,22 @@ def test_a_call_is_answered(rig: Rig) -> None:
 
 def test_an_error_of_the_server_reaches_the_agent_as_text(rig: Rig) -> None:
     rig.server()
-    agent = rig.agent(Ears())
+    agent, broken, bug = rig.agent(Ears()), rig.agent(Ears(), "broken"), rig.agent(Ears(), "bug")
     with pytest.raises(BusError, match="no host broken here"):
-        agent.fetch(FetchRequest(host="broken"))
+        broken.fetch(FetchRequest(host="broken"))
     with pytest.raises(BusError):
-        agent.fetch(FetchRequest(host="bug"))
+        bug.fetch(FetchRequest(host="bug"))
     assert answers(agent)
+
+
+def test_an_agent_speaks_for_its_own_host_only(rig: Rig) -> None:
+    rig.server()
+    agent = rig.agent(Ears())
+    assert answers(agent)
+    with pytest.raises(BusError, match="may not speak for host h2"):
+        agent.fetch(FetchRequest(host="h2"))
+    with pytest.raises(BusError, match="may not speak for host h2"):
+        agent.report(ReportRequest(host="h2", started_at=1.5))
 
 
 def test_calls_of_several_threads_do_not_mix(rig: Rig) -> None:
@@ -140,10 +179,10 @@ def test_calls_of_several_threads_do_not_mix(rig: Rig) -> None:
 
 def test_a_slow_call_does_not_hold_up_another(rig: Rig) -> None:
     rig.server()
-    agent = rig.agent(Ears())
+    agent = rig.agent(Ears(), "slow")
     with ThreadPoolExecutor(1) as pool:
         slow = pool.submit(agent.fetch, FetchRequest(host="slow"))
-        assert answers(agent)
+        assert agent.report(ReportRequest(host="slow", started_at=1.5)) == ReportReply()
         assert not slow.done()
         rig.handler.go.set()
         assert slow.result(5).revision == 1
@@ -155,7 +194,7 @@ def test_wake_reaches_who_subscribed_and_nobody_else(rig: Rig) -> None:
     first, second = rig.agent(one, "h1"), rig.agent(two, "h2")
     first.subscribe(["network:a", "host:h1"])
     second.subscribe(["network:b"])
-    assert answers(first) and answers(second)
+    assert answers(first) and answers(second, "h2")
     server.wake(["network:a", "group:x"], "req-1")
     until(lambda: Wake(scopes=["network:a"], request_id="req-1") in one.heard)
     first.subscribe(["group:x"])
@@ -173,13 +212,17 @@ def test_a_slow_agent_never_blocks_wake_nor_another_agent(rig: Rig) -> None:
     slow, quick = rig.agent(lambda _: (gate.wait(20), None)[1], "slow"), rig.agent(ears, "quick")
     for agent in (slow, quick):
         agent.subscribe(["cloud"])
-    assert answers(slow) and answers(quick)
+
+    def asked(agent: AgentBus) -> bool:
+        return agent.report(ReportRequest(host="slow", started_at=1.5)) == ReportReply()
+
+    assert asked(slow) and answers(quick, "quick")
     began = time.monotonic()
     for number in range(5000):
         server.wake(["cloud"], f"req-{number}")
     assert time.monotonic() - began < 3
     until(lambda: ears.heard and ears.heard[-1].request_id == "req-4999")
-    assert answers(slow)
+    assert asked(slow)
     gate.set()
 
 
@@ -222,7 +265,7 @@ def test_a_second_server_is_refused(local: Rig) -> None:
 
 def test_a_call_that_takes_too_long_fails_in_time(local: Rig) -> None:
     local.server()
-    agent = local.agent(Ears(), timeout=0.2)
+    agent = local.agent(Ears(), "slow", timeout=0.2)
     with pytest.raises(BusError, match="within"):
         agent.fetch(FetchRequest(host="slow"))
 
@@ -230,7 +273,7 @@ def test_a_call_that_takes_too_long_fails_in_time(local: Rig) -> None:
 def test_a_bug_of_the_server_does_not_tell_what_it_worked_on(local: Rig) -> None:
     local.server()
     with pytest.raises(BusError, match="KeyError") as caught:
-        local.agent(Ears()).fetch(FetchRequest(host="bug"))
+        local.agent(Ears(), "bug").fetch(FetchRequest(host="bug"))
     assert "secret" not in str(caught.value)
 
 

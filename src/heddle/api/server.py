@@ -1,9 +1,10 @@
 """The server's processes: the application behind an HTTP server, the bus, and the regular chores.
 
 Each process answers requests, from a listening socket that all share.  What must exist once is the first one's: the
-bus that agents are connected to, and the chores.  The others tell it what they committed.  Nothing that a request
-is answered from lives in one process alone: what is remembered about tokens is checked against the database each
-time, and everything else that is kept in memory follows from the settings and the policy file, read at the start.
+socket that agents are connected to, and the chores.  The others tell it what they committed.  With a broker each
+process is connected to it, and answers agents.  Nothing that a request is answered from lives in one process alone:
+what is remembered about tokens is checked against the database each time, and everything else that is kept in memory
+follows from the settings and the policy file, read at the start.
 """
 
 from __future__ import annotations
@@ -26,8 +27,9 @@ from heddle.api.policy import Policy
 from heddle.api.services import Services
 from heddle.bus.base import ServerBus
 from heddle.bus.registry import relay, server_bus, worker_bus
+from heddle.bus.relay import RelayBus
 from heddle.config import Settings
-from heddle.control import reports, segment_ranges, sync
+from heddle.control import host_keys, reports, segment_ranges, sync
 from heddle.control.context import Context
 from heddle.control.identity import throttle
 from heddle.errors import ConfigError
@@ -54,6 +56,10 @@ class AgentCalls:
     def __init__(self, store: Store, settings: Settings) -> None:
         self._store, self._settings = store, settings
         self._compiler = Compiler()
+        self._keys = host_keys.Keys(store)
+
+    def key(self, host: str) -> str:
+        return self._keys.of(host)
 
     def fetch(self, request: FetchRequest) -> FetchReply:
         return sync.fetch(self._store, self._compiler, request)
@@ -87,15 +93,13 @@ def serve(settings: Settings, sockets: Sequence[socket], ready: Callable[[], Non
 
     `ready` is called when requests are answered.  Raises `ConfigError`; `BusError` when the first process is missing.
     """
-    if number > 1:
-        bus: ServerBus = _wait_for_first(settings)
-    else:
-        bus = server_bus(settings)
+    first = _wait_for_first(settings) if number > 1 else None
+    bus: ServerBus = first if first is not None and not settings.bus.url else server_bus(settings)
     store = open_store(settings)
     app = make_app(settings, store)
     store.on_commit = bus.wake
     stops: list[Callable[[], None]] = [bus.stop]
-    if number == 1:
+    if bus is not first:
         bus.start(AgentCalls(store, settings))
     if number == 1 and settings.workers > 1:
         others = relay(settings, bus)
@@ -135,7 +139,7 @@ def serve(settings: Settings, sockets: Sequence[socket], ready: Callable[[], Non
         log.info("server stopped")
 
 
-def _wait_for_first(settings: Settings) -> ServerBus:
+def _wait_for_first(settings: Settings) -> RelayBus:
     """The bus to the first process, which has prepared the database when it can be reached."""
     bus = worker_bus(settings)
     bus.start(None)

@@ -5,8 +5,9 @@ the data, so that a lost, doubled, late or reordered one changes nothing.  **cal
 to the server and waits for the answer; its methods are `fetch` and `report` (`view/types.py`).
 
 A bus is one file with a `ServerBus` and an `AgentBus`.  `memory.py` joins both in one process, for
-tests; `local.py` is a Unix socket, for a server and an agent on one machine.  Where several processes answer
-requests, agents are connected to one of them, and `relay.py` brings it the wake-ups of the others.
+tests; `local.py` is a Unix socket, for a server and an agent on one machine: where several processes answer
+requests, the agent is connected to one of them, and `relay.py` brings it the wake-ups of the others.  `amqp.py` joins
+any number of servers and hosts through a broker.
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ from heddle.view.types import FetchReply, FetchRequest, ReportReply, ReportReque
 
 class Handler(Protocol):
     """The server's side of a call."""
+
+    def key(self, host: str) -> str:
+        """The secret of a host, "" for one that may not call; asked where a broker stands between."""
 
     def fetch(self, request: FetchRequest) -> FetchReply: ...
 

@@ -81,7 +81,7 @@ class Connection:
 
     def _answer(self, call: frames.Call) -> None:
         try:
-            answer = frames.Answer(id=call.id, body=_work(self._handler, call.method, call.body))
+            answer = frames.Answer(id=call.id, body=work(self._handler, self.host, call.method, call.body))
         except (BusError, UserError, msgspec.MsgspecError) as error:
             answer = frames.Answer(id=call.id, error=f"{call.method}: {error}")
         except Exception as error:
@@ -106,12 +106,23 @@ class Connection:
                 frames.send(self._stream, frames.Answer(id=frame.id, error=str(error)))
 
 
-def _work(handler: Handler, method: str, body: msgspec.Raw) -> msgspec.Raw:
+def work(handler: Handler, host: str, method: str, body: msgspec.Raw) -> msgspec.Raw:
+    """Do what the agent of a host calls for.  Raises `BusError`, also when it speaks for another host."""
     if method == "fetch":
-        return msgspec.Raw(frames.encode(handler.fetch(msgspec.msgpack.decode(body, type=FetchRequest))))
+        fetch = msgspec.msgpack.decode(body, type=FetchRequest)
+        check_host(host, fetch.host)
+        return msgspec.Raw(frames.encode(handler.fetch(fetch)))
     if method == "report":
-        return msgspec.Raw(frames.encode(handler.report(msgspec.msgpack.decode(body, type=ReportRequest))))
+        report = msgspec.msgpack.decode(body, type=ReportRequest)
+        check_host(host, report.host)
+        return msgspec.Raw(frames.encode(handler.report(report)))
     raise BusError(f"the server has no method {method!r}")
+
+
+def check_host(caller: str, named: str) -> None:
+    """Raises `BusError` when an agent speaks for another host than its own."""
+    if caller != named:
+        raise BusError(f"the agent of host {caller} may not speak for host {named}")
 
 
 def check_peer(stream: socket.socket) -> None:

@@ -9,6 +9,7 @@ from typing import TypeVar
 import msgspec
 
 from heddle.bus.base import BusError, Handler
+from heddle.bus.connection import check_host
 from heddle.bus.outbox import Outbox
 from heddle.view.types import FetchReply, FetchRequest, ReportReply, ReportRequest, Wake
 
@@ -57,10 +58,12 @@ class MemoryServerBus:
 class MemoryAgentBus:
     def __init__(self, server: MemoryServerBus) -> None:
         self.scopes: frozenset[str] = frozenset()
+        self._host = ""
         self._server = server
         self._wakes: Outbox[Wake] = Outbox()
 
     def start(self, host: str, on_wake: Callable[[Wake], None]) -> None:
+        self._host = host
         threading.Thread(target=self._hand_on, args=(on_wake,), daemon=True, name=f"wake-{host}").start()
         self._server.join(self)
 
@@ -68,9 +71,11 @@ class MemoryAgentBus:
         self.scopes = frozenset(scopes)
 
     def fetch(self, request: FetchRequest) -> FetchReply:
+        check_host(self._host, request.host)
         return self._call("fetch", lambda handler: handler.fetch(_travel(request)))
 
     def report(self, request: ReportRequest) -> ReportReply:
+        check_host(self._host, request.host)
         return self._call("report", lambda handler: handler.report(_travel(request)))
 
     def stop(self) -> None:

@@ -14,15 +14,18 @@ if TYPE_CHECKING:
 
 def server_bus(settings: Settings) -> ServerBus:
     """The server's side, not started.  Raises `ConfigError` for a bus that does not exist."""
-    _check(settings)
+    if settings.bus.url:
+        from heddle.bus.amqp_server import AmqpServerBus
+        from heddle.bus.brokers import brokers
+
+        return AmqpServerBus(brokers(settings.bus), settings.bus.call_timeout)
     from heddle.bus.local import LocalServerBus
 
     return LocalServerBus(settings.bus_socket)
 
 
 def worker_bus(settings: Settings) -> RelayBus:
-    """The bus of a server process that is not the first, not started.  Raises `ConfigError` like `server_bus`."""
-    _check(settings)
+    """The way to the first process of a server, for the others; not started."""
     from heddle.bus.relay import RelayBus
 
     return RelayBus(settings.relay_socket)
@@ -36,13 +39,27 @@ def relay(settings: Settings, bus: ServerBus) -> Relay:
 
 
 def agent_bus(settings: Settings) -> AgentBus:
-    """The agent's side, not started.  Raises `ConfigError` for a bus that does not exist."""
-    _check(settings)
+    """The agent's side, not started.  Raises `ConfigError` for a bus that does not exist, or a key that is missing."""
+    if settings.bus.url:
+        from heddle.bus.amqp_agent import AmqpAgentBus
+        from heddle.bus.brokers import brokers
+
+        return AmqpAgentBus(brokers(settings.bus), _key(settings), settings.bus.call_timeout)
     from heddle.bus.local import LocalAgentBus
 
     return LocalAgentBus(settings.bus_socket, settings.bus.call_timeout)
 
 
-def _check(settings: Settings) -> None:
-    if settings.bus.url:
-        raise ConfigError(f"bus.url={settings.bus.url!r}: leave it empty for the Unix socket, the only bus there is")
+def _key(settings: Settings) -> str:
+    file, host = settings.agent_key_file, settings.host
+    mend = f"run `heddle host add {host}` on a server and write what it prints into this file (mode 0600)"
+    try:
+        key = file.read_text(encoding="ascii").strip()
+        open_to_others = file.stat().st_mode & 0o077
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"the key of host {host} cannot be read from {file}: {error}: {mend}") from error
+    if not key:
+        raise ConfigError(f"the key file {file} of host {host} is empty: {mend}")
+    if open_to_others:
+        raise ConfigError(f"the key file {file} can be read by others: chmod 600 {file}")
+    return key

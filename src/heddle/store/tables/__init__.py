@@ -77,6 +77,7 @@ from heddle.store.tables.sync import (
     changes,
     counters,
     faults,
+    host_keys,
     hosts,
 )
 from heddle.store.tables.trunk import (
@@ -107,6 +108,7 @@ __all__ = [
     "flavors",
     "floating_ips",
     "ha_networks",
+    "host_keys",
     "hosts",
     "ip_allocations",
     "ip_ranges",

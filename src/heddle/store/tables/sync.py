@@ -22,6 +22,11 @@ hosts = sa.Table(
     number_column("failed"),
 )
 
+# With what a host's agent proves who it is.
+host_keys = sa.Table(
+    "host_keys", METADATA, text_column("host", key=True), text_column("key", 64), text_column("created_at", 20)
+)
+
 # What a host serves: `role` "router" or "dhcp", `object_id` a router or a network.
 assignments = sa.Table(
     "assignments",

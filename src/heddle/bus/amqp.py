@@ -1,0 +1,42 @@
+"""The bus over AMQP 0.9.1, with RabbitMQ between any number of servers and agents.
+
+    exchange heddle.wake (direct)   wake-ups, with a scope as the routing key, or "all"; a wake-up of several scopes
+                                    bears the others in its CC header, so that it reaches a queue once
+    exchange heddle.call (direct)   calls; the queue heddle.calls is shared by all servers
+    queue heddle.agent.<host>.<id>  of one agent's connection (exclusive): answers, and the wake-ups of its scopes
+
+A call that a server took is acknowledged with its answer, so the end of a server hands it to another one; calls
+may therefore be worked on twice, which changes nothing.  Calls and answers are sealed (`seal.py`) with the
+secret of the host.  Nothing waits in the broker for longer than a call may last or a wake-up is of use, and nothing is
+written to its disk: with each connection, of either side, everybody concerned asks anew.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pika
+
+WAKE, CALL, CALLS, ALL = "heddle.wake", "heddle.call", "heddle.calls", "all"
+WAKE_SECONDS = 60
+
+
+def agent_queue(host: str, instance: str) -> str:
+    return f"heddle.agent.{host}.{instance}"
+
+
+def call_parts(headers: dict[str, Any], properties: pika.BasicProperties) -> list[str]:
+    """What is sealed of a call besides its body."""
+    names = ("version", "host", "method")
+    return ["call", *(str(headers.get(name, "")) for name in names), properties.correlation_id or "",
+            properties.reply_to or ""]  # fmt: skip
+
+
+def answer_parts(correlation_id: str) -> list[str]:
+    """What is sealed of an answer besides its body."""
+    return ["answer", correlation_id]
+
+
+def lasting(seconds: float) -> str:
+    """The property `expiration`: milliseconds as text."""
+    return str(max(1, int(seconds * 1000)))
