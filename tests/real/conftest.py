@@ -79,9 +79,9 @@ class Lab:
     def __init__(self, test_host: TestHost, cloud: FakeCloud, agent: Agent) -> None:
         self.host, self.cloud, self.agent = test_host, cloud, agent
 
-    def plug(self, number: int, *cidrs: str) -> str:
+    def plug(self, number: int, *cidrs: str, mtu: int = 1450) -> str:
         """Plug a guest for port `number`; returns its name."""
-        self.host.plug(f"g{number}", mac(number), cidrs or (f"{ip(number)}/16",), port_id(number))
+        self.host.plug(f"g{number}", mac(number), cidrs or (f"{ip(number)}/16",), port_id(number), mtu)
         return f"g{number}"
 
     def wait_up(self, *numbers: int, seconds: float = 10) -> None:

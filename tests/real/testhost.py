@@ -178,23 +178,26 @@ def host(name: str = "host1", ovs: bool = True) -> Iterator[TestHost]:
         made.stop()
 
 
-def join(one: TestHost, other: TestHost, device: str = "eth0", bridge: str = "br-phy") -> None:
-    """A cable between two hosts, on a bridge of each (not ours): 172.31.0.1 and 172.31.0.2.
+def join(
+    one: TestHost, other: TestHost, device: str = "eth0", bridge: str = "br-phy", net: int = 0, mtu: int = 1600
+) -> None:
+    """A cable between two hosts, on a bridge of each (not ours): 172.31.<net>.1 and .2, fd31:<net>::1 and ::2.
 
     Userspace tunnels need the tunnel's address on a bridge of Open vSwitch, and nobody else at its device.
     """
-    cable = ["type", "veth", "peer", "name", device, "mtu", "1600", "netns", str(other.pid)]
+    cable = ["type", "veth", "peer", "name", device, "mtu", str(mtu), "netns", str(other.pid)]
     subprocess.run(
-        ["ip", "link", "add", device, "mtu", "1600", "netns", str(one.pid), *cable], check=True, stdin=-3
+        ["ip", "link", "add", device, "mtu", str(mtu), "netns", str(one.pid), *cable], check=True, stdin=-3
     )
     for number, each in ((1, one), (2, other)):
         each.sh(f"""
             sysctl -qw net.ipv6.conf.{device}.disable_ipv6=1
             hook='{{ type filter hook ingress device {device} priority -500; policy drop; }}'
-            [ {DATAPATH} != netdev ] || nft "add table netdev underlay; add chain netdev underlay c $hook"
+            [ {DATAPATH} != netdev ] || nft "add table netdev underlay; add chain netdev underlay {device} $hook"
             ip link set {device} up
             ovs-vsctl add-br {bridge} -- set bridge {bridge} datapath_type={DATAPATH} fail-mode=standalone \
               -- add-port {bridge} {device}
-            ip addr add 172.31.0.{number}/24 dev {bridge}
-            ip link set {bridge} up mtu 1600
+            ip addr add 172.31.{net}.{number}/24 dev {bridge}
+            ip addr add fd31:{net}::{number}/64 dev {bridge} nodad
+            ip link set {bridge} up mtu {mtu}
         """)

@@ -35,10 +35,25 @@ def udp(src_mac: str, dst_mac: str, src: str, dst: str, nonce: str, ports: tuple
     payload = bytes.fromhex(nonce)
     length = 8 + len(payload)
     header = f"4500{20 + length:04x}0001400040110000" + _ip(src) + _ip(dst)
-    total = sum(int(header[place:place + 4], 16) for place in range(0, 40, 4))
-    total = (total >> 16) + (total & 0xFFFF)
-    header = header[:20] + f"{~(total + (total >> 16)) & 0xFFFF:04x}" + header[24:]
+    header = header[:20] + f"{_checksum(bytes.fromhex(header)):04x}" + header[24:]
     return bare(dst_mac) + bare(src_mac) + "0800" + header + f"{ports[0]:04x}{ports[1]:04x}{length:04x}0000" + nonce
+
+
+def _checksum(data: bytes) -> int:
+    """The Internet checksum (RFC 1071) of an even number of bytes."""
+    total = sum(int.from_bytes(data[place:place + 2]) for place in range(0, len(data), 2))
+    total = (total >> 16) + (total & 0xFFFF)
+    return ~(total + (total >> 16)) & 0xFFFF
+
+
+def neighbour_solicitation(sender_mac: str, sender_ip: str, target: str) -> str:
+    """An IPv6 frame that asks all for a neighbour (RFC 4861)."""
+    group = "ff0200000000000000000001ff" + _ip(target)[-6:]
+    addresses = _ip(sender_ip) + group
+    body = _ip(target) + "0101" + bare(sender_mac)
+    check = _checksum(bytes.fromhex(f"{addresses}{32:08x}{58:08x}8700000000000000{body}"))
+    ether = "3333ff" + _ip(target)[-6:] + bare(sender_mac) + "86dd"
+    return f"{ether}600000000020" + "3aff" + addresses + f"8700{check:04x}00000000{body}"
 
 
 def send(host: TestHost, guest: str, *frames: str) -> None:
