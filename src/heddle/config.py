@@ -135,16 +135,19 @@ class Quota(Section, frozen=True):
 class Agent(Section, frozen=True):
     """This host's agent.
 
-    `bridge_mappings`: physical network -> bridge, as "public:br-ex"; `datapath`: "auto", "system" (the
-    kernel's) or "netdev" (userspace); `tunnel_ip`: empty for a host without tunnels; `availability_zone`: the
-    part of the cloud that the host is in.  `key_file`: the host's secret, as `heddle host add` prints it, for a bus
-    with a broker; empty: agent.key in the host's folder (`paths.host`).
+    `data_plane`: "openvswitch" or "linuxbridge".  With Open vSwitch, `bridge_mappings`: physical network -> bridge, as
+    "public:br-ex"; `datapath`: "auto", "system" (the kernel's) or "netdev" (userspace).  With Linux bridge,
+    `physical_interface_mappings`: physical network -> network card, as "physnet1:eth1".  `tunnel_ip`: empty for a host
+    without tunnels; `availability_zone`: the part of the cloud that the host is in.  `key_file`: the host's secret, as
+    `heddle host add` prints it, for a bus with a broker; empty: agent.key in the host's folder (`paths.host`).
     """
 
     host: str = ""
     key_file: str = ""
     roles: tuple[str, ...] = ("switch", "router", "dhcp",)
+    data_plane: str = "openvswitch"
     bridge_mappings: tuple[str, ...] = ("public:br-ex",)
+    physical_interface_mappings: tuple[str, ...] = ()
     datapath: str = "auto"
     tunnel_ip: str = ""
     availability_zone: str = "nova"
@@ -153,6 +156,11 @@ class Agent(Section, frozen=True):
     resync_seconds: float = 30.0
     digest_seconds: float = 600.0
     audit_seconds: float = 5.0
+
+    @property
+    def mappings(self) -> tuple[str, ...]:
+        """What the host has of the physical networks: their bridges, or with Linux bridge their network cards."""
+        return self.physical_interface_mappings if self.data_plane == "linuxbridge" else self.bridge_mappings
 
 
 class Settings(Section, frozen=True):

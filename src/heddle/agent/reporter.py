@@ -66,7 +66,7 @@ class Reporter:
         request = ReportRequest(
             host=self._settings.host, started_at=self._started, tunnel_ip=agent.tunnel_ip,
             roles=[role.state(mirror) for role in roles] if beat else [],
-            bridge_mappings=dict(text.partition(":")[::2] for text in agent.bridge_mappings),
+            bridge_mappings=dict(text.partition(":")[::2] for text in agent.mappings),
             datapath=self._datapath, revision=revision, drift=self.drift, failed=failed,
             statuses=list(self._waiting.values()), availability_zone=agent.availability_zone,
         )

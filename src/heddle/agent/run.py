@@ -1,4 +1,4 @@
-"""The start and the end of the agent process: the roles of this host, joined with Open vSwitch and the bus."""
+"""The start and the end of the agent process: the roles of this host, joined with its data plane and the bus."""
 
 from __future__ import annotations
 
@@ -8,38 +8,26 @@ import signal
 import threading
 from collections.abc import Iterable
 
+from heddle.agent.data_planes import open_plane
+from heddle.agent.data_planes.base import DataPlane
 from heddle.agent.events import Events
 from heddle.agent.loop import Loop
-from heddle.agent.roles.base import Host, Role
+from heddle.agent.roles.base import Role
 from heddle.bus.base import AgentBus
 from heddle.config import Settings
 from heddle.errors import ConfigError
-from heddle.host.datapath import detect
-from heddle.host.ovs import Interface, Ovs
-from heddle.view.types import Ref
 
 log = logging.getLogger(__name__)
 
 GRACE = 0.8
 
 
-def interface_refs(changes: Iterable[tuple[Interface | None, Interface | None]]) -> set[Ref]:
-    """The objects that a change of interfaces concerns: the ports that they bear, else the interface itself."""
-    found: set[Ref] = set()
-    for pair in changes:
-        for each in pair:
-            if each is not None:
-                found.add(Ref("port", each.port_id) if each.port_id else Ref("interface", each.name))
-    return found
-
-
-def make_roles(names: Iterable[str]) -> list[Role]:
+def make_roles(names: Iterable[str], plane: DataPlane) -> list[Role]:
     """The roles by name; what a role needs is imported only where it runs.  Raises `ConfigError`."""
     roles: list[Role] = []
     for name in names:
         if name == "switch":
-            from heddle.agent.roles.switch import SwitchRole
-            roles.append(SwitchRole())
+            roles.append(plane.switch())
         elif name == "router":
             from heddle.agent.roles.router import RouterRole
             roles.append(RouterRole())
@@ -67,25 +55,22 @@ def run_agent(settings: Settings, bus: AgentBus) -> None:
 
     Raises `HeddleError` when it cannot start: Open vSwitch is away, a bridge is not ours, a setting is wrong.
     """
-    ovs = Ovs(settings.agent.ovsdb)
-    ovs.start()
     events = Events()
-    datapath = detect(settings.agent.datapath, ovs)
-    roles = make_roles(settings.agent.roles)
-    host = Host(settings, ovs, datapath, events.touch)
+    plane = open_plane(settings, events.touch)
+    roles = make_roles(settings.agent.roles, plane)
     prepared: list[Role] = []
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: _end(events))
     try:
         for role in roles:
-            role.prepare(host)
+            role.prepare(plane.host)
             prepared.append(role)
-        ovs.listen(lambda changes: events.touch(interface_refs(changes)))
+        plane.start()
         bus.start(settings.host, events.wake)
-        log.info("agent host=%s datapath=%s roles=%s", settings.host, datapath, ",".join(settings.agent.roles))
-        Loop(settings, bus, roles, datapath, events).run()
+        log.info("agent host=%s datapath=%s roles=%s", settings.host, plane.datapath, ",".join(settings.agent.roles))
+        Loop(settings, bus, roles, plane.datapath, events).run()
     finally:
         bus.stop()
         for role in prepared:
             role.close()
-        ovs.close()
+        plane.close()

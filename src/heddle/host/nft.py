@@ -18,7 +18,7 @@ import re
 import struct
 from dataclasses import dataclass
 
-from heddle.host.netlink import Request, attributes, within
+from heddle.host.netlink import Netlink, Request, attributes, within
 from heddle.host.netns import Namespace, path_of
 from heddle.host.run import CommandError, run
 
@@ -28,7 +28,8 @@ _ELEMENTS = re.compile(r"elements = \{([^}]*)\}")
 
 @dataclass(frozen=True, slots=True)
 class Elements:
-    """A named set or map.  `kind` "set" or "map"; `type` as nft writes it; `items` as "key" or "key : value"."""
+    """A named set or map.  `kind` "set" or "map"; `type` as nft writes it, "typeof " before expressions; `items` as
+    "key" or "key : value"."""
 
     kind: str
     name: str
@@ -39,7 +40,7 @@ class Elements:
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """`hook` as nft writes it: "type nat hook prerouting priority dstnat; policy accept;"."""
+    """`hook` as nft writes it: "type nat hook prerouting priority dstnat; policy accept;", or "" for none."""
 
     name: str
     hook: str
@@ -86,10 +87,10 @@ def canonical(text: str) -> str:
     return _ELEMENTS.sub(lambda match: "elements = { " + ", ".join(_sorted(match[1])) + " }", flat)
 
 
-def generation(namespace: Namespace) -> int:
-    """The number of the last commit to nftables in the namespace."""
+def generation(filter: Netlink) -> int:
+    """The number of the last commit to nftables in the namespace of the socket."""
     request = Request(_GET_GENERATION, struct.pack("=BBH", 0, 0, 0), 0, "nftables generation")
-    for _, body in namespace.filter.ask(request):
+    for _, body in filter.ask(request):
         value = attributes(body, 4).get(1)
         if value:
             return int.from_bytes(value, "big")
@@ -124,7 +125,7 @@ class Ruleset:
 
     def _is_undisturbed(self, wanted: Table) -> bool:
         """Whether what is there is what we left; or, when we do not know what we left, already what is wanted."""
-        now = generation(self._namespace)
+        now = generation(self._namespace.filter)
         if self._table is not None and now == self._generation:
             return True
         if self._fresh:
@@ -140,7 +141,7 @@ class Ruleset:
     def _apply(self, script: str, table: Table) -> None:
         self._table, self._generation, self._looks = None, -1, ""
         within(path_of(self._namespace.name), lambda: run(["nft", "-f", "-"], script))
-        self._table, self._generation = table, generation(self._namespace)
+        self._table, self._generation = table, generation(self._namespace.filter)
 
     def _list(self, table: Table) -> str:
         """The table as nft prints it, "" when there is none."""
@@ -162,7 +163,8 @@ def _sorted(items: str) -> list[str]:
 
 
 def _render_elements(item: Elements) -> str:
-    lines = [f"\t{item.kind} {item.name} {{", f"\t\ttype {item.type}"]
+    kind = item.type if item.type.startswith("typeof ") else f"type {item.type}"
+    lines = [f"\t{item.kind} {item.name} {{", f"\t\t{kind}"]
     if item.flags:
         lines.append(f"\t\tflags {item.flags}")
     if item.items:
@@ -171,5 +173,6 @@ def _render_elements(item: Elements) -> str:
 
 
 def _render_chain(chain: Chain) -> str:
-    lines = [f"\tchain {chain.name} {{", f"\t\t{chain.hook}", *(f"\t\t{rule}" for rule in chain.rules), "\t}\n"]
+    hook = [f"\t\t{chain.hook}"] if chain.hook else []
+    lines = [f"\tchain {chain.name} {{", *hook, *(f"\t\t{rule}" for rule in chain.rules), "\t}\n"]
     return "\n".join(lines)

@@ -33,6 +33,9 @@ _LINK_SCOPE = 253
 
 @dataclass(frozen=True, slots=True)
 class Link:
+    """`master`: the index of the bridge that it is a port of, or 0; `settings` and `port_settings` are what its kind,
+    and the bridge, keep of it, as the kernel encodes them."""
+
     index: int
     name: str
     mac: str
@@ -40,6 +43,10 @@ class Link:
     up: bool
     carrier: bool = True
     alias: str = ""
+    master: int = 0
+    kind: str = ""
+    settings: bytes = b""
+    port_settings: bytes = b""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -166,7 +173,12 @@ def _read_link(body: bytes) -> Link:
     mac = found.get(1, b"").hex(":")
     mtu = struct.unpack("=I", found[4])[0] if 4 in found else 0
     name, alias = _string(found.get(3)), _string(found.get(20))
-    return Link(index, name, mac, mtu, bool(flags & _UP), bool(flags & _LOWER_UP), alias)
+    master = struct.unpack("=I", found[10])[0] if 10 in found else 0
+    info = attributes(found.get(18, b""))
+    return Link(
+        index, name, mac, mtu, bool(flags & _UP), bool(flags & _LOWER_UP), alias, master, _string(info.get(1)),
+        info.get(2, b""), info.get(5, b""),
+    )
 
 
 def _address_body(link: Link, address: str) -> bytes:

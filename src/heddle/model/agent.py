@@ -12,6 +12,7 @@ ALIVE_SECONDS = 75
 
 ROLES = {
     "switch": ("Open vSwitch agent", "neutron-openvswitch-agent", "N/A"),
+    "bridge": ("Linux bridge agent", "neutron-linuxbridge-agent", "N/A"),
     "router": ("L3 agent", "neutron-l3-agent", "l3_agent"),
     "dhcp": ("DHCP agent", "neutron-dhcp-agent", "dhcp_agent"),
     "metadata": ("Metadata agent", "neutron-metadata-agent", "N/A"),

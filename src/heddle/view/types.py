@@ -309,7 +309,8 @@ class FetchReply(Message, frozen=True, kw_only=True):
 class RoleState(Message, frozen=True, kw_only=True):
     """One role of an agent, shown as one agent record.
 
-    `role`: "switch", "router", "dhcp", "metadata" or "compute". `configuration` is shown to administrators as it is.
+    `role`: "switch" (Open vSwitch), "bridge" (Linux bridge), "router", "dhcp", "metadata" or "compute".
+    `configuration` is shown to administrators as it is.
     """
 
     role: str

@@ -22,26 +22,40 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from heddle.agent.mirror import Mirror
+from heddle.agent.roles.plugs import Plugs, SwitchPlugs
 from heddle.config import Settings
+from heddle.errors import HeddleError
 from heddle.host.ovs import Ovs
 from heddle.view.types import Ref, RoleState, Status
 
 
 @dataclass(frozen=True)
 class Host:
-    """The host as the roles find it.  `datapath` is "system" or "netdev".
+    """The host as the roles find it.  `ovs` is None where there is no Open vSwitch; `datapath` is that of Open vSwitch,
+    "system" or "netdev", or "bridge"; `make_plugs`: how the ports of our own namespaces come on the switch.
 
     `touch` may be called from any thread: the objects are given to `reconcile` as changed, soon.
     """
 
     settings: Settings
-    ovs: Ovs
+    ovs: Ovs | None
     datapath: str
     touch: Callable[[Iterable[Ref]], None] = lambda refs: None
+    make_plugs: Callable[[], Plugs] | None = None
 
     @property
     def name(self) -> str:
         return self.settings.host
+
+    @property
+    def vswitch(self) -> Ovs:
+        """Raises `HeddleError` on a host without Open vSwitch."""
+        if self.ovs is None:
+            raise HeddleError("this host has no Open vSwitch")
+        return self.ovs
+
+    def plugs(self) -> Plugs:
+        return self.make_plugs() if self.make_plugs else SwitchPlugs(self.vswitch)
 
 
 @dataclass(frozen=True)

@@ -61,7 +61,7 @@ class DhcpRole:
             concerned = wanted | there | set(self._networks)
         else:
             concerned = {network for ref in changed for network in self._networks_of(mirror, ref)}
-        plugs = Plugs(self._host.ovs)
+        plugs = self._host.plugs()
         served = sorted(each for each in concerned & wanted if each in mirror.networks)
         done = together(lambda network_id: self._realise(mirror, network_id, plugs), served)
         done += together(lambda network_id: self._remove(network_id, plugs), sorted(concerned - wanted))
@@ -72,7 +72,7 @@ class DhcpRole:
 
     def audit(self, mirror: Mirror) -> list[Drift]:
         drifts: list[Drift] = []
-        plugs = Plugs(self._host.ovs)
+        plugs = self._host.plugs()
         for network_id, served in sorted(self._networks.items()):
             try:
                 drifts += self._audit_one(network_id, served, plugs)

@@ -1,10 +1,15 @@
-"""Ports of our own namespaces on br-int: what a round of a role wants and what it drops, in one transaction.
+"""Ports of our own namespaces on the switch: what a round of a role wants and what it drops, together.
+
+On Open vSwitch they are ports of br-int.  On Linux bridges nothing has to be done: the switch role finds an interface
+by its name, as it finds those of guests.
 
 A device that was made anew under a name that the switch already has is taken out and put in again: a userspace
 datapath goes on to listen to the device that is gone, and would never hear the new one.
 """
 
 from __future__ import annotations
+
+from typing import Protocol
 
 from heddle.host.ovs import Ovs, OvsConflict, PortSpec
 from heddle.view.types import PortView
@@ -18,8 +23,38 @@ def plug(name: str, port: PortView, kind: str) -> PortSpec:
     return PortSpec(BRIDGE, name, external_ids=ids, port_external_ids={"heddle": kind})
 
 
-class Plugs:
+class Plugs(Protocol):
     """`refused`: why the port of an owner (a router, a network) could not be plugged, after `commit`."""
+
+    refused: dict[str, str]
+
+    def want(self, owner: str, spec: PortSpec, made: bool) -> None:
+        """`made`: the device was made just now."""
+
+    def drop(self, name: str) -> None: ...
+
+    def commit(self) -> list[str]:
+        """Apply; returns the ids of the ports whose device was there and which the switch did not have."""
+
+
+class BridgePlugs:
+    """On Linux bridges."""
+
+    def __init__(self) -> None:
+        self.refused: dict[str, str] = {}
+
+    def want(self, owner: str, spec: PortSpec, made: bool) -> None:
+        pass
+
+    def drop(self, name: str) -> None:
+        pass
+
+    def commit(self) -> list[str]:
+        return []
+
+
+class SwitchPlugs:
+    """On br-int."""
 
     def __init__(self, ovs: Ovs) -> None:
         self.refused: dict[str, str] = {}

@@ -61,7 +61,7 @@ class RouterRole:
             concerned = wanted | there | set(self._routers)
         else:
             concerned = {owner for ref in changed for owner in self._owners(mirror, ref)}
-        plugs = Plugs(self._host.ovs)
+        plugs = self._host.plugs()
         realised = sorted(each for each in concerned & wanted if each in mirror.routers)
         done = together(lambda router_id: self._realise(mirror, router_id, plugs), realised)
         done += [self._remove(router_id, plugs) for router_id in sorted(concerned - wanted)]
@@ -71,7 +71,7 @@ class RouterRole:
 
     def audit(self, mirror: Mirror) -> list[Drift]:
         drifts: list[Drift] = []
-        plugs = Plugs(self._host.ovs)
+        plugs = self._host.plugs()
         for router_id, realised in sorted(self._routers.items()):
             try:
                 drifts += self._audit_one(mirror, router_id, realised, plugs)

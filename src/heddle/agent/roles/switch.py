@@ -48,7 +48,7 @@ class SwitchRole:
     def prepare(self, host: Host) -> None:
         """Raises `HeddleError` when the bridges cannot be made, and when a bridge of our names is not ours."""
         self._host = host
-        self._ovs = host.ovs
+        self._ovs = host.vswitch
         self._bridges = Bridges(host)
         self._wiring = Wiring(host.name, self._ovs.plugged)
         self._observed = Observed(self._ovs, self._wiring)

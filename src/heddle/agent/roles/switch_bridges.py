@@ -28,7 +28,7 @@ class Bridges:
 
     def __init__(self, host: Host) -> None:
         """Raises `ConfigError`, and `OvsConflict` when a bridge of our names is not ours."""
-        self._ovs = host.ovs
+        self._ovs = host.vswitch
         self._datapath = host.datapath
         self._tunnel_ip = host.settings.agent.tunnel_ip
         self.mappings = parse_mappings(host.settings.agent.bridge_mappings)

@@ -1,0 +1,178 @@
+"""What may cross the bridges at all, as an nftables table of the family bridge.  Pure.
+
+    prerouting   by the device that a frame comes from: an uplink and a port that is not filtered pass; a guest's frame
+                 must have addresses of the port, and may not be what only a router or a DHCP server sends
+    forward      by the device that it goes to
+    input        nothing on these bridges is for the host itself
+
+A frame from or to a device on our bridges that is no port's is dropped; other bridges of the host are not concerned.
+What passes is marked with the number of the profile of groups of its sender, then with that of its receiver, by
+which the rules (`rules.py`) find theirs; an unmarked frame meets none.  Frames with a VLAN tag never enter: where a
+card carries networks with and without tags, no guest can reach one from the other.
+
+Addresses and devices are elements of sets: a port more is a few elements, and a frame costs the same with many ports.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from ipaddress import IPv6Network, ip_network
+
+from heddle.agent.bridge.ports import BridgePort, LocalNetwork
+from heddle.host.nft import Chain, Elements, Table
+
+TABLE = "heddle_ports"
+SENDER = "iifname . ether saddr"
+PROBE = "arp operation request arp saddr ip 0.0.0.0 "
+OTHERS = "iifname != @ours accept"
+
+
+def filter_table(
+    ports: Sequence[BridgePort], networks: Iterable[LocalNetwork], strangers: Iterable[str] = ()
+) -> Table:
+    """`strangers`: devices on bridges of ours that are no port's."""
+    return Table("bridge", TABLE, tuple(_elements(ports, list(networks), list(strangers))), tuple(_chains()))
+
+
+def quoted(name: str) -> str:
+    return f'"{name}"'
+
+
+def bridges_of(networks: Iterable[LocalNetwork]) -> Elements:
+    return Elements("set", "bridges", "ifname", tuple(sorted(quoted(each.bridge) for each in networks)))
+
+
+def _elements(
+    ports: Sequence[BridgePort], networks: Sequence[LocalNetwork], strangers: Sequence[str]
+) -> list[Elements]:
+    devices = {quoted(each) for each in (*(port.device for port in ports), *strangers)}
+    uplinks = [quoted(each.uplink) for each in networks if each.uplink]
+    senders = [f"{each} : accept" for each in uplinks]
+    receivers = [f"{each} : goto plain" for each in uplinks]
+    for port in ports:
+        filtered = port.profile is not None
+        senders.append(f"{quoted(port.device)} : {'goto guest' if filtered else 'accept'}")
+        receivers.append(f"{quoted(port.device)} : {'goto to_guest' if filtered else 'goto plain'}")
+    guarded = [port for port in ports if port.profile is not None]
+    sources = [
+        (quoted(port.device), mac, ip_network(cidr)) for port in guarded for mac, cidr in port.sources
+    ]
+    four = [each for each in sources if each[2].version == 4]
+    six = [each for each in sources if each[2].version == 6]
+    key = "ifname . ether_addr . "
+    return [
+        Elements("set", "ours", "ifname", tuple(sorted({*devices, *uplinks}))),
+        Elements("map", "senders", "ifname : verdict", tuple(sorted(senders))),
+        Elements("map", "receivers", "ifname : verdict", tuple(sorted(receivers))),
+        Elements("map", "profiles", "ifname : mark",
+                 tuple(sorted(f"{quoted(port.device)} : 0x{port.profile:08x}" for port in guarded))),
+        Elements("set", "macs", "ifname . ether_addr",
+                 tuple(sorted(f"{quoted(port.device)} . {mac}" for port in guarded for mac in port.macs))),
+        Elements("set", "sources4", f"{key}ipv4_addr", _texts(four, single=True)),
+        Elements("set", "ranges4", f"{key}ipv4_addr", _texts(four, single=False), "interval"),
+        Elements("set", "sources6", f"{key}ipv6_addr", _texts(six, single=True)),
+        Elements("set", "ranges6", f"{key}ipv6_addr", _texts(six, single=False), "interval"),
+        Elements("set", "targets6", "typeof iifname . ether saddr . @th,64,128", _targets(six, single=True)),
+        Elements("set", "target_ranges6", "typeof iifname . ether saddr . @th,64,128", _targets(six, single=False),
+                 "interval"),
+        Elements("set", "options", "typeof iifname . @th,208,48", tuple(
+            sorted(f"{quoted(port.device)} . 0x{mac.replace(':', '')}" for port in guarded for mac in port.macs)
+        )),
+    ]  # fmt: skip
+
+
+def _texts(sources: Iterable[tuple[str, str, object]], single: bool) -> tuple[str, ...]:
+    found = []
+    for device, mac, network in sources:
+        address, _, length = str(network).partition("/")
+        alone = length == ("128" if ":" in address else "32")
+        if alone == single:
+            found.append(f"{device} . {mac} . {address if alone else network}")
+    return tuple(sorted(found))
+
+
+def _targets(sources: Iterable[tuple[str, str, object]], single: bool) -> tuple[str, ...]:
+    """The addresses for which a neighbour advertisement may speak, as the bytes that they are in it."""
+    found = []
+    for device, mac, network in sources:
+        assert isinstance(network, IPv6Network)
+        if (network.prefixlen == 128) == single:
+            first = f"0x{int(network.network_address):032x}"
+            text = first if single else f"{first}-0x{int(network.broadcast_address):032x}"
+            found.append(f"{device} . {mac} . {text}")
+    return tuple(sorted(found))
+
+
+def _chains() -> list[Chain]:
+    drop = "drop"
+    return [
+        Chain("guest", "", (
+            f"{SENDER} != @macs drop",
+            "ether type arp goto guest_arp",
+            "ether type ip goto guest_ip",
+            "ether type ip6 goto guest_ip6",
+            drop,
+        )),
+        Chain("guest_arp", "", (
+            *_any("iifname . arp saddr ether . arp saddr ip", 4, "accept"),
+            *_any("iifname . arp saddr ether . arp daddr ip", 4, "accept", PROBE),
+            drop,
+        )),
+        Chain("guest_ip", "", (
+            "ip saddr 0.0.0.0 udp sport 68 udp dport 67 goto marked",
+            "udp sport 67 udp dport 68 drop",
+            *_any(f"{SENDER} . ip saddr", 4, "goto marked"),
+            drop,
+        )),
+        Chain("guest_ip6", "", (
+            "icmpv6 type { nd-router-advert, nd-redirect } drop",
+            "udp sport 547 udp dport 546 drop",
+            "icmpv6 type nd-neighbor-solicit @th,192,16 0x101 goto guest_option",
+            "icmpv6 type nd-neighbor-advert @th,192,16 0x201 goto guest_option",
+            "goto guest_source6",
+        )),
+        Chain("guest_option", "", ("iifname . @th,208,48 != @options drop", "goto guest_source6")),
+        Chain("guest_source6", "", (
+            "ip6 saddr :: goto guest_unspecified",
+            f"icmpv6 type nd-neighbor-advert {SENDER} . @th,64,128 @targets6 goto marked_from6",
+            f"icmpv6 type nd-neighbor-advert {SENDER} . @th,64,128 @target_ranges6 goto marked_from6",
+            "icmpv6 type nd-neighbor-advert drop",
+            "goto marked_from6",
+        )),
+        Chain("guest_unspecified", "", (
+            "icmpv6 type { nd-router-solicit, mld2-listener-report } goto marked",
+            f"icmpv6 type nd-neighbor-solicit {SENDER} . @th,64,128 @targets6 goto marked",
+            f"icmpv6 type nd-neighbor-solicit {SENDER} . @th,64,128 @target_ranges6 goto marked",
+            drop,
+        )),
+        Chain("marked_from6", "", (*_any(f"{SENDER} . ip6 saddr", 6, "goto marked"), drop)),
+        Chain("marked", "", ("meta mark set iifname map @profiles", "accept")),
+        Chain("plain", "", ("meta mark set 0x00000000", "accept")),
+        Chain("to_guest", "", (
+            "ether daddr & 01:00:00:00:00:00 == 01:00:00:00:00:00 jump to_everybody",
+            "meta mark set oifname map @profiles",
+            "accept",
+        )),
+        Chain("to_everybody", "", (
+            "icmpv6 type { mld-listener-report, mld-listener-done, nd-router-solicit, mld2-listener-report } drop",
+            "udp sport 68 udp dport 67 drop",
+            "udp sport 546 udp dport 547 drop",
+        )),
+        Chain("prerouting", "type filter hook prerouting priority dstnat; policy accept;", (
+            OTHERS,
+            "ether type { 8021q, 8021ad } drop",
+            "meta mark set 0x00000000",
+            "iifname vmap @senders",
+            drop,
+        )),
+        Chain("forward", "type filter hook forward priority filter; policy accept;", (
+            OTHERS,
+            "oifname vmap @receivers",
+            drop,
+        )),
+        Chain("input", "type filter hook input priority filter; policy accept;", (OTHERS, drop)),
+    ]  # fmt: skip
+
+
+def _any(key: str, version: int, verdict: str, before: str = "") -> list[str]:
+    return [f"{before}{key} @{name}{version} {verdict}" for name in ("sources", "ranges")]

@@ -1,0 +1,193 @@
+"""From the mirror and the devices of the host to what the bridges must be.  Pure.
+
+A network has a bridge here as long as a device of one of its ports is there.  It is joined by the first of its segments
+that the host reaches.  What cannot be realised is a problem of its object, and hinders no other.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+
+from heddle.agent.bridge.forwarding import entries_of
+from heddle.agent.bridge.ports import (
+    TUNNEL,
+    BridgePort,
+    LocalNetwork,
+    bridge_name,
+    bridge_port,
+    device_names,
+    is_filtered,
+    number_of,
+)
+from heddle.agent.bridge.rules import Members, Profile
+from heddle.agent.mirror import Mirror
+from heddle.host.bridge import BridgeSpec, UplinkSpec
+from heddle.host.bridge_links import Entry
+from heddle.view.types import NetworkView, PortView, Ref, Segment
+
+MOST_ZONES = 0xFFFF
+LONGEST_NAME = 15
+
+
+@dataclass(frozen=True)
+class Place:
+    """What this host is: its name, address for tunnels ("" for none), and cards by physical network."""
+
+    host: str
+    tunnel_ip: str = ""
+    cards: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class Desired:
+    """`ports` by id; `specs` and `networks` by network; `problems` by object."""
+
+    ports: dict[str, BridgePort] = field(default_factory=dict)
+    network_of: dict[str, str] = field(default_factory=dict)
+    networks: dict[str, LocalNetwork] = field(default_factory=dict)
+    specs: dict[str, BridgeSpec] = field(default_factory=dict)
+    profiles: dict[frozenset[str], Profile] = field(default_factory=dict)
+    members: dict[str, Members] = field(default_factory=dict)
+    entries: set[Entry] = field(default_factory=set)
+    problems: dict[Ref, str] = field(default_factory=dict)
+    label_of: dict[str, str] = field(default_factory=dict)
+
+
+class Planner:
+    """Remembers zones, and the members of groups until they change."""
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+        self.zones: dict[str, int] = {}
+        self._members: dict[str, Members] = {}
+
+    def adopt(self, labels: Collection[str]) -> None:
+        """Take over the zones that bridges bear in their labels."""
+        for label in labels:
+            network_id, _, zone = label.partition(" ")
+            if zone.isdecimal() and int(zone) not in self.zones.values():
+                self.zones[network_id] = int(zone)
+
+    def members_changed(self, group: str) -> None:
+        self._members.pop(group, None)
+
+    def all_stale(self) -> None:
+        self._members.clear()
+
+    def plan(self, mirror: Mirror, devices: Collection[str]) -> Desired:
+        desired = Desired()
+        numbers: dict[int, frozenset[str]] = {}
+        for port_id in sorted(mirror.ports):
+            self._plan_port(mirror, mirror.ports[port_id], devices, desired, numbers)
+        for network_id in sorted(set(desired.network_of.values())):
+            self._plan_network(mirror, mirror.networks[network_id], desired)
+        for gone in self.zones.keys() - desired.networks.keys():
+            del self.zones[gone]
+        for profile in desired.profiles.values():
+            for rule in profile.rules:
+                if rule.remote_group and rule.remote_group not in desired.members:
+                    desired.members[rule.remote_group] = self._members_of(mirror, rule.remote_group)
+        return desired
+
+    def _plan_port(
+        self, mirror: Mirror, view: PortView, devices: Collection[str], desired: Desired,
+        numbers: dict[int, frozenset[str]],
+    ) -> None:
+        device = next((name for name in device_names(view.id) if name in devices), "")
+        if not device or not view.admin_state_up:
+            return
+        if view.network_id not in mirror.networks:
+            desired.problems[Ref("port", view.id)] = f"the network {view.network_id} of the port is not known here yet"
+            return
+        number = None
+        if is_filtered(view):
+            number = self._profile(mirror, frozenset(view.security_groups), desired, numbers).number
+        try:
+            desired.ports[view.id] = bridge_port(view, device, number)
+        except ValueError as error:
+            desired.problems[Ref("port", view.id)] = str(error)
+            return
+        desired.network_of[view.id] = view.network_id
+
+    def _profile(
+        self, mirror: Mirror, names: frozenset[str], desired: Desired, numbers: dict[int, frozenset[str]]
+    ) -> Profile:
+        if names not in desired.profiles:
+            groups = [mirror.groups[name] for name in sorted(names) if name in mirror.groups]
+            rules = tuple(rule for group in groups for rule in group.rules)
+            desired.label_of |= {rule.id: group.id for group in groups for rule in group.rules}
+            desired.profiles[names] = Profile(number_of(groups, names, numbers), names, rules)
+        return desired.profiles[names]
+
+    def _members_of(self, mirror: Mirror, group: str) -> Members:
+        if group not in self._members:
+            cidrs = [cidr for member in mirror.members_by_group.of(group) for cidr in member.addresses]
+            self._members[group] = Members(group, cidrs)
+        return self._members[group]
+
+    # Networks
+
+    def _plan_network(self, mirror: Mirror, network: NetworkView, desired: Desired) -> None:
+        uplink = None
+        try:
+            uplink = self._uplink(network)
+        except ValueError as error:
+            desired.problems[Ref("network", network.id)] = str(error)
+        zone = self._zone(network.id)
+        name = bridge_name(network.id)
+        desired.networks[network.id] = LocalNetwork(network.id, name, zone, uplink.device if uplink else "")
+        desired.specs[network.id] = BridgeSpec(name, f"{network.id} {zone}", network.mtu, uplink)
+        if uplink is not None and uplink.kind == "vxlan":
+            try:
+                desired.entries |= entries_of(mirror, network.id, self._place.host, name, uplink.device)
+            except ValueError as error:
+                desired.problems[Ref("network", network.id)] = str(error)
+
+    def _zone(self, network_id: str) -> int:
+        """The number of a network's zone of connections, the same after a restart."""
+        if network_id not in self.zones:
+            taken = set(self.zones.values())
+            digest = hashlib.blake2b(network_id.encode(), digest_size=4).digest()
+            zone = int.from_bytes(digest, "big") % MOST_ZONES + 1
+            while zone in taken:
+                zone = zone % MOST_ZONES + 1
+            self.zones[network_id] = zone
+        return self.zones[network_id]
+
+    def _uplink(self, network: NetworkView) -> UplinkSpec | None:
+        """How the network leaves this host; None when it does not.  Raises `ValueError` when it should and cannot."""
+        for segment in network.segments:
+            card = self._place.cards.get(segment.physical_network, "")
+            if segment.physical_network and not card:
+                continue
+            return self._uplink_of(segment, card)
+        names = " or ".join(segment.physical_network for segment in network.segments)
+        if not names:
+            raise ValueError("the network has no segment")
+        raise ValueError(
+            f"this host has no card for the physical network {names}: add it to agent.physical_interface_mappings"
+        )
+
+    def _uplink_of(self, segment: Segment, card: str) -> UplinkSpec | None:
+        if segment.network_type == "local":
+            return None
+        if segment.network_type == "flat":
+            return UplinkSpec(card, "flat", card=card)
+        if segment.network_type == "vlan":
+            return UplinkSpec(vlan_device(card, segment.segmentation_id), "vlan", segment.segmentation_id, card)
+        if segment.network_type != "vxlan":
+            raise ValueError(f"Linux bridge carries no {segment.network_type} networks: use vxlan, or Open vSwitch")
+        if not self._place.tunnel_ip:
+            return None
+        name = f"{TUNNEL}{segment.segmentation_id}"
+        return UplinkSpec(name, "vxlan", segment.segmentation_id, local=self._place.tunnel_ip)
+
+
+def vlan_device(card: str, vlan: int) -> str:
+    """The name of a sub-interface; that of a card with a long name is made short."""
+    name = f"{card}.{vlan}"
+    if len(name) <= LONGEST_NAME:
+        return name
+    return f"{card[:5]}{hashlib.blake2b(card.encode(), digest_size=2).hexdigest()}.{vlan}"

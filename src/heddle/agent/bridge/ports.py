@@ -1,0 +1,78 @@
+"""What the pure parts of the Linux-bridge data plane know of a port, and the names that things have on the host.
+
+    brq<network id>   the bridge of a network      vxlan-<number>     its way to other hosts
+    tap<port id>      the interface of a guest or of a DHCP server; qr-, qg- those of a router
+    <card>.<vlan>     the sub-interface of a VLAN network
+
+Ids are shortened to eleven characters, as operators know them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from ipaddress import IPv6Network, ip_network
+
+from heddle.agent.addresses import checked_mac, link_local
+from heddle.agent.security import profile_number
+from heddle.view.types import GroupView, PortView
+
+TRUSTED = "network:"
+SHORT = 11
+BRIDGE, TUNNEL = "brq", "vxlan-"
+PREFIXES = ("tap", "qr-", "qg-")
+
+
+@dataclass(frozen=True, slots=True)
+class BridgePort:
+    """A port on a bridge.  `sources`: (MAC, CIDR) pairs that it may send from; `profile` None: it is not filtered."""
+
+    id: str
+    device: str
+    mac: str
+    macs: tuple[str, ...] = ()
+    sources: tuple[tuple[str, str], ...] = ()
+    profile: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LocalNetwork:
+    """A network that has ports here.  `uplink` is the device by which it leaves the host, or ""."""
+
+    id: str
+    bridge: str
+    zone: int
+    uplink: str = ""
+
+
+def bridge_name(network_id: str) -> str:
+    return BRIDGE + network_id[:SHORT]
+
+
+def device_names(port_id: str) -> list[str]:
+    return [prefix + port_id[:SHORT] for prefix in PREFIXES]
+
+
+def number_of(groups: Iterable[GroupView], names: frozenset[str], taken: dict[int, frozenset[str]]) -> int:
+    """The number of a set of groups, as the frames of its ports are marked with; it is noted in `taken`."""
+    there = list(groups)
+    stateless = bool(there) and not any(group.stateful for group in there)
+    salt = 0
+    while taken.setdefault(number := profile_number(names, stateless, salt), names) != names:
+        salt += 1
+    return number
+
+
+def bridge_port(view: PortView, device: str, profile: int | None) -> BridgePort:
+    """Raises `ValueError` for an address that is none."""
+    mac = checked_mac(view.mac_address)
+    pairs = [(mac, ip.ip_address) for ip in view.fixed_ips]
+    pairs += [(checked_mac(pair.mac_address), pair.ip_address) for pair in view.allowed_address_pairs]
+    macs = tuple(dict.fromkeys([mac, *(each for each, _ in pairs)]))
+    sources = [(each, str(ip_network(cidr, strict=False))) for each, cidr in pairs]
+    sources += [(each, str(IPv6Network(link_local(each)))) for each in macs]
+    return BridgePort(view.id, device, mac, macs, tuple(dict.fromkeys(sources)), profile)
+
+
+def is_filtered(view: PortView) -> bool:
+    return view.port_security and not view.device_owner.startswith(TRUSTED)

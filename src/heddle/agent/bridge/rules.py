@@ -1,0 +1,219 @@
+"""Security groups as an nftables table of the family inet, which sees the frames of the bridges (br_netfilter).  Pure.
+
+    zone      the connections of a network are of its own zone, so that equal addresses of two networks never meet
+    egress    what a guest sends, by the profile that the frame is marked with; after the connection was looked up
+    ingress   what a guest receives, once for each guest that it goes to
+
+**State.**  A rule judges a connection, not a frame: by the addresses and ports with which it began, whichever way the
+frame goes.  So the side that began it is judged by the rules for what it sends, the other by those for what it
+receives, each on every frame.  What a rule allowed ends with the rule, at once and in the same transaction, and nothing
+has to be remembered about who agreed: a connection made on another way still meets the rules of its receiver.
+
+**Profiles.**  Ports with the same set of groups share two chains: `began_` for the connections that they begin and
+`met_` for those that they meet.  The members of a group are a set of addresses that all rules use which name the group.
+Groups without state have rules that judge each frame as it is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_network
+
+from heddle.agent.bridge.filter import TABLE, bridges_of, quoted
+from heddle.agent.bridge.ports import LocalNetwork
+from heddle.agent.pipeline import STATELESS
+from heddle.agent.security import ICMP, ICMPV6, SCTP, TCP, UDP
+from heddle.host.nft import Chain, Elements, Table
+from heddle.view.types import RuleView
+
+PORTS = {TCP: "tcp", UDP: "udp", SCTP: "sctp"}
+NAMES = {**PORTS, ICMP: "icmp", ICMPV6: "ipv6-icmp"}
+ALWAYS_OUT = (
+    "meta nfproto ipv4 udp sport 68 udp dport 67 accept",
+    "meta nfproto ipv6 udp sport 546 udp dport 547 accept",
+    "icmpv6 type { mld-listener-query, mld-listener-report, mld-listener-done, nd-router-solicit, nd-neighbor-solicit, "
+    "nd-neighbor-advert, mld2-listener-report } accept",
+)
+ALWAYS_IN = (
+    "meta nfproto ipv4 udp sport 67 udp dport 68 accept",
+    "meta nfproto ipv6 udp sport 547 udp dport 546 accept",
+    "icmpv6 type { mld-listener-query, mld-listener-report, mld-listener-done, nd-router-advert, nd-neighbor-solicit, "
+    "nd-neighbor-advert, mld2-listener-report } accept",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A set of groups that ports here have, and their rules."""
+
+    number: int
+    groups: frozenset[str]
+    rules: tuple[RuleView, ...] = ()
+
+    @property
+    def stateless(self) -> bool:
+        return bool(self.number & STATELESS)
+
+
+@dataclass
+class Compiled:
+    """`problems`: why something could not be taken, by the rule's id or "<group>/<CIDR>"; the rest is in `table`."""
+
+    table: Table
+    problems: dict[str, str] = field(default_factory=dict)
+
+
+class Members:
+    """The addresses of a group that rules name, by IP version: single ones, and networks that do not overlap."""
+
+    def __init__(self, group: str, cidrs: Iterable[str]) -> None:
+        self.problems: dict[str, str] = {}
+        self.label = hashlib.blake2b(group.encode(), digest_size=6).hexdigest()
+        single: dict[int, set[str]] = {4: set(), 6: set()}
+        four: list[IPv4Network] = []
+        six: list[IPv6Network] = []
+        for cidr in cidrs:
+            try:
+                network = ip_network(cidr, strict=False)
+            except ValueError as error:
+                self.problems[f"{group}/{cidr}"] = str(error)
+                continue
+            if network.prefixlen == network.max_prefixlen:
+                single[network.version].add(str(network.network_address))
+            elif isinstance(network, IPv4Network):
+                four.append(network)
+            else:
+                six.append(network)
+        self.single = {version: tuple(sorted(found)) for version, found in single.items()}
+        self.ranges = {4: tuple(map(str, collapse_addresses(four))), 6: tuple(map(str, collapse_addresses(six)))}
+
+    def sets(self) -> list[Elements]:
+        found = []
+        for version in (4, 6):
+            kind = f"ipv{version}_addr"
+            found.append(Elements("set", f"g{version}_{self.label}", kind, self.single[version]))
+            found.append(Elements("set", f"n{version}_{self.label}", kind, self.ranges[version], "interval"))
+        return found
+
+    def peers(self, version: int) -> list[str]:
+        return [f"@{kind}{version}_{self.label}" for kind in ("g", "n")]
+
+
+def rules_table(
+    profiles: Sequence[Profile], members: Mapping[str, Members], networks: Iterable[LocalNetwork]
+) -> Compiled:
+    """`members` by group; those of groups that no rule names are left out."""
+    local = sorted(networks, key=lambda each: each.bridge)
+    problems: dict[str, str] = {}
+    chains: list[Chain] = []
+    named: set[str] = set()
+    for profile in sorted(profiles, key=lambda each: each.number):
+        named |= {rule.remote_group for rule in profile.rules if rule.remote_group in members}
+        for direction, name in (("egress", "began"), ("ingress", "met")):
+            mine = [rule for rule in profile.rules if rule.direction == direction]
+            lines = [line for rule in mine for line in _lines(rule, profile, members, problems)]
+            chains.append(Chain(f"{name}_{profile.number:08x}", "", tuple(dict.fromkeys([*lines, "drop"]))))
+    sets = [item for group in sorted(named) for item in members[group].sets()]
+    for group in sorted(named):
+        problems |= members[group].problems
+    zones = tuple(f"{quoted(each.bridge)} : {each.zone}" for each in local)
+    elements = (bridges_of(local), Elements("map", "zones", "typeof iifname : ct zone", zones), *_maps(profiles), *sets)
+    return Compiled(Table("inet", TABLE, elements, (*chains, *_base())), problems)
+
+
+def _maps(profiles: Sequence[Profile]) -> list[Elements]:
+    """Which chain judges a frame, by the mark and the direction in its connection."""
+    kept = sorted((each for each in profiles if not each.stateless), key=lambda each: each.number)
+    plain = sorted((each for each in profiles if each.stateless), key=lambda each: each.number)
+    found = []
+    for name, original, reply in (("senders", "began", "met"), ("receivers", "met", "began")):
+        items = []
+        for each in kept:
+            items.append(f"0x{each.number:08x} . original : goto {original}_{each.number:08x}")
+            items.append(f"0x{each.number:08x} . reply : goto {reply}_{each.number:08x}")
+        found.append(Elements("map", name, "mark . ct_dir : verdict", tuple(items)))
+        items = [f"0x{each.number:08x} : goto {original}_{each.number:08x}" for each in plain]
+        found.append(Elements("map", f"plain_{name}", "mark : verdict", tuple(items)))
+    return found
+
+
+def _base() -> list[Chain]:
+    ours = "iifname != @bridges accept"
+    unmarked = "meta mark 0x00000000 accept"
+    return [
+        Chain("zone", "type filter hook prerouting priority raw; policy accept;",
+              ("ct zone set iifname map @zones",)),
+        Chain("egress", "type filter hook prerouting priority mangle; policy accept;", (
+            ours, unmarked, *ALWAYS_OUT, "meta mark vmap @plain_senders", "ct state related accept",
+            "meta mark . ct direction vmap @senders", "drop",
+        )),
+        Chain("ingress", "type filter hook forward priority filter; policy accept;", (
+            ours, unmarked, *ALWAYS_IN, "meta mark vmap @plain_receivers", "ct state related accept",
+            "meta mark . ct direction vmap @receivers", "drop",
+        )),
+    ]  # fmt: skip
+
+
+def _lines(rule: RuleView, profile: Profile, members: Mapping[str, Members], problems: dict[str, str]) -> list[str]:
+    """A rule as the lines that accept; a rule that cannot be taken is a problem and gives none."""
+    try:
+        service = service_of(rule, profile.stateless)
+        peers = _peers(rule, profile, members)
+    except ValueError as error:
+        problems[rule.id] = str(error)
+        return []
+    return [" ".join(part for part in (peer, service, "accept") if part) for peer in peers]
+
+
+def _peers(rule: RuleView, profile: Profile, members: Mapping[str, Members]) -> list[str]:
+    """What is matched of the other side: one of several expressions.  Raises `ValueError`."""
+    side = "saddr" if rule.direction == "ingress" else "daddr"
+    family = "ip" if rule.ethertype == 4 else "ip6"
+    key = f"{family} {side}" if profile.stateless else f"ct original {family} {side}"
+    if rule.remote_group:
+        group = members.get(rule.remote_group)
+        return [f"{key} {name}" for name in group.peers(rule.ethertype)] if group else []
+    network = ip_network(rule.remote_cidr or ("0.0.0.0/0" if rule.ethertype == 4 else "::/0"), strict=False)
+    if network.version != rule.ethertype:
+        raise ValueError(f"{rule.remote_cidr} is not an IPv{rule.ethertype} network")
+    if not network.prefixlen:
+        return [f"meta nfproto ipv{rule.ethertype}"]
+    return [f"{key} {network.network_address if network.prefixlen == network.max_prefixlen else network}"]
+
+
+def service_of(rule: RuleView, stateless: bool) -> str:
+    """Protocol and ports of a rule; "" for anything.  Raises `ValueError` for what cannot be matched.
+
+    The type and code of an ICMP message are where other protocols have the destination's port.
+    """
+    protocol = ICMPV6 if rule.ethertype == 6 and rule.protocol == ICMP else rule.protocol
+    if protocol < 0:
+        return ""
+    if rule.port_min < 0 and rule.port_max < 0:
+        return f"meta l4proto {NAMES.get(protocol, protocol)}"
+    if protocol in (ICMP, ICMPV6):
+        return _icmp(rule, protocol, stateless)
+    if protocol not in PORTS:
+        raise ValueError(f"nftables cannot match ports of the IP protocol {protocol}")
+    low = max(rule.port_min, 0)
+    high = rule.port_max if rule.port_max >= 0 else low
+    if not low <= high <= 0xFFFF:
+        raise ValueError(f"not a range of ports: {low}-{high}")
+    if (low, high) == (0, 0xFFFF):
+        return f"meta l4proto {NAMES.get(protocol, protocol)}"
+    ports = str(low) if low == high else f"{low}-{high}"
+    if stateless:
+        return f"{PORTS[protocol]} dport {ports}"
+    return f"meta l4proto {NAMES[protocol]} ct original proto-dst {ports}"
+
+
+def _icmp(rule: RuleView, protocol: int, stateless: bool) -> str:
+    kind, code = max(rule.port_min, 0), rule.port_max
+    if stateless:
+        name = "icmp" if protocol == ICMP else "icmpv6"
+        return f"{name} type {kind}" + (f" {name} code {code}" if code >= 0 else "")
+    first = kind << 8 | max(code, 0)
+    numbers = str(first) if code >= 0 else f"{first}-{first | 0xFF}"
+    return f"meta l4proto {NAMES[protocol]} ct original proto-dst {numbers}"

@@ -1,0 +1,80 @@
+"""The nftables tables of the bridges on this host: all of a change in one transaction, and what was changed by hand.
+
+What is there is compared only when the kernel's generation counter says that somebody else committed something.  As
+`nft` prints some expressions in another way than they are written, what it prints of our tables is read once after
+a change of ours, when the next audit comes, and compared with that.
+"""
+
+from __future__ import annotations
+
+from heddle.host.netlink import NETFILTER, Netlink
+from heddle.host.nft import Table, canonical, generation, render, replacement
+from heddle.host.nft_delta import delta
+from heddle.host.run import CommandError, run
+
+
+class BridgeRules:
+    def __init__(self) -> None:
+        self._filter = Netlink(NETFILTER)
+        self._tables: tuple[Table, ...] = ()
+        self._generation = -1
+        self._looks: dict[str, str] = {}
+
+    def close(self) -> None:
+        self._filter.close()
+
+    def ensure(self, tables: tuple[Table, ...]) -> bool:
+        """Make the tables be there; returns whether something was changed.  Raises `CommandError`, then nothing was.
+
+        The first time, tables that are already as wanted are left alone; others are replaced at once.
+        """
+        if tables == self._tables:
+            return False
+        if not self._tables and self._read(tables) == _written(tables):
+            self._note(tables)
+            return False
+        try:
+            script = "".join(delta(old, new) for old, new in zip(self._tables, tables, strict=True))
+        except ValueError:
+            script = "".join(map(replacement, tables))
+        run(["nft", "-f", "-"], script)
+        self._note(tables)
+        return True
+
+    def repair(self) -> bool:
+        """Whether the tables were changed by hand; they are replaced by what they should be.  Raises `CommandError`."""
+        if not self._tables:
+            return False
+        now = generation(self._filter)
+        if now == self._generation and self._looks:
+            return False
+        looks = self._read(self._tables)
+        if now == self._generation:
+            self._looks = looks
+            return False
+        if looks in (self._looks, _written(self._tables)):
+            self._generation, self._looks = now, looks
+            return False
+        run(["nft", "-f", "-"], "".join(map(replacement, self._tables)))
+        self._note(self._tables)
+        return True
+
+    def _note(self, tables: tuple[Table, ...]) -> None:
+        self._tables, self._generation, self._looks = tables, generation(self._filter), {}
+
+    def _read(self, tables: tuple[Table, ...]) -> dict[str, str]:
+        return {table.family: canonical(_list(table)) for table in tables}
+
+
+def _written(tables: tuple[Table, ...]) -> dict[str, str]:
+    return {table.family: canonical(render(table)) for table in tables}
+
+
+def _list(table: Table) -> str:
+    """The table as nft prints it, "" when there is none."""
+    try:
+        return run(["nft", "-s", "list", "table", table.family, table.name])
+    except CommandError as error:
+        if error.status == 1:
+            return ""
+        raise
