@@ -50,13 +50,14 @@ class Cloud:
         discard(self.settings.database_url)
 
     def report(self, host: str, *statuses: Status, started: float = 1_700_000_000.0, physnets: str = "public",
-               zone: str = "") -> None:  # fmt: skip
-        """A host with all roles reports."""
-        roles = [RoleState(role=role, configuration={"x": 1}) for role in ("switch", "router", "dhcp")]
+               zone: str = "", datapath: str = "netdev") -> None:  # fmt: skip
+        """A host with all roles reports; with Linux bridges when `datapath` is "bridge"."""
+        switch = "bridge" if datapath == "bridge" else "switch"
+        roles = [RoleState(role=role, configuration={"x": 1}) for role in (switch, "router", "dhcp")]
         mappings = dict.fromkeys(physnets.split(), "br-ex") if physnets else {}
         request = ReportRequest(
             host=host, started_at=started, roles=roles, tunnel_ip="192.0.2.7", bridge_mappings=mappings,
-            datapath="netdev", statuses=list(statuses), availability_zone=zone,
+            datapath=datapath, statuses=list(statuses), availability_zone=zone,
         )  # fmt: skip
         reports.report(self.store, self.settings, request)
 

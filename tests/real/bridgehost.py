@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 from tests.fakes.cloud import FakeCloud
 from tests.fakes.objects import ip, mac, port_id
 from tests.real.conftest import Agent, Lab
-from tests.real.testhost import TestHost, host, wait_until
+from tests.real.testhost import DATAPATH, TestHost, host, wait_until
 
 SETTINGS = ("agent.data_plane=linuxbridge", "agent.resync_seconds=600", "agent.audit_seconds=600")
 
@@ -20,10 +21,10 @@ def device(number: int) -> str:
 
 
 class BridgeLab(Lab):
-    def plug(self, number: int, *cidrs: str) -> str:
+    def plug(self, number: int, *cidrs: str, mtu: int = 1450) -> str:
         """Start a guest for port `number`; returns its name.  Nobody tells the agent: it finds the interface."""
         name = f"g{number}"
-        self.host.add_guest(name, mac(number), cidrs or (f"{ip(number)}/16",))
+        self.host.add_guest(name, mac(number), cidrs or (f"{ip(number)}/16",), mtu)
         self.host.sh(f"ip link set p-{name} name {device(number)} || "
                      f"{{ ip link set p-{name} down; ip link set p-{name} name {device(number)}; }}; "
                      f"ip link set {device(number)} up")  # fmt: skip
@@ -31,6 +32,38 @@ class BridgeLab(Lab):
 
     def rules(self) -> str:
         return self.host.run("nft", "-s", "list", "ruleset")
+
+
+def cable(one: TestHost, other: TestHost, device: str = "eth0", net: int | None = 0, mtu: int = 1500) -> None:
+    """A cable between two hosts, by a network card of each.  With `net` the cards have 172.31.<net>.1 and .2, and
+    fd31:<net>::1 and ::2.
+
+    What userspace Open vSwitch gets from the kernel at the other end must have its checksums.
+    """
+    ends = ["type", "veth", "peer", "name", device, "mtu", str(mtu), "netns", str(other.pid)]
+    subprocess.run(["ip", "link", "add", device, "mtu", str(mtu), "netns", str(one.pid), *ends], check=True, stdin=-3)
+    for number, each in ((1, one), (2, other)):
+        each.sh(f"ethtool -K {device} tx off >/dev/null; ip link set {device} up")
+        if net is not None:
+            each.sh(f"""
+                ip addr add 172.31.{net}.{number}/24 dev {device}
+                ip addr add fd31:{net}::{number}/64 dev {device} nodad
+            """)
+
+
+def behind_switch(test_host: TestHost, device: str, bridge: str, number: int, net: int = 0) -> None:
+    """Make a card of a host with Open vSwitch a port of a bridge, with the addresses that `cable` gives."""
+    test_host.sh(f"""
+        sysctl -qw net.ipv6.conf.{device}.disable_ipv6=1
+        hook='{{ type filter hook ingress device {device} priority -500; policy drop; }}'
+        [ {DATAPATH} != netdev ] || nft "add table netdev underlay; add chain netdev underlay {device} $hook"
+        ip addr flush dev {device}
+        ovs-vsctl add-br {bridge} -- set bridge {bridge} datapath_type={DATAPATH} fail-mode=standalone \
+          -- add-port {bridge} {device}
+        ip addr add 172.31.{net}.{number}/24 dev {bridge}
+        ip addr add fd31:{net}::{number}/64 dev {bridge} nodad
+        ip link set {bridge} up mtu 1500
+    """)
 
 
 def start(test_host: TestHost, folder: Path, *settings: str) -> BridgeLab:

@@ -15,6 +15,9 @@ from heddle.network_types import registry
 from heddle.store.query import hosts
 from heddle.store.query import segments as segment_query
 
+BRIDGE = "bridge"
+BRIDGE_DETAILS = {"port_filter": True, "connectivity": "l2", "bound_drivers": {"0": "linuxbridge"}}
+BRIDGE_TUNNELS = ("vxlan",)
 OVS_DETAILS = {
     "port_filter": True,
     "connectivity": "l2",
@@ -48,6 +51,8 @@ def plug(ctx: Context, host_name: str, vnic_type: str, network: Network) -> tupl
     host = hosts.get(ctx.tx, host_name)
     if host is None or vnic_type != "normal" or not joined_by(host, segment_query.of_network(ctx.tx, network.id)):
         return "binding_failed", {}
+    if host.datapath == BRIDGE:
+        return "bridge", dict(BRIDGE_DETAILS)
     return "ovs", OVS_DETAILS | {"datapath_type": host.datapath or "system"}
 
 
@@ -84,8 +89,10 @@ def override_mac(port: Port) -> bool:
 
 
 def reaches(host: hosts.Host, segment: Segment) -> bool:
-    """Whether a host has the uplink that a segment needs."""
+    """Whether a host has the uplink that a segment needs; Linux bridges carry one kind of tunnel."""
     uplink = registry()[segment.network_type].uplink
+    if uplink.kind == "tunnel" and host.datapath == BRIDGE:
+        return segment.network_type in BRIDGE_TUNNELS
     return uplink.kind != "physnet" or segment.physical_network in host.bridge_mappings
 
 

@@ -7,10 +7,16 @@ a change of ours, when the next audit comes, and compared with that.
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Collection
+
+from heddle.host import conntrack
 from heddle.host.netlink import NETFILTER, Netlink
 from heddle.host.nft import Table, canonical, generation, render, replacement
 from heddle.host.nft_delta import delta
 from heddle.host.run import CommandError, run
+
+log = logging.getLogger(__name__)
 
 
 class BridgeRules:
@@ -22,6 +28,12 @@ class BridgeRules:
 
     def close(self) -> None:
         self._filter.close()
+
+    def forget(self, gone: Collection[tuple[int, str]]) -> None:
+        """Forget the connections of these (zone, address); "" stands for all of a zone."""
+        forgotten = conntrack.forget(self._filter, gone)
+        if forgotten:
+            log.info("connections forgotten=%d", forgotten)
 
     def ensure(self, tables: tuple[Table, ...]) -> bool:
         """Make the tables be there; returns whether something was changed.  Raises `CommandError`, then nothing was.

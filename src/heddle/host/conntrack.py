@@ -12,7 +12,7 @@ import struct
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from heddle.host.netlink import DUMP, Request, attribute, attributes
+from heddle.host.netlink import DUMP, Netlink, Request, attribute, attributes
 from heddle.host.netns import Namespace
 
 _GET, _DELETE = 1 << 8 | 1, 1 << 8 | 2
@@ -54,6 +54,24 @@ def cut(namespace: Namespace, addresses: Collection[str], services: Collection[S
             doomed.append(Request(_DELETE, head + name, 0, "deletion of a connection", (errno.ENOENT,)))
     failures = namespace.filter.run(doomed)
     return len(doomed) - len(failures)
+
+
+def forget(filter: Netlink, gone: Collection[tuple[int, str]]) -> int:
+    """Delete the connections of zones: those of the address, or all of the zone where that is "".  Returns how many."""
+    if not gone:
+        return 0
+    wanted = {(zone, ipaddress.ip_address(address).packed if address else b"") for zone, address in gone}
+    doomed: list[Request] = []
+    for family in (socket.AF_INET, socket.AF_INET6):
+        head = _HEAD.pack(family, 0, 0)
+        for _, body in filter.ask(Request(_GET, head, DUMP, "list of connections")):
+            found = attributes(body, _HEAD.size)
+            zone = int.from_bytes(found.get(_ZONE, b""), "big")
+            ends = {b"", *attributes(attributes(found.get(_ORIGINAL, b"")).get(1, b"")).values()}
+            if any((zone, end) in wanted for end in ends):
+                name = b"".join(attribute(kind, found[kind]) for kind in (_ORIGINAL, _ZONE, _ID) if kind in found)
+                doomed.append(Request(_DELETE, head + name, 0, "deletion of a connection", (errno.ENOENT,)))
+    return len(doomed) - len(filter.run(doomed))
 
 
 def _destination(tuple_: bytes) -> bytes:

@@ -2,7 +2,7 @@
 
     prerouting   by the device that a frame comes from: an uplink and a port that is not filtered pass; a guest's frame
                  must have addresses of the port, and may not be what only a router or a DHCP server sends
-    forward      by the device that it goes to
+    forward      by the device that it goes to: a guest gets what is for it, and for everybody
     input        nothing on these bridges is for the host itself
 
 A frame from or to a device on our bridges that is no port's is dropped; other bridges of the host are not concerned.
@@ -149,14 +149,16 @@ def _chains() -> list[Chain]:
         Chain("marked", "", ("meta mark set iifname map @profiles", "accept")),
         Chain("plain", "", ("meta mark set 0x00000000", "accept")),
         Chain("to_guest", "", (
-            "ether daddr & 01:00:00:00:00:00 == 01:00:00:00:00:00 jump to_everybody",
             "meta mark set oifname map @profiles",
-            "accept",
+            "ether daddr & 01:00:00:00:00:00 == 01:00:00:00:00:00 goto to_everybody",
+            "oifname . ether daddr @macs accept",
+            drop,
         )),
         Chain("to_everybody", "", (
             "icmpv6 type { mld-listener-report, mld-listener-done, nd-router-solicit, mld2-listener-report } drop",
             "udp sport 68 udp dport 67 drop",
             "udp sport 546 udp dport 547 drop",
+            "accept",
         )),
         Chain("prerouting", "type filter hook prerouting priority dstnat; policy accept;", (
             OTHERS,

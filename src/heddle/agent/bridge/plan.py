@@ -7,7 +7,7 @@ that the host reaches.  What cannot be realised is a problem of its object, and 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from heddle.agent.bridge.forwarding import entries_of
@@ -27,6 +27,7 @@ from heddle.host.bridge import BridgeSpec, UplinkSpec
 from heddle.host.bridge_links import Entry
 from heddle.view.types import NetworkView, PortView, Ref, Segment
 
+CARRIED = ("local", "vxlan")
 MOST_ZONES = 0xFFFF
 LONGEST_NAME = 15
 
@@ -160,15 +161,16 @@ class Planner:
         """How the network leaves this host; None when it does not.  Raises `ValueError` when it should and cannot."""
         for segment in network.segments:
             card = self._place.cards.get(segment.physical_network, "")
-            if segment.physical_network and not card:
-                continue
-            return self._uplink_of(segment, card)
-        names = " or ".join(segment.physical_network for segment in network.segments)
-        if not names:
-            raise ValueError("the network has no segment")
-        raise ValueError(
-            f"this host has no card for the physical network {names}: add it to agent.physical_interface_mappings"
-        )
+            if card or (segment.network_type in CARRIED and not segment.physical_network):
+                return self._uplink_of(segment, card)
+        names = " or ".join(segment.physical_network for segment in network.segments if segment.physical_network)
+        if names:
+            raise ValueError(
+                f"this host has no card for the physical network {names}: add it to agent.physical_interface_mappings"
+            )
+        kinds = " or ".join(segment.network_type for segment in network.segments)
+        raise ValueError(f"Linux bridges carry no {kinds} networks: its ports meet on one host" if kinds else
+                         "the network has no segment")  # fmt: skip
 
     def _uplink_of(self, segment: Segment, card: str) -> UplinkSpec | None:
         if segment.network_type == "local":
@@ -177,12 +179,30 @@ class Planner:
             return UplinkSpec(card, "flat", card=card)
         if segment.network_type == "vlan":
             return UplinkSpec(vlan_device(card, segment.segmentation_id), "vlan", segment.segmentation_id, card)
-        if segment.network_type != "vxlan":
-            raise ValueError(f"Linux bridge carries no {segment.network_type} networks: use vxlan, or Open vSwitch")
         if not self._place.tunnel_ip:
             return None
         name = f"{TUNNEL}{segment.segmentation_id}"
         return UplinkSpec(name, "vxlan", segment.segmentation_id, local=self._place.tunnel_ip)
+
+
+def released(before: Desired, after: Desired) -> set[tuple[int, str]]:
+    """The (zone, address) pairs that no port has any more, and (zone, "") of networks that have left.
+
+    What was connected must not let frames in for whoever comes next.
+    """
+    kept = {(zone, address) for zone, address in _held(after)}
+    zones = {network.zone for network in after.networks.values()}
+    gone = {(zone, address) for zone, address in _held(before) if zone in zones and (zone, address) not in kept}
+    return gone | {(network.zone, "") for network in before.networks.values() if network.zone not in zones}
+
+
+def _held(desired: Desired) -> Iterator[tuple[int, str]]:
+    for port_id, port in desired.ports.items():
+        network = desired.networks.get(desired.network_of[port_id])
+        for _, cidr in port.sources if network else ():
+            address, _, length = cidr.partition("/")
+            if network and length in ("32", "128"):
+                yield network.zone, address
 
 
 def vlan_device(card: str, vlan: int) -> str:

@@ -12,7 +12,7 @@ import logging
 from dataclasses import replace
 
 from heddle.agent.bridge.filter import filter_table
-from heddle.agent.bridge.plan import Desired, Place, Planner
+from heddle.agent.bridge.plan import Desired, Place, Planner, released
 from heddle.agent.bridge.ports import BRIDGE, PREFIXES, TUNNEL, bridge_name
 from heddle.agent.bridge.rules import rules_table
 from heddle.agent.mirror import Mirror
@@ -68,8 +68,9 @@ class BridgeRole:
         if changed is None or any(ref.kind == "interface" and ref.id.startswith(ours) for ref in changed):
             self._whole = True
         self._bridges.look()
-        self._desired = self._planner.plan(mirror, self._bridges.links)
+        before, self._desired = self._desired, self._planner.plan(mirror, self._bridges.links)
         self._apply(self._desired)
+        self._rules.forget(released(before, self._desired))
         return self._statuses(mirror, self._desired)
 
     # Applying

@@ -1,0 +1,77 @@
+"""The matrix of Linux bridge: two hosts with it, and one with it beside one with Open vSwitch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from tests.real.bridgehost import behind_switch, cable, start
+from tests.real.matrix import Matrix, cells, make_lab
+from tests.real.testhost import host
+
+from heddle.view.types import Segment
+
+SEGMENTS = {
+    "local": (Segment("local"), Segment("local")),
+    "flat": (Segment("flat", "physnet1"), Segment("flat", "physnet2")),
+    "vxlan": (Segment("vxlan", "", 77), Segment("vxlan", "", 78)),
+}
+BOTH = {kind: SEGMENTS[kind] for kind in ("flat", "vxlan")}
+CELLS = pytest.mark.parametrize(("kind", "family"), cells("linuxbridge", SEGMENTS))
+MIXED = pytest.mark.parametrize(("kind", "family"), cells("linuxbridge+openvswitch", BOTH))
+CARDS = "agent.physical_interface_mappings=physnet1:eth1,physnet2:eth2"
+
+
+@pytest.fixture(scope="module")
+def matrix(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Matrix]:
+    folder = tmp_path_factory.mktemp("bridges")
+    with host("host1", ovs=False) as one, host("host2", ovs=False) as other:
+        cable(one, other)
+        cable(one, other, "eth1", None)
+        cable(one, other, "eth2", None)
+        labs = (
+            start(one, folder / "1", CARDS, "agent.tunnel_ip=172.31.0.1"),
+            start(other, folder / "2", CARDS, "agent.tunnel_ip=172.31.0.2"),
+        )
+        yield Matrix(labs, SEGMENTS)
+        for lab in labs:
+            lab.agent.stop()
+            lab.cloud.stop_serving()
+
+
+@pytest.fixture(scope="module")
+def mixed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Matrix]:
+    folder = tmp_path_factory.mktemp("mixed")
+    with host("host1", ovs=False) as one, host("host2") as other:
+        for net, device in enumerate(("eth0", "eth1", "eth2")):
+            cable(one, other, device, None if net else 0)
+            behind_switch(other, device, f"br-phy{net}", 2, net)
+        bridges = "agent.bridge_mappings=physnet1:br-phy1,physnet2:br-phy2"
+        labs = (
+            start(one, folder / "1", CARDS, "agent.tunnel_ip=172.31.0.1"),
+            make_lab(other, folder / "2", bridges, "agent.tunnel_ip=172.31.0.2"),
+        )
+        yield Matrix(labs, BOTH)
+        for lab in labs:
+            lab.agent.stop()
+            lab.cloud.stop_serving()
+
+
+@CELLS
+def test_carries(matrix: Matrix, kind: str, family: str) -> None:
+    matrix.carries(kind, family)
+
+
+@CELLS
+def test_fits(matrix: Matrix, kind: str, family: str) -> None:
+    matrix.fits(kind, family)
+
+
+@MIXED
+def test_carries_between_both_kinds(mixed: Matrix, kind: str, family: str) -> None:
+    mixed.carries(kind, family)
+
+
+@MIXED
+def test_fits_between_both_kinds(mixed: Matrix, kind: str, family: str) -> None:
+    mixed.fits(kind, family)
