@@ -1,0 +1,84 @@
+"""What tenants build in a lab, through the API, and the guests that are plugged for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from tests.cluster.lab import Lab
+from tests.real.testhost import TestHost
+
+
+@dataclass(frozen=True)
+class Guest:
+    """A namespace on a host in the place of a virtual machine."""
+
+    name: str
+    host: TestHost
+    port: dict[str, Any]
+
+    @property
+    def ip(self) -> str:
+        return str(self.port["fixed_ips"][0]["ip_address"])
+
+    def pings(self, address: str, count: int = 1, wait: float = 1.0) -> bool:
+        return self.host.pings(self.name, address, count, wait)
+
+
+class Tenant:
+    """Objects of the administrator's project, with names that begin with the tenant's."""
+
+    def __init__(self, lab: Lab, name: str) -> None:
+        self.lab, self.name = lab, name
+        self.group = self.make("security_group", "group")
+        for version in ("IPv4", "IPv6"):
+            self.make("security_group_rule", "", security_group_id=self.group["id"], direction="ingress",
+                      ethertype=version)  # fmt: skip
+        self.guests: list[Guest] = []
+
+    def make(self, member: str, name: str, **values: Any) -> dict[str, Any]:
+        collection = {"security_group": "security-groups", "security_group_rule": "security-group-rules"}.get(
+            member, f"{member}s"
+        )
+        body = {**values, **({"name": f"{self.name}-{name}"} if name else {})}
+        made: dict[str, Any] = self.lab.api.request("POST", f"/v2.0/{collection}", {member: body})[member]
+        return made
+
+    def network(self, name: str, cidr: str, gateway: bool = True, **more: Any) -> dict[str, Any]:
+        made = self.make("network", name, **more)
+        subnet = {"network_id": made["id"], "cidr": cidr, "ip_version": 6 if ":" in cidr else 4}
+        made["subnet"] = self.make("subnet", name, **subnet, **({} if gateway else {"gateway_ip": None}))
+        return made
+
+    def router(self, name: str, *networks: dict[str, Any], outside: str = "") -> dict[str, Any]:
+        more = {"external_gateway_info": {"network_id": outside}} if outside else {}
+        made = self.make("router", name, **more)
+        for network in networks:
+            path = f"/v2.0/routers/{made['id']}/add_router_interface"
+            self.lab.api.request("PUT", path, {"subnet_id": network["subnet"]["id"]})
+        return made
+
+    def guest(self, network: dict[str, Any], host: TestHost, gateway: bool = True) -> Guest:
+        """A guest that is plugged, with its addresses set by hand, as its port is ACTIVE."""
+        number = len(self.guests)
+        port = self.make(
+            "port", f"g{number}", network_id=network["id"], device_owner="compute:lab",
+            device_id=f"{self.name}-{number}", security_groups=[self.group["id"]], **{"binding:host_id": host.name},
+        )  # fmt: skip
+        subnet, name = network["subnet"], f"{self.name}{number}"
+        length = subnet["cidr"].partition("/")[2]
+        cidrs = [f"{each['ip_address']}/{length}" for each in port["fixed_ips"]]
+        host.plug(name, port["mac_address"], cidrs, port["id"], mtu=network["mtu"],
+                  gateway=(subnet["gateway_ip"] or "") if gateway else "")  # fmt: skip
+        made = Guest(name, host, port)
+        self.guests.append(made)
+        return made
+
+    def wait(self, seconds: float = 30) -> None:
+        """Until all its guests' ports are ACTIVE."""
+        self.lab.until(lambda: not self._down(), seconds, f"the ports of {self.name} are ACTIVE: {self._down()}")
+
+    def _down(self) -> list[str]:
+        ids = {guest.port["id"] for guest in self.guests}
+        ports = self.lab.api.get("/v2.0/ports", device_owner="compute:lab")["ports"]
+        return [port["name"] for port in ports if port["id"] in ids and port["status"] != "ACTIVE"]
