@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 HEDDLE := .venv/bin/heddle
 
-.PHONY: help setup dev oracle up demo down test lint unit test-engines conformance stateful load bench bench-quick test-kernel test-power lock
+.PHONY: help setup dev oracle up demo down test lint unit test-engines conformance lab lab-down hitless stateful load bench bench-quick test-kernel test-power lock
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -59,6 +59,18 @@ test-kernel: dev  ## a full kernel in a virtual machine: the demo on its datapat
 
 test-power: dev  ## the power cuts alone
 	scripts/test-kernel.sh power
+
+HOSTS ?= 3
+lab: dev  ## a cloud of HOSTS=3 hosts in namespaces: servers, database, broker, agents, all real
+	@scripts/engines.sh --install postgresql rabbitmq
+	@.venv/bin/python -m tests.cluster.run up --hosts $(HOSTS)
+
+lab-down:  ## remove the lab
+	@.venv/bin/python -m tests.cluster.run down
+
+hitless: dev  ## what traffic notices of faults of the control plane: each 20 times, a table
+	@scripts/engines.sh --install postgresql rabbitmq
+	@.venv/bin/python -m tests.cluster.hitless $(HITLESS)
 
 lock: dev  ## write requirements/*.txt anew from pyproject.toml
 	scripts/lock.sh

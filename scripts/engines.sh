@@ -2,11 +2,14 @@
 # Runs the tests of the API and of the schema on real servers of each database engine, and those of the bus on RabbitMQ.
 # The servers are the tests' own: folders in /dev/shm or /tmp, Unix sockets and the loopback only.
 # Installs the programs where they are missing; no service of the system is started.
-#   scripts/engines.sh [postgresql] [mariadb] [rabbitmq] [-- words for pytest]
-#                    default: all; tests/api, migrations, server processes on the databases; the bus on RabbitMQ
+#   scripts/engines.sh [--install] [postgresql] [mariadb] [rabbitmq] [-- words for pytest]
+#                    default: all; tests/api, migrations, server processes on the databases; the bus and whole clouds on RabbitMQ
+#                    --install: only install what is missing
 set -eu
 cd "$(dirname "$0")/.."
 engines=
+only_install=
+[ "${1:-}" != --install ] || { only_install=1; shift; }
 while [ $# -gt 0 ] && [ "$1" != -- ]; do
     case $1 in
         postgresql | mariadb | rabbitmq) engines="$engines $1" ;;
@@ -19,13 +22,15 @@ engines=${engines:-postgresql mariadb rabbitmq}
 named=$#
 tests_of() {
     case $1 in
-        rabbitmq) echo tests/contract/test_bus.py tests/contract/amqp_broker.py ;;
+        rabbitmq) echo tests/contract/test_bus.py tests/contract/amqp_broker.py tests/cluster ;;
         *) echo tests/api tests/unit/test_migrations.py tests/real/test_workers.py ;;
     esac
 }
 
 missing=
-for engine in $engines; do
+packages=$engines
+case $engines in *rabbitmq*) packages="$engines postgresql" ;; esac
+for engine in $packages; do
     case $engine in
         postgresql) ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || missing="$missing postgresql" ;;
         mariadb)
@@ -57,6 +62,7 @@ if [ -n "$missing" ]; then
     rm -f "$log"
     [ -z "$masked" ] || { systemctl -q unmask rabbitmq-server; systemctl -q disable rabbitmq-server; }
 fi
+[ -z "$only_install" ] || exit 0
 
 # The engines run at the same time: each line says of which it is.  Who ends this script ends the tests, and with them
 # their servers.

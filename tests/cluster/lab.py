@@ -17,8 +17,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -105,9 +104,13 @@ class Lab:
         self._parts.append(part)
         return part
 
-    def start(self) -> None:
+    def start(self, say: Callable[[str], None] = lambda text: None) -> None:
+        """`say` hears what is being done."""
+        say("PostgreSQL")
         self.database.start()
+        say("RabbitMQ")
         self.broker.start()
+        say("servers")
         for number, server in enumerate(self.servers):
             _write(server.settings, self._of_server(number))
         self.heddle(self.servers[0], "db", "migrate")
@@ -119,6 +122,7 @@ class Lab:
             server.start()
         self._forward()
         self.until(self._answers, 60, "the API answers")
+        say("agents")
         for agent in self.agents:
             agent.start()
         self.until(lambda: len(self.alive()) == len(self.hosts), 30, "all agents have reported")
@@ -248,15 +252,3 @@ def _write(file: Path, settings: dict[str, dict[str, Any]]) -> None:
         lines += [f"{key} = {json.dumps(value)}" for key, value in values.items()]
     file.write_text("\n".join(lines) + "\n", encoding="utf-8")
     file.chmod(0o600)
-
-
-if __name__ == "__main__":
-    began = time.monotonic()
-    lab = Lab(int(sys.argv[1]) if len(sys.argv) > 1 else 3)
-    try:
-        lab.start()
-        print(f"up in {time.monotonic() - began:.1f} s", sorted(lab.alive()))
-        for each in lab.agents:
-            print(each.log)
-    finally:
-        lab.stop()

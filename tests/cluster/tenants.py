@@ -35,6 +35,7 @@ class Tenant:
             self.make("security_group_rule", "", security_group_id=self.group["id"], direction="ingress",
                       ethertype=version)  # fmt: skip
         self.guests: list[Guest] = []
+        self._made = 0
 
     def make(self, member: str, name: str, **values: Any) -> dict[str, Any]:
         collection = {"security_group": "security-groups", "security_group_rule": "security-group-rules"}.get(
@@ -60,7 +61,7 @@ class Tenant:
 
     def guest(self, network: dict[str, Any], host: TestHost, gateway: bool = True) -> Guest:
         """A guest that is plugged, with its addresses set by hand, as its port is ACTIVE."""
-        number = len(self.guests)
+        number = self._made = self._made + 1
         port = self.make(
             "port", f"g{number}", network_id=network["id"], device_owner="compute:lab",
             device_id=f"{self.name}-{number}", security_groups=[self.group["id"]], **{"binding:host_id": host.name},
@@ -73,6 +74,14 @@ class Tenant:
         made = Guest(name, host, port)
         self.guests.append(made)
         return made
+
+    def remove(self, network: dict[str, Any], guests: list[Guest]) -> None:
+        """Unplug these guests and delete their ports and their network."""
+        for guest in guests:
+            guest.host.unplug(guest.name)
+            self.guests.remove(guest)
+            self.lab.api.request("DELETE", f"/v2.0/ports/{guest.port['id']}")
+        self.lab.api.request("DELETE", f"/v2.0/networks/{network['id']}")
 
     def wait(self, seconds: float = 30) -> None:
         """Until all its guests' ports are ACTIVE."""
