@@ -95,7 +95,7 @@ class Network(Section, frozen=True):
 
     `tenant_types` in the order in which they are tried; the ranges of tunnels as "first:last"; `vlan_ranges` as
     "physnet:first:last" or "physnet" (only by the administrator); `flat_physnets` names physical networks, "*"
-    for any; `physical_mtu` and `path_mtu` in bytes.
+    for any; `physical_mtu` and `path_mtu` in bytes; `overlay_ip_version` is that of the hosts' addresses for tunnels.
     """
 
     tenant_types: tuple[str, ...] = ("vxlan",)
@@ -106,6 +106,7 @@ class Network(Section, frozen=True):
     flat_physnets: tuple[str, ...] = ("*",)
     physical_mtu: int = 1500
     path_mtu: int = 0
+    overlay_ip_version: int = 4
     base_mac: str = "fa:16:3e:00:00:00"
     dns_domain: str = "openstacklocal"
     dhcp_lease_seconds: int = 86400

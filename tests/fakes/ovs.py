@@ -27,12 +27,16 @@ PARENTS = {"Bridge": ("Open_vSwitch", "bridges"), "Port": ("Bridge", "ports"), "
 
 
 class FakeOvsdb:
-    """Stands for `OvsdbClient`.  `devices` are those of the kernel; `refuse` is raised by the next transaction."""
+    """Stands for `OvsdbClient`.  `devices` are those of the kernel; `refuse` is raised by the next transaction.
+
+    `unknown` are types of interfaces that this vswitchd cannot make.
+    """
 
     def __init__(self, remote: str, columns: Mapping[str, Sequence[str]], on_update: Callable[[Update], None]) -> None:
         self.tables: dict[str, dict[str, Row]] = {table: {} for table in columns}
         self.lock = threading.RLock()
         self.devices: set[str] = set()
+        self.unknown: set[str] = set()
         self.refuse = ""
         self.transactions = 0
         self._on_update = on_update
@@ -92,8 +96,9 @@ class FakeOvsdb:
         used = set(self._ofports.values())
         for row in self.tables["Interface"].values():
             name = row["name"]
-            if row["type"] == "" and name not in self.devices:
-                row["ofport"], row["error"] = -1, f"could not open network device {name} (No such device)"
+            if row["type"] in self.unknown or (row["type"] == "" and name not in self.devices):
+                why = "Address family not supported by protocol" if row["type"] else "No such device"
+                row["ofport"], row["error"] = -1, f"could not open network device {name} ({why})"
                 self._ofports.pop(name, None)
                 continue
             if name not in self._ofports:

@@ -14,11 +14,15 @@ from heddle.agent.roles.base import Host
 from heddle.agent.roles.switch import SwitchRole
 from heddle.config import load
 from heddle.host.ovs import PortSpec
+from heddle.host.rtnetlink import Link
 from heddle.view.types import FetchRequest, Ref, Status
 
 
 class FakeSwitch:
-    """`sync` fetches and reconciles, as the loop does; `touched` are the objects that asked for it meanwhile."""
+    """`sync` fetches and reconciles, as the loop does; `touched` are the objects that asked for it meanwhile.
+
+    `link` is the device that has the address for tunnels.
+    """
 
     def __init__(self, *settings: str, cloud: FakeCloud | None = None) -> None:
         self.cloud = cloud or FakeCloud("host1")
@@ -26,16 +30,22 @@ class FakeSwitch:
         self.mirror = Mirror()
         self.touched: set[Ref] = set()
         self.flows: dict[str, FakeFlows] = {}
+        self.link: Link | None = Link(1, "eth0", "02:00:00:00:00:01", 1600, True)
         self.statuses: dict[Ref, Status] = {}
-        self._settings = load(
-            overrides=["agent.host=host1", "agent.bridge_mappings=", *settings], environ={}, file=None
-        )
+        self.configure(*settings)
         self.start()
+
+    def configure(self, *settings: str) -> None:
+        """The settings of the next agent."""
+        overrides = ["agent.host=host1", "agent.bridge_mappings=", *settings]
+        self._settings = load(overrides=overrides, environ={}, file=None)
 
     def start(self) -> None:
         """A new agent on the host as it is."""
         self.mirror = Mirror()
-        self.role = SwitchRole(self._flows, FakeWatch, FakeGuard, self._connections)  # type: ignore[arg-type]
+        self.role = SwitchRole(
+            self._flows, FakeWatch, FakeGuard, self._connections, lambda address: self.link,  # type: ignore[arg-type]
+        )
         self.role.prepare(Host(self._settings, self.ovs, "netdev", self.touched.update))
         self.ovs.listen(lambda pairs: self.touched.update(
             Ref("port", each.port_id) for pair in pairs for each in pair if each is not None and each.port_id

@@ -107,15 +107,28 @@ def test_uplinks_of_every_kind() -> None:
     switch = FakeSwitch("agent.tunnel_ip=192.0.2.1", "agent.bridge_mappings=public:br-ex,physnet1:br-phy")
     switch.cloud.put(
         network("flat", Segment("flat", "public")), network("vlan", Segment("vlan", "physnet1", 101)),
-        network("vxlan", Segment("vxlan", "", 5000)), default_group(),
+        *(network(kind, Segment(kind, "", 5000)) for kind in ("vxlan", "gre", "geneve")), default_group(),
         HostView(id="host1", tunnel_ip="192.0.2.1"), HostView(id="host2", tunnel_ip="192.0.2.2"),
         HostView(id="host3", tunnel_ip="192.0.2.3"), HostView(id="host4"),
     )
-    for number, net in ((1, "flat"), (2, "vlan"), (3, "vxlan")):
+    for number, net in ((1, "flat"), (2, "vlan"), (3, "vxlan"), (8, "gre"), (9, "geneve")):
         switch.cloud.port(port(number, net=net))
+    for number, net in ((10, "gre"), (11, "geneve")):
+        switch.cloud.port(port(number, net=net), host="host2")
     for number, where in ((4, "host2"), (5, "host3"), (6, "host3"), (7, "host4")):
         switch.cloud.port(port(number, net="vxlan"), host=where)
-    switch.plug(1, 2, 3)
+    switch.plug(1, 2, 3, 8, 9)
     switch.sync()
     check_golden("flows/uplinks_br-int.flows", text(switch))
     check_golden("flows/uplinks_br-tun.flows", text(switch, "br-tun"))
+
+
+def test_tunnels_over_ipv6() -> None:
+    switch = FakeSwitch("agent.tunnel_ip=2001:db8::1")
+    switch.cloud.put(network("vxlan", Segment("vxlan", "", 5000)), default_group())
+    switch.cloud.put(HostView(id="host2", tunnel_ip="2001:db8::2"))
+    switch.cloud.port(port(1, net="vxlan"))
+    switch.cloud.port(port(2, net="vxlan"), host="host2")
+    switch.plug(1)
+    switch.sync()
+    check_golden("flows/tunnels_ipv6_br-tun.flows", text(switch, "br-tun"))

@@ -22,6 +22,7 @@ from itertools import product
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 from tests.fakes.cloud import FakeCloud
 from tests.fakes.objects import default_group, ip, mac, port
 from tests.real.conftest import Agent, Lab
@@ -36,9 +37,11 @@ UNDERLAY_MTU = 1500
 PER_TYPE = 6
 TCP_PORT = {"ipv4": 80, "ipv6": 81}
 FRAGMENTS = "ip[6:2] & 0x3fff != 0 or ip6 proto 44 or vlan and (ip[6:2] & 0x3fff != 0 or ip6 proto 44)"
+TUNNELS = {4: "172.31.0.{n}", 6: "fd31::{n}"}
 NOWHERE = {"ipv4": "10.0.4.210", "ipv6": "2001:db8::4d2"}
 
 Pair = tuple[Lab, Lab]
+Segments = dict[str, tuple[Segment, Segment]]
 
 
 def cells(plane: str, types: Iterable[str]) -> list[object]:
@@ -67,16 +70,20 @@ class Member:
 
 
 class Matrix:
-    """`segments`: for each type those of its networks a and b.  Makes them and their guests on both hosts."""
+    """`segments`: for each type those of its networks a and b.  Makes them and their guests on both hosts.
 
-    def __init__(self, labs: Pair, segments: dict[str, tuple[Segment, Segment]]) -> None:
+    `tunnels` is the tunnel address of a host, with `{n}` for its number.
+    """
+
+    def __init__(self, labs: Pair, segments: Segments, tunnels: str = TUNNELS[4]) -> None:
         self.labs = labs
         self._types = list(segments)
-        self._mtu = {kind: UNDERLAY_MTU - registry()[kind].overhead[4] for kind in segments}
+        overhead = {kind: registry()[kind].overhead for kind in segments}
+        self._mtu = {kind: UNDERLAY_MTU - overhead[kind][6 if ":" in tunnels else 4] for kind in segments}
         for lab in labs:
             lab.cloud.put(
-                default_group(), *hosts_of(labs),
-                *(NetworkView(id=f"{kind}-{side}", mtu=self._mtu[kind], segments=[segment])
+                default_group(), *(HostView(id=f"host{n}", tunnel_ip=tunnels.format(n=n)) for n in (1, 2)),
+                *(NetworkView(id=f"{kind}-{side}", mtu=self._mtu[kind], segments=[with_overhead(segment)])
                   for kind, both in segments.items() for side, segment in zip("ab", both, strict=True)),
             )  # fmt: skip
         for kind, side in product(segments, "ab"):
@@ -174,6 +181,11 @@ class Matrix:
         return self.labs[member.place].host
 
 
+def with_overhead(segment: Segment) -> Segment:
+    """The segment with what the server adds to it."""
+    return structs.replace(segment, overhead=registry()[segment.network_type].overhead[4])
+
+
 def heard(labs: Pair, sender: Member, others: Sequence[Member], frame: str, nonce: str) -> set[str]:
     """The guests that hear a frame of `sender`, by the nonce (hex) in it."""
     with contextlib.ExitStack() as stack:
@@ -183,11 +195,6 @@ def heard(labs: Pair, sender: Member, others: Sequence[Member], frame: str, nonc
         ]
         send(labs[sender.place].host, sender.name, frame)
     return {name for found in caught for name, frames in found.items() if frames}
-
-
-def hosts_of(labs: Pair) -> list[HostView]:
-    """The two hosts as the cloud knows them, with the tunnel addresses that `join` gives."""
-    return [HostView(id=f"host{number}", tunnel_ip=f"172.31.0.{number}") for number in (1, 2)]
 
 
 @contextlib.contextmanager

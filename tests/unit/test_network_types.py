@@ -39,3 +39,9 @@ def test_tunnels(name: str, overhead: int, last: int) -> None:
 def test_wrong_settings_stop_the_server(name: str, value: str) -> None:
     with pytest.raises(ConfigError, match=name):
         check_settings(NetworkSettings(**{name: (value,)}))
+
+
+def test_tunnels_are_over_ipv4_or_ipv6() -> None:
+    check_settings(NetworkSettings(overlay_ip_version=6))
+    with pytest.raises(ConfigError, match="overlay_ip_version = 5"):
+        check_settings(NetworkSettings(overlay_ip_version=5))

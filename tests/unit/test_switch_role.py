@@ -270,24 +270,6 @@ def test_no_segment_within_reach_is_a_fault_of_the_network() -> None:
     assert "no segment" in switch.fault("network", "none")
 
 
-@pytest.mark.parametrize("kind", ["gre", "geneve"])
-def test_tunnels_that_are_not_carried_leave_no_host(kind: str) -> None:
-    switch = FakeSwitch("agent.tunnel_ip=192.0.2.1")
-    switch.cloud.put(default_group(), HostView(id="host2", tunnel_ip="192.0.2.2"))
-    switch.cloud.put(network("net-a", Segment(kind, "", 77)), network("net-b", Segment("vxlan", "", 77)))
-    for number, net in ((1, "net-a"), (2, "net-b")):
-        switch.cloud.port(port(number, net=net))
-    switch.plug(1, 2)
-    switch.sync()
-    assert switch.fault("network", "net-a") == ""
-    for number, net in ((3, "net-a"), (4, "net-b")):
-        switch.cloud.port(port(number, net=net), host="host2")
-    switch.sync()
-    assert f"{kind} networks are not carried" in switch.fault("network", "net-a")
-    assert sum("tun_id=77" in line for line in switch.dump("br-tun")) == 1
-    assert switch.fault("network", "net-b") == ""
-
-
 @pytest.mark.parametrize("text", ['device "w1"', "devices = { w1 }", 'devices = { "w1" }'])
 def test_the_guard_knows_its_chains(text: str) -> None:
     line = f"type filter hook ingress {text} priority -500; policy drop;"

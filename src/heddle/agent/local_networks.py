@@ -1,7 +1,6 @@
 """The networks that have a wired port on this host: their local tags, and the flows that forward in them.
 
-A network of several segments is joined by one of them on each host: the first that the host reaches.  Of the kinds of
-tunnels `CARRIED` leave the host.
+A network of several segments is joined by one of them on each host: the first that the host reaches.
 
 A network has a local tag from its first wired port to its last.  Tags are written on the ports in OVSDB, from
 where `adopt_tags` takes them after a restart; a new network takes the tag that has been free for longest.
@@ -11,17 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from heddle.agent.mesh import mesh
 from heddle.agent.mirror import Mirror
 from heddle.agent.owners import INT, TUN, Owner, Plan, Uplinks
 from heddle.agent.pipeline import Uplink, WiredPort, network_flows
-from heddle.agent.tunnel import tunnel_flows
+from heddle.agent.tunnel import kind_of
 from heddle.host.openflow import FlowSet
 from heddle.host.ovs import Interface
 from heddle.view.types import NetworkView, Ref, Segment
 
 MAX_TAG = 4094
-TUNNELS = ("vxlan", "gre", "geneve")
-CARRIED = ("vxlan",)
 
 
 class LocalNetworks:
@@ -33,6 +31,7 @@ class LocalNetworks:
         self._host = host
         self._network_of: dict[str, str] = {}
         self._neighbours: dict[str, str] = {}
+        self._meshed: set[str] = set()
         self._last_tag = 0
 
     def adopt_tags(self, interfaces: Iterable[Interface]) -> None:
@@ -77,13 +76,18 @@ class LocalNetworks:
         self._neighbours = {each.id: each.network_id for each in mirror.neighbours.values()}
 
     def of_neighbour(self, mirror: Mirror, port_id: str) -> set[str]:
-        """The networks here that a change of a neighbour concerns."""
+        """The networks here that a change of a neighbour concerns: those in tunnels."""
         neighbour = mirror.neighbours.get(port_id)
         before = self._neighbours.pop(port_id, "")
         if neighbour is not None:
             self._neighbours[port_id] = neighbour.network_id
         after = self._neighbours.get(port_id, "")
-        return {network for network in (before, after) if network in self.members}
+        return {network for network in (before, after) if network in self._meshed}
+
+    @property
+    def in_tunnels(self) -> set[str]:
+        """The networks here that live in tunnels."""
+        return set(self._meshed)
 
     # Planning
 
@@ -97,6 +101,7 @@ class LocalNetworks:
             if network_id in self.tags:
                 plan.freed.append(self.tags.pop(network_id))
             plan.flows |= {each: {} for each in there}
+            self._meshed.discard(network_id)
             return
         if network is None:
             return
@@ -106,32 +111,16 @@ class LocalNetworks:
         if segment is None:
             plan.problems[Ref("network", network_id)] = _unreached(network)
         plan.flows[owner] = network_flows(network_id, tag, ports, _leads_out(segment, tag, uplinks))
-        tunnel = self._tunnel(mirror, network, segment, tag, plan, uplinks)
-        if tunnel is not None and (tunnel or tunnel_owner in there):
-            plan.flows[tunnel_owner] = tunnel
-
-    def _tunnel(
-        self, mirror: Mirror, network: NetworkView, segment: Segment | None, tag: int, plan: Plan, uplinks: Uplinks
-    ) -> FlowSet | None:
-        """The flows of br-tun; None to leave them as they are."""
-        if segment is None or segment.network_type not in TUNNELS or not uplinks.tun_patch:
-            return {}
-        remote = []
-        for each in mirror.neighbours_by_network.of(network.id):
-            host = mirror.hosts.get(each.host)
-            if each.host != self._host and host is not None and host.tunnel_ip:
-                remote.append((each.mac_address, host.tunnel_ip))
-        if segment.network_type not in CARRIED:
-            if remote:
-                problem = f"{segment.network_type} networks are not carried between hosts: their ports meet on one host"
-                plan.problems[Ref("network", network.id)] = problem
-            return {}
-        number = segment.segmentation_id
-        try:
-            return tunnel_flows(network.id, tag, number, uplinks.tun_patch, uplinks.tunnel, remote)
-        except ValueError as error:
-            plan.problems[Ref("network", network.id)] = str(error)
-            return None
+        self._meshed.discard(network_id)
+        flows: FlowSet | None = {}
+        if segment is not None and kind_of(segment):
+            self._meshed.add(network_id)
+            made = mesh(mirror, self._host, network, segment, tag, uplinks.tunnels, uplinks.underlay)
+            flows = made.flows
+            if made.problem:
+                plan.problems[Ref("network", network_id)] = made.problem
+        if flows is not None and (flows or tunnel_owner in there):
+            plan.flows[tunnel_owner] = flows
 
 
 def _segment_here(network: NetworkView, uplinks: Uplinks) -> Segment | None:
@@ -154,4 +143,5 @@ def _leads_out(segment: Segment | None, tag: int, uplinks: Uplinks) -> list[Upli
         return []
     if segment.physical_network:
         return [Uplink(uplinks.physnets[segment.physical_network], segment.segmentation_id)]
-    return [Uplink(uplinks.to_tun, tag)] if segment.network_type in CARRIED and uplinks.to_tun else []
+    there = uplinks.to_tun and kind_of(segment) in uplinks.tunnels.by_kind
+    return [Uplink(uplinks.to_tun, tag)] if there else []

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from heddle.agent.tunnel import TunnelPorts, Underlay
 from heddle.host.openflow import FlowSet
 from heddle.view.types import Ref
 
@@ -23,15 +24,12 @@ BASE = Owner(INT, "base", "")
 
 @dataclass(frozen=True)
 class Uplinks:
-    """The patch ports of br-int (their ofports): by physical network, and to br-tun (0: there are no tunnels).
-
-    `tun_patch` and `tunnel` are the ports of br-tun; `tunnel` is 0 on a host without an address for tunnels.
-    """
+    """The patch ports of br-int (their ofports), by physical network and to br-tun; and what there is for tunnels."""
 
     physnets: Mapping[str, int] = field(default_factory=dict)
     to_tun: int = 0
-    tun_patch: int = 0
-    tunnel: int = 0
+    tunnels: TunnelPorts = field(default_factory=TunnelPorts)
+    underlay: Underlay = field(default_factory=Underlay)
 
 
 @dataclass

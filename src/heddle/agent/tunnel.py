@@ -1,4 +1,7 @@
-"""br-tun: the local tag on the patch port, the tunnel ID on the tunnel port.  Pure.
+"""br-tun: the local tag on the patch port, the tunnel ID on the tunnel ports.  Pure.
+
+A tunnel port for each kind of tunnels that networks of this host need; where a frame goes is said by the flow that
+sends it.  The same ID in tunnels of two kinds is two networks.
 
 Where a remote port lives is known from the view, so a frame for it goes to its host alone; only frames for
 everybody, or for an address that is none of a port, go to all hosts that have the network.  A frame from
@@ -7,37 +10,84 @@ a tunnel never goes into one again, so the mesh has no loops.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from ipaddress import ip_address
 
 from heddle.agent.addresses import Builder, checked_mac
 from heddle.host.openflow import FlowSet
+from heddle.view.types import Segment
 
+KINDS = ("vxlan", "gre", "geneve")
 TUN_IN, TUN_OUT = 1, 2
+IPV6_MORE = 20
 
 
-def tunnel_base_flows(patch: int, tunnel: int) -> FlowSet:
+@dataclass(frozen=True)
+class Underlay:
+    """What this host has for tunnels: its address ("": none), the device that bears it and its MTU (0: unknown)."""
+
+    address: str = ""
+    device: str = ""
+    mtu: int = 0
+
+    @property
+    def version(self) -> int:
+        return ip_address(self.address).version
+
+    def too_small_for(self, mtu: int, segment: Segment) -> str:
+        """Why frames of a network with this MTU do not fit, else ""."""
+        overhead = segment.overhead + (IPV6_MORE if segment.overhead and self.version == 6 else 0)
+        if not self.mtu or mtu + overhead <= self.mtu:
+            return ""
+        return (
+            f"the MTU of {self.device}, which has agent.tunnel_ip {self.address}, is {self.mtu}: too small for packets "
+            f"of {mtu} bytes in {segment.network_type} ({mtu + overhead} bytes). Raise it on all hosts, or lower the "
+            f"MTU of the network to {self.mtu - overhead} (network.path_mtu for new ones)"
+        )
+
+
+@dataclass(frozen=True)
+class TunnelPorts:
+    """The ports of br-tun: its patch port, and by kind that of the tunnels; `refused` says why a kind has none."""
+
+    patch: int = 0
+    by_kind: Mapping[str, int] = field(default_factory=dict)
+    refused: Mapping[str, str] = field(default_factory=dict)
+
+
+def kind_of(segment: Segment) -> str:
+    """The kind of tunnels in which a segment lives, "" for one that lives in none."""
+    if segment.physical_network or not segment.segmentation_id:
+        return ""
+    return segment.encapsulation or segment.network_type
+
+
+def tunnel_base_flows(ports: TunnelPorts) -> FlowSet:
     b = Builder("base")
-    b.add(0, 10, f"in_port={patch}", f"resubmit(,{TUN_OUT})")
-    if tunnel:
-        b.add(0, 10, f"in_port={tunnel}", f"resubmit(,{TUN_IN})")
+    b.add(0, 10, f"in_port={ports.patch}", f"resubmit(,{TUN_OUT})")
+    for number in ports.by_kind.values():
+        b.add(0, 10, f"in_port={number}", f"resubmit(,{TUN_IN})")
     return b.flows
 
 
 def tunnel_flows(
-    network_id: str, tag: int, tunnel_id: int, patch: int, tunnel: int,
-    remote: Iterable[tuple[str, str]],
+    network_id: str, tag: int, tunnel_id: int, patch: int, tunnel: int, remote: Iterable[tuple[str, str]],
 ) -> FlowSet:
-    """A tunnelled network; `remote`: (MAC, tunnel address of its host) of the ports elsewhere."""
+    """A network in tunnels of the port `tunnel`; `remote`: (MAC, tunnel address of its host) of the ports elsewhere."""
     b = Builder(network_id)
     arrive = f"push_vlan:0x8100,set_field:{4096 + tag}->vlan_vid,output:{patch}"
-    b.add(TUN_IN, 10, f"tun_id={tunnel_id}", arrive)
+    b.add(TUN_IN, 10, f"in_port={tunnel},tun_id={tunnel_id}", arrive)
     leave = f"pop_vlan,set_field:{tunnel_id}->tun_id"
     addresses = set()
     for mac, address in remote:
         addresses.add(address)
-        send = f"{leave},set_field:{address}->tun_dst,output:{tunnel}"
-        b.add(TUN_OUT, 20, f"dl_vlan={tag},dl_dst={checked_mac(mac)}", send)
+        b.add(TUN_OUT, 20, f"dl_vlan={tag},dl_dst={checked_mac(mac)}", f"{leave},{_send(address, tunnel)}")
     if addresses:
-        sends = [f"set_field:{address}->tun_dst,output:{tunnel}" for address in sorted(addresses)]
-        b.add(TUN_OUT, 10, f"dl_vlan={tag}", ",".join([leave, *sends]))
+        b.add(TUN_OUT, 10, f"dl_vlan={tag}", ",".join([leave, *(_send(each, tunnel) for each in sorted(addresses))]))
     return b.flows
+
+
+def _send(address: str, tunnel: int) -> str:
+    field = "tun_ipv6_dst" if ":" in address else "tun_dst"
+    return f"set_field:{address}->{field},output:{tunnel}"

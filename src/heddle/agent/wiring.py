@@ -83,10 +83,10 @@ class Wiring:
             elif ref.kind == "network":
                 networks.add(ref.id)
                 ports |= {port.id for port in mirror.ports_by_network.of(ref.id)}
-            elif ref.kind == "neighbour" and self.uplinks.tunnel:
+            elif ref.kind == "neighbour":
                 networks |= self.networks.of_neighbour(mirror, ref.id)
-            elif ref.kind == "host" and self.uplinks.tunnel:
-                networks |= set(self.networks.members)
+            elif ref.kind == "host":
+                networks |= self.networks.in_tunnels
             elif ref.kind == "group":
                 ports |= self._profiles.group_changed(ref.id)
             elif ref.kind == "member":
@@ -95,8 +95,8 @@ class Wiring:
 
     def _plan_base(self, plan: Plan) -> None:
         plan.flows[BASE] = base_flows()
-        if self.uplinks.tun_patch:
-            plan.flows[Owner(TUN, "base", "")] = tunnel_base_flows(self.uplinks.tun_patch, self.uplinks.tunnel)
+        if self.uplinks.tunnels.patch:
+            plan.flows[Owner(TUN, "base", "")] = tunnel_base_flows(self.uplinks.tunnels)
 
     # Ports
 

@@ -97,7 +97,7 @@ def largest_mtu(ctx: Context, network_types: Iterable[str]) -> int:
     for name in network_types:
         kind = registry()[name]
         path = (settings.path_mtu or settings.physical_mtu) if kind.uplink.kind == "tunnel" else settings.physical_mtu
-        most = min(most, path - kind.overhead[4])
+        most = min(most, path - kind.overhead[settings.overlay_ip_version])
     return most
 
 

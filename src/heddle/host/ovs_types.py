@@ -49,7 +49,7 @@ class Interface:
 class PortSpec:
     """A port with one interface of the same name, as it shall be.
 
-    `type` is "" for a device of the system (veth, tap), "internal", "patch" or "vxlan"; `external_ids`
+    `type` is "" for a device of the system (veth, tap), "internal", "patch" or a kind of tunnels; `external_ids`
     go to the Interface (iface-id, attached-mac), `port_external_ids` to the Port.
     """
 

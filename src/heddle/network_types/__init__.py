@@ -34,6 +34,8 @@ def check_settings(settings: NetworkSettings) -> None:
     for name in settings.tenant_types:
         if name not in registry():
             raise ConfigError(f"network.tenant_types: there is no {name!r}; there are: {', '.join(sorted(registry()))}")
+    if settings.overlay_ip_version not in (4, 6):
+        raise ConfigError(f"network.overlay_ip_version = {settings.overlay_ip_version}: expected 4 or 6")
     for kind in registry().values():
         try:
             kind.candidates(settings, None)

@@ -16,10 +16,14 @@ from heddle.errors import BadRequest, ConfigError
 
 @dataclass(frozen=True, slots=True)
 class Uplink:
-    """How a network's frames leave a host: not at all, through a physical network, or in a tunnel."""
+    """How a network's frames leave a host: not at all, through a physical network, or in a tunnel.
+
+    `encapsulation` is that of the tunnel ("vxlan", "gre", "geneve"): "" for the one of the type's own name.
+    """
 
     kind: Literal["none", "physnet", "tunnel"]
     tagged: bool = False
+    encapsulation: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,8 @@ from heddle.model.fields import same_for_all
 from heddle.model.port import Port
 from heddle.model.port_forwarding import PortForwarding, ends
 from heddle.model.security_group import SecurityGroup, SecurityGroupRule, protocol_number
+from heddle.model.segment import Segment
+from heddle.network_types import registry
 from heddle.store.engine import Tx
 from heddle.store.query import (
     floating_ips,
@@ -49,14 +51,23 @@ def _networks(tx: Tx, wanted: Revisions) -> Iterable[v.Object]:
             id=network.id,
             revision=wanted[network.id],
             mtu=network.mtu,
-            segments=[
-                v.Segment(each.network_type, each.physical_network or "", each.segmentation_id or 0)
-                for each in joined[network.id]
-            ],
+            segments=[_segment(each) for each in joined[network.id]],
             admin_state_up=network.admin_state_up,
             external=network.router_external,
             dns_domain=same_for_all(network.dns_domain),
         )
+
+
+def _segment(segment: Segment) -> v.Segment:
+    kind = registry().get(segment.network_type)
+    tunnel = kind is not None and kind.uplink.kind == "tunnel"
+    return v.Segment(
+        segment.network_type,
+        segment.physical_network or "",
+        segment.segmentation_id or 0,
+        encapsulation=kind.uplink.encapsulation if kind and tunnel else "",
+        overhead=kind.overhead[4] if kind and tunnel else 0,
+    )
 
 
 def _subnets(tx: Tx, wanted: Revisions) -> Iterable[v.Object]:

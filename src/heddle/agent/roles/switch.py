@@ -28,10 +28,12 @@ from heddle.host.guard import Guard
 from heddle.host.openflow import Difference, Flows, FlowSet, changes, cookie_of, repairs
 from heddle.host.run import CommandError
 from heddle.host.tracked import Connections
+from heddle.host.underlay import FindLink, link_of
 from heddle.view.types import Ref, RoleState, Status
 
 log = logging.getLogger(__name__)
 
+WHOLE = Ref("interface", "")
 
 
 class SwitchRole:
@@ -40,7 +42,9 @@ class SwitchRole:
     def __init__(
         self, make_flows: Callable[[str], Flows] = Flows, make_watch: Callable[..., Watch] = Watch,
         make_guard: Callable[[], Guard] = Guard, make_connections: Callable[[Path], Connections] = Connections,
+        find_link: FindLink = link_of,
     ) -> None:
+        self._find_link = find_link
         self._make_flows, self._make_watch, self._make_connections = make_flows, make_watch, make_connections
         self._guard = make_guard()
         self._adopted = False
@@ -49,7 +53,7 @@ class SwitchRole:
         """Raises `HeddleError` when the bridges cannot be made, and when a bridge of our names is not ours."""
         self._host = host
         self._ovs = host.vswitch
-        self._bridges = Bridges(host)
+        self._bridges = Bridges(host, self._find_link)
         self._wiring = Wiring(host.name, self._ovs.plugged)
         self._observed = Observed(self._ovs, self._wiring)
         self._tags = Tags(self._ovs, self._wiring, host.touch)
@@ -85,7 +89,8 @@ class SwitchRole:
     # Reconciling
 
     def reconcile(self, mirror: Mirror, changed: frozenset[Ref] | None) -> list[Status]:
-        if self._bridges.missing(self._bridges.flow_bridges) or any(self._unsettles(ref) for ref in changed or ()):
+        new_tunnels, missing = self._bridges.learn(mirror), self._bridges.missing(self._bridges.flow_bridges)
+        if new_tunnels or missing or any(self._unsettles(ref) for ref in changed or (WHOLE,)):
             self._adopted = False
         if not self._adopted:
             return self._adopt(mirror)
@@ -230,13 +235,9 @@ class SwitchRole:
         return self._ovs.interface(name) is not None
 
     def state(self, mirror: Mirror) -> RoleState:
-        agent = self._host.settings.agent
         return RoleState(role=self.name, configuration={
-            "bridge_mappings": dict(self._bridges.mappings),
-            "tunnel_types": ["vxlan"] if agent.tunnel_ip else [],
-            "tunneling_ip": agent.tunnel_ip,
+            **self._bridges.configuration(),
             "datapath_type": self._host.datapath,
-            "integration_bridge": INT,
             "devices": len(self._wiring.ports),
             "networks": len(self._wiring.networks.tags),
             "flows": sum(len(flows) for flows in self._wiring.installed.values()),

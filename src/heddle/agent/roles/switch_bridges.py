@@ -1,7 +1,8 @@
 """The bridges of a host and what joins them.
 
     br-int              what is plugged on this host, and every decision (`pipeline.py`)
-    br-tun              local tag <-> tunnel ID; has a tunnel port where agent.tunnel_ip is set
+    br-tun              local tag <-> tunnel ID; where agent.tunnel_ip is set it has a port for each kind of tunnels
+                        that a network here has needed
     br-ex, br-<physnet> as agent.bridge_mappings says: plain switches to the physical networks; br-int
                         gives and takes their frames with the VLAN of the segment, or untagged
 
@@ -10,27 +11,37 @@ A mapped bridge that is there and not ours is left as its owner made it, but for
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
+from ipaddress import ip_address
 from pathlib import Path
 
+from heddle.agent.mirror import Mirror
 from heddle.agent.owners import INT, TUN, Uplinks
 from heddle.agent.roles.base import Host
+from heddle.agent.tunnel import KINDS, TunnelPorts, Underlay, kind_of
 from heddle.errors import ConfigError
 from heddle.host.ovs import PortSpec, patch_pair
+from heddle.host.underlay import FindLink
+
+log = logging.getLogger(__name__)
 
 OWN_BRIDGES = (INT, TUN, "br-ex")
-TUNNEL_PORT = "vxlan0"
+TUNNEL = {"heddle": "tunnel"}
 RUNDIR = Path("/run/openvswitch")
 
 
 class Bridges:
     """`flow_bridges` are those whose flows are all ours; `mappings` are bridges by physical network."""
 
-    def __init__(self, host: Host) -> None:
+    def __init__(self, host: Host, find_link: FindLink) -> None:
         """Raises `ConfigError`, and `OvsConflict` when a bridge of our names is not ours."""
         self._ovs = host.vswitch
         self._datapath = host.datapath
-        self._tunnel_ip = host.settings.agent.tunnel_ip
+        self._find_link = find_link
+        self._tunnel_ip = parse_tunnel_ip(host.settings.agent.tunnel_ip)
+        self._kinds = {kind for kind in KINDS if self._ovs.interface(tunnel_port(kind)) is not None}
+        self._warnings: list[str] = []
         self.mappings = parse_mappings(host.settings.agent.bridge_mappings)
         self.flow_bridges = [INT, TUN]
         self._ovs.check_ours(OWN_BRIDGES)
@@ -56,6 +67,9 @@ class Bridges:
                 )
         for spec in self._own_ports():
             batch.ensure_port(spec)
+        for each in [] if self._tunnel_ip else self._ovs.interfaces(TUN):
+            if TUNNEL.items() <= each.port_external_ids.items():
+                batch.delete_port(each.name)
         changed = batch.pending
         batch.commit(wait=changed or sync)
         return changed
@@ -68,15 +82,56 @@ class Bridges:
         for bridge in dict.fromkeys(self.mappings.values()):
             specs += patch_pair((INT, f"int-{bridge}"), (bridge, f"phy-{bridge}"))
         specs += patch_pair((INT, "patch-tun"), (TUN, "patch-int"))
-        if self._tunnel_ip:
-            options = {"key": "flow", "remote_ip": "flow", "local_ip": self._tunnel_ip}
-            specs.append(PortSpec(TUN, TUNNEL_PORT, "vxlan", options, port_external_ids={"heddle": "tunnel"}))
-        return specs
+        options = {"key": "flow", "remote_ip": "flow", "local_ip": self._tunnel_ip}
+        kinds = sorted(self._kinds) if self._tunnel_ip else []
+        return specs + [PortSpec(TUN, tunnel_port(kind), kind, options, port_external_ids=TUNNEL) for kind in kinds]
+
+    def learn(self, mirror: Mirror) -> bool:
+        """Note which kinds of tunnels the networks here need; whether a port for one of them is to be made."""
+        kinds = {kind_of(segment) for network in mirror.networks.values() for segment in network.segments}
+        new = kinds.intersection(KINDS) - self._kinds
+        self._kinds |= new
+        return bool(new and self._tunnel_ip)
 
     def uplinks(self) -> Uplinks:
         physnets = {physnet: self._ofport(f"int-{bridge}") for physnet, bridge in self.mappings.items()}
-        tunnel = self._ofport(TUNNEL_PORT) if self._tunnel_ip else 0
-        return Uplinks(physnets, self._ofport("patch-tun") if tunnel else 0, self._ofport("patch-int"), tunnel)
+        ports = self._tunnel_ports()
+        underlay = self._underlay()
+        self._warn(ports, underlay)
+        return Uplinks(physnets, self._ofport("patch-tun") if ports.by_kind else 0, ports, underlay)
+
+    def _tunnel_ports(self) -> TunnelPorts:
+        if not self._tunnel_ip:
+            return TunnelPorts()
+        there = {kind: self._ovs.interface(tunnel_port(kind)) for kind in sorted(self._kinds)}
+        by_kind = {kind: each.ofport for kind, each in there.items() if each and each.ofport}
+        refused = {kind: each.error for kind, each in there.items() if each and not each.ofport and each.error}
+        return TunnelPorts(self._ofport("patch-int") if by_kind else 0, by_kind, refused)
+
+    def _underlay(self) -> Underlay:
+        link = self._find_link(self._tunnel_ip) if self._tunnel_ip else None
+        return Underlay(self._tunnel_ip, link.name, link.mtu) if link else Underlay(self._tunnel_ip)
+
+    def _warn(self, ports: TunnelPorts, underlay: Underlay) -> None:
+        """Keep what is wrong with the tunnels of this host for its record, and log what is new of it."""
+        found = [f"Open vSwitch made no port for {kind} tunnels: {why}" for kind, why in ports.refused.items()]
+        if underlay.address and not underlay.device:
+            found.append(f"no device of this host has the address agent.tunnel_ip = {underlay.address}")
+        for text in found:
+            if text not in self._warnings:
+                log.warning("tunnels: %s", text)
+        self._warnings = found
+
+    def configuration(self) -> dict[str, str | int | bool | float | list[str] | dict[str, str]]:
+        """What the agent's record shows of the bridges."""
+        refused = self._tunnel_ports().refused
+        shown: dict[str, str | int | bool | float | list[str] | dict[str, str]] = {
+            "bridge_mappings": dict(self.mappings),
+            "tunnel_types": [kind for kind in KINDS if kind not in refused] if self._tunnel_ip else [],
+            "tunneling_ip": self._tunnel_ip,
+            "integration_bridge": INT,
+        }
+        return shown | ({"warnings": list(self._warnings)} if self._warnings else {})
 
     def _ofport(self, name: str) -> int:
         interface = self._ovs.interface(name)
@@ -92,6 +147,21 @@ def parse_mappings(texts: Iterable[str]) -> dict[str, str]:
             raise ConfigError(f"agent.bridge_mappings: {text!r}: expected <physical network>:<bridge>, each once")
         found[physnet] = bridge
     return found
+
+
+def parse_tunnel_ip(text: str) -> str:
+    """agent.tunnel_ip, "" for none.  Raises `ConfigError` for what no other host could send to."""
+    try:
+        address = ip_address(text) if text else None
+    except ValueError:
+        raise ConfigError(f"agent.tunnel_ip = {text!r}: expected an address of this host, IPv4 or IPv6") from None
+    if address is not None and (address.is_unspecified or address.is_multicast or address.is_link_local):
+        raise ConfigError(f"agent.tunnel_ip = {text!r}: other hosts cannot send to it; give an address of this host")
+    return str(address) if address is not None else ""
+
+
+def tunnel_port(kind: str) -> str:
+    return f"{kind}0"
 
 
 def folder_of(ovsdb: str) -> Path:

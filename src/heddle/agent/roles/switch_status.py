@@ -20,7 +20,8 @@ class Observed:
     def statuses(self, mirror: Mirror, plan: Plan, changed: frozenset[Ref] | None) -> list[Status]:
         """The ports of an applied plan, and the groups and networks that are or were at fault."""
         found = [self._port(mirror, port_id, plan) for port_id in sorted(plan.ports) if port_id in mirror.ports]
-        looked_at = set(plan.problems) | {ref for ref in self._errors if changed is None or ref in changed}
+        planned = {ref for ref in self._errors if Owner(INT, ref.kind, ref.id) in plan.flows}
+        looked_at = set(plan.problems) | planned | {ref for ref in self._errors if changed is None or ref in changed}
         for ref in looked_at:
             item = mirror.get(ref)
             if ref.kind == "port" or item is None:
