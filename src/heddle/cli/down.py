@@ -74,8 +74,9 @@ def _data_plane(steps: _Steps) -> None:
 
     def bridges() -> list[str]:
         names, ports = teardown.remove_bridges()
-        devices.extend(ports)
-        return names
+        bridges, more = teardown.remove_linux_bridges()
+        devices.extend([*ports, *more])
+        return names + bridges
 
     ours = teardown.our_namespaces()
     steps.do("process", lambda: teardown.end_processes_in(ours))

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 NEEDED = 1_000_000_000
 WANTED = 5_000_000_000
-COMMANDS = ("ovs-vsctl", "ovs-ofctl", "dnsmasq", "nft", "ip", "conntrack", "ethtool")
+OVS_COMMANDS = ("ovs-vsctl", "ovs-ofctl")
+COMMANDS = ("dnsmasq", "nft", "ip", "conntrack", "ethtool")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +77,12 @@ def _root(settings: Settings) -> Iterator[Finding]:
 def _commands(settings: Settings) -> Iterator[Finding]:
     from heddle.host.probe import missing_commands
 
-    if missing := missing_commands(COMMANDS):
+    if missing := missing_commands((*OVS_COMMANDS, *COMMANDS) if _has_vswitch(settings) else COMMANDS):
         yield Finding(f"Commands that Heddle uses are not installed: {', '.join(missing)}.", "Run `make setup`.")
+
+
+def _has_vswitch(settings: Settings) -> bool:
+    return settings.agent.data_plane == "openvswitch"
 
 
 def _kernel(settings: Settings) -> Iterator[Finding]:
@@ -92,7 +97,7 @@ def _kernel(settings: Settings) -> Iterator[Finding]:
 def _vswitch(settings: Settings) -> Iterator[Finding]:
     from heddle.host.probe import vswitch_running
 
-    if os.geteuid() == 0 and not vswitch_running():
+    if os.geteuid() == 0 and _has_vswitch(settings) and not vswitch_running():
         yield Finding("Open vSwitch does not answer (ovs-vsctl show).",
                       "Run `make setup`, or: systemctl start openvswitch-switch; on a machine without systemd: "
                       "/usr/share/openvswitch/scripts/ovs-ctl start --system-id=random")  # fmt: skip
@@ -101,6 +106,8 @@ def _vswitch(settings: Settings) -> Iterator[Finding]:
 def _bridges(settings: Settings) -> Iterator[Finding]:
     from heddle.host import probe
 
+    if not _has_vswitch(settings):
+        return
     mapped = [mapping.rpartition(":")[2] for mapping in settings.agent.bridge_mappings]
     wanted = dict.fromkeys(["br-int", "br-tun", *mapped])
     theirs = {bridge.name for bridge in probe.bridges() if not bridge.ours}

@@ -24,7 +24,7 @@ class BridgeRules:
         self._filter = Netlink(NETFILTER)
         self._tables: tuple[Table, ...] = ()
         self._generation = -1
-        self._looks: dict[str, str] = {}
+        self._looks: dict[str, list[str]] = {}
 
     def close(self) -> None:
         self._filter.close()
@@ -74,12 +74,17 @@ class BridgeRules:
     def _note(self, tables: tuple[Table, ...]) -> None:
         self._tables, self._generation, self._looks = tables, generation(self._filter), {}
 
-    def _read(self, tables: tuple[Table, ...]) -> dict[str, str]:
-        return {table.family: canonical(_list(table)) for table in tables}
+    def _read(self, tables: tuple[Table, ...]) -> dict[str, list[str]]:
+        return {table.family: parts(_list(table)) for table in tables}
 
 
-def _written(tables: tuple[Table, ...]) -> dict[str, str]:
-    return {table.family: canonical(render(table)) for table in tables}
+def _written(tables: tuple[Table, ...]) -> dict[str, list[str]]:
+    return {table.family: parts(render(table)) for table in tables}
+
+
+def parts(text: str) -> list[str]:
+    """The sets and chains of a table, in an order of their own: that in which they were made says nothing."""
+    return sorted(canonical(part) for part in text.split("\n\t}"))
 
 
 def _list(table: Table) -> str:

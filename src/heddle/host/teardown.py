@@ -15,7 +15,8 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from heddle.host import netns, probe
+from heddle.host import netns, probe, rtnetlink
+from heddle.host.netlink import Netlink
 from heddle.host.process import alive, command_of
 from heddle.host.run import CommandError, run, succeeds
 
@@ -69,6 +70,27 @@ def remove_bridges() -> tuple[list[str], list[str]]:
         words += ["--", "--if-exists", "del-br", bridge.name]
     run(words, timeout=60)
     return [bridge.name for bridge in ours], sorted({port for bridge in ours for port in bridge.ports})
+
+
+def remove_linux_bridges() -> tuple[list[str], list[str]]:
+    """Remove our Linux bridges, and our tunnel and VLAN devices; returns their names and those of the ports."""
+    netlink = Netlink()
+    try:
+        links = list(rtnetlink.links(netlink))
+        bridges = {link.index: link.name for link in links if link.kind == "bridge" and _bears_mark(link)}
+        uplinks = [link.name for link in links if link.kind in ("vxlan", "vlan") and _bears_mark(link)]
+        ours = [*bridges.values(), *uplinks]
+        ports = [link.name for link in links if link.master in bridges and link.name not in ours]
+        failures = netlink.run([rtnetlink.delete_link(name) for name in ours])
+    finally:
+        netlink.close()
+    if failures:
+        raise failures[0]
+    return ours, ports
+
+
+def _bears_mark(link: rtnetlink.Link) -> bool:
+    return link.alias.startswith(f"{netns.MARK} ")
 
 
 def remove_namespaces(names: Iterable[str]) -> list[str]:

@@ -51,6 +51,8 @@ class BridgeRole:
         self._entries: set[Entry] = set()
         self._whole = True
         self._erring: set[Ref] = set()
+        self._settled: dict[str, int] = {}
+        self._undone: list[Drift] = []
 
     def close(self) -> None:
         self._rules.close()
@@ -69,9 +71,24 @@ class BridgeRole:
             self._whole = True
         self._bridges.look()
         before, self._desired = self._desired, self._planner.plan(mirror, self._bridges.links)
-        self._apply(self._desired)
+        done = self._apply(self._desired)
+        self._undone += [each for each in done if self._was_settled(each, before)]
+        self._settle()
         self._rules.forget(released(before, self._desired))
         return self._statuses(mirror, self._desired)
+
+    def _settle(self) -> None:
+        """Remember which devices are plugged: what is done to the same one again, somebody had undone."""
+        ports = self._desired.ports.items()
+        links = self._bridges.links
+        self._settled = {each: links[port.device].index for each, port in ports if port.device in links}
+
+    def _was_settled(self, done: Drift, before: Desired) -> bool:
+        if done.kind == "port":
+            port = self._desired.ports.get(done.id)
+            link = self._bridges.links.get(port.device) if port else None
+            return link is not None and self._settled.get(done.id) == link.index
+        return done.kind == "entry" or before.specs.get(done.id) == self._desired.specs.get(done.id)
 
     # Applying
 
@@ -226,15 +243,19 @@ class BridgeRole:
     # Auditing
 
     def audit(self, mirror: Mirror) -> list[Drift]:
+        """What the news of devices brought to light and `reconcile` put right is told here too."""
         try:
             repaired = self._rules.repair()
         except CommandError as error:
             log.warning("the filters of the bridges could not be looked at: %s", error)
             repaired = False
-        drifts = [Drift("table", "heddle_ports", "as it was left", "rules changed by hand")] if repaired else []
+        drifts, self._undone = self._undone, []
+        drifts += [Drift("table", "heddle_ports", "as it was left", "rules changed by hand")] if repaired else []
         self._bridges.look()
         self._whole = True
-        return drifts + self._apply(self._desired)
+        drifts += self._apply(self._desired)
+        self._settle()
+        return drifts
 
     def state(self, mirror: Mirror) -> RoleState:
         agent = self._host.settings.agent
