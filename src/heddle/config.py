@@ -22,6 +22,7 @@ from heddle.errors import ConfigError
 
 DEFAULT_FILE = Path("/etc/heddle/heddle.toml")
 MOST_WORKERS = 64
+LEAST_DOWN_SECONDS = 10
 
 
 class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -45,7 +46,8 @@ class Server(Section, frozen=True):
     """The API server.  `public_url` is what the catalog shows; empty: made from listen and port.
 
     `max_body` in bytes; `max_limit` is the largest page of a list, 0 for no limit.  `workers` are the processes that
-    answer; 0: one with SQLite, whose writers take turns anyway, two with another database.
+    answer; 0: one with SQLite, whose writers take turns anyway, two with another database.  `agent_down_seconds`: after
+    that much silence an agent is dead, and with `automatic_failover` other hosts take over what it served.
     """
 
     listen: str = "127.0.0.1"
@@ -56,6 +58,8 @@ class Server(Section, frozen=True):
     max_body: int = 4 * 1024 * 1024
     max_limit: int = 0
     user: str = "heddle"
+    agent_down_seconds: int = 75
+    automatic_failover: bool = True
 
 
 class Database(Section, frozen=True):
@@ -236,6 +240,11 @@ def load(
     except msgspec.ValidationError as error:
         raise ConfigError(f"settings: {error}") from error
     assert settings.workers
+    if settings.server.agent_down_seconds < LEAST_DOWN_SECONDS:
+        raise ConfigError(
+            f"server.agent_down_seconds={settings.server.agent_down_seconds}: write at least {LEAST_DOWN_SECONDS}, and "
+            "more than twice the agents' agent.report_seconds"
+        )
     return settings
 
 

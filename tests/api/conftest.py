@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from argon2 import PasswordHasher
 from tests.api.talk import Talk
 from tests.engines.schema import fill
@@ -19,10 +20,13 @@ from heddle.api.app import App
 from heddle.api.server import make_app
 from heddle.config import Quota, Settings, load
 from heddle.control import reports
+from heddle.control.duties import LEASE, Keeper, Term, look_for_the_dead
 from heddle.control.identity import passwords
 from heddle.control.identity.bootstrap import bootstrap
+from heddle.store import tables as t
 from heddle.store.engine import Store
-from heddle.view.types import ReportRequest, RoleState, Status
+from heddle.store.query import leases
+from heddle.view.types import ReportReply, ReportRequest, RoleState, Status
 
 _numbers = itertools.count(1)
 
@@ -44,13 +48,32 @@ class Cloud:
         self.people.user(name, **{role: project})
         return Talk(Client(self.app).log_in(name, project=name))
 
+    def silence(self, *names: str, seconds: int = 80) -> None:
+        """Nothing has been heard of these hosts, or of all that there are, for some time."""
+        with self.store.engine.begin() as conn:
+            for table, host in ((t.agents, t.agents.c.host), (t.hosts, t.hosts.c.name)):
+                mine = host.in_(names) if names else sa.true()
+                conn.execute(sa.update(table).where(mine).values(heartbeat=table.c.heartbeat - seconds))
+
+    def look(self, heard: float = 1000.0) -> None:
+        """Look for dead hosts, as a process that has listened for some time."""
+        keeper = Keeper(self.store, self.settings, lambda: True)
+        assert self.store.write(lambda tx: leases.take(tx, LEASE, keeper.holder, 60))
+        look_for_the_dead(Term(self.store, self.settings, keeper.holder, heard))
+        self.store.write(lambda tx: leases.release(tx, LEASE, keeper.holder))
+
+    def die(self, *names: str) -> None:
+        """These hosts, or all that there are, fall silent, and that is noticed."""
+        self.silence(*names)
+        self.look()
+
     def close(self) -> None:
         """Give everything back; the database is gone."""
         self.store.close()
         discard(self.settings.database_url)
 
     def report(self, host: str, *statuses: Status, started: float = 1_700_000_000.0, physnets: str = "public",
-               zone: str = "", datapath: str = "netdev") -> None:  # fmt: skip
+               zone: str = "", datapath: str = "netdev") -> ReportReply:  # fmt: skip
         """A host with all roles reports; with Linux bridges when `datapath` is "bridge"."""
         switch = "bridge" if datapath == "bridge" else "switch"
         roles = [RoleState(role=role, configuration={"x": 1}) for role in (switch, "router", "dhcp")]
@@ -59,7 +82,7 @@ class Cloud:
             host=host, started_at=started, roles=roles, tunnel_ip="192.0.2.7", bridge_mappings=mappings,
             datapath=datapath, statuses=list(statuses), availability_zone=zone,
         )  # fmt: skip
-        reports.report(self.store, self.settings, request)
+        return reports.report(self.store, self.settings, request)
 
 
 def build(folder: Path, engine: str = "", more: Sequence[str] = ()) -> Cloud:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import pytest
 from tests.api.conftest import Cloud
 from tests.api.talk import Talk, addresses
 
-from heddle.api.server import do_chores
 from heddle.control import sync
-from heddle.model.agent import ALIVE_SECONDS
+from heddle.control.duties import do_chores
 from heddle.store import changes
 from heddle.view.compile import Compiler
 from heddle.view.types import FetchRequest, Status, host_scope
@@ -240,7 +238,7 @@ def test_a_router_goes_where_its_networks_are(own_cloud: Cloud) -> None:
     assert carriers(admin, router) == {"host2"}
 
 
-def test_a_router_on_a_segment_stays_there(own_cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_router_on_a_segment_stays_there(own_cloud: Cloud) -> None:
     """When its host goes, only one of the same segment will do; until then it has none."""
     admin, blue = own_cloud.admin, own_cloud.tenant()
     own_cloud.report("host1", physnets="physnet1")
@@ -252,8 +250,7 @@ def test_a_router_on_a_segment_stays_there(own_cloud: Cloud, monkeypatch: pytest
         admin.subnet(external, f"203.0.{place}.0/24", enable_dhcp=False, segment_id=segment["id"])
     router = blue.create("router", external_gateway_info={"network_id": external["id"]})
     (before,) = carriers(admin, router)
-    later = time.time() + ALIVE_SECONDS + 5
-    monkeypatch.setattr(time, "time", lambda: later)
+    own_cloud.die(before)
     other = {"host1": "host2", "host2": "host1"}[before]
     own_cloud.report(other, physnets={"host1": "physnet1", "host2": "public"}[other])
     admin.delete("agent", agent_of(admin, before, "l3"))

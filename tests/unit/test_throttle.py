@@ -6,8 +6,8 @@ import threading
 
 import pytest
 
-from heddle.api.server import do_chores
 from heddle.config import Settings
+from heddle.control.duties import do_chores
 from heddle.control.identity import throttle as module
 from heddle.control.identity.throttle import FREE_GUESSES, LONGEST_WAIT, Throttle
 from heddle.errors import TooManyRequests

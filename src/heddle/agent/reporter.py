@@ -71,7 +71,7 @@ class Reporter:
             statuses=list(self._waiting.values()), availability_zone=agent.availability_zone,
         )
         try:
-            self._bus.report(request)
+            reply = self._bus.report(request)
         except BusError as error:
             self._reachable = False
             self.due = now + 1.0
@@ -82,3 +82,5 @@ class Reporter:
         self._waiting.clear()
         if beat:
             self.due = now + agent.report_seconds
+        if reply.repeat and self._told:
+            self.repeat()

@@ -1,10 +1,10 @@
-"""The server's processes: the application behind an HTTP server, the bus, and the regular chores.
+"""The server's processes: the application behind an HTTP server, the bus, and the regular duties.
 
 Each process answers requests, from a listening socket that all share.  What must exist once is the first one's: the
-socket that agents are connected to, and the chores.  The others tell it what they committed.  With a broker each
-process is connected to it, and answers agents.  Nothing that a request is answered from lives in one process alone:
-what is remembered about tokens is checked against the database each time, and everything else that is kept in memory
-follows from the settings and the policy file, read at the start.
+socket that agents are connected to, and the duties (`control/duties.py`).  The others tell it what they committed.
+With a broker each process is connected to it, and answers agents.  Nothing that a request is answered from lives in
+one process alone: what is remembered about tokens is checked against the database each time, and everything else that
+is kept in memory follows from the settings and the policy file, read at the start.
 """
 
 from __future__ import annotations
@@ -31,18 +31,16 @@ from heddle.bus.relay import RelayBus
 from heddle.config import Settings
 from heddle.control import host_keys, reports, segment_ranges, sync
 from heddle.control.context import Context
-from heddle.control.identity import throttle
+from heddle.control.duties import Keeper
 from heddle.errors import ConfigError
 from heddle.model.caller import SYSTEM
-from heddle.store import changes, migrate
+from heddle.store import migrate
 from heddle.store.engine import Store
 from heddle.view.compile import Compiler
 from heddle.view.types import FetchReply, FetchRequest, ReportReply, ReportRequest
 
 log = logging.getLogger(__name__)
 
-KEEP_REVISIONS = 100_000
-CHORE_SECONDS = 300.0
 READ_AND_REFUSED = 64 * 1024 * 1024  # bodies up to here are read (from disk) to be refused in the API's own words
 OUTPUT_IN_MEMORY = 32 * 1024 * 1024
 COLLECT_EVERY = 50_000
@@ -119,7 +117,9 @@ def serve(settings: Settings, sockets: Sequence[socket], ready: Callable[[], Non
     stopping = threading.Event()
     _stop_on_signal(stopping)
     if number == 1:
-        threading.Thread(target=_chores, args=(store, settings, stopping), name="chores", daemon=True).start()
+        keeper = Keeper(store, settings, bus.hears)
+        threading.Thread(target=keeper.run, args=(stopping,), name="duties", daemon=True).start()
+        stops.insert(0, keeper.give_back)
     log.info("server ready url=%s database=%s process=%d/%d", settings.public_url, store.engine.dialect.name, number,
              settings.workers)  # fmt: skip
     sys.setswitchinterval(SWITCH_SECONDS)  # who comes back from a synced commit has others waiting for its lock
@@ -154,23 +154,3 @@ def _stop_on_signal(stopping: threading.Event) -> None:
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-
-
-def _chores(store: Store, settings: Settings, stopping: threading.Event) -> None:
-    while not stopping.wait(CHORE_SECONDS):
-        try:
-            do_chores(store, settings)
-        except Exception:
-            log.exception("chore failed")
-
-
-def do_chores(store: Store, settings: Settings) -> None:
-    """Forget old tombstones and failed logins; serve what could not be served when it was made.
-
-    That was for want of a quota, an address or a host.
-    """
-    gone = store.write(lambda tx: changes.forget_tombstones(tx.conn, KEEP_REVISIONS))
-    if gone:
-        log.info("tombstones thrown away count=%d", gone)
-    store.write(throttle.forget)
-    store.write(lambda tx: reports.serve_unserved(Context(tx, SYSTEM, settings)))

@@ -41,6 +41,9 @@ class AmqpServerBus:
         self._wakes.put_wake(Wake(scopes=sorted(scopes), request_id=request_id))
         self._link.do(self._send_wakes)
 
+    def hears(self) -> bool:
+        return self._link.channel is not None
+
     def stop(self) -> None:
         self._link.stop()
         self._pool.shutdown(wait=False, cancel_futures=True)

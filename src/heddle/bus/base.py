@@ -39,6 +39,9 @@ class ServerBus(Protocol):
         Never blocks, never raises.
         """
 
+    def hears(self) -> bool:
+        """Whether the calls of agents can reach this process now."""
+
     def stop(self) -> None: ...
 
 

@@ -69,6 +69,9 @@ class LocalServerBus:
             if wanted or not scopes:
                 connection.put_wake(Wake(scopes=sorted(wanted), request_id=request_id))
 
+    def hears(self) -> bool:
+        return self._listener is not None
+
     def stop(self) -> None:
         listener, self._listener = self._listener, None
         if listener is None:

@@ -40,6 +40,9 @@ class MemoryServerBus:
             if wanted or not scopes:
                 agent.put_wake(Wake(scopes=sorted(wanted), request_id=request_id))
 
+    def hears(self) -> bool:
+        return self.handler is not None
+
     def stop(self) -> None:
         self.handler = None
 

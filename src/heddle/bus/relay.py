@@ -104,6 +104,10 @@ class RelayBus:
     def wake(self, scopes: Iterable[str], request_id: str = "") -> None:
         self._outbox.put_wake(Wake(scopes=list(scopes), request_id=request_id))
 
+    def hears(self) -> bool:
+        """Agents call the first process, not this one."""
+        return False
+
     def stop(self) -> None:
         self._stopped.set()
         self._outbox.close()

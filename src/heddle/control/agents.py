@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import time
-
 import msgspec
 
 from heddle.control import dhcp, router_hosts
 from heddle.control.context import Context
 from heddle.control.news import host_news
 from heddle.errors import Conflict
-from heddle.model.agent import ALIVE_SECONDS, Agent
+from heddle.model.agent import Agent
 from heddle.model.resource import Draft
 from heddle.store.query import hosts
 
@@ -27,7 +25,7 @@ def delete_agent(ctx: Context, agent: Agent) -> None:
 
     Raises `Conflict` for a live one.
     """
-    if time.time() - agent.heartbeat <= ALIVE_SECONDS:
+    if agent.alive:
         raise Conflict(
             "AgentInUse", f"Agent {agent.id} is alive on host {agent.host}: stop it before its record is deleted."
         )

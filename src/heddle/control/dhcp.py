@@ -7,19 +7,21 @@ that it serves.  `refresh` brings that in line after a change of the subnets or 
 
 from __future__ import annotations
 
-import time
 import uuid
 from collections.abc import Iterable, Sequence
+
+import msgspec
 
 from heddle.control import allocation, readdressing
 from heddle.control.binding import joined_by
 from heddle.control.context import Context
 from heddle.control.news import assignment_news, port_news
-from heddle.control.ports import delete_port, own_port
+from heddle.control.ports import delete_port, own_port, update_port
 from heddle.errors import Conflict
 from heddle.model.agent import Agent
 from heddle.model.network import Network
 from heddle.model.port import DHCP, Port
+from heddle.model.resource import Draft
 from heddle.model.segment import Segment
 from heddle.model.subnet import Subnet
 from heddle.model.values import FixedIp
@@ -68,6 +70,32 @@ def leave_host(ctx: Context, network_id: str, host: str) -> None:
     if network is not None:
         _withdraw(ctx, network, host)
         refresh(ctx, network)
+
+
+def move(ctx: Context, network_id: str, host: str) -> bool:
+    """Let another live host serve the network in the place of `host`, with the port and the addresses of its server.
+
+    Returns whether it is served: by that one, or by others that did already.
+    """
+    network = network_query.NETWORKS.lock(ctx.tx, network_id)
+    if network is None or host not in hosts.hosts_of(ctx.tx, ROLE, network_id):
+        return True
+    subnets = [subnet for subnet in subnet_query.of_network(ctx.tx, network.id) if _wants_server(subnet)]
+    segments = segment_query.of_network(ctx.tx, network.id)
+    here = _subnets_at(hosts.get(ctx.tx, host), subnets, segments)
+    names = hosts.hosts_of(ctx.tx, ROLE, network.id)
+    live = [each for each, _ in hosts.serving(ctx.tx, ROLE, network.availability_zone_hints)]
+    able = [each for each in live if _subnets_at(each, here, segments) == here]
+    target = next((each.name for each in able if each.name not in names), "")
+    port = _servers(ctx, network).get(host)
+    if not target or port is None:
+        return any(each.name in names for each in able)
+    moved = msgspec.structs.replace(port, binding_host_id=target, device_id=_device(network, target))
+    update_port(ctx, port, Draft(moved, frozenset({"binding_host_id", "device_id"})), own=True)
+    hosts.unassign(ctx.tx, ROLE, network.id, host)
+    hosts.assign(ctx.tx, ROLE, network.id, target)
+    assignment_news(ctx.tx, ROLE, network.id, [target], [host])
+    return True
 
 
 def give(ctx: Context, network: Network, agent: Agent) -> None:
@@ -134,7 +162,7 @@ def _parts(subnets: Iterable[Subnet]) -> list[list[Subnet]]:
 
 def _choose(ctx: Context, network: Network, subnets: Sequence[Subnet], segments: Sequence[Segment]) -> Host | None:
     """The least loaded live host that reaches the subnets."""
-    free = hosts.serving(ctx.tx, ROLE, int(time.time()), network.availability_zone_hints)
+    free = hosts.serving(ctx.tx, ROLE, network.availability_zone_hints)
     return next((host for host, _ in free if _subnets_at(host, subnets, segments)), None)
 
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import time
 from datetime import UTC, datetime
 from typing import Any
 
 from heddle.control.context import new_id
 from heddle.control.news import host_news
 from heddle.control.zones import RESOURCES
-from heddle.model.agent import ALIVE_SECONDS, ROLES, Agent
+from heddle.model.agent import ROLES, Agent
 from heddle.model.availability_zone import DEFAULT_ZONE
+from heddle.store import clock
 from heddle.store.engine import Tx
 from heddle.store.query import hosts
 from heddle.store.query.hosts import Host
@@ -21,7 +21,7 @@ HEARTBEAT_SECONDS = 5
 
 def take(tx: Tx, request: ReportRequest) -> bool:
     """Note that the host lives.  Returns whether it is new or was thought dead."""
-    now = int(time.time())
+    now = clock.now(tx)
     old = hosts.get(tx, request.host)
     new = Host(
         request.host,
@@ -35,7 +35,8 @@ def take(tx: Tx, request: ReportRequest) -> bool:
     )
     known = hosts.agents_of(tx, request.host) if old is not None else {}
     roles = {role.role for role in request.roles if role.role in ROLES}
-    if old is not None and roles <= set(known) and _quiet(old, new) and not _restarted(known, request):
+    dead = any(not known[role].alive for role in roles & set(known))
+    if old is not None and roles <= set(known) and not dead and _quiet(old, new) and not _restarted(known, request):
         return False
     hosts.save(tx, new)
     if old is None or old.tunnel_ip != new.tunnel_ip:
@@ -43,7 +44,7 @@ def take(tx: Tx, request: ReportRequest) -> bool:
     for role in request.roles:
         if role.role in ROLES:
             _save_agent(tx, known.get(role.role), request, role, now)
-    return old is None or not roles <= set(known) or now - old.heartbeat > ALIVE_SECONDS
+    return old is None or not roles <= set(known) or dead
 
 
 def _quiet(old: Host, new: Host) -> bool:

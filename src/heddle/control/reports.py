@@ -11,7 +11,7 @@ import logging
 from collections.abc import Sequence
 
 from heddle.config import Settings
-from heddle.control import dhcp, heartbeats, router_hosts
+from heddle.control import dhcp, failover, heartbeats, router_hosts
 from heddle.control.context import Context, timestamp
 from heddle.model.caller import SYSTEM
 from heddle.store.engine import Store, Tx
@@ -36,11 +36,13 @@ def report(store: Store, settings: Settings, request: ReportRequest) -> ReportRe
     if store.write(work):
         log.info("host reported host=%s roles=%s", request.host, ",".join(role.role for role in request.roles))
         store.write(lambda tx: serve_unserved(Context(tx, SYSTEM, settings)))
+        return ReportReply(repeat=True)
     return ReportReply()
 
 
 def serve_unserved(ctx: Context) -> None:
-    """Give networks and routers that no host serves one that does."""
+    """Give networks and routers that no host serves, or only a dead one, one that does."""
+    failover.move_stranded(ctx)
     for network in networks.NETWORKS.get_many(ctx.tx, hosts.unserved_networks(ctx.tx)).values():
         dhcp.refresh(ctx, network)
     for router in router_query.ROUTERS.get_many(ctx.tx, hosts.unserved_routers(ctx.tx)).values():

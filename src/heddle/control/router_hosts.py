@@ -8,7 +8,6 @@ given to a host.
 from __future__ import annotations
 
 import ipaddress
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -32,6 +31,7 @@ from heddle.store.query import ports as port_query
 from heddle.store.query import routers as q
 from heddle.store.query import segments as segment_query
 from heddle.store.query import subnets as subnet_query
+from heddle.store.query.hosts import Host
 
 ROLE = "router"
 
@@ -75,6 +75,24 @@ def leave_host(ctx: Context, router_id: str, host: str) -> None:
     if stored is not None:
         _withdraw(ctx, stored, host)
         schedule(ctx, stored)
+
+
+def move(ctx: Context, router_id: str, host: str) -> bool:
+    """Let another live host that reaches all networks of the router carry it in the place of `host`.
+
+    Returns whether there is one; else it stays, and its floating IPs are DOWN.
+    """
+    stored = q.ROUTERS.lock(ctx.tx, router_id)
+    if stored is None or stored.host != host:
+        return True
+    suited, _ = _candidates(ctx, stored, _legs(ctx, _own_ports(ctx, stored)))
+    if not suited:
+        floating_ip_query.set_down(ctx.tx, router_id)
+        return False
+    _withdraw(ctx, stored, host)
+    _settle_on(ctx, stored, suited[0].name)
+    _bind(ctx, stored, _own_ports(ctx, stored))
+    return True
 
 
 def forget(ctx: Context, router: Router) -> None:
@@ -153,10 +171,15 @@ def _of(subnet: Subnet, wanted: FixedIp) -> bool:
 
 def _choose(ctx: Context, router: Router, legs: Sequence[Leg]) -> str:
     """The least loaded live host, best one that reaches all.  "" if there is none."""
-    serving = hosts.serving(ctx.tx, ROLE, int(time.time()), router.availability_zone_hints)
-    free = [host for host, _ in serving if all(joined_by(host, leg.segments) for leg in legs if leg.strict)]
-    suited = [host for host in free if all(joined_by(host, leg.segments) for leg in legs)]
+    suited, free = _candidates(ctx, router, legs)
     return next((host.name for host in suited or free), "")
+
+
+def _candidates(ctx: Context, router: Router, legs: Sequence[Leg]) -> tuple[list[Host], list[Host]]:
+    """The live hosts that reach all of the legs, and those that reach the strict ones; the least loaded first."""
+    serving = hosts.serving(ctx.tx, ROLE, router.availability_zone_hints)
+    free = [host for host, _ in serving if all(joined_by(host, leg.segments) for leg in legs if leg.strict)]
+    return [host for host in free if all(joined_by(host, leg.segments) for leg in legs)], free
 
 
 def _settle_on(ctx: Context, router: Router, host: str) -> str:

@@ -8,8 +8,6 @@ from heddle.model.fields import Bool, Int, Text
 from heddle.model.resource import Field, Resource
 from heddle.model.values import OBJECT
 
-ALIVE_SECONDS = 75
-
 ROLES = {
     "switch": ("Open vSwitch agent", "neutron-openvswitch-agent", "N/A"),
     "bridge": ("Linux bridge agent", "neutron-linuxbridge-agent", "N/A"),
@@ -31,6 +29,7 @@ class AgentType(Text):
 class Agent(Resource, kw_only=True):
     """`role` is Heddle's own word for what the record stands for; times are UTC, as `2026-01-31 23:59:59`.
 
+    `alive` follows from the heartbeats (`control/failover.py`).
     `resources_synced` is None: no placement service is told of the host's resources.
     """
 
@@ -45,7 +44,7 @@ class Agent(Resource, kw_only=True):
     host: Annotated[str, Field(Text(255), filter=True, sort=True, indexed=True)] = ""
     availability_zone: Annotated[str | None, Field(Text(255, nullable=True), filter=True)] = None
     admin_state_up: Annotated[bool, Field(Bool(), update=True, filter=True, sort=True)] = True
-    alive: Annotated[bool, Field(Bool(), filter=True, sort=True, stored=False)] = True
+    alive: Annotated[bool, Field(Bool(), filter=True, sort=True)] = True
     created_at: Annotated[str, Field(Text(20), sort=True)] = ""
     started_at: Annotated[str, Field(Text(20), sort=True)] = ""
     heartbeat_timestamp: Annotated[str, Field(Text(20), sort=True)] = ""

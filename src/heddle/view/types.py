@@ -356,7 +356,10 @@ class ReportRequest(Message, frozen=True, kw_only=True):
 
 
 class ReportReply(Message, frozen=True, kw_only=True):
+    """`repeat`: the server had given the host up, or has not known it: all statuses are wanted again."""
+
     version: int = PROTOCOL
+    repeat: bool = False
 
 
 class Wake(Message, frozen=True, kw_only=True):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -36,7 +35,7 @@ from heddle.control import (
 from heddle.control.context import Context
 from heddle.model.address_group import AddressGroup
 from heddle.model.address_scope import AddressScope
-from heddle.model.agent import ALIVE_SECONDS, Agent
+from heddle.model.agent import Agent
 from heddle.model.floating_ip import FloatingIp
 from heddle.model.log import Log
 from heddle.model.network import Network
@@ -84,12 +83,6 @@ def _describe_ports(services: Services, tx: Tx, items: Sequence[Port]) -> None:
     port_names.describe_names(services.settings.network.dns_domain, items, networks)
     resource_requests.describe(tx, items, networks)
     trunks.describe_parents(tx, items)
-
-
-def _describe_agents(services: Services, tx: Tx, items: Sequence[Agent]) -> None:
-    now = int(time.time())
-    for agent in items:
-        agent.alive = now - agent.heartbeat <= ALIVE_SECONDS
 
 
 def _default_group(services: Services, request: Request) -> None:
@@ -197,7 +190,7 @@ RBAC_POLICY_COLLECTION: Collection[RbacPolicy] = Collection(
     RBAC_POLICIES, rbac.create_rbac_policies, rbac.update_rbac_policy, rbac.delete_rbac_policy
 )
 AGENT_COLLECTION: Collection[Agent] = Collection(
-    AGENTS, None, agents.update_agent, agents.delete_agent, describe=_describe_agents
+    AGENTS, None, agents.update_agent, agents.delete_agent
 )
 
 EVERY: tuple[Collection[Any], ...] = (

@@ -2,32 +2,26 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import sqlalchemy as sa
 
-from heddle.model.agent import ALIVE_SECONDS, Agent
+from heddle.model.agent import Agent
 from heddle.model.port import DHCP
 from heddle.store import tables as t
 from heddle.store.dialect import upsert
 from heddle.store.engine import Tx
 from heddle.store.prepared import Among
-from heddle.store.query.records import Clause, Records
+from heddle.store.query.records import Records
 
 # In place of a host: the administrator took the object from its host, and no other serves it by itself.
 HELD_BACK = ""
 _h, _a, _g, _f = t.hosts.c, t.assignments.c, t.agents.c, t.faults.c
 
 
-def _alive(values: Sequence[Any]) -> Clause:
-    alive = _g.heartbeat >= int(time.time()) - ALIVE_SECONDS
-    return sa.or_(*(alive if value else sa.not_(alive) for value in set(values)))
-
-
-AGENTS: Records[Agent] = Records(Agent, t.agents, filters={"alive": _alive}, sort_as={"alive": "heartbeat"})
+AGENTS: Records[Agent] = Records(Agent, t.agents)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +79,31 @@ def agents_of(tx: Tx, host: str) -> dict[str, Agent]:
     return {agent.role: agent for agent in AGENTS.find(tx, _g.host == host)}
 
 
+def silent(tx: Tx, before: int) -> list[str]:
+    """The hosts with an agent that counts as alive and was last heard before a moment of the database's clock."""
+    query = sa.select(_g.host).where(_g.alive == sa.true(), _g.heartbeat < before).distinct().order_by(_g.host)
+    return [row[0] for row in tx.conn.execute(query)]
+
+
+def bury(tx: Tx, host: str, before: int) -> bool:
+    """The agents of a host that were last heard before a moment are dead from now.  Returns whether there are any."""
+    mine = (_g.host == host, _g.alive == sa.true(), _g.heartbeat < before)
+    return bool(tx.conn.execute(sa.update(t.agents).where(*mine).values(alive=False)).rowcount)
+
+
+def of_the_dead(tx: Tx) -> list[str]:
+    """The hosts of dead agents that objects are still assigned to."""
+    mine = sa.and_(_g.host == _a.host, _g.role == _a.role, _g.alive == sa.false())
+    query = sa.select(_a.host).join(t.agents, mine).distinct().order_by(_a.host)
+    return [row[0] for row in tx.conn.execute(query)]
+
+
 def agents_with(tx: Tx, role: str, names: Sequence[str]) -> list[Agent]:
     """The agents with a role on hosts."""
     return AGENTS.find(tx, _g.role == role, _g.host.in_(names)) if names else []
 
 
-def serving(tx: Tx, role: str, now: int, zones: Sequence[str] = ()) -> list[tuple[Host, int]]:
+def serving(tx: Tx, role: str, zones: Sequence[str] = ()) -> list[tuple[Host, int]]:
     """The live, enabled hosts with a role, and how many objects each serves in it; the least loaded first.
 
     `zones`: only those in one of these availability zones.
@@ -101,7 +114,7 @@ def serving(tx: Tx, role: str, now: int, zones: Sequence[str] = ()) -> list[tupl
         sa.select(*_COLUMNS, count)
         .join(t.agents, sa.and_(_g.host == _h.name, _g.role == role, _g.admin_state_up == sa.true()))
         .join(load, load.c.host == _h.name, isouter=True)
-        .where(_g.heartbeat >= now - ALIVE_SECONDS, _g.availability_zone.in_(zones) if zones else sa.true())
+        .where(_g.alive == sa.true(), _g.availability_zone.in_(zones) if zones else sa.true())
         .order_by(count, _h.name)
     )
     return [(Host(*row[:-1]), int(row[-1])) for row in tx.conn.execute(query)]

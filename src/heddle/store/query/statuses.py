@@ -35,6 +35,13 @@ def current(tx: Tx, host: str, refs: Sequence[tuple[str, str]]) -> dict[tuple[st
     return found
 
 
+def set_ports_down(tx: Tx, host: str) -> None:
+    """Nothing is known any more of the ports that a host carries."""
+    p = t.ports.c
+    mine = (p.binding_host_id == host, p.status != "DOWN")
+    tx.conn.execute(sa.update(t.ports).where(*mine).values(status="DOWN"))
+
+
 def set_status(tx: Tx, kind: str, host: str, ids: Sequence[str], status: str) -> None:
     """Write a status to the objects that the host carries."""
     if not ids:

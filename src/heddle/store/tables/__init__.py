@@ -79,6 +79,7 @@ from heddle.store.tables.sync import (
     faults,
     host_keys,
     hosts,
+    leases,
 )
 from heddle.store.tables.trunk import (
     trunk_subports,
@@ -112,6 +113,7 @@ __all__ = [
     "hosts",
     "ip_allocations",
     "ip_ranges",
+    "leases",
     "local_ip_associations",
     "local_ips",
     "logs",

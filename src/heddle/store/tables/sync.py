@@ -51,6 +51,11 @@ changes = sa.Table(
 # Named numbers: "revision" is that of the newest change, "forgotten" that of the newest tombstone thrown away.
 counters = sa.Table("counters", METADATA, text_column("name", 64, key=True), number_column("value"))
 
+# Who does what is done in one place at a time, until when by the database's clock.
+leases = sa.Table(
+    "leases", METADATA, text_column("name", 64, key=True), text_column("holder", 64), number_column("expires")
+)
+
 # What the host said of an object that it could not realise.
 faults = sa.Table(
     "faults",
