@@ -12,9 +12,10 @@ from heddle.agent.bridge.plan import Desired, Place, Planner
 from heddle.agent.bridge.ports import device_names
 from heddle.agent.bridge.rules import rules_table
 from heddle.agent.mirror import Mirror
+from heddle.agent.tunnel import Underlay
 from heddle.host.nft import Table, render
 from heddle.host.nft_delta import delta
-from heddle.view.types import AddressPair, FetchRequest, FixedIp, MemberView, NetworkView, Ref, Segment
+from heddle.view.types import AddressPair, FetchRequest, FixedIp, HostView, MemberView, NetworkView, Ref, Segment
 
 
 class Planned:
@@ -22,7 +23,7 @@ class Planned:
 
     def __init__(self) -> None:
         self.cloud = FakeCloud()
-        self.planner = Planner(Place("host1", "192.0.2.1", {"physnet1": "eth1"}))
+        self.planner = Planner(Place("host1", Underlay("192.0.2.1", "eth0", 1500), {"physnet1": "eth1"}))
         self._mirror = Mirror()
         self._devices: set[str] = set()
 
@@ -132,3 +133,25 @@ def test_segments(segments: list[Segment], said: str) -> None:
     assert list(desired.ports) == [port(1).id]
     assert said in desired.problems.get(Ref("network", "net-a"), "")
     assert bool(said) == (Ref("network", "net-a") in desired.problems)
+
+
+@pytest.mark.parametrize(("underlay", "there", "said"), [
+    (Underlay(), "192.0.2.2", "set agent.tunnel_ip"), (Underlay("192.0.2.1", "eth0", 1450), "192.0.2.2", "too small"),
+    (Underlay("192.0.2.1", "eth0", 1500), "", "the host host2 has"),
+    (Underlay("192.0.2.1", "eth0", 1500), "fd00::2", "IP version"),
+    (Underlay("192.0.2.1", "eth0", 1500), "192.0.2.2", ""),
+])  # fmt: skip
+def test_tunnels(underlay: Underlay, there: str, said: str) -> None:
+    planned = Planned()
+    planned.planner.place = Place("host1", underlay)
+    vxlan = Segment("vxlan", "", 77, overhead=50)
+    planned.cloud.put(NetworkView(id="net-a", mtu=1450, segments=[vxlan]), default_group())
+    planned.cloud.put(HostView(id="host2", tunnel_ip=there))
+    planned.guest(1, "default")
+    assert not planned.plan().problems, "nobody is elsewhere"
+    planned.cloud.put(*planned.cloud.port_objects(port(9), "host2"))
+    desired = planned.plan()
+    problem = desired.problems.get(Ref("network", "net-a"), "")
+    assert said in problem and bool(said) == bool(problem)
+    expected = {"tunnel", "port", "neighbour"} if there == "192.0.2.2" and underlay.address else set()
+    assert {entry.kind for entry in desired.entries} == expected

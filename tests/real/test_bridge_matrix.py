@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from tests.real.bridgehost import behind_switch, cable, start
-from tests.real.matrix import Matrix, cells, make_lab
+from tests.real.matrix import TUNNELS, Matrix, cells, make_lab
 from tests.real.testhost import host
 
 from heddle.view.types import Segment
@@ -16,6 +16,7 @@ SEGMENTS = {
     "flat": (Segment("flat", "physnet1"), Segment("flat", "physnet2")),
     "vxlan": (Segment("vxlan", "", 77), Segment("vxlan", "", 78)),
 }
+IN_TUNNELS = {"vxlan": SEGMENTS["vxlan"]}
 BOTH = {kind: SEGMENTS[kind] for kind in ("flat", "vxlan")}
 CELLS = pytest.mark.parametrize(("kind", "family"), cells("linuxbridge", SEGMENTS))
 MIXED = pytest.mark.parametrize(("kind", "family"), cells("linuxbridge+openvswitch", BOTH))
@@ -34,6 +35,23 @@ def matrix(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Matrix]:
             start(other, folder / "2", CARDS, "agent.tunnel_ip=172.31.0.2"),
         )
         yield Matrix(labs, SEGMENTS)
+        for lab in labs:
+            lab.agent.stop()
+            lab.cloud.stop_serving()
+
+
+@pytest.fixture(scope="module")
+def mixed6(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Matrix]:
+    """A host of each kind, and tunnels whose ends have IPv6 addresses."""
+    folder = tmp_path_factory.mktemp("mixed6")
+    with host("host1", ovs=False) as one, host("host2") as other:
+        cable(one, other)
+        behind_switch(other, "eth0", "br-phy0", 2)
+        labs = (
+            start(one, folder / "1", "agent.tunnel_ip=fd31::1"),
+            make_lab(other, folder / "2", "agent.tunnel_ip=fd31::2"),
+        )
+        yield Matrix(labs, IN_TUNNELS, TUNNELS[6])
         for lab in labs:
             lab.agent.stop()
             lab.cloud.stop_serving()
@@ -75,3 +93,17 @@ def test_carries_between_both_kinds(mixed: Matrix, kind: str, family: str) -> No
 @MIXED
 def test_fits_between_both_kinds(mixed: Matrix, kind: str, family: str) -> None:
     mixed.fits(kind, family)
+
+
+@pytest.mark.parametrize(("kind", "family"), cells("linuxbridge+openvswitch_over_ipv6", IN_TUNNELS))
+def test_carries_over_ipv6(mixed6: Matrix, kind: str, family: str) -> None:
+    mixed6.carries(kind, family)
+    mixed6.fits(kind, family)
+
+
+def test_nothing_is_at_fault(matrix: Matrix) -> None:
+    """The networks fit the underlay, and the records of both hosts show what they carry."""
+    for lab in matrix.labs:
+        assert not [each for each in lab.cloud.statuses.values() if each.state == "error"]
+        (role,) = lab.cloud.reports[-1].roles or lab.cloud.reports[0].roles
+        assert role.configuration["tunnel_types"] == ["vxlan"] and "warnings" not in role.configuration

@@ -31,10 +31,10 @@ def mesh(
     missing = _missing(segment, ports, underlay)
     if missing or not ports.patch:
         return Mesh({}, missing if remote else "")
-    reached, problem = _reached(mirror, {each.host for each in remote}, underlay)
+    there, problem = reached(mirror, {each.host for each in remote}, underlay)
     if remote:
         problem = problem or underlay.too_small_for(network.mtu, segment)
-    pairs = [(each.mac_address, reached[each.host]) for each in remote if each.host in reached]
+    pairs = [(each.mac_address, there[each.host]) for each in remote if each.host in there]
     tunnel = ports.by_kind[kind_of(segment)]
     try:
         return Mesh(tunnel_flows(network.id, tag, segment.segmentation_id, ports.patch, tunnel, pairs), problem)
@@ -58,9 +58,9 @@ def _missing(segment: Segment, ports: TunnelPorts, underlay: Underlay) -> str:
     return ""
 
 
-def _reached(mirror: Mirror, names: set[str], underlay: Underlay) -> tuple[dict[str, str], str]:
+def reached(mirror: Mirror, names: set[str], underlay: Underlay) -> tuple[dict[str, str], str]:
     """The tunnel address of each host that can be reached, and what to say of the others."""
-    reached: dict[str, str] = {}
+    found: dict[str, str] = {}
     problems: list[str] = []
     for name in sorted(names):
         host = mirror.hosts.get(name)
@@ -72,5 +72,5 @@ def _reached(mirror: Mirror, names: set[str], underlay: Underlay) -> tuple[dict[
                 "agent.tunnel_ip must be of one IP version in the whole cloud"
             )
         else:
-            reached[name] = host.tunnel_ip
-    return reached, "; ".join(problems)
+            found[name] = host.tunnel_ip
+    return found, "; ".join(problems)

@@ -7,21 +7,25 @@ travel.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+
 from heddle.agent.addresses import checked_mac
-from heddle.agent.mirror import Mirror
 from heddle.host.bridge_links import ZERO_MAC, Entry
+from heddle.view.types import NeighbourView
 
 
-def entries_of(mirror: Mirror, network_id: str, here: str, bridge: str, tunnel: str) -> set[Entry]:
-    """The entries of a network's bridge and tunnel device; `here` is this host.  Raises `ValueError`."""
+def entries_of(remote: Iterable[NeighbourView], hosts: Mapping[str, str], bridge: str, tunnel: str) -> set[Entry]:
+    """The entries of a network's bridge and tunnel device.  Raises `ValueError`.
+
+    `remote` are its ports elsewhere, `hosts` the tunnel addresses of the hosts that can be reached.
+    """
     found: set[Entry] = set()
-    for each in mirror.neighbours_by_network.of(network_id):
-        host = mirror.hosts.get(each.host)
-        if each.host == here or host is None or not host.tunnel_ip:
+    for each in remote:
+        if each.host not in hosts:
             continue
         mac = checked_mac(each.mac_address)
-        found.add(Entry(tunnel, "tunnel", ZERO_MAC, host.tunnel_ip))
-        found.add(Entry(tunnel, "tunnel", mac, host.tunnel_ip))
+        found.add(Entry(tunnel, "tunnel", ZERO_MAC, hosts[each.host]))
+        found.add(Entry(tunnel, "tunnel", mac, hosts[each.host]))
         found.add(Entry(tunnel, "port", mac))
         found |= {Entry(bridge, "neighbour", mac, ip.ip_address) for ip in each.fixed_ips}
     return found

@@ -22,22 +22,24 @@ from heddle.agent.bridge.ports import (
     number_of,
 )
 from heddle.agent.bridge.rules import Members, Profile
+from heddle.agent.mesh import reached
 from heddle.agent.mirror import Mirror
+from heddle.agent.tunnel import Underlay, kind_of
 from heddle.host.bridge import BridgeSpec, UplinkSpec
 from heddle.host.bridge_links import Entry
 from heddle.view.types import NetworkView, PortView, Ref, Segment
 
-CARRIED = ("local", "vxlan")
+CARRIED = ("", "vxlan")
 MOST_ZONES = 0xFFFF
 LONGEST_NAME = 15
 
 
 @dataclass(frozen=True)
 class Place:
-    """What this host is: its name, address for tunnels ("" for none), and cards by physical network."""
+    """What this host is: its name, what it has for tunnels, and its cards by physical network."""
 
     host: str
-    tunnel_ip: str = ""
+    underlay: Underlay = field(default_factory=Underlay)
     cards: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -60,7 +62,7 @@ class Planner:
     """Remembers zones, and the members of groups until they change."""
 
     def __init__(self, place: Place) -> None:
-        self._place = place
+        self.place = place
         self.zones: dict[str, int] = {}
         self._members: dict[str, Members] = {}
 
@@ -140,11 +142,32 @@ class Planner:
         name = bridge_name(network.id)
         desired.networks[network.id] = LocalNetwork(network.id, name, zone, uplink.device if uplink else "")
         desired.specs[network.id] = BridgeSpec(name, f"{network.id} {zone}", network.mtu, uplink)
-        if uplink is not None and uplink.kind == "vxlan":
+        segment = self._segment(network)
+        if segment is not None and kind_of(segment):
+            self._plan_mesh(mirror, network, segment, uplink.device if uplink else "", desired)
+
+    def _plan_mesh(
+        self, mirror: Mirror, network: NetworkView, segment: Segment, tunnel: str, desired: Desired
+    ) -> None:
+        """The way to the hosts that have ports of a network in tunnels, and what keeps one out of it."""
+        remote = [each for each in mirror.neighbours_by_network.of(network.id)
+                  if each.host not in ("", self.place.host)]  # fmt: skip
+        underlay = self.place.underlay
+        problem = ""
+        if remote and not underlay.address:
+            problem = (
+                "the network is in vxlan tunnels and this host has no address for them; its ports here meet those of "
+                "no other host: set agent.tunnel_ip to an address by which other hosts reach it"
+            )
+        elif remote:
+            hosts, problem = reached(mirror, {each.host for each in remote}, underlay)
+            problem = problem or underlay.too_small_for(network.mtu, segment)
             try:
-                desired.entries |= entries_of(mirror, network.id, self._place.host, name, uplink.device)
+                desired.entries |= entries_of(remote, hosts, bridge_name(network.id), tunnel)
             except ValueError as error:
-                desired.problems[Ref("network", network.id)] = str(error)
+                problem = str(error)
+        if problem:
+            desired.problems[Ref("network", network.id)] = problem
 
     def _zone(self, network_id: str) -> int:
         """The number of a network's zone of connections, the same after a restart."""
@@ -159,10 +182,9 @@ class Planner:
 
     def _uplink(self, network: NetworkView) -> UplinkSpec | None:
         """How the network leaves this host; None when it does not.  Raises `ValueError` when it should and cannot."""
-        for segment in network.segments:
-            card = self._place.cards.get(segment.physical_network, "")
-            if card or (segment.network_type in CARRIED and not segment.physical_network):
-                return self._uplink_of(segment, card)
+        segment = self._segment(network)
+        if segment is not None:
+            return self._uplink_of(segment)
         names = " or ".join(segment.physical_network for segment in network.segments if segment.physical_network)
         if names:
             raise ValueError(
@@ -172,17 +194,23 @@ class Planner:
         raise ValueError(f"Linux bridges carry no {kinds} networks: its ports meet on one host" if kinds else
                          "the network has no segment")  # fmt: skip
 
-    def _uplink_of(self, segment: Segment, card: str) -> UplinkSpec | None:
-        if segment.network_type == "local":
-            return None
-        if segment.network_type == "flat":
+    def _segment(self, network: NetworkView) -> Segment | None:
+        """The segment by which this host is on a network: the first that it reaches."""
+        for segment in network.segments:
+            card = self.place.cards.get(segment.physical_network)
+            if card or (not segment.physical_network and kind_of(segment) in CARRIED):
+                return segment
+        return None
+
+    def _uplink_of(self, segment: Segment) -> UplinkSpec | None:
+        card, number = self.place.cards.get(segment.physical_network, ""), segment.segmentation_id
+        if card and number:
+            return UplinkSpec(vlan_device(card, number), "vlan", number, card)
+        if card:
             return UplinkSpec(card, "flat", card=card)
-        if segment.network_type == "vlan":
-            return UplinkSpec(vlan_device(card, segment.segmentation_id), "vlan", segment.segmentation_id, card)
-        if not self._place.tunnel_ip:
+        if not number or not self.place.underlay.address:
             return None
-        name = f"{TUNNEL}{segment.segmentation_id}"
-        return UplinkSpec(name, "vxlan", segment.segmentation_id, local=self._place.tunnel_ip)
+        return UplinkSpec(f"{TUNNEL}{number}", "vxlan", number, local=self.place.underlay.address)
 
 
 def released(before: Desired, after: Desired) -> set[tuple[int, str]]:

@@ -17,12 +17,15 @@ from heddle.agent.bridge.ports import BRIDGE, PREFIXES, TUNNEL, bridge_name
 from heddle.agent.bridge.rules import rules_table
 from heddle.agent.mirror import Mirror
 from heddle.agent.roles.base import Drift, Host
+from heddle.agent.roles.switch_bridges import parse_tunnel_ip
+from heddle.agent.tunnel import Underlay
 from heddle.errors import HeddleError
 from heddle.host.bridge import Bridges
 from heddle.host.bridge_links import Entry
 from heddle.host.bridge_rules import BridgeRules
 from heddle.host.netns import MARK
 from heddle.host.run import CommandError
+from heddle.host.underlay import link_of
 from heddle.view.types import Ref, RoleState, Status
 
 log = logging.getLogger(__name__)
@@ -44,7 +47,8 @@ class BridgeRole:
         self._bridges = Bridges()
         self._bridges.check()
         self._rules = BridgeRules()
-        self._planner = Planner(Place(host.name, host.settings.agent.tunnel_ip, self._cards))
+        self._tunnel_ip = parse_tunnel_ip(host.settings.agent.tunnel_ip)
+        self._planner = Planner(self._place())
         self._bridges.look()
         self._planner.adopt(self._bridges.ours().values())
         self._desired = Desired()
@@ -61,6 +65,7 @@ class BridgeRole:
     def reconcile(self, mirror: Mirror, changed: frozenset[Ref] | None) -> list[Status]:
         if changed is None:
             self._planner.all_stale()
+            self._planner.place = self._place()
         elif not any(ref.kind in KINDS for ref in changed):
             return []
         for ref in changed or ():
@@ -89,6 +94,11 @@ class BridgeRole:
             link = self._bridges.links.get(port.device) if port else None
             return link is not None and self._settled.get(done.id) == link.index
         return done.kind == "entry" or before.specs.get(done.id) == self._desired.specs.get(done.id)
+
+    def _place(self) -> Place:
+        link = link_of(self._tunnel_ip) if self._tunnel_ip else None
+        underlay = Underlay(self._tunnel_ip, link.name, link.mtu) if link else Underlay(self._tunnel_ip)
+        return Place(self._host.name, underlay, self._cards)
 
     # Applying
 
@@ -258,14 +268,16 @@ class BridgeRole:
         return drifts
 
     def state(self, mirror: Mirror) -> RoleState:
-        agent = self._host.settings.agent
+        underlay = self._planner.place.underlay
+        warnings = [f"no device of this host has the address agent.tunnel_ip = {underlay.address}"]
         return RoleState(role="bridge", configuration={
             "interface_mappings": dict(self._cards),
             "bridge_mappings": {},
-            "tunnel_types": ["vxlan"] if agent.tunnel_ip else [],
-            "tunneling_ip": agent.tunnel_ip,
+            "tunnel_types": ["vxlan"] if underlay.address else [],
+            "tunneling_ip": underlay.address,
             "l2_population": True,
             "devices": len(self._desired.ports),
             "networks": len(self._desired.networks),
             "extensions": [],
+            **({"warnings": warnings} if underlay.address and not underlay.device else {}),
         })
