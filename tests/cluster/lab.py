@@ -121,7 +121,7 @@ class Lab:
         for server in self.servers:
             server.start()
         self._forward()
-        self.until(self._answers, 60, "the API answers")
+        self.until(self.answers, 60, "the API answers")
         say("agents")
         for agent in self.agents:
             agent.start()
@@ -172,7 +172,8 @@ class Lab:
 
     # Its parts
 
-    def _answers(self) -> bool:
+    def answers(self) -> bool:
+        """Whether the API does."""
         try:
             return self.clouds.exists() and bool(self.api.get("/v2.0/networks"))
         except Exception:
