@@ -107,6 +107,15 @@ def test_the_client_works_as_the_tenant(site: Site) -> None:
     assert sorted(names) == ["lan", "public"]
 
 
+def test_a_change_can_be_waited_for(site: Site) -> None:
+    site.openstack("blue", "port", "set", "--disable", "blue-c")
+    assert re.search(r"applied on 1 of 1 hosts after \d+ ms", site.heddle("wait", "port", "blue-c"))
+    site.openstack("blue", "port", "set", "--enable", "blue-c")
+    found = json.loads(site.heddle("wait", "port", "blue-c", "--json"))
+    assert found["state"] == "applied" and found["milliseconds"] < 60_000
+    assert "there is no port with the name or id 'none'" in site.heddle("wait", "port", "none", check=False)
+
+
 def test_credentials_are_for_their_owner_only(site: Site) -> None:
     files = [*site.cwd.iterdir(), site.root / "state" / "clouds.yaml", site.root / "state-host" / "demo.json"]
     assert {path.name for path in files} >= {"clouds.yaml", "openrc-blue", "openrc-red", "openrc-admin"}

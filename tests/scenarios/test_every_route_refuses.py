@@ -211,7 +211,8 @@ def prepare(world: World, route: Route) -> tuple[str, Any, dict[str, str]]:
         id = world.credential(next(world._numbers))
     role = world.people.roles["manager"]
     values = {"id": id, "tag": "t", "user_id": world.owner.user_id, "role_id": role}
-    values |= {"project_id": world.blue_id, "domain_id": "default", "type": "dscp_marking", **parents}
+    values |= {"project_id": world.blue_id, "domain_id": "default", "type": "dscp_marking", "collection": "networks",
+               **parents}  # fmt: skip
     if "/roles" in path and "{user_id}" in path and route.method != "PUT":
         grant = f"{path.removesuffix('/{role_id}')}/{{role_id}}".format(**values)
         assert world.admin.call("PUT", grant).status == 204

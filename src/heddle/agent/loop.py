@@ -82,7 +82,8 @@ class Loop:
             touched |= self._fetch(requests)
         if self.mirror.complete:
             self._work(touched, retried, requests)
-        self._reporter.send(self.mirror.revision, self._roles, self.mirror, len(self._backoff))
+        applied = not (any(self._pending.values()) or self._whole)
+        self._reporter.send(self.mirror.revision if applied else 0, self._roles, self.mirror, len(self._backoff))
 
     def _work(self, touched: set[Ref], retried: set[Ref], requests: set[str]) -> None:
         """Have each role reconcile, and audit when it is time."""
@@ -140,6 +141,8 @@ class Loop:
         self._server_away = False
         self._fetch_at = float("inf")
         changed = self.mirror.apply(reply)
+        if reply.scopes or reply.dropped:
+            self._reporter.expect(reply.changed_at)
         if sorted(self.mirror.scopes) != known:
             self._bus.subscribe(self.mirror.scopes)
             self._fetch_at = 0.0

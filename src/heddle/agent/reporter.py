@@ -1,7 +1,8 @@
 """What the agent tells the server: the heartbeat, and a status per object when it changed.
 
 Statuses wait here until a report with them was answered; one that the server has already is not sent
-again, unless the connection was lost meanwhile (`repeat`).
+again, unless the connection was lost meanwhile (`repeat`).  That everything up to a revision is applied is told when
+the roles are through with the news.
 """
 
 from __future__ import annotations
@@ -32,6 +33,14 @@ class Reporter:
         self._started = time.time()
         self._told: dict[Ref, Status] = {}
         self._waiting: dict[Ref, Status] = {}
+        self._applied = 0
+        self._news = False
+        self._changed_at = 0
+
+    def expect(self, changed_at: int) -> None:
+        """News came, the oldest of that time; that they are applied is worth a report."""
+        self._news = True
+        self._changed_at = self._changed_at or changed_at
 
     def note(self, statuses: Iterable[Status]) -> None:
         """Keep what is new of these for the next report."""
@@ -55,20 +64,24 @@ class Reporter:
             self.due = 0.0
 
     def send(self, revision: int, roles: Iterable[Role], mirror: Mirror, failed: int) -> None:
-        """Report if there is something to tell or it is time; what cannot be told waits for the next time."""
+        """Report if there is something to tell or it is time; what cannot be told waits for the next time.
+
+        `revision`: all up to it is applied; 0 while a role has work left.
+        """
         now = time.monotonic()
-        if not self._waiting and now < self.due:
+        told = self._news and revision > 0
+        if now < self.due and not ((self._waiting or told) and self._reachable):
             return
-        if self._waiting and now < self.due and not self._reachable:
-            return
+        self._applied = revision or self._applied
         agent = self._settings.agent
         beat = now >= self.due
         request = ReportRequest(
             host=self._settings.host, started_at=self._started, tunnel_ip=agent.tunnel_ip,
             roles=[role.state(mirror) for role in roles] if beat else [],
             bridge_mappings=dict(text.partition(":")[::2] for text in agent.mappings),
-            datapath=self._datapath, revision=revision, drift=self.drift, failed=failed,
+            datapath=self._datapath, revision=self._applied, drift=self.drift, failed=failed,
             statuses=list(self._waiting.values()), availability_zone=agent.availability_zone,
+            changed_at=self._changed_at if told else 0,
         )
         try:
             reply = self._bus.report(request)
@@ -80,6 +93,8 @@ class Reporter:
         self._reachable = True
         self._told |= self._waiting
         self._waiting.clear()
+        if told:
+            self._news, self._changed_at = False, 0
         if beat:
             self.due = now + agent.report_seconds
         if reply.repeat and self._told:

@@ -21,6 +21,7 @@ from heddle.api.network import (
     operation,
     port_bindings,
     qos,
+    realised,
     router_actions,
     subnet_pool_actions,
     tags,
@@ -49,6 +50,7 @@ ROUTES: list[Route] = [
     *(route for collection in TAGGED for route in tags.Tagging(collection).routes()),
     *qos.ROUTES,
     *operation.ROUTES,
+    *realised.ROUTES,
     *IDENTITY_ROUTES,
 ]
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from heddle.control import realised
 from heddle.control.context import new_id
 from heddle.control.news import host_news
 from heddle.control.zones import RESOURCES
@@ -36,9 +38,12 @@ def take(tx: Tx, request: ReportRequest) -> bool:
     known = hosts.agents_of(tx, request.host) if old is not None else {}
     roles = {role.role for role in request.roles if role.role in ROLES}
     dead = any(not known[role].alive for role in roles & set(known))
-    if old is not None and roles <= set(known) and not dead and _quiet(old, new) and not _restarted(known, request):
+    quiet = old is not None and roles <= set(known) and not dead and _quiet(old, new) and not _restarted(known, request)
+    if old is not None and quiet and all(now - known[role].heartbeat < HEARTBEAT_SECONDS for role in roles):
+        realised.take(tx, old, request)
         return False
-    hosts.save(tx, new)
+    hosts.save(tx, replace(new, revision=old.revision, latencies=old.latencies) if old else replace(new, revision=0))
+    realised.take(tx, old or replace(new, revision=0), request)
     if old is None or old.tunnel_ip != new.tunnel_ip:
         host_news(tx, new.name)
     for role in request.roles:

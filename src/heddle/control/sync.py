@@ -43,7 +43,8 @@ def fetch(store: Store, compiler: Compiler, request: FetchRequest) -> FetchReply
         news = [_kept(tx, compiler, scope, entries) for scope, entries in sorted(fresh.items())]
         news += [_whole(tx, compiler, scope) for scope in sorted(needed) if scope not in had]
         dropped = [scope for scope in request.scopes if scope not in needed]
-        return FetchReply(revision=revision, scopes=news, dropped=dropped)
+        changed = min((e.committed_at for entries in fresh.values() for e in entries if e.committed_at), default=0)
+        return FetchReply(revision=revision, scopes=news, dropped=dropped, changed_at=changed)
 
 
 def _differing(tx: Tx, request: FetchRequest, quiet: set[str]) -> set[str]:

@@ -6,6 +6,7 @@ scope.  So the rows of a scope that are not deleted are its content, and those a
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -17,12 +18,13 @@ from heddle.store.dialect import upsert
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """An object in a scope."""
+    """An object in a scope; `committed_at` in milliseconds since the epoch."""
 
     kind: str
     id: str
     revision: int
     deleted: bool
+    committed_at: int = 0
 
 
 class ChangeNotes:
@@ -44,10 +46,12 @@ class ChangeNotes:
         if not self._rows:
             return []
         revision = _next_revision(conn)
+        now = int(time.time() * 1000)
         rows = [
-            {"scope": scope, "kind": kind, "id": id, "revision": revision, "deleted": deleted}
+            {"scope": scope, "kind": kind, "id": id, "revision": revision, "deleted": deleted,
+             "committed_at": now}
             for (scope, kind, id), deleted in sorted(self._rows.items())
-        ]
+        ]  # fmt: skip
         upsert(conn, t.changes, rows, ("scope", "kind", "id"))
         return sorted({scope for scope, _, _ in self._rows})
 
@@ -91,7 +95,8 @@ def scope_news(conn: sa.Connection, scopes: Iterable[str], since: int) -> dict[s
     wanted = list(scopes)
     for start in range(0, len(wanted), 500):
         part = wanted[start : start + 500]
-        query = sa.select(c.scope, c.kind, c.id, c.revision, c.deleted).where(c.scope.in_(part), c.revision > since)
+        query = sa.select(c.scope, c.kind, c.id, c.revision, c.deleted, c.committed_at)
+        query = query.where(c.scope.in_(part), c.revision > since)
         for scope, *entry in conn.execute(query):
             news.setdefault(scope, []).append(Entry(*entry))
     return news

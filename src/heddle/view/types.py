@@ -306,10 +306,13 @@ class FetchRequest(Message, frozen=True, kw_only=True):
 
 
 class FetchReply(Message, frozen=True, kw_only=True):
+    """`changed_at`: when the oldest of the news was committed, in milliseconds since the epoch; 0 if not told."""
+
     version: int = PROTOCOL
     revision: int
     scopes: list[ScopeNews] = []
     dropped: list[str] = []
+    changed_at: int = 0
 
 
 class RoleState(Message, frozen=True, kw_only=True):
@@ -339,6 +342,9 @@ class ReportRequest(Message, frozen=True, kw_only=True):
     `started_at` is the agent's start in seconds since the epoch; `bridge_mappings` maps physical networks to
     bridges; `drift` counts what was found changed by hand and put right since the start; `availability_zone` is "" from
     an agent that knows of none.
+
+    `revision`: the host has applied everything up to it, but for the objects that it reports as "error".  It is told
+    soon after each change; `changed_at` is then what the answer with the (oldest) news said.
     """
 
     version: int = PROTOCOL
@@ -353,6 +359,7 @@ class ReportRequest(Message, frozen=True, kw_only=True):
     failed: int = 0
     statuses: list[Status] = []
     availability_zone: str = ""
+    changed_at: int = 0
 
 
 class ReportReply(Message, frozen=True, kw_only=True):

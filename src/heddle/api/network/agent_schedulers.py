@@ -9,6 +9,7 @@ from typing import Any
 from heddle.api.http import Request, Response, Route, json_response
 from heddle.api.network.collections import AGENT_COLLECTION, NETWORK_COLLECTION, ROUTER_COLLECTION
 from heddle.api.network.crud import Collection
+from heddle.api.network.rights import require
 from heddle.api.render import render
 from heddle.api.rights import Rights
 from heddle.api.schemas import NOTHING, OBJECT, only, resource, several
@@ -16,7 +17,7 @@ from heddle.api.services import Services
 from heddle.control import dhcp, router_hosts
 from heddle.control.context import Context
 from heddle.control.lookup import need
-from heddle.errors import BadRequest, Forbidden, NotFound
+from heddle.errors import BadRequest, NotFound
 from heddle.model.agent import Agent
 from heddle.model.fields import Invalid, Uuid
 from heddle.store.engine import Tx
@@ -66,7 +67,7 @@ class Scheduler:
         return self.rule.partition("-")[0] + "-agents"
 
     def list_served(self, services: Services, request: Request) -> Response:
-        _allowed(services, request, f"get_{self.rule}s")
+        require(services, request, f"get_{self.rule}s")
         with services.store.read() as tx:
             agent = self._agent(services, request, tx)
             ids = [object_id for role, object_id in hosts.assigned(tx, agent.host) if role == self.role == agent.role]
@@ -74,7 +75,7 @@ class Scheduler:
             return json_response({self.served.model.collection: _shown(services, request, tx, self.served, found)})
 
     def list_agents(self, services: Services, request: Request) -> Response:
-        _allowed(services, request, f"get_{self.agents}")
+        require(services, request, f"get_{self.agents}")
         with services.store.read() as tx:
             ctx = self.served.context(services, request, tx)
             served = need(ctx, self.served.records, request.params["id"], bare=True)
@@ -83,7 +84,7 @@ class Scheduler:
             return json_response({"agents": [{**item, **dict.fromkeys(self.more)} for item in shown]})
 
     def assign(self, services: Services, request: Request) -> Response:
-        _allowed(services, request, f"create_{self.rule}")
+        require(services, request, f"create_{self.rule}")
         id = self._named(request)
 
         def work(tx: Tx) -> None:
@@ -97,7 +98,7 @@ class Scheduler:
         return json_response(None, 201)
 
     def withdraw(self, services: Services, request: Request) -> Response:
-        _allowed(services, request, f"delete_{self.rule}")
+        require(services, request, f"delete_{self.rule}")
 
         def work(tx: Tx) -> None:
             agent = self._agent(services, request, tx)
@@ -122,11 +123,6 @@ class Scheduler:
             return str(Uuid().parse(body[self.id]))
         except Invalid as reason:
             raise BadRequest("HTTPBadRequest", f"Invalid input for {self.id}. Reason: {reason}.") from None
-
-
-def _allowed(services: Services, request: Request, rule: str) -> None:
-    if not services.policy.allows(rule, request.caller, {"project_id": ""}.get):
-        raise Forbidden("PolicyNotAuthorized", f"(rule:{rule}) is disallowed by policy")
 
 
 def _shown(

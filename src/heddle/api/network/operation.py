@@ -6,21 +6,16 @@ from typing import Any
 
 from heddle.api.http import Request, Response, Route, json_response
 from heddle.api.network.extensions import EXTENSIONS
+from heddle.api.network.rights import require
 from heddle.api.schemas import NUMBER, OBJECT, TEXT, only, several, some
 from heddle.api.services import Services
 from heddle.control import quotas, zones
 from heddle.control.context import Context
-from heddle.errors import BadRequest, Forbidden, NotFound, invalid
+from heddle.errors import BadRequest, NotFound, invalid
 from heddle.model.fields import Bool, Invalid
 from heddle.store.engine import Tx
 from heddle.store.query import hosts
 from heddle.store.query import quotas as quota_query
-
-
-def _allowed(services: Services, request: Request, rule: str, project_id: str) -> None:
-    values = {"project_id": project_id}
-    if not services.policy.allows(rule, request.caller, values.get):
-        raise Forbidden("PolicyNotAuthorized", f"(rule:{rule}) is disallowed by policy")
 
 
 def _context(services: Services, request: Request, tx: Tx) -> Context:
@@ -32,7 +27,7 @@ def _context(services: Services, request: Request, tx: Tx) -> Context:
 
 def list_quotas(services: Services, request: Request) -> Response:
     """The projects whose limits were set."""
-    _allowed(services, request, "get_quota", "")
+    require(services, request, "get_quota")
     with services.store.read() as tx:
         ctx = _context(services, request, tx)
         found = [
@@ -49,25 +44,25 @@ def show_own_project(services: Services, request: Request) -> Response:
 
 
 def show_quota(services: Services, request: Request) -> Response:
-    _allowed(services, request, "get_quota", request.params["id"])
+    require(services, request, "get_quota", request.params["id"])
     with services.store.read() as tx:
         return json_response({"quota": quotas.limits(_context(services, request, tx), request.params["id"])})
 
 
 def show_default_quota(services: Services, request: Request) -> Response:
-    _allowed(services, request, "get_quota", request.params["id"])
+    require(services, request, "get_quota", request.params["id"])
     with services.store.read() as tx:
         return json_response({"quota": quotas.defaults(_context(services, request, tx))})
 
 
 def show_quota_details(services: Services, request: Request) -> Response:
-    _allowed(services, request, "get_quota", request.params["id"])
+    require(services, request, "get_quota", request.params["id"])
     with services.store.read() as tx:
         return json_response({"quota": quotas.details(_context(services, request, tx), request.params["id"])})
 
 
 def update_quota(services: Services, request: Request) -> Response:
-    _allowed(services, request, "update_quota", request.params["id"])
+    require(services, request, "update_quota", request.params["id"])
     wanted = request.member("quota")
     for name in ("tenant_id", "project_id"):
         wanted.pop(name, None)
@@ -90,7 +85,7 @@ def _pop_flag(wanted: dict[str, Any], name: str) -> bool:
 
 
 def delete_quota(services: Services, request: Request) -> Response:
-    _allowed(services, request, "delete_quota", request.params["id"])
+    require(services, request, "delete_quota", request.params["id"])
     services.store.write(
         lambda tx: quotas.reset(_context(services, request, tx), request.params["id"]), request.request_id
     )
@@ -127,7 +122,7 @@ def list_zones(services: Services, request: Request) -> Response:
 
 def list_faults(services: Services, request: Request) -> Response:
     """What hosts could not realise, and how the hosts are."""
-    _allowed(services, request, "get_agent", "")
+    require(services, request, "get_agent")
     with services.store.read() as tx:
         faults: list[dict[str, Any]] = [
             {"host": f.host, "kind": f.kind, "id": f.id, "message": f.message, "since": f.since}

@@ -26,7 +26,10 @@ AGENTS: Records[Agent] = Records(Agent, t.agents)
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """`heartbeat` in seconds since the epoch; `bridge_mappings`: physical network -> bridge."""
+    """`heartbeat` in seconds since the epoch; `bridge_mappings`: physical network -> bridge.
+
+    `revision`: all changes up to it are applied; `latencies`: how many in what time (`control/realised.py`).
+    """
 
     name: str
     tunnel_ip: str = ""
@@ -36,6 +39,7 @@ class Host:
     revision: int = 0
     drift: int = 0
     failed: int = 0
+    latencies: list[int] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +51,10 @@ class Fault:
     since: str
 
 
-_COLUMNS = (_h.name, _h.tunnel_ip, _h.datapath, _h.bridge_mappings, _h.heartbeat, _h.revision, _h.drift, _h.failed)
+_COLUMNS = (
+    _h.name, _h.tunnel_ip, _h.datapath, _h.bridge_mappings, _h.heartbeat, _h.revision, _h.drift, _h.failed,
+    _h.latencies,
+)  # fmt: skip
 
 
 def get(tx: Tx, name: str) -> Host | None:
@@ -72,6 +79,7 @@ def forget(tx: Tx, name: str) -> None:
     """Delete a host and what it said of objects."""
     tx.conn.execute(sa.delete(t.hosts).where(_h.name == name))
     tx.conn.execute(sa.delete(t.faults).where(_f.host == name))
+    tx.conn.execute(sa.delete(t.host_revisions).where(t.host_revisions.c.host == name))
 
 
 def agents_of(tx: Tx, host: str) -> dict[str, Agent]:
@@ -96,6 +104,13 @@ def of_the_dead(tx: Tx) -> list[str]:
     mine = sa.and_(_g.host == _a.host, _g.role == _a.role, _g.alive == sa.false())
     query = sa.select(_a.host).join(t.agents, mine).distinct().order_by(_a.host)
     return [row[0] for row in tx.conn.execute(query)]
+
+
+def live(tx: Tx, names: Sequence[str]) -> set[str]:
+    """Those of the hosts with an agent that is alive."""
+    query = sa.select(_g.host).where(_g.alive == sa.true()).distinct()
+    parts = [names[start : start + 500] for start in range(0, len(names), 500)]
+    return {row[0] for part in parts for row in tx.conn.execute(query.where(_g.host.in_(part)))}
 
 
 def agents_with(tx: Tx, role: str, names: Sequence[str]) -> list[Agent]:
@@ -210,6 +225,13 @@ _CARRIER = {"port": "binding_host_id", "router": "host"}
 def faults(tx: Tx, host: str = "") -> list[Fault]:
     query = sa.select(_f.host, _f.kind, _f.id, _f.message, _f.since).order_by(_f.since)
     return [Fault(*row) for row in tx.conn.execute(query.where(_f.host == host) if host else query)]
+
+
+def faults_of(tx: Tx, ids: Sequence[str]) -> list[Fault]:
+    """Those of the objects with these ids."""
+    query = sa.select(_f.host, _f.kind, _f.id, _f.message, _f.since).order_by(_f.host, _f.kind, _f.id)
+    parts = [ids[start : start + 500] for start in range(0, len(ids), 500)]
+    return [Fault(*row) for part in parts for row in tx.conn.execute(query.where(_f.id.in_(part)))]
 
 
 def _held_back(role: str) -> sa.Select[Any]:

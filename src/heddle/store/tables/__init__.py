@@ -78,6 +78,7 @@ from heddle.store.tables.sync import (
     counters,
     faults,
     host_keys,
+    host_revisions,
     hosts,
     leases,
 )
@@ -110,6 +111,7 @@ __all__ = [
     "floating_ips",
     "ha_networks",
     "host_keys",
+    "host_revisions",
     "hosts",
     "ip_allocations",
     "ip_ranges",

@@ -20,6 +20,16 @@ hosts = sa.Table(
     number_column("revision"),
     number_column("drift"),
     number_column("failed"),
+    sa.Column("latencies", JsonText(list[int]), nullable=False),
+)
+
+# When a host had applied everything up to a revision, in milliseconds since the epoch; the latest are kept.
+host_revisions = sa.Table(
+    "host_revisions",
+    METADATA,
+    text_column("host", key=True),
+    sa.Column("revision", sa.BigInteger, primary_key=True, autoincrement=False),
+    number_column("applied_at"),
 )
 
 # With what a host's agent proves who it is.
@@ -36,7 +46,8 @@ assignments = sa.Table(
     sa.Column("host", sa.String(255), primary_key=True, index=True),
 )
 
-# The latest change of each object in each scope; a deleted one stays as a tombstone for a while.
+# The latest change of each object in each scope; a deleted one stays as a tombstone for a while.  `committed_at` in
+# milliseconds since the epoch.
 changes = sa.Table(
     "changes",
     METADATA,
@@ -45,6 +56,8 @@ changes = sa.Table(
     text_column("id", 80, key=True),
     number_column("revision"),
     sa.Column("deleted", sa.Boolean, nullable=False),
+    number_column("committed_at"),
+    sa.Index("ix_changes_id", "id"),
     sa.Index("ix_changes_scope_revision", "scope", "revision"),
 )
 
