@@ -8,7 +8,7 @@ from tests.fakes.switch import FakeSwitch
 
 from heddle.errors import ConfigError
 from heddle.host.rtnetlink import Link
-from heddle.view.types import HostView, RoleState, Segment
+from heddle.view.types import AddressPair, HostView, RoleState, Segment
 
 IP = "agent.tunnel_ip=192.0.2.1"
 
@@ -46,6 +46,20 @@ def test_a_port_for_each_kind_that_networks_here_need() -> None:
         assert sum(f"in_port={number}," in line for line in arriving) == 1
     assert not any(switch.fault("network", f"net-{number}") for number in (0, 1))
     assert record(switch).configuration["tunnel_types"] == ["vxlan", "gre", "geneve"]
+
+
+def test_a_mac_of_allowed_pairs_goes_to_all_who_may_use_it() -> None:
+    shared = "00:00:5e:00:01:07"
+    switch = FakeSwitch(IP)
+    joined(switch, Segment("vxlan", "", 7))
+    switch.cloud.put(HostView(id="host3", tunnel_ip="192.0.2.3"), HostView(id="host4", tunnel_ip="192.0.2.4"))
+    pairs = [AddressPair("10.0.0.100", shared)]
+    for number, host in ((2, "host2"), (4, "host3"), (6, "host4")):
+        more = {"allowed_address_pairs": pairs} if number < 6 else {}
+        switch.cloud.port(port(number, net="net-0", **more), host=host)
+    switch.sync()
+    (flow,) = (line for line in switch.dump("br-tun") if f"dl_dst={shared}" in line)
+    assert "192.0.2.2->tun_dst" in flow and "192.0.2.3->tun_dst" in flow and "192.0.2.4" not in flow
 
 
 def test_a_new_agent_leaves_the_tunnels_until_it_knows_what_is_needed() -> None:

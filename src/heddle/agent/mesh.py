@@ -9,10 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from ipaddress import ip_address
 
+from heddle.agent.answers import Known
+from heddle.agent.claims import owned
 from heddle.agent.mirror import Mirror
 from heddle.agent.tunnel import KINDS, TunnelPorts, Underlay, kind_of, tunnel_flows
 from heddle.host.openflow import FlowSet
 from heddle.view.types import NetworkView, Segment
+
+ROUTER = "network:router"
 
 
 @dataclass(frozen=True)
@@ -27,19 +31,28 @@ def mesh(
     mirror: Mirror, here: str, network: NetworkView, segment: Segment, tag: int, ports: TunnelPorts, underlay: Underlay
 ) -> Mesh:
     """The tunnels of a network, by a segment of it that lives in tunnels; `here` is this host."""
-    remote = [each for each in mirror.neighbours_by_network.of(network.id) if each.host not in ("", here)]
+    neighbours = list(mirror.neighbours_by_network.of(network.id))
+    remote = [each for each in neighbours if each.host not in ("", here)]
     missing = _missing(segment, ports, underlay)
     if missing or not ports.patch:
         return Mesh({}, missing if remote else "")
     there, problem = reached(mirror, {each.host for each in remote}, underlay)
     if remote:
         problem = problem or underlay.too_small_for(network.mtu, segment)
-    pairs = [(each.mac_address, there[each.host]) for each in remote if each.host in there]
+    places = [
+        (mac, there[each.host]) for each in remote if each.host in there
+        for mac in {each.mac_address, *(pair.mac_address for pair in each.allowed_address_pairs)}
+    ]  # fmt: skip
+    known = (
+        Known(address, each.mac_address, each.host == here, each.device_owner.startswith(ROUTER))
+        for address, each in owned(neighbours) if each.host == here or each.host in there
+    )
     tunnel = ports.by_kind[kind_of(segment)]
     try:
-        return Mesh(tunnel_flows(network.id, tag, segment.segmentation_id, ports.patch, tunnel, pairs), problem)
+        flows = tunnel_flows(network.id, tag, segment.segmentation_id, ports.patch, tunnel, places, known)
     except ValueError as error:
         return Mesh(None, str(error))
+    return Mesh(flows, problem)
 
 
 def _missing(segment: Segment, ports: TunnelPorts, underlay: Underlay) -> str:

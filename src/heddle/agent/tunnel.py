@@ -4,8 +4,8 @@ A tunnel port for each kind of tunnels that networks of this host need; where a 
 sends it.  The same ID in tunnels of two kinds is two networks.
 
 Where a remote port lives is known from the view, so a frame for it goes to its host alone; only frames for
-everybody, or for an address that is none of a port, go to all hosts that have the network.  A frame from
-a tunnel never goes into one again, so the mesh has no loops.
+everybody, or for an address that is none of a port, go to all hosts that have the network, and questions for known
+addresses to none (`answers.py`).  A frame from a tunnel never goes into one again, so the mesh has no loops.
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address
 
 from heddle.agent.addresses import Builder, checked_mac
+from heddle.agent.answers import TUN_OUT, Known, answers, base_answers
 from heddle.host.openflow import FlowSet
 from heddle.view.types import Segment
 
 KINDS = ("vxlan", "gre", "geneve")
-TUN_IN, TUN_OUT = 1, 2
+TUN_IN = 1
 IPV6_MORE = 20
 
 
@@ -66,6 +67,7 @@ def kind_of(segment: Segment) -> str:
 def tunnel_base_flows(ports: TunnelPorts) -> FlowSet:
     b = Builder("base")
     b.add(0, 10, f"in_port={ports.patch}", f"resubmit(,{TUN_OUT})")
+    base_answers(b, ports.patch)
     for number in ports.by_kind.values():
         b.add(0, 10, f"in_port={number}", f"resubmit(,{TUN_IN})")
     return b.flows
@@ -73,21 +75,28 @@ def tunnel_base_flows(ports: TunnelPorts) -> FlowSet:
 
 def tunnel_flows(
     network_id: str, tag: int, tunnel_id: int, patch: int, tunnel: int, remote: Iterable[tuple[str, str]],
+    known: Iterable[Known] = (),
 ) -> FlowSet:
-    """A network in tunnels of the port `tunnel`; `remote`: (MAC, tunnel address of its host) of the ports elsewhere."""
+    """A network in tunnels of the port `tunnel`.
+
+    `remote`: (MAC, tunnel address of its host) of what is elsewhere, a MAC that several may use once for each.
+    """
     b = Builder(network_id)
+    answers(b, tag, known)
     arrive = f"push_vlan:0x8100,set_field:{4096 + tag}->vlan_vid,output:{patch}"
     b.add(TUN_IN, 10, f"in_port={tunnel},tun_id={tunnel_id}", arrive)
     leave = f"pop_vlan,set_field:{tunnel_id}->tun_id"
-    addresses = set()
+    places: dict[str, set[str]] = {}
     for mac, address in remote:
-        addresses.add(address)
-        b.add(TUN_OUT, 20, f"dl_vlan={tag},dl_dst={checked_mac(mac)}", f"{leave},{_send(address, tunnel)}")
-    if addresses:
-        b.add(TUN_OUT, 10, f"dl_vlan={tag}", ",".join([leave, *(_send(each, tunnel) for each in sorted(addresses))]))
+        places.setdefault(checked_mac(mac), set()).add(address)
+    for mac, addresses in places.items():
+        b.add(TUN_OUT, 20, f"dl_vlan={tag},dl_dst={mac}", f"{leave},{_send(addresses, tunnel)}")
+    everywhere = set().union(*places.values())
+    if everywhere:
+        b.add(TUN_OUT, 10, f"dl_vlan={tag}", f"{leave},{_send(everywhere, tunnel)}")
     return b.flows
 
 
-def _send(address: str, tunnel: int) -> str:
-    field = "tun_ipv6_dst" if ":" in address else "tun_dst"
-    return f"set_field:{address}->{field},output:{tunnel}"
+def _send(addresses: Iterable[str], tunnel: int) -> str:
+    fields = ((each, "tun_ipv6_dst" if ":" in each else "tun_dst") for each in sorted(addresses))
+    return ",".join(f"set_field:{each}->{field},output:{tunnel}" for each, field in fields)

@@ -102,15 +102,17 @@ def _ports(tx: Tx, wanted: Revisions) -> Iterable[v.Object]:
             network_id=port.network_id,
             mac_address=port.mac_address,
             fixed_ips=_fixed_ips(port),
-            allowed_address_pairs=[
-                v.AddressPair(_block(p.ip_address), p.mac_address) for p in port.allowed_address_pairs
-            ],
+            allowed_address_pairs=_pairs(port),
             security_groups=sorted(port.security_groups) if port.port_security_enabled else [],
             port_security=port.port_security_enabled,
             admin_state_up=port.admin_state_up,
             device_owner=port.device_owner,
             device_id=port.device_id,
         )
+
+
+def _pairs(port: Port) -> list[v.AddressPair]:
+    return [v.AddressPair(_block(pair.ip_address), pair.mac_address) for pair in port.allowed_address_pairs]
 
 
 def _block(text: str) -> str:
@@ -132,6 +134,8 @@ def _neighbours(tx: Tx, wanted: Revisions) -> Iterable[v.Object]:
             hostname=port.dns_name,
             domain=port.dns_zone,
             dhcp_options=options,
+            allowed_address_pairs=_pairs(port),
+            port_security=port.port_security_enabled,
         )
 
 

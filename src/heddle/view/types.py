@@ -165,7 +165,7 @@ class NeighbourView(Object, frozen=True, tag="neighbour"):
     """A port of a network as the others on it need to know it; `id` is the port's.
 
     `hostname` may be of several labels, and ends with a dot when it is a full name; `domain` is "" where the names are
-    in the network's.
+    in the network's.  With `port_security` off the port may use any address; else its own and the allowed pairs.
     """
 
     network_id: str
@@ -176,6 +176,8 @@ class NeighbourView(Object, frozen=True, tag="neighbour"):
     hostname: str = ""
     dhcp_options: list[DhcpOption] = []
     domain: str = ""
+    allowed_address_pairs: list[AddressPair] = []
+    port_security: bool = True
 
 
 class RuleView(Message, frozen=True):

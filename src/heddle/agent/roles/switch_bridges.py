@@ -130,6 +130,8 @@ class Bridges:
             "tunnel_types": [kind for kind in KINDS if kind not in refused] if self._tunnel_ip else [],
             "tunneling_ip": self._tunnel_ip,
             "integration_bridge": INT,
+            "l2_population": bool(self._tunnel_ip),
+            "arp_responder_enabled": bool(self._tunnel_ip),
         }
         return shown | ({"warnings": list(self._warnings)} if self._warnings else {})
 
