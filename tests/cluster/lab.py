@@ -2,7 +2,8 @@
 
     underlay   a namespace with two bridges: `mgmt`, where the broker and the API are, and `data`, between the hosts
     control    a host without Open vSwitch: `heddle server` (one or several), RabbitMQ; PostgreSQL on a Unix socket
-    host1 …    mgmt0 10.98.0.N, and eth0 on a bridge br-phy of its own with 172.31.0.N, where its tunnels end
+    host1 …    mgmt0 10.98.0.N, and eth0 on a bridge br-phy of its own with 172.31.0.N, where its tunnels end; one with
+               Linux bridges has no Open vSwitch, and 172.31.0.N on eth0
 
 Everything is started as an operator starts it: settings files, `heddle host add`, `heddle server`, `heddle agent`.
 The API is reached through a port of the loopback.
@@ -25,6 +26,7 @@ from typing import Any
 from tests.cluster.postgres import Postgres
 from tests.engines.brokers import Broker
 from tests.load.processes import free_port
+from tests.real.bridgehost import BridgeHost
 from tests.real.testhost import DATAPATH, PATIENCE, TestHost, wait_until
 
 from heddle.cli.client import Client, Credentials
@@ -78,10 +80,14 @@ class Program:
 
 
 class Lab:
-    """`start` starts everything, `stop` removes it.  `more`: settings of the servers, as "section.name=value"."""
+    """`start` starts everything, `stop` removes it.  `more`: settings of the servers, as "section.name=value".
+
+    `bridges`: the numbers of the hosts that have Linux bridges.
+    """
 
     def __init__(
-        self, hosts: int = 3, servers: int = 1, more: Sequence[str] = (), of_agents: Sequence[str] = ()
+        self, hosts: int = 3, servers: int = 1, more: Sequence[str] = (), of_agents: Sequence[str] = (),
+        bridges: Sequence[int] = (),
     ) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="heddle-cluster-", dir="/tmp"))
         self.folder.chmod(0o755)
@@ -91,7 +97,8 @@ class Lab:
         self.database = self._part(Postgres())
         self.underlay = self._part(TestHost("underlay", ovs=False))
         self.control = self._part(TestHost("control", ovs=False))
-        self.hosts = [self._part(TestHost(f"host{number}")) for number in range(1, hosts + 1)]
+        self._bridges = set(bridges)
+        self.hosts = [self._part(self._host(number)) for number in range(1, hosts + 1)]
         self._wire()
         self.broker = self._part(Broker(f"{MGMT}.{CONTROL}", tuple(self.control.enter())))
         self.servers = [
@@ -103,6 +110,10 @@ class Lab:
     def _part(self, part: Any) -> Any:
         self._parts.append(part)
         return part
+
+    def _host(self, number: int) -> TestHost:
+        name = f"host{number}"
+        return BridgeHost(name) if number in self._bridges else TestHost(name)
 
     def start(self, say: Callable[[str], None] = lambda text: None) -> None:
         """`say` hears what is being done."""
@@ -188,8 +199,11 @@ class Lab:
         for number, host in enumerate(self.hosts, 1):
             self._cable("mgmt", host, "mgmt0")
             self._cable("data", host, "eth0", mtu=1600)
+            host.sh(f"ip addr add {MGMT}.{number}/24 dev mgmt0; ip link set mgmt0 up")
+            if number in self._bridges:
+                host.sh(f"ethtool -K eth0 tx off; ip addr add {DATA}.{number}/24 dev eth0; ip link set eth0 up")
+                continue
             host.sh(f"""
-                ip addr add {MGMT}.{number}/24 dev mgmt0; ip link set mgmt0 up
                 sysctl -qw net.ipv6.conf.eth0.disable_ipv6=1
                 hook='{{ type filter hook ingress device eth0 priority -500; policy drop; }}'
                 [ {DATAPATH} != netdev ] || nft "add table netdev underlay; add chain netdev underlay c $hook"
@@ -227,6 +241,8 @@ class Lab:
             "agent": {"host": host.name, "key_file": str(key), "datapath": DATAPATH, "tunnel_ip": f"{DATA}.{number}",
                       "bridge_mappings": ["public:br-ex", "physnet1:br-phy"]},
         }  # fmt: skip
+        if number in self._bridges:
+            settings["agent"] |= {"data_plane": "linuxbridge", "bridge_mappings": []}
         return _with(settings, self._of_agents)
 
     def _forward(self) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tests.fakes.cloud import FakeCloud
-from tests.fakes.objects import ip, mac, port_id
+from tests.fakes.objects import port_id
 from tests.real.conftest import Agent, Lab
-from tests.real.testhost import DATAPATH, TestHost, host, wait_until
+from tests.real.testhost import DATAPATH, TestHost, wait_until
 
 SETTINGS = ("agent.data_plane=linuxbridge", "agent.resync_seconds=600", "agent.audit_seconds=600")
 
@@ -20,16 +20,26 @@ def device(number: int) -> str:
     return f"tap{port_id(number)[:11]}"
 
 
-class BridgeLab(Lab):
-    def plug(self, number: int, *cidrs: str, mtu: int = 1450) -> str:
-        """Start a guest for port `number`; returns its name.  Nobody tells the agent: it finds the interface."""
-        name = f"g{number}"
-        self.host.add_guest(name, mac(number), cidrs or (f"{ip(number)}/16",), mtu)
-        self.host.sh(f"ip link set p-{name} name {device(number)} || "
-                     f"{{ ip link set p-{name} down; ip link set p-{name} name {device(number)}; }}; "
-                     f"ip link set {device(number)} up")  # fmt: skip
-        return name
+class BridgeHost(TestHost):
+    """A host without Open vSwitch."""
 
+    def __init__(self, name: str = "host1") -> None:
+        super().__init__(name, ovs=False)
+
+    def plug(
+        self, name: str, mac: str, cidrs: Sequence[str], port_id: str, mtu: int = 1450, gateway: str = ""
+    ) -> None:
+        """Start a guest.  Nobody tells the agent: it finds the interface by its name."""
+        self.add_guest(name, mac, cidrs, mtu, gateway)
+        tap = f"tap{port_id[:11]}"
+        rename = f"ip link set p-{name} name {tap}"
+        self.sh(f"{rename} || {{ ip link set p-{name} down; {rename}; }}; ip link set {tap} up")
+
+    def unplug(self, name: str) -> None:
+        self.sh(f"ip netns del {name}")
+
+
+class BridgeLab(Lab):
     def rules(self) -> str:
         return self.host.run("nft", "-s", "list", "ruleset")
 
@@ -66,7 +76,7 @@ def behind_switch(test_host: TestHost, device: str, bridge: str, number: int, ne
     """)
 
 
-def start(test_host: TestHost, folder: Path, *settings: str) -> BridgeLab:
+def start(test_host: BridgeHost, folder: Path, *settings: str) -> BridgeLab:
     folder.mkdir(exist_ok=True)
     cloud = FakeCloud(test_host.name)
     cloud.serve(folder / "bus.sock")
@@ -77,8 +87,18 @@ def start(test_host: TestHost, folder: Path, *settings: str) -> BridgeLab:
 
 
 @contextlib.contextmanager
+def bridge_host(name: str = "host1") -> Iterator[BridgeHost]:
+    """One that is always removed."""
+    made = BridgeHost(name)
+    try:
+        yield made
+    finally:
+        made.stop()
+
+
+@contextlib.contextmanager
 def bridge_lab(folder: Path, *settings: str) -> Iterator[BridgeLab]:
-    with host("host1", ovs=False) as test_host:
+    with bridge_host() as test_host:
         lab = start(test_host, folder, *settings)
         try:
             yield lab

@@ -1,23 +1,36 @@
-"""The matrix of Linux bridge: two hosts with it, and one with it beside one with Open vSwitch."""
+"""The matrix of Linux bridge: two hosts with it, and one with it beside one with Open vSwitch.
+
+VLAN networks are in it where the kernel has VLAN devices, as a full kernel has (`scripts/test-kernel.sh real`).
+"""
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
 
 import pytest
-from tests.real.bridgehost import behind_switch, cable, start
+from tests.real.bridgehost import behind_switch, bridge_host, cable, start
 from tests.real.matrix import TUNNELS, Matrix, cells, make_lab
 from tests.real.testhost import host
 
 from heddle.view.types import Segment
 
+
+def has_vlans() -> bool:
+    """Whether the kernel has VLAN devices (8021q)."""
+    script = "ip link add vl0 type veth peer name vl1 && ip link add link vl0 name vl0.5 type vlan id 5"
+    return subprocess.run(["unshare", "-n", "sh", "-c", script], capture_output=True, check=False).returncode == 0
+
+
+VLAN = {"vlan": (Segment("vlan", "physnet1", 101), Segment("vlan", "physnet1", 102))} if has_vlans() else {}
 SEGMENTS = {
+    **VLAN,
     "local": (Segment("local"), Segment("local")),
     "flat": (Segment("flat", "physnet1"), Segment("flat", "physnet2")),
     "vxlan": (Segment("vxlan", "", 77), Segment("vxlan", "", 78)),
 }
 IN_TUNNELS = {"vxlan": SEGMENTS["vxlan"]}
-BOTH = {kind: SEGMENTS[kind] for kind in ("flat", "vxlan")}
+BOTH = {kind: SEGMENTS[kind] for kind in SEGMENTS if kind != "local"}
 CELLS = pytest.mark.parametrize(("kind", "family"), cells("linuxbridge", SEGMENTS))
 MIXED = pytest.mark.parametrize(("kind", "family"), cells("linuxbridge+openvswitch", BOTH))
 CARDS = "agent.physical_interface_mappings=physnet1:eth1,physnet2:eth2"
@@ -26,7 +39,7 @@ CARDS = "agent.physical_interface_mappings=physnet1:eth1,physnet2:eth2"
 @pytest.fixture(scope="module")
 def matrix(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Matrix]:
     folder = tmp_path_factory.mktemp("bridges")
-    with host("host1", ovs=False) as one, host("host2", ovs=False) as other:
+    with bridge_host("host1") as one, bridge_host("host2") as other:
         cable(one, other)
         cable(one, other, "eth1", None)
         cable(one, other, "eth2", None)
@@ -44,7 +57,7 @@ def matrix(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Matrix]:
 def mixed6(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Matrix]:
     """A host of each kind, and tunnels whose ends have IPv6 addresses."""
     folder = tmp_path_factory.mktemp("mixed6")
-    with host("host1", ovs=False) as one, host("host2") as other:
+    with bridge_host("host1") as one, host("host2") as other:
         cable(one, other)
         behind_switch(other, "eth0", "br-phy0", 2)
         labs = (
@@ -60,7 +73,7 @@ def mixed6(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Matrix]:
 @pytest.fixture(scope="module")
 def mixed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Matrix]:
     folder = tmp_path_factory.mktemp("mixed")
-    with host("host1", ovs=False) as one, host("host2") as other:
+    with bridge_host("host1") as one, host("host2") as other:
         for net, device in enumerate(("eth0", "eth1", "eth2")):
             cable(one, other, device, None if net else 0)
             behind_switch(other, device, f"br-phy{net}", 2, net)
