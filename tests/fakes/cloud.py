@@ -18,6 +18,7 @@ from heddle.bus.local import LocalServerBus
 from heddle.view.types import (
     CLOUD,
     AssignmentView,
+    AuditView,
     FetchReply,
     FetchRequest,
     FloatingIpView,
@@ -187,7 +188,7 @@ class FakeCloud:
 
     def _scopes_of(self, item: Object) -> list[str]:
         match item:
-            case HostView():
+            case HostView() | AuditView():
                 return [CLOUD]
             case AssignmentView() | PortView():
                 return [host_scope(self.host)]

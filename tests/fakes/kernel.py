@@ -13,7 +13,7 @@ from pathlib import Path
 from heddle.host.announce import Announcement
 from heddle.host.conntrack import Service
 from heddle.host.dnsmasq import Files, Lease
-from heddle.host.layout import Change, Layout
+from heddle.host.layout import Change, Deviation, Layout
 from heddle.host.netlink import NetlinkError
 from heddle.host.nft import Table
 from heddle.host.ovs import Interface, OvsConflict, PortSpec
@@ -130,6 +130,18 @@ class FakeSpace:
             self._kernel.touch("layout", self._name)
         return Change(made, removed, tuple(added), tuple(withdrawn), requests, tuple(failures))
 
+    def deviations(self, layout: Layout) -> list[Deviation]:
+        self._kernel.check(self._name)
+        held = self.held
+        found = [Deviation(item.name, "missing") for item in layout.interfaces if item.name not in held.addresses]
+        for item in layout.interfaces:
+            if held.addresses.get(item.name, item.addresses) != item.addresses:
+                found.append(Deviation(f"addresses of {item.name}", str(held.addresses[item.name])))
+        return found + ([Deviation("routes", "others")] if layout.routes != held.routes else [])
+
+    def disturbed(self, table: Table) -> bool:
+        return self._left is not None and self.held.table != self._left
+
     def rules(self, table: Table) -> str:
         self._kernel.check(self._name)
         if self.held.table == table:
@@ -169,6 +181,10 @@ class FakeDnsmasq:
         if outcome != "same":
             self._kernel.touch(outcome, self._id)
         return outcome
+
+    def deviations(self, files: Files) -> list[Deviation]:
+        same = self._kernel.servers.get(self._id) == files
+        return [] if same else [Deviation("dnsmasq with its files", "not so")]
 
     def leases(self) -> list[Lease]:
         return list(self._kernel.leases.get(self._id, []))

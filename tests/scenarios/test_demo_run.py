@@ -38,7 +38,7 @@ class Site:
         self.before = self.host.sh(LOOK)
         self.config = root / "heddle.toml"
         folders = "".join(f'{name} = "{root}/{name}"\n' for name in ("state", "run", "log"))
-        self.config.write_text(f'[paths]\n{folders}[server]\nuser = ""\n')
+        self.config.write_text(f'[paths]\n{folders}[server]\nuser = ""\n[agent]\naudit_seconds = 3600\n')
 
     def heddle(self, *command: str, check: bool = True) -> str:
         done = subprocess.run(
@@ -114,6 +114,40 @@ def test_a_change_can_be_waited_for(site: Site) -> None:
     found = json.loads(site.heddle("wait", "port", "blue-c", "--json"))
     assert found["state"] == "applied" and found["milliseconds"] < 60_000
     assert "there is no port with the name or id 'none'" in site.heddle("wait", "port", "none", check=False)
+
+
+def test_an_audit_names_what_was_undone_by_hand_and_has_it_repaired(site: Site) -> None:
+    """The agent of this host looks by itself once in an hour."""
+    assert "0 deviations on 1 of 1 hosts" in site.heddle("audit")
+    spaces = site.host.sh("ip netns list").split()
+    router, other = (name for name in spaces if name.startswith("qrouter"))
+    served = next(name for name in spaces if name.startswith("qdhcp"))
+    inside = site.host.sh(f"ip -n {router} -o link | grep -o 'qr-[^:@]*' | head -1").strip()
+    address = site.host.sh(f"ip -n {router} -4 -o addr show {inside}").split()[3]
+    site.host.sh(f"""
+        ip -n {router} route del default
+        ip -n {router} addr del {address} dev {inside}
+        ip netns exec {router} nft delete table inet heddle
+        kill -9 $(ip netns pids {served})
+        ip netns del {other}
+        ovs-ofctl -O OpenFlow14 del-flows br-int table=33
+    """)
+    before = site.host.sh("ovs-ofctl -O OpenFlow14 dump-flows br-int table=33")
+    said = site.heddle("audit", check=False)
+    id, other_id = router.removeprefix("qrouter-"), other.removeprefix("qrouter-")
+    for row in (
+        rf"router {id} +{router}: route 0.0.0.0/0 via \S+ dev qg-\S+ +missing",
+        rf"router {id} +{router}: address {address} on {inside} +missing",
+        rf"router {id} +{router}: table inet heddle +changed by hand, or missing",
+        rf"router {other_id} +namespace {other} +none of that name",
+        rf"network {served.removeprefix('qdhcp-')} +{served}: dnsmasq in {served} +no process",
+        r"profile \S+ +table=33 .*nw_src=\S+ .* missing",
+    ):
+        assert re.search(row, said), said
+    assert site.host.sh("ovs-ofctl -O OpenFlow14 dump-flows br-int table=33") == before, "it only looked"
+    assert json.loads(site.heddle("audit", "--repair", "--json", check=False))["hosts"][0]["total"] >= 6
+    assert "0 deviations on 1 of 1 hosts" in site.heddle("audit")
+    assert address in site.host.sh(f"ip -n {router} -4 -o addr show {inside}")
 
 
 def test_credentials_are_for_their_owner_only(site: Site) -> None:

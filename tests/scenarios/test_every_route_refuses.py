@@ -45,6 +45,7 @@ Body = Callable[[World], Any]
 
 NAMED = {"name": "x"}
 BODIES: dict[tuple[str, str], Body] = {
+    ("POST", "/heddle/v1/audits"): lambda w: {"audit": {"repair": False}},
     ("POST", "/v2.0/networks"): lambda w: {"network": {"project_id": w.blue_id}},
     ("POST", "/v2.0/subnets"): lambda w: {
         "subnet": {"network_id": w.network(), "ip_version": 4, "cidr": "10.1.0.0/24", "project_id": w.blue_id}

@@ -260,6 +260,7 @@ class World:
 MAKERS: dict[str, Callable[[World, int], str]] = {
     "/v2.0/networks": World.network,
     "/heddle/v1/realised/{collection}": World.network,
+    "/heddle/v1/audits": lambda world, number: world.make(world.admin, "/heddle/v1/audits", "audit"),
     "/v2.0/subnets": lambda world, number: world.subnet(),
     "/v2.0/ports": lambda world, number: world.make(world.owner, "/v2.0/ports", "port", network_id=world.network()),
     "/v2.0/routers": lambda world, number: world.make(world.owner, "/v2.0/routers", "router", name="r"),

@@ -13,7 +13,7 @@ from heddle.agent.mirror import Mirror
 from heddle.agent.roles.base import Drift, Host
 from heddle.config import Agent, Settings
 from heddle.errors import HeddleError
-from heddle.view.types import AssignmentView, NetworkView, Ref, RoleState, Segment, Status
+from heddle.view.types import AssignmentView, AuditView, NetworkView, Ref, RoleState, Segment, Status
 
 NETWORK = Ref("network", "n1")
 
@@ -26,13 +26,16 @@ class FakeRole:
     problem: str = ""
     asked: list[frozenset[Ref] | None] = field(default_factory=list)
     broken: bool = False
+    drifts: list[Drift] = field(default_factory=list)
+    looked: list[bool] = field(default_factory=list)
 
     def prepare(self, host: Host) -> None: ...
 
     def close(self) -> None: ...
 
-    def audit(self, mirror: Mirror) -> list[Drift]:
-        return []
+    def audit(self, mirror: Mirror, repair: bool = True) -> list[Drift]:
+        self.looked.append(repair)
+        return self.drifts
 
     def state(self, mirror: Mirror) -> RoleState:
         return RoleState(role=self.name)
@@ -103,3 +106,35 @@ def test_a_host_says_soon_that_news_are_applied_and_not_before(tmp_path: Path) -
     events.touch([NETWORK])
     loop.cycle()
     assert len(cloud.reports) == count, "nothing new is no report"
+
+
+def test_an_audit_is_answered_once_and_only_looks(tmp_path: Path) -> None:
+    cloud, role, other = FakeCloud(), FakeRole("router"), FakeRole("switch")
+    cloud.put(NetworkView(id="n1", mtu=1450, segments=[Segment("vxlan", "", 7)]))
+    events = Events()
+    loop = Loop(Settings(agent=Agent(host="host1", audit_seconds=3600)), cloud, [role, other], "netdev", events)
+    cloud.start("host1", events.wake)
+    loop.cycle()
+    role.drifts = [Drift("router", f"r{number}", "a route", "missing") for number in range(300)]
+    cloud.put(AuditView(id="a1"), AuditView(id="a2"))
+    loop.cycle()
+    assert (role.looked, other.looked) == ([False], [False])
+    one, two = cloud.reports[-1].audits
+    assert {one.id, two.id} == {"a1", "a2"} and one.total == 300 and len(one.deviations) == 200
+    assert one.problem == "" and one.deviations[0].role == "router" and cloud.reports[-1].drift == 0
+    events.touch([NETWORK])
+    loop.cycle()
+    assert role.looked == [False]
+    other.broken = True
+    cloud.put(AuditView(id="a3", repair=True), NetworkView(id="n1", mtu=1400, segments=[Segment("vxlan", "", 7)]),
+              AssignmentView(id="dhcp/n1", role="dhcp", object_id="n1"))  # fmt: skip
+    loop.cycle()
+    assert role.looked == [False, True] and cloud.reports[-1].drift == 300
+    (answer,) = cloud.reports[-1].audits
+    assert answer.id == "a3" and answer.problem.startswith("switch: it cannot work at the moment")
+    cloud.down = True
+    cloud.put(AuditView(id="a4"))
+    cloud.down = False
+    cloud.put(AuditView(id="a5"))
+    loop.cycle()
+    assert [answer.id for answer in cloud.reports[-1].audits] == ["a4", "a5"]

@@ -116,3 +116,18 @@ def test_backoff_grows_and_is_forgotten() -> None:
     backoff.succeeded(["a", "b"])
     assert backoff.next() is None and len(backoff) == 0
     assert backoff.failed("a", 0) == 1
+
+
+def test_an_object_of_a_kind_that_is_not_known_is_skipped() -> None:
+    """It is no fault, and the scope is not compared with the server's, which would only send it again."""
+    mirror = Mirror()
+    strange = msgspec.Raw(msgspec.msgpack.encode({"kind": "hologram", "id": "h", "revision": 3, "depth": 2}))
+    scope = ScopeNews(scope="s", whole=True, objects=[raw(network("a")), strange])
+    assert mirror.apply(FetchReply(revision=1, scopes=[scope, news("t", network("b"), whole=True)])) == {
+        Ref("network", "a"), Ref("network", "b")
+    }  # fmt: skip
+    assert mirror.broken == {} and set(mirror.digests()) == {"t"}
+    assert mirror.apply(FetchReply(revision=2, scopes=[news("s", gone=[Ref("hologram", "h")])])) == set()
+    flawed = msgspec.Raw(msgspec.msgpack.encode({"kind": "network", "id": "c", "mtu": "much"}))
+    mirror.apply(FetchReply(revision=3, scopes=[ScopeNews(scope="t", objects=[flawed])]))
+    assert set(mirror.broken) == {Ref("network", "c")}

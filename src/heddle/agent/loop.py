@@ -8,7 +8,7 @@ have come, fetches the news, and has each role reconcile what changed; then it r
     touched     -> reconcile these objects, though the view did not change
     resync      -> fetch, and reconcile everything (agent.resync_seconds); now and then the server compares
                    a digest of each scope (agent.digest_seconds)
-    audit       -> each role compares the host itself with the view (agent.audit_seconds)
+    audit       -> each role compares the host itself with the view (agent.audit_seconds, and when somebody asked)
     heartbeat   -> report (agent.report_seconds)
 
 What fails stays dirty: an object that a role reports as "error" is given to it again, and a role that raises
@@ -21,6 +21,7 @@ from __future__ import annotations
 import logging
 import time
 
+from heddle.agent.audits import Audits, answers
 from heddle.agent.events import STOP, Events
 from heddle.agent.mirror import Mirror
 from heddle.agent.reconcile import Backoff
@@ -51,6 +52,7 @@ class Loop:
         self._whole = {role.name for role in roles}
         self._erring: set[Ref] = set()
         self._faulty: dict[str, set[Ref]] = {role.name: set() for role in roles}
+        self._audits = Audits()
         self._stopping = False
         self._server_away = False
         now = time.monotonic()
@@ -81,7 +83,7 @@ class Loop:
         if now >= self._fetch_at:
             touched |= self._fetch(requests)
         if self.mirror.complete:
-            self._work(touched, retried, requests)
+            self._work({ref for ref in touched if ref.kind != "audit"}, retried, requests)
         applied = not (any(self._pending.values()) or self._whole)
         self._reporter.send(self.mirror.revision if applied else 0, self._roles, self.mirror, len(self._backoff))
 
@@ -96,8 +98,9 @@ class Loop:
             took = 1000 * (time.monotonic() - started)
             log.info("reconciled objects=%d ms=%.1f request_id=%s", len(touched), took, ",".join(sorted(requests)))
         self._backoff.succeeded(retried - self._erring)
-        if time.monotonic() >= self._audit_at:
-            self._audit()
+        asked = self._audits.wanted(self.mirror)
+        if asked or time.monotonic() >= self._audit_at:
+            self._audit(asked)
 
     def _collect(self) -> tuple[set[Ref], set[str]]:
         """Sleep until an event or the clock; returns what was touched, and the requests behind the wake-ups."""
@@ -215,19 +218,28 @@ class Loop:
         """Whether a role has failed with an object that is there."""
         return self.mirror.get(ref) is not None and any(ref in refs for refs in self._faulty.values())
 
-    def _audit(self) -> None:
-        self._audit_at = time.monotonic() + self._settings.agent.audit_seconds
+    def _audit(self, asked: set[str]) -> None:
+        """Have the roles compare the host with the view; those who only `asked` to look get their answer from this."""
+        due = time.monotonic() >= self._audit_at
+        repair = due or any(self.mirror.audits[id].repair for id in asked)
+        found: list[tuple[Role, Drift]] = []
+        problems: list[tuple[Role, str]] = []
         for role in self._roles:
             if self._failed_roles.next_of(role.name) is not None:
+                problems.append((role, "it cannot work at the moment, the agent's log says why"))
                 continue
             try:
-                drifts = role.audit(self.mirror)
+                found += [(role, drift) for drift in role.audit(self.mirror, repair)]
             except Exception as error:
                 self._role_failed(role, error)
-                continue
-            for drift in drifts:
+                problems.append((role, str(error)))
+        if repair:
+            self._audit_at = time.monotonic() + self._settings.agent.audit_seconds
+            for role, drift in found:
                 _log_drift(role, drift)
-            self._reporter.count_drift(len(drifts))
+            self._reporter.count_drift(len(found))
+        self._reporter.answer(answers(asked, found, problems))
+        self._audits.answered(asked)
 
 
 def _log_drift(role: Role, drift: Drift) -> None:

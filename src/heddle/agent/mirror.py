@@ -15,6 +15,7 @@ import msgspec
 from heddle.view.types import (
     AnyObject,
     AssignmentView,
+    AuditView,
     FetchReply,
     FloatingIpView,
     GroupView,
@@ -80,6 +81,7 @@ class Mirror:
         self.members: dict[str, MemberView] = {}
         self.routers: dict[str, RouterView] = {}
         self.floating_ips: dict[str, FloatingIpView] = {}
+        self.audits: dict[str, AuditView] = {}
         self.ports_by_network: Index[PortView] = Index("network_id")
         self.ports_by_device: Index[PortView] = Index("device_id")
         self.subnets_by_network: Index[SubnetView] = Index("network_id")
@@ -87,10 +89,12 @@ class Mirror:
         self.members_by_group: Index[MemberView] = Index("group_id")
         self.floating_ips_by_router: Index[FloatingIpView] = Index("router_id")
         self._holders: dict[Ref, int] = {}
+        self._partial: set[str] = set()
         self._tables: dict[str, dict[str, Any]] = {
             "host": self.hosts, "assignment": self.assignments, "network": self.networks, "subnet": self.subnets,
             "port": self.ports, "neighbour": self.neighbours, "group": self.groups, "member": self.members,
             "router": self.routers, "floating_ip": self.floating_ips,
+            "audit": self.audits,
         }
         self._indexes: dict[str, tuple[Index[Any], ...]] = {
             "port": (self.ports_by_network, self.ports_by_device), "subnet": (self.subnets_by_network,),
@@ -112,11 +116,11 @@ class Mirror:
         return {each.object_id for each in self.assignments.values() if each.role == role}
 
     def digests(self) -> dict[str, str]:
-        """A digest of the content of each scope, but for those with an object that cannot be read here."""
+        """A digest of the content of each scope, but for those with an object that cannot be read, or is skipped."""
         return {
             scope: digest(self._content(held))
             for scope, held in self.scopes.items()
-            if not held & self.broken.keys()
+            if not held & self.broken.keys() and scope not in self._partial
         }
 
     def _content(self, held: Iterable[Ref]) -> Iterable[tuple[str, str, int]]:
@@ -130,6 +134,7 @@ class Mirror:
         changed: set[Ref] = set()
         for name in reply.dropped:
             self._release(self.scopes.pop(name, set()), changed)
+            self._partial.discard(name)
         for news in reply.scopes:
             self._take(news, changed)
         self.revision = reply.revision
@@ -139,6 +144,9 @@ class Mirror:
         held = self.scopes.setdefault(news.scope, set())
         came: set[Ref] = set()
         for raw in news.objects:
+            if not self._is_known(raw):
+                self._partial.add(news.scope)
+                continue
             item = self._decode(raw, changed)
             if item is not None:
                 came.add(self._put(item, held, changed, news.whole))
@@ -148,6 +156,11 @@ class Mirror:
                 changed.add(ref)
         self._release(gone & held, changed)
         held -= gone
+
+    def _is_known(self, raw: msgspec.Raw) -> bool:
+        """Whether it is of a kind that this agent knows; a newer server may have others, which are skipped."""
+        ref = _identify(raw)
+        return ref is None or ref.kind in self._tables
 
     def _decode(self, raw: msgspec.Raw, changed: set[Ref]) -> Object | None:
         try:

@@ -15,7 +15,7 @@ from heddle.agent.mirror import Mirror
 from heddle.agent.roles.base import Role
 from heddle.bus.base import AgentBus, BusError
 from heddle.config import Settings
-from heddle.view.types import Ref, ReportRequest, Status
+from heddle.view.types import AuditAnswer, Ref, ReportRequest, Status
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +34,7 @@ class Reporter:
         self._told: dict[Ref, Status] = {}
         self._waiting: dict[Ref, Status] = {}
         self._applied = 0
+        self._answers: list[AuditAnswer] = []
         self._news = False
         self._changed_at = 0
 
@@ -57,6 +58,10 @@ class Reporter:
         self._told.clear()
         self.due = 0.0
 
+    def answer(self, answers: Iterable[AuditAnswer]) -> None:
+        """Tell the answers to audits with the next report."""
+        self._answers += answers
+
     def count_drift(self, number: int) -> None:
         """Add to the count, and tell it with the next report."""
         if number:
@@ -70,7 +75,7 @@ class Reporter:
         """
         now = time.monotonic()
         told = self._news and revision > 0
-        if now < self.due and not ((self._waiting or told) and self._reachable):
+        if now < self.due and not ((self._waiting or self._answers or told) and self._reachable):
             return
         self._applied = revision or self._applied
         agent = self._settings.agent
@@ -81,7 +86,7 @@ class Reporter:
             bridge_mappings=dict(text.partition(":")[::2] for text in agent.mappings),
             datapath=self._datapath, revision=self._applied, drift=self.drift, failed=failed,
             statuses=list(self._waiting.values()), availability_zone=agent.availability_zone,
-            changed_at=self._changed_at if told else 0,
+            changed_at=self._changed_at if told else 0, audits=list(self._answers),
         )
         try:
             reply = self._bus.report(request)
@@ -93,6 +98,7 @@ class Reporter:
         self._reachable = True
         self._told |= self._waiting
         self._waiting.clear()
+        self._answers.clear()
         if told:
             self._news, self._changed_at = False, 0
         if beat:

@@ -14,6 +14,7 @@ from heddle.api.identity.routes import ROUTES as IDENTITY_ROUTES
 from heddle.api.network import (
     address_group_actions,
     agent_schedulers,
+    audits,
     availability,
     flavors,
     floating_ip_pools,
@@ -51,6 +52,7 @@ ROUTES: list[Route] = [
     *qos.ROUTES,
     *operation.ROUTES,
     *realised.ROUTES,
+    *audits.ROUTES,
     *IDENTITY_ROUTES,
 ]
 

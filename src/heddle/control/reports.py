@@ -11,7 +11,7 @@ import logging
 from collections.abc import Sequence
 
 from heddle.config import Settings
-from heddle.control import dhcp, failover, heartbeats, router_hosts
+from heddle.control import audits, dhcp, failover, heartbeats, router_hosts
 from heddle.control.context import Context, timestamp
 from heddle.model.caller import SYSTEM
 from heddle.store.engine import Store, Tx
@@ -31,6 +31,7 @@ def report(store: Store, settings: Settings, request: ReportRequest) -> ReportRe
     def work(tx: Tx) -> bool:
         fresh = heartbeats.take(tx, request)
         _take_statuses(tx, request.host, request.statuses)
+        audits.take(tx, request.host, request.audits)
         return fresh
 
     if store.write(work):

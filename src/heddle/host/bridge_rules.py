@@ -55,6 +55,14 @@ class BridgeRules:
 
     def repair(self) -> bool:
         """Whether the tables were changed by hand; they are replaced by what they should be.  Raises `CommandError`."""
+        if not self.disturbed():
+            return False
+        run(["nft", "-f", "-"], "".join(map(replacement, self._tables)))
+        self._note(self._tables)
+        return True
+
+    def disturbed(self) -> bool:
+        """Whether the tables were changed by hand.  Raises `CommandError`."""
         if not self._tables:
             return False
         now = generation(self._filter)
@@ -67,8 +75,6 @@ class BridgeRules:
         if looks in (self._looks, _written(self._tables)):
             self._generation, self._looks = now, looks
             return False
-        run(["nft", "-f", "-"], "".join(map(replacement, self._tables)))
-        self._note(self._tables)
         return True
 
     def _note(self, tables: tuple[Table, ...]) -> None:

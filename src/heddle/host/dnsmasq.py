@@ -27,6 +27,7 @@ from pathlib import Path
 
 from heddle.errors import HeddleError
 from heddle.host import netns
+from heddle.host.layout import Deviation
 from heddle.host.netlink import within
 from heddle.host.process import alive
 from heddle.host.run import run
@@ -86,6 +87,21 @@ class Dnsmasq:
         self.stop()
         within(netns.path_of(self.namespace), lambda: run(["dnsmasq", f"--conf-file={self.folder}/conf"]))
         return "restarted" if pid else "started"
+
+    def deviations(self, files: Files) -> list[Deviation]:
+        """What `ensure` would mend."""
+        wanted = {"conf": self.configuration(files), "hosts": files.hosts, "opts": files.opts, "names": files.names}
+        found = [
+            Deviation(f"dnsmasq's file {name} as it was written", "another text, or none")
+            for name, lines in wanted.items()
+            if not self._holds(name, lines)
+        ]
+        pid = self.pid()
+        if not pid:
+            found.append(Deviation(f"dnsmasq in {self.namespace}", "no process"))
+        elif not self._is_in_place(pid):
+            found.append(Deviation(f"dnsmasq in {self.namespace}", f"process {pid} in another namespace"))
+        return found
 
     def configuration(self, files: Files) -> tuple[str, ...]:
         """The lines of the configuration file."""
@@ -166,13 +182,17 @@ class Dnsmasq:
         except OSError:
             return False
 
+    def _holds(self, name: str, lines: Collection[str]) -> bool:
+        with contextlib.suppress(OSError, UnicodeDecodeError):
+            return (self.folder / name).read_text(encoding="utf-8") == "".join(f"{line}\n" for line in lines)
+        return False
+
     def _write(self, name: str, lines: Collection[str]) -> bool:
         """Write a file as a whole; returns whether it was another one before."""
+        if self._holds(name, lines):
+            return False
         path = self.folder / name
         text = "".join(f"{line}\n" for line in lines)
-        with contextlib.suppress(OSError, UnicodeDecodeError):
-            if path.read_text(encoding="utf-8") == text:
-                return False
         fresh = path.with_suffix(".new")
         fresh.write_text(text, encoding="utf-8")
         fresh.chmod(0o644)

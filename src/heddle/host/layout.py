@@ -63,6 +63,43 @@ class Change:
         return bool(self.made or self.removed or self.requests or self.failures)
 
 
+@dataclass(frozen=True, slots=True)
+class Deviation:
+    """Something that is not as it should be."""
+
+    expected: str
+    found: str
+
+
+def deviations(layout: Layout, seen: Observed) -> list[Deviation]:
+    """What of the layout is otherwise, each thing by its name."""
+    wanted = {item.name: item for item in layout.interfaces}
+    found = [Deviation(f"interface {name}", "missing") for name in wanted if name not in seen.links]
+    unknown = [name for name in seen.links if name != "lo" and name not in wanted]
+    found += [Deviation("no such interface", f"interface {name}") for name in unknown]
+    for name, item in wanted.items():
+        link = seen.links.get(name)
+        if link is not None:
+            is_, has = f"{item.mac} mtu {item.mtu} up", f"{link.mac} mtu {link.mtu} {'up' if link.up else 'down'}"
+            found += [Deviation(f"{name}: {is_}", has)] if is_ != has else []
+            found += [Deviation(f"{name}: the other end up", "down")] if link.up and not link.carrier else []
+    found += [Deviation(f"address {each} on {name}", "missing") for name, each in surplus(layout, seen, new=True)]
+    found += [Deviation("no such address", f"{each} on {name}") for name, each in surplus(layout, seen, new=False)]
+    found += [Deviation(f"route {_told(each)}", "missing") for each in sorted(layout.routes - seen.routes)]
+    found += [Deviation("no such route", _told(each)) for each in sorted(seen.routes - layout.routes)]
+    off = sorted(forwarding(layout) - seen.forwards.items())
+    return found + [Deviation(f"forwarding of IPv{version} {_switch(on)}", _switch(not on)) for version, on in off]
+
+
+def _told(route: Route) -> str:
+    gateway = f" via {route.gateway}" if route.gateway else ""
+    return f"{route.destination}{gateway}{f' dev {route.device}' if route.device else ''}"
+
+
+def _switch(on: bool) -> str:
+    return "on" if on else "off"
+
+
 def dark(layout: Layout, seen: Observed) -> list[str]:
     """The outer ends of interfaces that are up and hear nobody: somebody took the other end down."""
     links = [(item.outer or item.name, seen.links.get(item.name)) for item in layout.interfaces]

@@ -123,6 +123,10 @@ class Ruleset:
             self._looks = canonical(self._list(table))
         return outcome
 
+    def disturbed(self, table: Table) -> bool:
+        """Whether `ensure` of this table would find another one than it had left."""
+        return self._table is not None and not self._is_undisturbed(table)
+
     def _is_undisturbed(self, wanted: Table) -> bool:
         """Whether what is there is what we left; or, when we do not know what we left, already what is wanted."""
         now = generation(self._namespace.filter)

@@ -17,7 +17,7 @@ from heddle.errors import HeddleError
 from heddle.host import conntrack, netns, rtnetlink
 from heddle.host.announce import Announcement, Announcer
 from heddle.host.conntrack import Service
-from heddle.host.layout import Change, Layout
+from heddle.host.layout import Change, Deviation, Layout, deviations
 from heddle.host.netlink import Netlink, within
 from heddle.host.netns import Namespace
 from heddle.host.nft import Ruleset, Table
@@ -40,6 +40,14 @@ class Space:
     def converge(self, layout: Layout) -> Change:
         """Make interfaces, addresses, routes and forwarding be so.  Failures are in the answer."""
         return self.namespace.converge(layout)
+
+    def deviations(self, layout: Layout) -> list[Deviation]:
+        """What `converge` would change."""
+        return deviations(layout, self.namespace.observe())
+
+    def disturbed(self, table: Table) -> bool:
+        """Whether the nftables table is another than the one that was left."""
+        return self._ruleset.disturbed(table)
 
     def rules(self, table: Table) -> str:
         """Make the nftables table be so: "same", "changed" or "drift".  Raises `CommandError`."""

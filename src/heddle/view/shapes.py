@@ -16,6 +16,7 @@ from heddle.model.segment import Segment
 from heddle.network_types import registry
 from heddle.store.engine import Tx
 from heddle.store.query import (
+    audits,
     floating_ips,
     hosts,
     networks,
@@ -219,6 +220,11 @@ def _forwarding(item: PortForwarding) -> v.Forwarding:
     )
 
 
+def _audits(tx: Tx, wanted: Revisions) -> Iterable[v.Object]:
+    for audit in audits.get_many(tx, wanted).values():
+        yield v.AuditView(id=audit.id, revision=wanted[audit.id], repair=audit.repair)
+
+
 LOADERS: Mapping[str, Callable[[Tx, Revisions], Iterable[v.Object]]] = {
     "host": _hosts,
     "assignment": _assignments,
@@ -230,4 +236,5 @@ LOADERS: Mapping[str, Callable[[Tx, Revisions], Iterable[v.Object]]] = {
     "group": _groups,
     "router": _routers,
     "floating_ip": _floating_ips,
+    "audit": _audits,
 }

@@ -2,13 +2,13 @@
 
 An agent imports nothing else of the server.  Every type here is a message: it is encoded as
 MessagePack, carries no behaviour, and may only grow by fields that have a default, so that an
-older reader skips what it does not know and a newer one fills in what is missing.
+older reader skips what it does not know, objects of other kinds too, and a newer one fills in what is missing.
 
 **Scopes.**  A scope says who is concerned by an object.  It is a string:
 
-    cloud               every host: `HostView`
+    cloud               every host: `HostView`, `AuditView`
     host:<host>         one host: `PortView` of the ports bound to it, `AssignmentView` of the
-                        routers and DHCP networks it serves
+                        routers and DHCP networks it serves, `AuditView`
     network:<id>        hosts that have a port of the network: `NetworkView`, `SubnetView`, and a
                         `NeighbourView` for each port (for DHCP and forwarding entries)
     group:<id>          hosts that have a port in the security group, or in one that names it as
@@ -256,6 +256,15 @@ class FloatingIpView(Object, frozen=True, tag="floating_ip"):
     forwardings: list[Forwarding] = []
 
 
+class AuditView(Object, frozen=True, tag="audit"):
+    """Somebody wants to know what on the host is not as it should be; each is answered once, with a report.
+
+    With `repair` the host puts right what it finds, as it does by itself now and then.
+    """
+
+    repair: bool = False
+
+
 AnyObject = (
     HostView
     | AssignmentView
@@ -267,6 +276,7 @@ AnyObject = (
     | MemberView
     | RouterView
     | FloatingIpView
+    | AuditView
 )
 
 
@@ -338,6 +348,25 @@ class Status(Message, frozen=True, kw_only=True):
     message: str = ""
 
 
+class Deviation(Message, frozen=True, kw_only=True):
+    """Something on a host that was not as it should be; `id` of the object, or of what of the host it is."""
+
+    role: str
+    kind: str
+    id: str
+    expected: str
+    found: str
+
+
+class AuditAnswer(Message, frozen=True, kw_only=True):
+    """What an audit found: `total` deviations, the first of them here; `problem`: why not all could be looked at."""
+
+    id: str
+    deviations: list[Deviation] = []
+    total: int = 0
+    problem: str = ""
+
+
 class ReportRequest(Message, frozen=True, kw_only=True):
     """The heartbeat and the observations of one host.
 
@@ -362,6 +391,7 @@ class ReportRequest(Message, frozen=True, kw_only=True):
     statuses: list[Status] = []
     availability_zone: str = ""
     changed_at: int = 0
+    audits: list[AuditAnswer] = []
 
 
 class ReportReply(Message, frozen=True, kw_only=True):

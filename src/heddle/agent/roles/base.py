@@ -6,7 +6,7 @@ namespaces, DHCP its servers.  The loop calls it from one thread, so a role need
     prepare                  once, before anything else: what the role needs on the host whatever the view is
     reconcile(mirror, None)  everything: at the start, after a failure, and now and then
     reconcile(mirror, refs)  these objects changed: in the view, or on the host (the interface of a port)
-    audit(mirror)            compare the host itself with the view, put right what differs, and tell it
+    audit(mirror)            compare the host itself with the view, put right what differs, and tell it; or only look
     state(mirror)            what the agent's record shows of the role
 
 A role is told of every change and picks what concerns it.  It never raises for one object: it returns a
@@ -77,8 +77,8 @@ class Role(Protocol):
     def reconcile(self, mirror: Mirror, changed: frozenset[Ref] | None) -> list[Status]:
         """Make it so, and tell how it went; `changed` None means everything."""
 
-    def audit(self, mirror: Mirror) -> list[Drift]:
-        """Compare the host with what it should be, repair it, and return what was found."""
+    def audit(self, mirror: Mirror, repair: bool = True) -> list[Drift]:
+        """Compare the host with what it should be, repair it if that is wanted, and return what was found."""
 
     def state(self, mirror: Mirror) -> RoleState: ...
 

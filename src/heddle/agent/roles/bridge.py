@@ -12,6 +12,7 @@ import logging
 from dataclasses import replace
 
 from heddle.agent.bridge.filter import filter_table
+from heddle.agent.bridge.look import deviations
 from heddle.agent.bridge.plan import Desired, Place, Planner, released
 from heddle.agent.bridge.ports import BRIDGE, PREFIXES, TUNNEL, bridge_name
 from heddle.agent.bridge.rules import rules_table
@@ -252,8 +253,10 @@ class BridgeRole:
 
     # Auditing
 
-    def audit(self, mirror: Mirror) -> list[Drift]:
-        """What the news of devices brought to light and `reconcile` put right is told here too."""
+    def audit(self, mirror: Mirror, repair: bool = True) -> list[Drift]:
+        """What the news of devices brought to light and `reconcile` put right is told by one that repairs, too."""
+        if not repair:
+            return deviations(self._bridges, self._rules, self._desired)
         try:
             repaired = self._rules.repair()
         except CommandError as error:

@@ -70,17 +70,17 @@ class DhcpRole:
             done.append([_failed(mirror.networks[network_id], problem)])
         return [status for statuses in done for status in statuses]
 
-    def audit(self, mirror: Mirror) -> list[Drift]:
+    def audit(self, mirror: Mirror, repair: bool = True) -> list[Drift]:
         drifts: list[Drift] = []
         plugs = self._host.plugs()
         for network_id, served in sorted(self._networks.items()):
             try:
-                drifts += self._audit_one(network_id, served, plugs)
+                drifts += self._audit_one(network_id, served, plugs, repair)
             except (OSError, HeddleError) as error:
                 log.warning("dhcp audit failed network=%s error=%s", network_id, error)
                 self._host.touch([Ref("network", network_id)])
-        drifts += [Drift("port", id_, "a port on br-int", "none") for id_ in plugs.commit()]
-        return drifts
+        lost = plugs.commit() if repair else plugs.missing()
+        return drifts + [Drift("port", id_, "a port on br-int", "none") for id_ in lost]
 
     def state(self, mirror: Mirror) -> RoleState:
         plans = [each.plan for each in self._networks.values()]
@@ -175,17 +175,18 @@ class DhcpRole:
         log.info("dhcp removed network=%s", network_id)
         return []
 
-    def _audit_one(self, network_id: str, served: Served, plugs: Plugs) -> list[Drift]:
-        name = PREFIX + network_id
-        lost = not self._spaces.is_current(name)
-        change, outcome = self._apply(network_id, served.plan, served.entries, plugs)
-        if lost:
-            return [Drift("network", network_id, f"namespace {name}", "none of that name, or another one")]
-        drifts: list[Drift] = []
-        if change.any:
-            drifts.append(Drift("network", network_id, f"interface, addresses and routes of {name}", "something else"))
-        if outcome != "same":
-            drifts.append(Drift("network", network_id, "dnsmasq with its files", f"not so, and {outcome}"))
+    def _audit_one(self, network_id: str, served: Served, plugs: Plugs, repair: bool) -> list[Drift]:
+        name, wanted = PREFIX + network_id, served.plan
+        if self._spaces.is_current(name):
+            found = self._spaces.ensure(name, SETTINGS).deviations(wanted.layout)
+            found += served.server.deviations(wanted.files)
+            drifts = [Drift("network", network_id, f"{name}: {each.expected}", each.found) for each in found]
+        else:
+            drifts = [Drift("network", network_id, f"namespace {name}", "none of that name, or another one")]
+        if repair and drifts:
+            self._apply(network_id, wanted, served.entries, plugs)
+        else:
+            plugs.want(network_id, plug(*wanted.plug, self.name), False)
         return drifts
 
 

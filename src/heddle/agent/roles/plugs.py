@@ -33,6 +33,9 @@ class Plugs(Protocol):
 
     def drop(self, name: str) -> None: ...
 
+    def missing(self) -> list[str]:
+        """The ids of the wanted ports that the switch does not have."""
+
     def commit(self) -> list[str]:
         """Apply; returns the ids of the ports whose device was there and which the switch did not have."""
 
@@ -48,6 +51,9 @@ class BridgePlugs:
 
     def drop(self, name: str) -> None:
         pass
+
+    def missing(self) -> list[str]:
+        return []
 
     def commit(self) -> list[str]:
         return []
@@ -73,6 +79,10 @@ class SwitchPlugs:
 
     def drop(self, name: str) -> None:
         self._dropped.add(name)
+
+    def missing(self) -> list[str]:
+        absent = [spec for name, spec in sorted(self._wanted.items()) if not self._is_there(name)]
+        return [spec.external_ids["iface-id"] for spec in absent]
 
     def commit(self) -> list[str]:
         """Apply; returns the ids of the ports whose device was there and which the switch did not have.

@@ -11,7 +11,6 @@ taken away are cut, then new addresses are announced.
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -69,17 +68,17 @@ class RouterRole:
         statuses = [status for statuses in done for status in statuses]
         return [_refuse(status, plugs.refused) if status.kind == "router" else status for status in statuses]
 
-    def audit(self, mirror: Mirror) -> list[Drift]:
+    def audit(self, mirror: Mirror, repair: bool = True) -> list[Drift]:
         drifts: list[Drift] = []
         plugs = self._host.plugs()
         for router_id, realised in sorted(self._routers.items()):
             try:
-                drifts += self._audit_one(mirror, router_id, realised, plugs)
+                drifts += self._audit_one(mirror, router_id, realised, plugs, repair)
             except (OSError, HeddleError) as error:
                 log.warning("router audit failed router=%s error=%s", router_id, error)
                 self._host.touch([Ref("router", router_id)])
-        drifts += [Drift("port", id_, "a port on br-int", "none") for id_ in plugs.commit()]
-        return drifts
+        lost = plugs.commit() if repair else plugs.missing()
+        return drifts + [Drift("port", id_, "a port on br-int", "none") for id_ in lost]
 
     def state(self, mirror: Mirror) -> RoleState:
         interfaces = sum(len(each.plan.plugs) for each in self._routers.values())
@@ -180,19 +179,23 @@ class RouterRole:
         log.info("router removed router=%s", router_id)
         return [_status("router", router_id, 0, "gone")]
 
-    def _audit_one(self, mirror: Mirror, router_id: str, realised: Realised, plugs: Plugs) -> list[Drift]:
+    def _audit_one(
+        self, mirror: Mirror, router_id: str, realised: Realised, plugs: Plugs, repair: bool
+    ) -> list[Drift]:
         if router_id not in mirror.routers:
             return []
-        lost = not self._spaces.is_current(PREFIX + router_id)
-        change, rules = self._apply(router_id, realised.plan, plugs)
-        name = PREFIX + router_id
-        if lost:
-            return [Drift("router", router_id, f"namespace {name}", "none of that name, or another one")]
-        drifts: list[Drift] = []
-        if change.any:
-            drifts.append(Drift("router", router_id, f"interfaces, addresses and routes of {name}", _describe(change)))
-        if rules == "drift":
-            drifts.append(Drift("router", router_id, f"table inet heddle in {name}", "rules changed by hand"))
+        name, wanted = PREFIX + router_id, realised.plan
+        if not self._spaces.is_current(name):
+            drifts = [Drift("router", router_id, f"namespace {name}", "none of that name, or another one")]
+        else:
+            found = realised.space.deviations(wanted.layout)
+            drifts = [Drift("router", router_id, f"{name}: {each.expected}", each.found) for each in found]
+            if realised.space.disturbed(wanted.table):
+                drifts.append(Drift("router", router_id, f"{name}: table inet heddle", "changed by hand, or missing"))
+        if repair and drifts:
+            self._apply(router_id, wanted, plugs)
+        else:
+            self._plug(router_id, wanted, Change(), plugs)
         return drifts
 
 
@@ -210,10 +213,3 @@ def _refuse(status: Status, refused: Mapping[str, str]) -> Status:
     """The status of a router, one of whose ports the switch would not take."""
     problem = refused.get(status.id, "")
     return _status(status.kind, status.id, status.revision, "error", problem) if problem else status
-
-
-def _describe(change: Change) -> str:
-    parts = [f"interface {name} was missing" for name in change.made]
-    parts += [f"unknown interface {name}" for name in change.removed]
-    parts += [f"address {ipaddress.ip_interface(address).ip} was missing" for _, address in change.added]
-    return ", ".join(parts) or "a setting, address or route that differed"

@@ -199,36 +199,45 @@ class SwitchRole:
 
     # Auditing
 
-    def audit(self, mirror: Mirror) -> list[Drift]:
+    def audit(self, mirror: Mirror, repair: bool = True) -> list[Drift]:
         if not self._adopted:
-            return []
-        drifts = self._audit_bridges()
+            return [] if repair else [Drift("bridge", INT, "its flows compared", "not yet: see the agent's log")]
+        drifts = self._audit_bridges(repair)
         for bridge, flows in self._flows.items():
+            if bridge in self._bridges.missing(self._flows):
+                continue
             flows.cool_down()
             differences = flows.differences(self._wiring.wanted(bridge))
             if differences:
                 names = {cookie_of(owner.id or owner.kind): owner for owner in self._wiring.installed}
                 drifts += [_drift(each, names, bridge) for each in differences]
+            if differences and repair:
                 flows.apply(repairs(differences))
         if self._host.datapath == "netdev":
-            drifts += self._audit_guard()
-        self._finish(Plan(ports=set(self._wiring.ports)))
-        self._tags.write()
+            drifts += self._audit_guard(repair)
+        if repair:
+            self._finish(Plan(ports=set(self._wiring.ports)))
+            self._tags.write()
         return drifts
 
-    def _audit_bridges(self) -> list[Drift]:
+    def _audit_bridges(self, repair: bool) -> list[Drift]:
         missing = self._bridges.missing(self._bridges.all)
-        if not self._make_bridges(sync=False):
+        if not (self._make_bridges(sync=False) if repair else self._bridges.differ()):
             return []
-        self._host.touch([Ref("bridge", INT)])
-        names = ", ".join(missing) or "patch ports or settings of the bridges"
-        return [Drift("bridge", names, "there", "missing or changed")]
+        if repair:
+            self._host.touch([Ref("bridge", INT)])
+        if not missing:
+            return [Drift("bridge", INT, "patch ports and settings of the bridges", "missing or changed")]
+        return [Drift("bridge", name, "there", "missing or changed") for name in missing]
 
-    def _audit_guard(self) -> list[Drift]:
+    def _audit_guard(self, repair: bool) -> list[Drift]:
         before = set(self._guard.guarded)
         self._guard.load()
         lost = sorted(before - self._guard.guarded)
-        self._begin_guard()
+        if repair:
+            self._begin_guard()
+        else:
+            self._guard.guarded |= before
         return [Drift("device", name, "guarded by a drop chain", "no chain") for name in lost if self._there(name)]
 
     def _there(self, name: str) -> bool:

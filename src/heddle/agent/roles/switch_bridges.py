@@ -21,7 +21,7 @@ from heddle.agent.owners import INT, TUN, Uplinks
 from heddle.agent.roles.base import Host
 from heddle.agent.tunnel import KINDS, TunnelPorts, Underlay, kind_of
 from heddle.errors import ConfigError
-from heddle.host.ovs import PortSpec, patch_pair
+from heddle.host.ovs import Batch, PortSpec, patch_pair
 from heddle.host.underlay import FindLink
 
 log = logging.getLogger(__name__)
@@ -52,6 +52,16 @@ class Bridges:
 
     def make(self, sync: bool = True) -> bool:
         """Make what is missing; returns whether something was.  `sync`: wait for vswitchd in any case."""
+        batch = self._changes()
+        changed = batch.pending
+        batch.commit(wait=changed or sync)
+        return changed
+
+    def differ(self) -> bool:
+        """Whether something is missing or otherwise."""
+        return self._changes().pending
+
+    def _changes(self) -> Batch:
         batch = self._ovs.batch()
         for bridge in self.flow_bridges:
             batch.ensure_bridge(bridge, "bridge", self._datapath)
@@ -70,9 +80,7 @@ class Bridges:
         for each in [] if self._tunnel_ip else self._ovs.interfaces(TUN):
             if TUNNEL.items() <= each.port_external_ids.items():
                 batch.delete_port(each.name)
-        changed = batch.pending
-        batch.commit(wait=changed or sync)
-        return changed
+        return batch
 
     def missing(self, bridges: Iterable[str]) -> list[str]:
         return [bridge for bridge in bridges if self._ovs.bridge(bridge) is None]

@@ -74,6 +74,8 @@ from heddle.store.tables.rbac import rbac_policies
 from heddle.store.tables.sync import (
     agents,
     assignments,
+    audit_answers,
+    audits,
     changes,
     counters,
     faults,
@@ -95,6 +97,8 @@ __all__ = [
     "agents",
     "application_credentials",
     "assignments",
+    "audit_answers",
+    "audits",
     "auto_allocated_topologies",
     "changes",
     "conntrack_helpers",

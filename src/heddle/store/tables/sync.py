@@ -79,3 +79,24 @@ faults = sa.Table(
     sa.Column("message", sa.Text, nullable=False),
     text_column("since", 20),
 )
+
+# Audits that were asked for, of the last minutes: of one host, or of all with `host` "".
+audits = sa.Table(
+    "audits",
+    METADATA,
+    id_column("id", key=True),
+    text_column("host"),
+    sa.Column("repair", sa.Boolean, nullable=False),
+    number_column("created_at"),
+)
+
+# What hosts answered: `total` deviations, of which `deviations` has the first.
+audit_answers = sa.Table(
+    "audit_answers",
+    METADATA,
+    id_column("audit_id", key=True),
+    text_column("host", key=True),
+    number_column("total"),
+    sa.Column("problem", sa.Text, nullable=False),
+    sa.Column("deviations", JsonText(list[dict[str, str]]), nullable=False),
+)
