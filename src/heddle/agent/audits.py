@@ -5,11 +5,15 @@ The same is done without being asked, and repaired, every `agent.audit_seconds`;
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import logging
+from collections.abc import Callable, Iterable
 
 from heddle.agent.mirror import Mirror
+from heddle.agent.reconcile import Backoff
 from heddle.agent.roles.base import Drift, Role
 from heddle.view.types import AuditAnswer, Deviation
+
+log = logging.getLogger(__name__)
 
 MOST = 200
 
@@ -26,6 +30,30 @@ class Audits:
 
     def answered(self, ids: Iterable[str]) -> None:
         self._answered.update(ids)
+
+
+def look(
+    roles: Iterable[Role], mirror: Mirror, repair: bool,
+    failing: Backoff[str], failed: Callable[[Role, Exception], None],
+) -> tuple[list[tuple[Role, Drift]], list[tuple[Role, str]]]:  # fmt: skip
+    """What each role finds, and why some could not look; those that wait for another try are not asked."""
+    found: list[tuple[Role, Drift]] = []
+    problems: list[tuple[Role, str]] = []
+    for role in roles:
+        if failing.next_of(role.name) is not None:
+            problems.append((role, "it cannot work at the moment, the agent's log says why"))
+            continue
+        try:
+            found += [(role, drift) for drift in role.audit(mirror, repair)]
+        except Exception as error:
+            failed(role, error)
+            problems.append((role, str(error)))
+    for role, drift in found if repair else ():
+        log.warning(
+            "drift role=%s kind=%s id=%s expected=[%s] found=[%s] repaired",
+            role.name, drift.kind, drift.id, drift.expected, drift.found,
+        )  # fmt: skip
+    return found, problems
 
 
 def answers(

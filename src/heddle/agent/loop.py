@@ -21,12 +21,12 @@ from __future__ import annotations
 import logging
 import time
 
-from heddle.agent.audits import Audits, answers
+from heddle.agent.audits import Audits, answers, look
 from heddle.agent.events import STOP, Events
 from heddle.agent.mirror import Mirror
 from heddle.agent.reconcile import Backoff
 from heddle.agent.reporter import Reporter
-from heddle.agent.roles.base import Drift, Role
+from heddle.agent.roles.base import Role
 from heddle.bus.base import AgentBus, BusError
 from heddle.config import Settings
 from heddle.errors import HeddleError
@@ -222,28 +222,9 @@ class Loop:
         """Have the roles compare the host with the view; those who only `asked` to look get their answer from this."""
         due = time.monotonic() >= self._audit_at
         repair = due or any(self.mirror.audits[id].repair for id in asked)
-        found: list[tuple[Role, Drift]] = []
-        problems: list[tuple[Role, str]] = []
-        for role in self._roles:
-            if self._failed_roles.next_of(role.name) is not None:
-                problems.append((role, "it cannot work at the moment, the agent's log says why"))
-                continue
-            try:
-                found += [(role, drift) for drift in role.audit(self.mirror, repair)]
-            except Exception as error:
-                self._role_failed(role, error)
-                problems.append((role, str(error)))
+        found, problems = look(self._roles, self.mirror, repair, self._failed_roles, self._role_failed)
         if repair:
             self._audit_at = time.monotonic() + self._settings.agent.audit_seconds
-            for role, drift in found:
-                _log_drift(role, drift)
             self._reporter.count_drift(len(found))
         self._reporter.answer(answers(asked, found, problems))
         self._audits.answered(asked)
-
-
-def _log_drift(role: Role, drift: Drift) -> None:
-    log.warning(
-        "drift role=%s kind=%s id=%s expected=[%s] found=[%s] repaired",
-        role.name, drift.kind, drift.id, drift.expected, drift.found,
-    )

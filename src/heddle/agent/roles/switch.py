@@ -18,6 +18,7 @@ from pathlib import Path
 from heddle.agent.mirror import Mirror
 from heddle.agent.owners import INT, Owner, Plan
 from heddle.agent.roles.base import Drift, Host
+from heddle.agent.roles.switch_audit import bridge_drifts, flow_drifts, guard_drift, unguarded
 from heddle.agent.roles.switch_bridges import Bridges, folder_of
 from heddle.agent.roles.switch_status import Observed, refs_of
 from heddle.agent.roles.switch_tags import TAGS, Tags
@@ -25,7 +26,7 @@ from heddle.agent.wiring import Wiring
 from heddle.errors import HeddleError
 from heddle.host.flow_watch import Watch
 from heddle.host.guard import Guard
-from heddle.host.openflow import Difference, Flows, FlowSet, changes, cookie_of, repairs
+from heddle.host.openflow import Flows, FlowSet, changes, repairs
 from heddle.host.run import CommandError
 from heddle.host.tracked import Connections
 from heddle.host.underlay import FindLink, link_of
@@ -209,12 +210,12 @@ class SwitchRole:
             flows.cool_down()
             differences = flows.differences(self._wiring.wanted(bridge))
             if differences:
-                names = {cookie_of(owner.id or owner.kind): owner for owner in self._wiring.installed}
-                drifts += [_drift(each, names, bridge) for each in differences]
+                drifts += flow_drifts(differences, self._wiring.installed, bridge)
             if differences and repair:
                 flows.apply(repairs(differences))
         if self._host.datapath == "netdev":
-            drifts += self._audit_guard(repair)
+            lost = unguarded(self._guard, repair, self._begin_guard)
+            drifts += [guard_drift(name) for name in lost if self._ovs.interface(name) is not None]
         if repair:
             self._finish(Plan(ports=set(self._wiring.ports)))
             self._tags.write()
@@ -226,22 +227,7 @@ class SwitchRole:
             return []
         if repair:
             self._host.touch([Ref("bridge", INT)])
-        if not missing:
-            return [Drift("bridge", INT, "patch ports and settings of the bridges", "missing or changed")]
-        return [Drift("bridge", name, "there", "missing or changed") for name in missing]
-
-    def _audit_guard(self, repair: bool) -> list[Drift]:
-        before = set(self._guard.guarded)
-        self._guard.load()
-        lost = sorted(before - self._guard.guarded)
-        if repair:
-            self._begin_guard()
-        else:
-            self._guard.guarded |= before
-        return [Drift("device", name, "guarded by a drop chain", "no chain") for name in lost if self._there(name)]
-
-    def _there(self, name: str) -> bool:
-        return self._ovs.interface(name) is not None
+        return bridge_drifts(missing)
 
     def state(self, mirror: Mirror) -> RoleState:
         return RoleState(role=self.name, configuration={
@@ -252,9 +238,3 @@ class SwitchRole:
             "flows": sum(len(flows) for flows in self._wiring.installed.values()),
             "ovs_version": self._ovs.version(),
         })
-
-
-def _drift(difference: Difference, names: dict[int, Owner], bridge: str) -> Drift:
-    owner = names.get(difference.cookie)
-    kind, label = (owner.kind, owner.id) if owner else ("flow", "")
-    return Drift(kind, label or bridge, difference.expected or "no such flow", difference.found or "missing")
