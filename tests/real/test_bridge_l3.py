@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from tests.fakes import l3
+from tests.fakes.api import PASSWORD
 from tests.real.bridgehost import BridgeLab, bridge_lab
+from tests.real.test_guests import BY_HAND, FREE, OBJECTS, PORT
 from tests.real.testhost import wait_until
 from tests.real.traffic import Pinging, eventually
 
@@ -93,6 +97,39 @@ def test_a_restart_of_the_agent_loses_no_routed_ping(lab: BridgeLab) -> None:
     lab.agent.start()
     wait_until(lambda: len(lab.cloud.fetches) > before + 1, 10, "the agent has its view")
     assert pinging.result() == (300, 0)
+
+
+def test_lab_guests(lab: BridgeLab, tmp_path: Path) -> None:
+    """`heddle guest` on a host with bridges; the API behind it is a fake."""
+    lab.cloud.put(
+        l3.network("n1"), l3.subnet("s1", "n1", "10.0.0.0/24", "10.0.0.1"),
+        AssignmentView(id="dhcp/n1", role="dhcp", object_id="n1"),
+    )  # fmt: skip
+    lab.cloud.port(l3.dhcp_port(2, "n1", {"s1": "10.0.0.2"}))
+    for each in (FREE, BY_HAND):
+        lab.cloud.port(each)
+    file = tmp_path / "objects.json"
+    file.write_text(json.dumps(OBJECTS), encoding="utf-8")
+    lab.host.python(str(Path(__file__).parents[1] / "fakes" / "api.py"), str(PORT), str(file))
+    wait_until(lambda: "LISTEN" in lab.host.run("ss", "-tln", f"sport = :{PORT}"), 10, "the API listens")
+
+    def heddle(*words: str) -> str:
+        auth = {"AUTH_URL": f"http://127.0.0.1:{PORT}/v3", "USERNAME": "admin", "PASSWORD": PASSWORD,
+                "PROJECT_NAME": "admin"}  # fmt: skip
+        environment = [f"OS_{name}={value}" for name, value in auth.items()]
+        settings = ("--set", "agent.host=host1", "--set", "agent.data_plane=linuxbridge")
+        command = [sys.executable, "-m", "heddle.cli.main", *settings, "guest", *words]
+        return lab.host.run("env", "-u", "OS_CLOUD", *environment, *command)
+
+    assert "10.0.0.10/24" in heddle("add", "web", "--port", "web")
+    assert "10.0.0.11/24" in heddle("add", "hand", "--port", "hand", "--no-dhcp")
+    assert "1 received" in heddle("exec", "hand", "--", "ping", "-c1", "-W2", "10.0.0.10")
+    assert {(line.split()[0], line.split()[1]) for line in heddle("list").splitlines()} == {
+        ("web", FREE.id), ("hand", BY_HAND.id)
+    }
+    heddle("delete", "web")
+    assert {line.split()[0] for line in heddle("list").splitlines()} == {"hand"}
+    assert f"tap{FREE.id[:11]}" not in lab.host.run("ip", "-o", "link")
 
 
 def test_a_lease(lab: BridgeLab) -> None:

@@ -17,7 +17,7 @@ from heddle.config import Settings
 
 if TYPE_CHECKING:
     from heddle.host.guest import Guest, GuestPort
-    from heddle.host.ovs import Ovs
+    from heddle.host.guest_switch import GuestSwitch
 
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
@@ -45,23 +45,22 @@ def register(commands: Subparsers) -> None:
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
     from heddle.host import guest
-    from heddle.host.ovs import Ovs
+    from heddle.host.guest_switch import open_switch
 
     if args.action == "exec":
         command = args.argv[1:] if args.argv[:1] == ["--"] else args.argv
         guest.execute(args.name, command or ["sh"])
-    ovs = Ovs(settings.agent.ovsdb)
-    ovs.start()
+    switch = open_switch(settings.agent.data_plane, settings.agent.ovsdb)
     try:
         if args.action == "add":
-            print_guest(_add(args, settings, ovs))
+            print_guest(_add(args, settings, switch))
         elif args.action == "delete":
-            _delete(args, settings, ovs)
+            _delete(args, settings, switch)
         else:
-            for each in guest.every(ovs):
+            for each in guest.every(switch):
                 print_guest(each)
     finally:
-        ovs.close()
+        switch.close()
     return 0
 
 
@@ -69,7 +68,7 @@ def print_guest(guest: Guest) -> None:
     print(f"{guest.name:<20} {guest.port_id or '-':<36} {guest.mac_address:<17} {' '.join(guest.addresses)}")
 
 
-def _add(args: argparse.Namespace, settings: Settings, ovs: Ovs) -> Guest:
+def _add(args: argparse.Namespace, settings: Settings, switch: GuestSwitch) -> Guest:
     from heddle.host import guest
 
     guest.check_name(args.name)
@@ -80,13 +79,13 @@ def _add(args: argparse.Namespace, settings: Settings, ovs: Ovs) -> Guest:
     if port.get("binding:host_id") != settings.host or port.get("device_owner") != OWNER:
         body = {"binding:host_id": settings.host, "device_owner": OWNER, "device_id": device_id(args.name)}
         client.request("PUT", f"/v2.0/ports/{port['id']}", {"port": body})
-    return guest.add(args.name, wanted, ovs)
+    return guest.add(args.name, wanted, switch)
 
 
-def _delete(args: argparse.Namespace, settings: Settings, ovs: Ovs) -> None:
+def _delete(args: argparse.Namespace, settings: Settings, switch: GuestSwitch) -> None:
     from heddle.host import guest
 
-    gone = guest.delete(args.name, ovs)
+    gone = guest.delete(args.name, switch)
     if args.keep_binding or not gone.port_id:
         return
     body = {"binding:host_id": "", "device_owner": "", "device_id": ""}

@@ -1,7 +1,7 @@
 """Lab guests: network namespaces in the place of virtual machines.
 
-A lab guest is plugged as a VM's tap would be: an interface on br-int with the port's id and MAC in its external_ids,
-and whatever the switch does to a VM it does to this.  Inside is `eth0` with the port's MAC, and a real DHCP client
+A lab guest is plugged as a VM's tap would be (`guest_switch.py`), and whatever the switch does to a VM it does to this.
+Inside is `eth0` with the port's MAC, and a real DHCP client
 gets the address.  All that a guest is on the host bears its name: the namespace heddle-guest-<name>, the folder
 /etc/netns/heddle-guest-<name> with the resolv.conf that `ip netns exec` shows to its commands, and the tap.
 """
@@ -14,31 +14,23 @@ import os
 import re
 import shutil
 import signal
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from heddle.errors import HeddleError
 from heddle.host import netns, rtnetlink
 from heddle.host.guest_dhcp import lease
+from heddle.host.guest_switch import GuestError, GuestSwitch, wait_until_wired
 from heddle.host.layout import Interface
 from heddle.host.netlink import Netlink
 from heddle.host.netns import Namespace
-from heddle.host.ovs import Batch, Ovs, PortSpec
 from heddle.host.rtnetlink import Route
 from heddle.host.spaces import Spaces
 
 PREFIX = "heddle-guest-"
-BRIDGE = "br-int"
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,39}")
 _CONFIG = Path("/etc/netns")
-_WIRED_WITHIN = 10.0
-
-
-class GuestError(HeddleError):
-    """The guest cannot be made, or there is none of that name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,43 +61,39 @@ def check_name(name: str) -> None:
         raise GuestError(f"guest name {name!r}: use at most 40 lower-case letters, digits, '.', '_' and '-'")
 
 
-def add(name: str, port: GuestPort, ovs: Ovs) -> Guest:
+def add(name: str, port: GuestPort, switch: GuestSwitch) -> Guest:
     """Make the guest, or make it what it should be, and give it its addresses.
 
     Raises `GuestError`, when DHCP gives no lease too, and `OvsConflict`.
     """
     check_name(name)
-    bridge = ovs.bridge(BRIDGE)
-    if bridge is None:
-        raise GuestError(f"there is no bridge {BRIDGE} on this host: start Heddle first (heddle up)")
-    other = ovs.plugged(port.id)
+    userspace = switch.userspace()
+    other = switch.holder(port.id)
     tap = f"tap{port.id[:11]}"
-    if other is not None and other.name != tap:
-        raise GuestError(f"port {port.id} is plugged already, as {other.name}; delete that, or take another port")
-    spaces = Spaces(PREFIX, bridge.datapath_type == "netdev")
+    if other not in ("", tap):
+        raise GuestError(f"port {port.id} is plugged already, as {other}; delete that, or take another port")
+    spaces = Spaces(PREFIX, userspace)
     try:
         namespace = spaces.ensure(PREFIX + name, {"ipv6/conf/default/accept_dad": "0"}).namespace
         made = _interface(namespace, port, tap)
-        _plug(ovs, tap, port, name, made)
-        _wait_until_wired(ovs, tap)
+        switch.plug(tap, port.id, port.mac_address, name, made)
+        wait_until_wired(switch, tap)
         _address(namespace, name, port)
     finally:
         spaces.close()
-    return next(guest for guest in every(ovs) if guest.name == name)
+    return next(guest for guest in every(switch) if guest.name == name)
 
 
-def delete(name: str, ovs: Ovs) -> Guest:
+def delete(name: str, switch: GuestSwitch) -> Guest:
     """Take the guest away with all that it had; returns what it was.  Raises `GuestError` when there is none."""
-    found = find(name, ovs)
+    found = find(name, switch)
     identity = netns.identity(PREFIX + name)
     for pid in [int(entry) for entry in os.listdir("/proc") if entry.isdigit()]:
         with contextlib.suppress(OSError):
             if identity and os.stat(f"/proc/{pid}/ns/net").st_ino == identity:
                 os.kill(pid, signal.SIGKILL)
-    batch = Batch(ovs)
     if found.port_id:
-        batch.delete_port(f"tap{found.port_id[:11]}")
-    batch.commit()
+        switch.unplug(f"tap{found.port_id[:11]}")
     spaces = Spaces(PREFIX)
     try:
         spaces.remove(PREFIX + name)
@@ -115,21 +103,21 @@ def delete(name: str, ovs: Ovs) -> Guest:
     return found
 
 
-def find(name: str, ovs: Ovs) -> Guest:
+def find(name: str, switch: GuestSwitch) -> Guest:
     """Raises `GuestError` when there is none of that name."""
     check_name(name)
-    for guest in every(ovs):
+    for guest in every(switch):
         if guest.name == name:
             return guest
-    there = ", ".join(guest.name for guest in every(ovs)) or "none"
+    there = ", ".join(guest.name for guest in every(switch)) or "none"
     raise GuestError(f"there is no guest {name!r} on this host; there are: {there}")
 
 
-def every(ovs: Ovs) -> list[Guest]:
+def every(switch: GuestSwitch) -> list[Guest]:
     """The guests of this host."""
     spaces = Spaces(PREFIX)
     try:
-        return [_look(full, ovs) for full in spaces.ours()]
+        return [_look(full, switch) for full in spaces.ours()]
     finally:
         spaces.close()
 
@@ -159,27 +147,6 @@ def _interface(namespace: Namespace, port: GuestPort, tap: str) -> bool:
     return made
 
 
-def _plug(ovs: Ovs, tap: str, port: GuestPort, name: str, made: bool) -> None:
-    if made and ovs.interface(tap) is not None:
-        away = Batch(ovs)
-        away.delete_port(tap)
-        away.commit(wait=True)
-    ids = {"iface-id": port.id, "attached-mac": port.mac_address, "iface-status": "active", "vm-id": name}
-    batch = Batch(ovs)
-    batch.ensure_port(PortSpec(BRIDGE, tap, external_ids=ids, port_external_ids={"heddle": "guest"}))
-    batch.commit(wait=True)
-
-
-def _wait_until_wired(ovs: Ovs, tap: str) -> None:
-    """Until the switch has given the port its tag; without an agent that is never, and not an error here."""
-    end = time.monotonic() + _WIRED_WITHIN
-    while time.monotonic() < end:
-        interface = ovs.interface(tap)
-        if interface is not None and interface.tag:
-            return
-        time.sleep(0.01)
-
-
 def _address(namespace: Namespace, name: str, port: GuestPort) -> None:
     link = rtnetlink.link(namespace.routing, "eth0")
     if link is None:
@@ -198,7 +165,7 @@ def _address(namespace: Namespace, name: str, port: GuestPort) -> None:
         )
 
 
-def _look(full: str, ovs: Ovs) -> Guest:
+def _look(full: str, switch: GuestSwitch) -> Guest:
     routing = Netlink(netns=netns.path_of(full))
     try:
         link = rtnetlink.link(routing, "eth0")
@@ -206,6 +173,5 @@ def _look(full: str, ovs: Ovs) -> Guest:
     finally:
         routing.close()
     name = full.removeprefix(PREFIX)
-    port_id = next((each.port_id for each in ovs.interfaces(BRIDGE) if each.external_ids.get("vm-id") == name), "")
-    return Guest(name, port_id, link.mac if link else "", tuple(addresses))
+    return Guest(name, switch.port_of(name), link.mac if link else "", tuple(addresses))
 
