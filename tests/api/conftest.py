@@ -50,10 +50,11 @@ class Cloud:
 
     def silence(self, *names: str, seconds: int = 80) -> None:
         """Nothing has been heard of these hosts, or of all that there are, for some time."""
+        a, h, i = t.agents.c, t.hosts.c, t.agent_instances.c
         with self.store.engine.begin() as conn:
-            for table, host in ((t.agents, t.agents.c.host), (t.hosts, t.hosts.c.name)):
-                mine = host.in_(names) if names else sa.true()
-                conn.execute(sa.update(table).where(mine).values(heartbeat=table.c.heartbeat - seconds))
+            for host, *times in ((a.host, a.heartbeat), (h.name, h.heartbeat), (i.host, i.first_heard, i.last_heard)):
+                earlier = {time.name: time - seconds for time in times}
+                conn.execute(sa.update(host.table).where(host.in_(names) if names else sa.true()).values(**earlier))
 
     def look(self, heard: float = 1000.0) -> None:
         """Look for dead hosts, as a process that has listened for some time."""
@@ -72,15 +73,17 @@ class Cloud:
         self.store.close()
         discard(self.settings.database_url)
 
-    def report(self, host: str, *statuses: Status, started: float = 1_700_000_000.0, physnets: str = "public",
-               zone: str = "", datapath: str = "netdev") -> ReportReply:  # fmt: skip
+    def report(
+        self, host: str, *statuses: Status, started: float = 1_700_000_000.0, physnets: str = "public", zone: str = "",
+        datapath: str = "netdev", instance: str = "", clock: float = 0.0,
+    ) -> ReportReply:  # fmt: skip
         """A host with all roles reports; with Linux bridges when `datapath` is "bridge"."""
         switch = "bridge" if datapath == "bridge" else "switch"
         roles = [RoleState(role=role, configuration={"x": 1}) for role in (switch, "router", "dhcp")]
         mappings = dict.fromkeys(physnets.split(), "br-ex") if physnets else {}
         request = ReportRequest(
             host=host, started_at=started, roles=roles, tunnel_ip="192.0.2.7", bridge_mappings=mappings,
-            datapath=datapath, statuses=list(statuses), availability_zone=zone,
+            datapath=datapath, statuses=list(statuses), availability_zone=zone, instance=instance, clock=clock,
         )  # fmt: skip
         return reports.report(self.store, self.settings, request)
 

@@ -114,6 +114,37 @@ def test_moved_by_hand(scene: Scene) -> None:
         scene.lab.until(lambda old=old: not scene.has_router(old), 10, f"{old} has dropped the router")
 
 
+def test_a_second_agent_with_the_name_of_a_host(scene: Scene) -> None:
+    """Host 2 is given the name and the key of host 1: it is refused and says why, and host 1 goes on."""
+    lab = scene.lab
+    first, other = scene.program("host1"), scene.program("host2")
+    thief = Program(scene.host("host2"), lab.folder, "thief", "agent")
+    settings = first.settings.read_text(encoding="utf-8").replace(f"{lab.folder}/host1/", f"{lab.folder}/thief/")
+    thief.settings.write_text(settings, encoding="utf-8")
+    thief.settings.chmod(0o600)
+    other.end()
+    thief.start()
+    try:
+        lab.until(lambda: "this one is refused" in thief.log, 30, f"the second is refused: {thief.log[-3000:]}")
+        assert "agent.host" in thief.log and thief.runs
+        lab.until(lambda: _problems(lab, "host1"), 20, "the record says so")
+        assert "a second agent reports as this host" in _problems(lab, "host1")[0]
+        assert "this one is refused" not in first.log
+        first.end()
+        first.start()
+    finally:
+        thief.end()
+        other.start()
+    lab.until(lambda: {"host1", "host2"} <= lab.alive(), 30, "both hosts are back")
+    lab.until(lambda: not _problems(lab, "host1"), 120, "all is well when the second has gone")
+    scene.answers(30, "afterwards")
+
+
+def _problems(lab: Lab, host: str) -> list[str]:
+    agents = lab.api.get("/v2.0/agents", host=host)["agents"]
+    return sorted({text for agent in agents for text in agent["configurations"].get("problems", ())})
+
+
 def test_moved_from_a_dead_host(scene: Scene) -> None:
     """The host of the router is killed with all that is on it, and the server that looked for dead hosts as well."""
     scene.answers(20, "before")

@@ -11,7 +11,8 @@ from heddle.config import Settings
 from heddle.host import probe
 from heddle.host.probe import Bridge
 
-AGENT = {"agent_type": "L3 agent", "host": "h1", "alive": True, "heartbeat_timestamp": "2026-01-01 00:00:00"}
+AGENT = {"agent_type": "L3 agent", "host": "h1", "alive": True, "heartbeat_timestamp": "2026-01-01 00:00:00",
+         "configurations": {}}  # fmt: skip
 HOST = {"name": "h1", "datapath": "netdev", "revision": 7, "drift": 3, "failed": 0}
 FAULT = {"host": "h1", "kind": "router", "id": "r1", "message": "no such bridge", "since": "2026-01-01 00:00:00"}
 
@@ -58,6 +59,7 @@ def test_all_is_well(api: type[Api]) -> None:
     ("agents", "faults", "says"),
     [
         ([{**AGENT, "alive": False}], [], "the L3 agent of h1 does not report"),
+        ([{**AGENT, "configurations": {"problems": ["its clock"]}}], [], "host h1: its clock"),
         ([], [], "no agent has reported yet"),
         ([AGENT], [FAULT], "router r1 could not be realised on h1 since 2026-01-01 00:00:00: no such bridge"),
     ],

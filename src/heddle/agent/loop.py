@@ -131,8 +131,9 @@ class Loop:
         known = sorted(self.mirror.scopes)
         host = self._settings.host
         try:
-            revision, digests = self.mirror.revision, self._digests()
-            reply = self._bus.fetch(FetchRequest(host=host, revision=revision, scopes=known, digests=digests))
+            me, revision, digests = self._reporter.instance, self.mirror.revision, self._digests()
+            asked = FetchRequest(host=host, revision=revision, scopes=known, digests=digests, instance=me)
+            reply = self._bus.fetch(asked)
         except BusError as error:
             if not self._server_away:
                 log.warning("the server cannot be reached, the host stays as it is: %s", error)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
+import uuid
 from collections.abc import Iterable
 
 from heddle.agent.mirror import Mirror
@@ -21,7 +22,10 @@ log = logging.getLogger(__name__)
 
 
 class Reporter:
-    """`due` is when the next heartbeat is, on the monotonic clock; `drift` counts what audits found."""
+    """`due` is when the next heartbeat is, on the monotonic clock; `drift` counts what audits found.
+
+    `instance` names this process.
+    """
 
     def __init__(self, settings: Settings, bus: AgentBus, datapath: str) -> None:
         self.due = 0.0
@@ -30,7 +34,9 @@ class Reporter:
         self._bus = bus
         self._datapath = datapath
         self._reachable = True
+        self._reason = ""
         self._started = time.time()
+        self.instance = uuid.uuid4().hex
         self._told: dict[Ref, Status] = {}
         self._waiting: dict[Ref, Status] = {}
         self._applied = 0
@@ -87,15 +93,18 @@ class Reporter:
             datapath=self._datapath, revision=self._applied, drift=self.drift, failed=failed,
             statuses=list(self._waiting.values()), availability_zone=agent.availability_zone,
             changed_at=self._changed_at if told else 0, audits=list(self._answers),
+            instance=self.instance, clock=time.time(),
         )
         try:
             reply = self._bus.report(request)
         except BusError as error:
             self._reachable = False
             self.due = now + 1.0
-            log.warning("a report with %d statuses waits: %s", len(self._waiting), error)
+            if str(error) != self._reason:
+                log.warning("a report with %d statuses waits: %s", len(self._waiting), error)
+            self._reason = str(error)
             return
-        self._reachable = True
+        self._reachable, self._reason = True, ""
         self._told |= self._waiting
         self._waiting.clear()
         self._answers.clear()

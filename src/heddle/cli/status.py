@@ -102,6 +102,8 @@ def _ask(settings: Settings, found: dict[str, Any]) -> list[str]:
     found["drift"] = sum(int(host["drift"]) for host in found["hosts"])
     silent = [agent for agent in found["agents"] if not agent["alive"]]
     problems = [f"the {agent['type']} of {agent['host']} does not report" for agent in silent]
+    for agent in found["agents"]:
+        problems += [text for text in agent["problems"] if text not in problems]
     if not found["agents"]:
         problems.append(f"no agent has reported yet: see {Layout(settings).log_file('agent')}")
     return problems + [_fault(item) for item in found["failed"]]
@@ -113,6 +115,7 @@ def _agent(agent: dict[str, Any]) -> dict[str, Any]:
         "host": agent["host"],
         "alive": agent["alive"],
         "heartbeat": agent["heartbeat_timestamp"],
+        "problems": [f"host {agent['host']}: {text}" for text in agent["configurations"].get("problems", ())],
     }
 
 

@@ -10,7 +10,7 @@ from heddle.control.news import host_news
 from heddle.errors import Conflict
 from heddle.model.agent import Agent
 from heddle.model.resource import Draft
-from heddle.store.query import hosts
+from heddle.store.query import hosts, instances
 
 
 def update_agent(ctx: Context, old: Agent, draft: Draft[Agent]) -> Agent:
@@ -37,4 +37,5 @@ def delete_agent(ctx: Context, agent: Agent) -> None:
             router_hosts.leave_host(ctx, object_id, agent.host)
     if not hosts.agents_of(ctx.tx, agent.host):
         hosts.forget(ctx.tx, agent.host)
+        instances.forget(ctx.tx, agent.host)
         host_news(ctx.tx, agent.host, gone=True)

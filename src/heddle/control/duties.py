@@ -23,7 +23,7 @@ from threading import Event
 from typing import TypeVar
 
 from heddle.config import Settings
-from heddle.control import failover, reports
+from heddle.control import failover
 from heddle.control.context import Context
 from heddle.control.identity import throttle
 from heddle.errors import HeddleError
@@ -84,7 +84,7 @@ def do_chores(store: Store, settings: Settings) -> None:
     if gone:
         log.info("tombstones thrown away count=%d", gone)
     store.write(throttle.forget)
-    store.write(lambda tx: reports.serve_unserved(Context(tx, SYSTEM, settings)))
+    store.write(lambda tx: failover.serve_unserved(Context(tx, SYSTEM, settings)))
 
 
 def look_for_the_dead(term: Term) -> None:

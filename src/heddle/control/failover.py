@@ -19,7 +19,8 @@ from heddle.control import dhcp, router_hosts
 from heddle.control.context import Context, timestamp
 from heddle.store import clock
 from heddle.store.engine import Store
-from heddle.store.query import hosts, statuses
+from heddle.store.query import hosts, networks, statuses
+from heddle.store.query import routers as router_query
 from heddle.store.query.hosts import Fault
 
 log = logging.getLogger(__name__)
@@ -49,6 +50,15 @@ def bury(ctx: Context, host: str) -> None:
         statuses.set_ports_down(ctx.tx, host)
     if ctx.settings.server.automatic_failover:
         move_away(ctx, host)
+
+
+def serve_unserved(ctx: Context) -> None:
+    """Give networks and routers that no host serves, or only a dead one, one that does."""
+    move_stranded(ctx)
+    for network in networks.NETWORKS.get_many(ctx.tx, hosts.unserved_networks(ctx.tx)).values():
+        dhcp.refresh(ctx, network)
+    for router in router_query.ROUTERS.get_many(ctx.tx, hosts.unserved_routers(ctx.tx)).values():
+        router_hosts.schedule(ctx, router)
 
 
 def move_stranded(ctx: Context) -> None:

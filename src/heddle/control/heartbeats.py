@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from heddle.control import realised
+from heddle.control import instances, realised
 from heddle.control.context import new_id
 from heddle.control.news import host_news
 from heddle.control.zones import RESOURCES
@@ -18,12 +20,20 @@ from heddle.store.query import hosts
 from heddle.store.query.hosts import Host
 from heddle.view.types import ReportRequest, RoleState
 
+log = logging.getLogger(__name__)
+
 HEARTBEAT_SECONDS = 5
+CLOCK_SECONDS = 10
+CLOCK = "the host's clock is"
+RIVALS = "a second agent reports as this host"
 
 
-def take(tx: Tx, request: ReportRequest) -> bool:
-    """Note that the host lives.  Returns whether it is new or was thought dead."""
+def take(tx: Tx, request: ReportRequest) -> bool | None:
+    """Note that the host lives.  Returns whether it is new or was thought dead; None when this agent is not its."""
     now = clock.now(tx)
+    verdict = instances.hear(tx, request.host, request.instance, now)
+    if verdict.refused:
+        return None
     old = hosts.get(tx, request.host)
     new = Host(
         request.host,
@@ -46,10 +56,32 @@ def take(tx: Tx, request: ReportRequest) -> bool:
     realised.take(tx, old or replace(new, revision=0), request)
     if old is None or old.tunnel_ip != new.tunnel_ip:
         host_news(tx, new.name)
+    problems = _problems(request, now, verdict.rivals)
+    _tell_new(request.host, known, problems)
     for role in request.roles:
         if role.role in ROLES:
-            _save_agent(tx, known.get(role.role), request, role, now)
+            _save_agent(tx, known.get(role.role), request, role, now, problems)
     return old is None or not roles <= set(known) or dead
+
+
+def _problems(request: ReportRequest, now: int, rivals: int) -> list[str]:
+    """What is wrong with the host's agent, as its records show it."""
+    found = []
+    ahead = round(request.clock - now) if request.clock else 0
+    if abs(ahead) > CLOCK_SECONDS:
+        way = "ahead of" if ahead > 0 else "behind"
+        found.append(f"{CLOCK} {abs(ahead)} s {way} the database's: nothing here depends on it, but set it right")
+    if rivals:
+        found.append(f"{RIVALS}, and is refused: give it another name (agent.host), or stop it")
+    return found
+
+
+def _tell_new(host: str, known: dict[str, Agent], problems: Sequence[str]) -> None:
+    """Log what was not known yet."""
+    told = "\n".join(text for agent in known.values() for text in agent.configurations.get("problems", ()))
+    for text in problems:
+        if not any(kind in told and text.startswith(kind) for kind in (CLOCK, RIVALS)):
+            log.warning("host=%s: %s", host, text)
 
 
 def _quiet(old: Host, new: Host) -> bool:
@@ -72,9 +104,13 @@ def _clock(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
-def _save_agent(tx: Tx, old: Agent | None, request: ReportRequest, role: RoleState, now: int) -> None:
+def _save_agent(
+    tx: Tx, old: Agent | None, request: ReportRequest, role: RoleState, now: int, problems: Sequence[str]
+) -> None:
     agent_type, binary, topic = ROLES[role.role]
     configurations: dict[str, Any] = dict(role.configuration)
+    if problems:
+        configurations["problems"] = list(problems)
     if role.role == "switch":
         configurations.setdefault("bridge_mappings", dict(request.bridge_mappings))
     agent = Agent(

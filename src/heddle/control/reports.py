@@ -11,12 +11,11 @@ import logging
 from collections.abc import Sequence
 
 from heddle.config import Settings
-from heddle.control import audits, dhcp, failover, heartbeats, router_hosts
+from heddle.control import audits, failover, heartbeats, instances
 from heddle.control.context import Context, timestamp
 from heddle.model.caller import SYSTEM
 from heddle.store.engine import Store, Tx
-from heddle.store.query import hosts, networks, statuses
-from heddle.store.query import routers as router_query
+from heddle.store.query import hosts, statuses
 from heddle.store.query.hosts import Fault
 from heddle.view.types import ReportReply, ReportRequest, Status
 
@@ -26,28 +25,22 @@ _STATES = {"up": "ACTIVE", "down": "DOWN", "error": "ERROR"}
 
 
 def report(store: Store, settings: Settings, request: ReportRequest) -> ReportReply:
-    """Take in a host's report."""
+    """Take in a host's report.  Raises `Conflict` for a second agent with the host's name."""
 
-    def work(tx: Tx) -> bool:
+    def work(tx: Tx) -> bool | None:
         fresh = heartbeats.take(tx, request)
-        _take_statuses(tx, request.host, request.statuses)
-        audits.take(tx, request.host, request.audits)
+        if fresh is not None:
+            _take_statuses(tx, request.host, request.statuses)
+            audits.take(tx, request.host, request.audits)
         return fresh
 
-    if store.write(work):
+    fresh = store.write(work)
+    if fresh is None:
+        raise instances.refusal(request.host)
+    if fresh:
         log.info("host reported host=%s roles=%s", request.host, ",".join(role.role for role in request.roles))
-        store.write(lambda tx: serve_unserved(Context(tx, SYSTEM, settings)))
-        return ReportReply(repeat=True)
-    return ReportReply()
-
-
-def serve_unserved(ctx: Context) -> None:
-    """Give networks and routers that no host serves, or only a dead one, one that does."""
-    failover.move_stranded(ctx)
-    for network in networks.NETWORKS.get_many(ctx.tx, hosts.unserved_networks(ctx.tx)).values():
-        dhcp.refresh(ctx, network)
-    for router in router_query.ROUTERS.get_many(ctx.tx, hosts.unserved_routers(ctx.tx)).values():
-        router_hosts.schedule(ctx, router)
+        store.write(lambda tx: failover.serve_unserved(Context(tx, SYSTEM, settings)))
+    return ReportReply(repeat=fresh)
 
 
 def _is_current(status: Status, revision: int) -> bool:

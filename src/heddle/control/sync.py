@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
+from heddle.control import instances
 from heddle.store import changes
 from heddle.store.engine import Store, Tx
 from heddle.store.query import hosts, ports, security_groups
@@ -30,8 +31,9 @@ log = logging.getLogger(__name__)
 
 
 def fetch(store: Store, compiler: Compiler, request: FetchRequest) -> FetchReply:
-    """Answer a host."""
+    """Answer a host.  Raises `Conflict` for a second agent with its name."""
     with store.read() as tx:
+        instances.check(tx, request.host, request.instance)
         revision = changes.current_revision(tx.conn)
         needed = needed_scopes(tx, request.host)
         since = request.revision

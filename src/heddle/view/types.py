@@ -308,6 +308,7 @@ class FetchRequest(Message, frozen=True, kw_only=True):
     """`scopes` are those that the agent has up to `revision` (0: none).
 
     `digests`, now and then, are the digests of what it has in them: a scope whose content is another comes whole.
+    `instance` is the agent's process, by a name that it has chosen at its start; "" from an agent that has none.
     """
 
     version: int = PROTOCOL
@@ -315,6 +316,7 @@ class FetchRequest(Message, frozen=True, kw_only=True):
     revision: int = 0
     scopes: list[str] = []
     digests: dict[str, str] = {}
+    instance: str = ""
 
 
 class FetchReply(Message, frozen=True, kw_only=True):
@@ -372,7 +374,8 @@ class ReportRequest(Message, frozen=True, kw_only=True):
 
     `started_at` is the agent's start in seconds since the epoch; `bridge_mappings` maps physical networks to
     bridges; `drift` counts what was found changed by hand and put right since the start; `availability_zone` is "" from
-    an agent that knows of none.
+    an agent that knows of none.  `instance` as in `FetchRequest`; `clock` is the host's time in seconds since the epoch
+    when it was sent, 0 from an agent that does not tell.
 
     `revision`: the host has applied everything up to it, but for the objects that it reports as "error".  It is told
     soon after each change; `changed_at` is then what the answer with the (oldest) news said.
@@ -392,6 +395,8 @@ class ReportRequest(Message, frozen=True, kw_only=True):
     availability_zone: str = ""
     changed_at: int = 0
     audits: list[AuditAnswer] = []
+    instance: str = ""
+    clock: float = 0.0
 
 
 class ReportReply(Message, frozen=True, kw_only=True):

@@ -72,6 +72,7 @@ from heddle.store.tables.qos import (
 )
 from heddle.store.tables.rbac import rbac_policies
 from heddle.store.tables.sync import (
+    agent_instances,
     agents,
     assignments,
     audit_answers,
@@ -94,6 +95,7 @@ __all__ = [
     "address_group_addresses",
     "address_groups",
     "address_scopes",
+    "agent_instances",
     "agents",
     "application_credentials",
     "assignments",

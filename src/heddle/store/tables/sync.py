@@ -69,6 +69,17 @@ leases = sa.Table(
     "leases", METADATA, text_column("name", 64, key=True), text_column("holder", 64), number_column("expires")
 )
 
+# The agents' processes that were heard as a host, by the database's clock.
+agent_instances = sa.Table(
+    "agent_instances",
+    METADATA,
+    text_column("host", key=True),
+    text_column("instance", 64, key=True),
+    number_column("first_heard"),
+    number_column("last_heard"),
+    sa.Column("refused", sa.Boolean, nullable=False),
+)
+
 # What the host said of an object that it could not realise.
 faults = sa.Table(
     "faults",
