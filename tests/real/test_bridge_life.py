@@ -213,6 +213,10 @@ def test_networks_that_this_host_cannot_carry_say_why(lab: BridgeLab) -> None:
     assert lab.host.pings("g1", ip(2))
     lab.host.sh("ip addr flush dev eth1")
     assert eventually(lambda: lab.cloud.state_of("network", "net-held") == "up", 10)
+    lab.cloud.put(NetworkView(id="net-held", mtu=9000, segments=[segments["net-held"]]))
+    assert eventually(lambda: "the MTU of the network card eth1 is 1500" in message("net-held"))
+    lab.host.sh("ip link set eth1 mtu 9000")
+    assert eventually(lambda: lab.cloud.state_of("network", "net-held") == "up", 10)
 
 
 def test_questions_for_known_addresses_do_not_travel(lab: BridgeLab) -> None:

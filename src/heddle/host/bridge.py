@@ -130,6 +130,16 @@ class Bridges:
                 ) from error
             raise
 
+    def too_small(self, spec: BridgeSpec) -> str:
+        """Why a network's packets do not fit through its card, else ""."""
+        card = self.links.get(spec.uplink.card) if spec.uplink else None
+        if card is None or card.mtu >= spec.mtu:
+            return ""
+        return (
+            f"the MTU of the network card {card.name} is {card.mtu}: too small for packets of {spec.mtu} bytes. Raise "
+            f"it, or lower the MTU of the network to {card.mtu}"
+        )
+
     def _check_card(self, card: Link, spec: BridgeSpec) -> None:
         bridge = self.links[spec.name]
         if card.master not in (0, bridge.index):

@@ -133,6 +133,9 @@ class BridgeRole:
             except (HeddleError, OSError) as error:
                 desired.problems[Ref("network", network_id)] = str(error)
                 desired.networks[network_id] = replace(desired.networks[network_id], uplink="")
+                continue
+            if problem := self._bridges.too_small(spec):
+                desired.problems.setdefault(Ref("network", network_id), problem)
         return done
 
     def _refuse(self, desired: Desired, network_id: str, problem: str) -> None:
