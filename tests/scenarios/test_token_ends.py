@@ -18,6 +18,7 @@ from tests.fakes.client import PASSWORD, Answer, Client, People, password_login
 from heddle.api.app import App
 from heddle.config import Settings
 from heddle.control.identity import tokens
+from heddle.control.identity.key_storage import KeyFolder
 from heddle.control.identity.keys import KeyRing
 
 V3 = "/identity/v3"
@@ -187,7 +188,7 @@ def test_roles_on_a_domain_and_on_the_system(site: Site) -> None:
 @pytest.fixture
 def ring(settings: Settings) -> KeyRing:
     """The server's own keys."""
-    return KeyRing(Path(settings.paths.state) / "keys", 3600, 0)
+    return KeyRing(KeyFolder(Path(settings.paths.state) / "keys"), 3600, 0)
 
 
 def test_a_token_of_another_key(site: Site, ring: KeyRing, tmp_path: Path) -> None:
@@ -195,7 +196,7 @@ def test_a_token_of_another_key(site: Site, ring: KeyRing, tmp_path: Path) -> No
     claims = tokens.read(ring, site.ann.token)
     assert valid(Client(site.app, tokens.seal(ring, claims)))
     (tmp_path / "other").mkdir(mode=0o700)
-    forged = tokens.seal(KeyRing(tmp_path / "other" / "keys", 3600, 0), claims)
+    forged = tokens.seal(KeyRing(KeyFolder(tmp_path / "other" / "keys"), 3600, 0), claims)
     refused_everywhere(Client(site.app, forged))
     own = base64.urlsafe_b64decode(site.ann.token + "==")
     named_alike = own[:4] + base64.urlsafe_b64decode(forged + "==")[4:]

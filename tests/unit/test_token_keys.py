@@ -11,8 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from heddle.control.identity import keys as module
+from heddle.control.identity.key_storage import KeyFolder, KeyRows
 from heddle.control.identity.keys import KeyRing
 from heddle.errors import ConfigError
+from heddle.store.engine import Store
+from heddle.store.query import token_keys
 
 HOUR = 3600.0
 
@@ -31,7 +34,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 def ring(folder: Path) -> KeyRing:
-    return KeyRing(folder / "keys", 12 * HOUR, 168 * HOUR)
+    return KeyRing(KeyFolder(folder / "keys"), 12 * HOUR, 168 * HOUR)
 
 
 def test_what_was_sealed_opens(tmp_path: Path) -> None:
@@ -63,7 +66,7 @@ def test_the_newest_key_seals_also_when_several_are_made_in_a_second(tmp_path: P
 
 def test_each_key_that_another_process_makes_is_known_at_once(tmp_path: Path) -> None:
     one, other = ring(tmp_path), ring(tmp_path)
-    stray = KeyRing(tmp_path / "others", 12 * HOUR, 168 * HOUR).seal(b"x")
+    stray = KeyRing(KeyFolder(tmp_path / "others"), 12 * HOUR, 168 * HOUR).seal(b"x")
     for _ in range(20):
         assert other.open(stray) is None
         one.rotate()
@@ -129,7 +132,7 @@ def test_a_key_that_another_server_has_just_made_is_known_at_once(
     """Also by one that has just looked; and a token of nobody's key costs no further look."""
     one, other = ring(tmp_path), ring(tmp_path)
     monkeypatch.setattr(module.time, "monotonic", lambda: 1e9)
-    unknown = KeyRing(tmp_path / "others", 12 * HOUR, 168 * HOUR).seal(b"x")
+    unknown = KeyRing(KeyFolder(tmp_path / "others"), 12 * HOUR, 168 * HOUR).seal(b"x")
     assert other.open(unknown) is None
     one.rotate()
     assert other.open(one.seal(b"later")) == b"later"
@@ -156,3 +159,22 @@ def test_a_folder_that_cannot_be_made_stops_the_start(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError, match="token keys"):
         ring(tmp_path / "file")
+
+
+def test_keys_in_the_database_are_everybodys(store: Store) -> None:
+    one, other = (KeyRing(KeyRows(store), 12 * HOUR, 168 * HOUR) for _ in range(2))
+    assert other.open(one.seal(b"content")) == b"content"
+    other.rotate()
+    assert one.open(other.seal(b"later")) == b"later"
+    assert len(KeyRows(store).read()) == 2
+    with store.read() as tx:
+        assert all(len(name) == 8 and len(secret) == 64 for name, _, secret in token_keys.every(tx))
+
+
+def test_keys_in_the_database_are_thrown_away_too(store: Store, clock: Clock) -> None:
+    keys = KeyRing(KeyRows(store), 12 * HOUR, 168 * HOUR)
+    old = keys.seal(b"old")
+    for _ in range(2):
+        clock.now += 169 * HOUR
+        keys.seal(b"")
+    assert keys.open(old) is None and len(KeyRows(store).read()) == 2

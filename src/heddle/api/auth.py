@@ -17,6 +17,7 @@ from typing import Protocol
 
 from heddle.config import Settings
 from heddle.control.identity import login, tokens
+from heddle.control.identity.key_storage import key_storage
 from heddle.control.identity.keys import KeyRing
 from heddle.control.identity.throttle import Throttle
 from heddle.model.caller import Caller
@@ -46,9 +47,8 @@ class EmbeddedAuth:
     def __init__(self, store: Store, settings: Settings) -> None:
         self._store = store
         self.token_seconds = settings.identity.token_hours * 3600
-        self.keys = KeyRing(
-            Path(settings.paths.state) / "keys", self.token_seconds, settings.identity.key_rotation_hours * 3600
-        )
+        storage = key_storage(store, Path(settings.paths.state) / "keys")
+        self.keys = KeyRing(storage, self.token_seconds, settings.identity.key_rotation_hours * 3600)
         self._throttle = Throttle(store)
         self._epoch = q.epoch(store)
         self._known: dict[str, _Known] = {}

@@ -11,6 +11,7 @@ from heddle.store.tables.identity import (
     revoked_tokens,
     role_assignments,
     roles,
+    token_keys,
     users,
 )
 from heddle.store.tables.kit import (
@@ -158,6 +159,7 @@ __all__ = [
     "subnetpools",
     "subnets",
     "table_for",
+    "token_keys",
     "trunk_subports",
     "trunks",
     "users",

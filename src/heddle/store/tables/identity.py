@@ -31,3 +31,8 @@ revoked_tokens = sa.Table("revoked_tokens", METADATA, text_column("audit_id", 64
 failed_logins = sa.Table(
     "failed_logins", METADATA, text_column("key", 64, key=True), number_column("failures"), number_column("last")
 )
+
+# What seals tokens, where servers may be on several machines; no backup holds them.
+token_keys = sa.Table(
+    "token_keys", METADATA, text_column("name", 8, key=True), number_column("created"), text_column("secret", 64)
+)
