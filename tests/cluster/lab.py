@@ -155,7 +155,7 @@ class Lab:
     @property
     def clouds(self) -> Path:
         """The administrator's clouds.yaml."""
-        return self.folder / "state" / "clouds.yaml"
+        return self.folder / "server1" / "state" / "clouds.yaml"
 
     @property
     def api(self) -> Client:
@@ -223,9 +223,8 @@ class Lab:
 
     def _of_server(self, number: int) -> dict[str, dict[str, Any]]:
         name = f"server{number + 1}"
-        paths = {each: str(self.folder / name / each) for each in ("host", "run", "log")}
         settings: dict[str, dict[str, Any]] = {
-            "paths": {**paths, "state": str(self.folder / "state")},
+            "paths": {each: str(self.folder / name / each) for each in ("state", "host", "run", "log")},
             "server": {"listen": f"{MGMT}.{CONTROL}", "port": API + number, "user": "", "workers": 1,
                        "public_url": f"http://127.0.0.1:{self.port}"},
             "database": {"url": self.database.url},

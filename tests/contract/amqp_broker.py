@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from tests.contract.test_bus import Ears, Handler, answers, until
-from tests.engines.brokers import Broker, broker
+from tests.engines.brokers import RIGHTS, Broker, broker
 
 from heddle.bus import amqp
 from heddle.bus.amqp_agent import AmqpAgentBus
@@ -160,6 +160,13 @@ def test_an_agents_account_cannot_listen_to_others(parts: list[Any]) -> None:
             other.confirm_delivery()
             other.basic_publish(amqp.WAKE, amqp.ALL, b"")
         connection.close()
+
+
+def test_the_rights_are_those_of_the_docs() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "deploy.md").read_text(encoding="utf-8")
+    for user, rights in RIGHTS.items():
+        words = " ".join(f"'{right}'" for right in rights)
+        assert f"set_permissions -p heddle {user} {words}" in text
 
 
 def test_a_server_that_dies_with_a_call_leaves_it_to_another(parts: list[Any]) -> None:

@@ -1,12 +1,14 @@
 """What the first start of the server prepares: the schema, the administrator, and the files with the password.
 
 The files are written before the database knows the password, so that no crash between the two leaves an
-administrator whose password nobody has.  `heddle bootstrap --reset` gives the administrator a new one.
+administrator whose password nobody has.  `heddle bootstrap --reset` gives the administrator a new one.  Of several
+servers on one database the first to start has the files; the others leave the administrator's password as it is.
 """
 
 from __future__ import annotations
 
 import argparse
+import logging
 import secrets
 from typing import TYPE_CHECKING
 
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
+log = logging.getLogger(__name__)
+
 
 def register(commands: Subparsers) -> None:
     bootstrap = commands.add_parser("bootstrap", help="prepare the database and the administrator (the server does it)")
@@ -31,7 +35,11 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     layout.prepare()
     drop_privileges(settings, 0)
     prepare(settings, reset=args.reset)
-    print(f"The administrator's credentials are in {layout.state}/admin-openrc and {layout.state}/clouds.yaml.")
+    if (layout.state / "clouds.yaml").exists():
+        print(f"The administrator's credentials are in {layout.state}/admin-openrc and {layout.state}/clouds.yaml.")
+    else:
+        print("There is an administrator already, and another server has his credentials; `heddle bootstrap --reset` "
+              "gives him a new password, and writes it here.")  # fmt: skip
     return 0
 
 
@@ -50,14 +58,20 @@ def prepare(settings: Settings, reset: bool = False) -> None:
 
 
 def _administrator(store: Store, settings: Settings, reset: bool) -> None:
-    from heddle.control.identity.bootstrap import ADMIN, bootstrap
+    from heddle.control.identity.bootstrap import ADMIN, bootstrap, exists
 
     state = Layout(settings).state
-    file = state / "clouds.yaml"
+    file, openrc = state / "clouds.yaml", state / "admin-openrc"
+    if not reset and not file.exists() and exists(store):
+        log.info("there is an administrator already, another server has the files; heddle bootstrap --reset makes new")
+        return
     fresh = reset or not file.exists()
     password = secrets.token_urlsafe(18) if fresh else read_clouds(file)[ADMIN].password
     entry = cloud(settings, ADMIN, password)
     if fresh or read_clouds(file)[ADMIN] != entry:
-        write_openrc(state / "admin-openrc", entry)
+        write_openrc(openrc, entry)
         write_clouds(file, [entry])
-    bootstrap(store, password, settings, reset_password=fresh)
+    if not bootstrap(store, password, settings, reset_password=reset) and fresh:
+        log.info("another server was first to make the administrator, and has the files")
+        file.unlink()
+        openrc.unlink()

@@ -16,28 +16,37 @@ ADMIN = "admin"
 ROLES = (*IMPLIED, "reader")
 
 
-def bootstrap(store: Store, password: str, settings: Settings, *, reset_password: bool = False) -> None:
+def bootstrap(store: Store, password: str, settings: Settings, *, reset_password: bool = False) -> bool:
     """Create domain, roles, project and user of the administrator where they are missing.
 
-    An existing password stays unless `reset_password`.  Done twice it changes nothing.
+    An existing password stays unless `reset_password`.  Done twice it changes nothing.  Returns whether the
+    administrator was given the password.
     """
     password_hash = hash_password(password)
 
-    def work(tx: Tx) -> None:
+    def work(tx: Tx) -> bool:
         if q.DOMAINS.get(tx, DEFAULT_DOMAIN) is None:
             domain = Domain(id=DEFAULT_DOMAIN, name="Default", description="The default domain")
             q.DOMAINS.insert(tx, [domain])
         for name in ROLES:
             if q.role_named(tx, name) is None:
                 q.ROLES.insert(tx, [Role(id=uuid.uuid4().hex, name=name)])
-        project, user, role = _project(tx), _user(tx, password_hash, reset_password), q.role_named(tx, ADMIN)
+        project, role = _project(tx), q.role_named(tx, ADMIN)
+        user = _user(tx, password_hash, reset_password)
         assert role is not None
         q.assign(tx, q.Assignment(user.id, "project", project.id, role.id))
         q.assign(tx, q.Assignment(user.id, "domain", DEFAULT_DOMAIN, role.id))
         q.assign(tx, q.Assignment(user.id, "system", "", role.id))
         q.changed(tx)
+        return user.password_hash == password_hash
 
-    store.write(work)
+    return store.write(work)
+
+
+def exists(store: Store) -> bool:
+    """Whether there is an administrator."""
+    with store.read() as tx:
+        return q.user_named(tx, DEFAULT_DOMAIN, ADMIN) is not None
 
 
 def _project(tx: Tx) -> Project:
@@ -59,4 +68,5 @@ def _user(tx: Tx, password_hash: str, reset: bool) -> User:
     elif reset:
         new = msgspec.structs.replace(found, password_hash=password_hash, generation=found.generation + 1)
         q.USERS.update(tx, found, new)
+        return new
     return found
