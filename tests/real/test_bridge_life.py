@@ -242,6 +242,24 @@ def test_questions_for_known_addresses_do_not_travel(lab: BridgeLab) -> None:
     assert eventually(lambda: travelled() == 1)
 
 
+def test_a_host_that_has_turned_ipv6_off_carries_it_for_guests(lab: BridgeLab) -> None:
+    """Its bridges know neighbours of IPv6 and have no address; one that is refused is told on its network."""
+    lab.host.sh("sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1")
+    guests(lab, 1, 2)
+    away = [FixedIp("s", ip(9)), FixedIp("s", "2001:db8::9")]
+    far = NeighbourView(id=port_id(9), network_id="net-a", mac_address=mac(9), host="host2", fixed_ips=away)
+    lab.cloud.put(far)
+    assert eventually(lambda: "2001:db8::9" in lab.host.run("ip", "-6", "neigh"))
+    assert not lab.host.run("ip", "-6", "addr", "show", "dev", "brqnet-a")
+    lab.host.sh("sysctl -qw net.ipv6.conf.brqnet-a.disable_ipv6=1")
+    lab.cloud.put(NeighbourView(id=port_id(8), network_id="net-a", mac_address=mac(8), host="host2",
+                                fixed_ips=[FixedIp("s", "2001:db8::8"), FixedIp("s", ip(8))]))  # fmt: skip
+    assert eventually(lambda: lab.cloud.state_of("network", "net-a") == "error")
+    assert ip(8) in lab.host.run("ip", "neigh") and lab.cloud.state_of("port", port_id(1)) == "up"
+    lab.host.sh("sysctl -qw net.ipv6.conf.brqnet-a.disable_ipv6=0")
+    assert eventually(lambda: lab.cloud.state_of("network", "net-a") == "up", 10)
+
+
 def test_a_port_more_changes_little(lab: BridgeLab) -> None:
     """A member more in a remote group is one element of one set."""
     guests(lab, 1, 2)

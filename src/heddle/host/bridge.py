@@ -100,10 +100,17 @@ class Bridges:
         Raises `ForeignDevice`, and `OSError` or `HeddleError` when the kernel refuses something.
         """
         done = self._make_device(spec.name, "bridge", bl.add_bridge(spec.name), f"{MARK} {spec.label}", spec.mtu)
+        if done:
+            self._allow_neighbours(spec.name)
         if not bl.calls_filters(self.links[spec.name]):
             self._run([bl.call_filters(spec.name)])
             done += 1
         return done
+
+    def _allow_neighbours(self, bridge: str) -> None:
+        """Let a bridge have neighbours of IPv6 where the host itself has turned IPv6 off; it gets no address."""
+        with contextlib.suppress(OSError):
+            (SETTINGS / "ipv6/conf" / bridge / "disable_ipv6").write_text("0", encoding="ascii")
 
     def make_uplink(self, spec: BridgeSpec) -> int:
         """Make the device of a network's uplink be there; it is not joined yet.  Returns and raises as `make`."""
@@ -210,12 +217,15 @@ class Bridges:
         names = {self.links[name].index: name for name in devices if name in self.links}
         return set(bl.entries(self._netlink, names)) if names else set()
 
-    def change_entries(self, gone: Iterable[Entry], new: Iterable[Entry]) -> list[NetlinkError]:
-        """Drop and put entries; those of a device that is not there are skipped.  Returns what failed."""
+    def change_entries(self, gone: Iterable[Entry], new: Iterable[Entry]) -> dict[Entry, str]:
+        """Drop and put entries; those of devices that are gone are skipped.  Returns which are refused, and why."""
         index: Mapping[str, int] = {name: link.index for name, link in self.links.items()}
         requests = [bl.drop_entry(each, index[each.device]) for each in gone if each.device in index]
-        requests += [bl.put_entry(each, index[each.device]) for each in new if each.device in index]
-        return self._netlink.run(requests)
+        wanted = [each for each in new if each.device in index]
+        if not self._netlink.run([*requests, *(bl.put_entry(each, index[each.device]) for each in wanted)]):
+            return {}
+        tried = {each: self._netlink.run([bl.put_entry(each, index[each.device])]) for each in wanted}
+        return {each: str(failures[0]) for each, failures in tried.items() if failures}
 
     def _run(self, requests: list[Request]) -> None:
         failures = self._netlink.run(requests) if requests else []

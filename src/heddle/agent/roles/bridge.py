@@ -220,11 +220,12 @@ class BridgeRole:
             self._entries = found
         gone, new = self._entries - desired.entries, desired.entries - self._entries
         self._whole = False
-        failures = self._bridges.change_entries(sorted(gone), sorted(new)) if gone or new else []
-        self._entries = set(desired.entries)
-        if failures:
-            self._whole = True
-            raise failures[0]
+        refused = self._bridges.change_entries(sorted(gone), sorted(new)) if gone or new else {}
+        self._entries = desired.entries - refused.keys()
+        for entry, problem in refused.items():
+            for network in desired.networks.values():
+                if entry.device in (network.bridge, network.uplink):
+                    desired.problems.setdefault(Ref("network", network.id), problem)
         return drifts
 
     # Telling
