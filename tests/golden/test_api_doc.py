@@ -56,7 +56,8 @@ def _resources(paths: dict[str, Any]) -> dict[str, Seen]:
     found: dict[str, Seen] = {}
     for several in paths.values():
         answers = several.get("get", {}).get("responses", {})
-        schema = next((a["content"]["application/json"]["schema"] for a in answers.values() if "content" in a), {})
+        content = next((answer["content"] for answer in answers.values() if "content" in answer), {})
+        schema = content.get("application/json", {}).get("schema", {})
         for member in schema.get("properties", {}).values():
             reference = member.get("$ref", member.get("items", {}).get("$ref", ""))
             if reference:

@@ -116,6 +116,13 @@ def test_a_change_can_be_waited_for(site: Site) -> None:
     assert "there is no port with the name or id 'none'" in site.heddle("wait", "port", "none", check=False)
 
 
+def test_figures_for_a_monitoring_system(site: Site) -> None:
+    said = site.heddle("metrics")
+    assert 'heddle_hosts{state="alive"} 1' in said and re.search(r'heddle_requests_total\{status="201"\} \d+', said)
+    found = re.search(r"heddle_commit_to_applied_seconds_count (\d+)", said)
+    assert found is not None and int(found[1]) > 0
+
+
 def test_an_audit_names_what_was_undone_by_hand_and_has_it_repaired(site: Site) -> None:
     """The agent of this host looks by itself once in an hour."""
     assert "0 deviations on 1 of 1 hosts" in site.heddle("audit")

@@ -52,6 +52,7 @@ def request_id(services: Services, request: Request, call: Next) -> Response:
 def access_log(services: Services, request: Request, call: Next) -> Response:
     started = time.perf_counter()
     response = call(services, request)
+    services.counts.add(response.status)
     log.info(
         "request method=%s path=%s status=%d ms=%.1f user=%s project=%s request_id=%s",
         request.method,

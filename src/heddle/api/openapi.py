@@ -13,7 +13,7 @@ from heddle.api.network.bodies import MOST_AT_ONCE
 from heddle.api.network.collections import EVERY
 from heddle.api.network.crud import Collection
 from heddle.api.network.listing import filterable
-from heddle.api.schemas import only, page, resource, several
+from heddle.api.schemas import TEXT, only, page, resource, several
 from heddle.api.services import Services
 from heddle.model.availability import NetworkIpAvailability
 from heddle.model.identity import ApplicationCredential, Domain, Project, Role, User
@@ -99,7 +99,8 @@ def _json(schema: dict[str, Any]) -> dict[str, Any]:
 def _success(route: Route, reply: dict[str, Any]) -> dict[str, Any]:
     described: dict[str, Any] = {"description": "Success"}
     empty = route.success == 204 or route.method == "HEAD" or (route.method, route.success) == ("PUT", 201)
-    return described if empty else {**described, "content": _json(reply)}
+    content = {"text/plain": {"schema": reply}} if reply == TEXT else _json(reply)
+    return described if empty else {**described, "content": content}
 
 
 def _body(collection: Collection[Any], route: Route) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from heddle.api import health, openapi
+from heddle.api import health, metrics, openapi
 from heddle.api.http import Route
 from heddle.api.identity.routes import ROUTES as IDENTITY_ROUTES
 from heddle.api.network import (
@@ -34,6 +34,7 @@ from heddle.api.network.collections import EVERY, TAGGED
 
 ROUTES: list[Route] = [
     *health.ROUTES,
+    *metrics.ROUTES,
     *openapi.routes(lambda: ROUTES),
     *versions.ROUTES,
     *(route for collection in EVERY for route in collection.routes()),

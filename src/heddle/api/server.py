@@ -15,6 +15,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from socket import socket
 from types import FrameType
 
@@ -23,6 +24,7 @@ from waitress.server import create_server
 from heddle import network_types
 from heddle.api.app import App
 from heddle.api.auth import EmbeddedAuth
+from heddle.api.counts import Counts
 from heddle.api.policy import Policy
 from heddle.api.services import Services
 from heddle.bus.base import ServerBus
@@ -73,7 +75,7 @@ def open_store(settings: Settings) -> Store:
     return store
 
 
-def make_app(settings: Settings, store: Store) -> App:
+def make_app(settings: Settings, store: Store, counts: Counts | None = None) -> App:
     """The application on a database.  Raises `ConfigError`."""
     if settings.identity.auth != "embedded":
         raise ConfigError(f"identity.auth = '{settings.identity.auth}' is not supported: use 'embedded'")
@@ -83,7 +85,7 @@ def make_app(settings: Settings, store: Store) -> App:
     policy = Policy(settings.identity.policy_file)
     for name in policy.unused:
         log.warning("policy rule decides nothing here file=%s rule=%s", settings.identity.policy_file, name)
-    return App(Services(settings, store, policy, auth))
+    return App(Services(settings, store, policy, auth, counts or Counts()))
 
 
 def serve(settings: Settings, sockets: Sequence[socket], ready: Callable[[], None], number: int = 1) -> None:
@@ -94,7 +96,7 @@ def serve(settings: Settings, sockets: Sequence[socket], ready: Callable[[], Non
     first = _wait_for_first(settings) if number > 1 else None
     bus: ServerBus = first if first is not None and not settings.bus.url else server_bus(settings)
     store = open_store(settings)
-    app = make_app(settings, store)
+    app = make_app(settings, store, Counts(Path(settings.paths.run), number))
     store.on_commit = bus.wake
     stops: list[Callable[[], None]] = [bus.stop]
     if bus is not first:

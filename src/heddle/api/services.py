@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from heddle.api.auth import Authenticator
+from heddle.api.counts import Counts
 from heddle.api.policy import Policy
 from heddle.config import Settings
 from heddle.store.engine import Store
@@ -16,3 +17,4 @@ class Services:
     store: Store
     policy: Policy
     auth: Authenticator
+    counts: Counts = field(default_factory=Counts)

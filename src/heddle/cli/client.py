@@ -75,6 +75,13 @@ class Client:
     def get(self, path: str, **filters: str) -> Any:
         return self.request("GET", path + ("?" + urllib.parse.urlencode(filters) if filters else ""))
 
+    def text(self, path: str) -> str:
+        """An answer that is text and no JSON.  Raises `ClientError`."""
+        if not self._token:
+            self._authenticate()
+        text, _ = _send("GET", self._endpoint("network") + path, None, {"X-Auth-Token": self._token})
+        return text.decode()
+
     def find(self, collection: str, name_or_id: str) -> dict[str, Any]:
         """The one object of that id or name.  `collection` as "ports".  Raises `ClientError` for none or several."""
         kind = collection[:-1].replace("_", " ")
@@ -110,13 +117,20 @@ class Client:
 
 
 def _http(method: str, url: str, body: Any, headers: dict[str, str]) -> tuple[Any, Mapping[str, str]]:
+    text, given = _send(method, url, body, headers)
+    try:
+        return (json.loads(text) if text else None), given
+    except ValueError as error:
+        raise ClientError(f"{url} cannot be reached: {error}; is Heddle running (heddle status)?") from error
+
+
+def _send(method: str, url: str, body: Any, headers: dict[str, str]) -> tuple[bytes, Mapping[str, str]]:
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(url, data, {"Content-Type": "application/json", **headers}, method=method)
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with opener.open(request, timeout=TIMEOUT) as answer:
-            text = answer.read()
-            return (json.loads(text) if text else None), answer.headers
+            return answer.read(), answer.headers
     except urllib.error.HTTPError as error:
         raise ClientError(f"{method} {url}: {error.code}: {_message(error.read())}", error.code) from error
     except (urllib.error.URLError, TimeoutError, ValueError) as error:

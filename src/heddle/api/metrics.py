@@ -1,0 +1,72 @@
+"""Figures for a monitoring system, in Prometheus' text format 0.0.4: a handful, so no library is needed for it.
+
+All but the counts of requests come from the database, so every process of every server gives the same; the requests
+are those of the server that is asked, all its processes together.  No name of an object or a tenant is among them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import accumulate
+
+from heddle.api.http import Request, Response, Route
+from heddle.api.network.rights import require
+from heddle.api.schemas import TEXT
+from heddle.api.services import Services
+from heddle.control.realised import BOUNDS
+from heddle.store.changes import current_revision
+from heddle.store.query import hosts
+from heddle.store.query.hosts import Host
+
+TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+def show(services: Services, request: Request) -> Response:
+    require(services, request, "get_metrics")
+    with services.store.read() as tx:
+        every = hosts.every(tx)
+        live = hosts.live(tx, [host.name for host in every])
+        figures = {"revision": current_revision(tx.conn), "failed": len(hosts.faults(tx))}
+    lines = [*_hosts(every, live, figures), *_latency(every), *_requests(services.counts.by_status())]
+    return Response(200, ("\n".join(lines) + "\n").encode(), (("Content-Type", TYPE),))
+
+
+def _head(name: str, kind: str, text: str) -> Iterator[str]:
+    yield f"# HELP {name} {text}"
+    yield f"# TYPE {name} {kind}"
+
+
+def _hosts(every: Sequence[Host], live: set[str], figures: Mapping[str, int]) -> Iterator[str]:
+    yield from _head("heddle_hosts", "gauge", "Hosts, by whether their agents report.")
+    yield f'heddle_hosts{{state="alive"}} {len(live)}'
+    yield f'heddle_hosts{{state="dead"}} {len(every) - len(live)}'
+    yield from _head("heddle_drift", "gauge", "What agents found changed by hand and put right since they started.")
+    yield f"heddle_drift {sum(host.drift for host in every)}"
+    yield from _head("heddle_failed_objects", "gauge", "Objects that a host could not realise.")
+    yield f"heddle_failed_objects {figures['failed']}"
+    yield from _head("heddle_revision", "gauge", "The revision of the newest change.")
+    yield f"heddle_revision {figures['revision']}"
+    behind = max([0, *(figures["revision"] - host.revision for host in every if host.name in live)])
+    yield from _head("heddle_revisions_behind", "gauge", "How far the host that is alive and furthest behind is.")
+    yield f"heddle_revisions_behind {behind}"
+
+
+def _latency(every: Sequence[Host]) -> Iterator[str]:
+    name = "heddle_commit_to_applied_seconds"
+    yield from _head(name, "histogram", "From the commit of a change until a host it concerns said it had applied it.")
+    tables = [host.latencies for host in every if len(host.latencies) == len(BOUNDS) + 2]
+    sums = [sum(column) for column in zip(*tables, strict=True)] or [0] * (len(BOUNDS) + 2)
+    for bound, count in zip((*(f"{each / 1000:g}" for each in BOUNDS), "+Inf"), accumulate(sums[:-1]), strict=True):
+        yield f'{name}_bucket{{le="{bound}"}} {count}'
+    yield f"{name}_sum {sums[-1] / 1000:g}"
+    yield f"{name}_count {sum(sums[:-1])}"
+
+
+def _requests(by_status: Mapping[int, int]) -> Iterator[str]:
+    yield from _head("heddle_requests_total", "counter", "Requests answered by this server, by HTTP status.")
+    for status, count in by_status.items():
+        yield f'heddle_requests_total{{status="{status}"}} {count}'
+
+
+ROUTES = [Route("GET", "/metrics", show, "get_metrics", 200, "Figures for a monitoring system, in Prometheus' text",
+                None, TEXT)]  # fmt: skip
