@@ -24,7 +24,8 @@ class FakeSwitch:
     `link` is the device that has the address for tunnels.
     """
 
-    def __init__(self, *settings: str, cloud: FakeCloud | None = None) -> None:
+    def __init__(self, *settings: str, cloud: FakeCloud | None = None, datapath: str = "netdev") -> None:
+        self.datapath = datapath
         self.cloud = cloud or FakeCloud("host1")
         self.ovs, self.database = fake_ovs()
         self.mirror = Mirror()
@@ -46,7 +47,7 @@ class FakeSwitch:
         self.role = SwitchRole(
             self._flows, FakeWatch, FakeGuard, self._connections, lambda address: self.link,  # type: ignore[arg-type]
         )
-        self.role.prepare(Host(self._settings, self.ovs, "netdev", self.touched.update))
+        self.role.prepare(Host(self._settings, self.ovs, self.datapath, self.touched.update))
         self.ovs.listen(lambda pairs: self.touched.update(
             Ref("port", each.port_id) for pair in pairs for each in pair if each is not None and each.port_id
         ))

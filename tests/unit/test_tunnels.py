@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from tests.fakes.objects import default_group, network, port
+from tests.fakes.objects import default_group, ip, network, port
 from tests.fakes.switch import FakeSwitch
 
 from heddle.errors import ConfigError
 from heddle.host.rtnetlink import Link
-from heddle.view.types import AddressPair, HostView, RoleState, Segment
+from heddle.view.types import AddressPair, FixedIp, HostView, RoleState, Segment
 
 IP = "agent.tunnel_ip=192.0.2.1"
 
@@ -60,6 +60,21 @@ def test_a_mac_of_allowed_pairs_goes_to_all_who_may_use_it() -> None:
     switch.sync()
     (flow,) = (line for line in switch.dump("br-tun") if f"dl_dst={shared}" in line)
     assert "192.0.2.2->tun_dst" in flow and "192.0.2.3->tun_dst" in flow and "192.0.2.4" not in flow
+
+
+@pytest.mark.parametrize("datapath", ["netdev", "system"])
+def test_advertisements_are_made_where_the_datapath_can(datapath: str) -> None:
+    """The kernel's refuses flows that set their fields, and with them the whole network."""
+    switch = FakeSwitch(IP, datapath=datapath)
+    joined(switch, Segment("vxlan", "", 7))
+    for number, host in ((1, "host1"), (2, "host2")):
+        fixed = [FixedIp("s4", ip(number)), FixedIp("s6", f"2001:db8::{number}")]
+        switch.cloud.port(port(number, net="net-0", fixed_ips=fixed), host=host)
+    switch.sync()
+    flows = switch.dump("br-tun")
+    assert sum("arp_tpa=" in line and "arp_op" in line.partition("actions")[2] for line in flows) == 1
+    assert any("nd_reserved" in line for line in flows) == (datapath == "netdev")
+    assert any("nd_target" in line for line in flows) == (datapath == "netdev")
 
 
 def test_a_new_agent_leaves_the_tunnels_until_it_knows_what_is_needed() -> None:

@@ -14,6 +14,8 @@ tunnel.  All else does, to the hosts that have the network:
 The answer is made of the question: its sender becomes the target, MACs and addresses change places, and in a
 solicitation the source's link-layer option becomes the target's.  An advertisement says that it is solicited and
 overrides, and of a router that it is one: a guest that hears otherwise gives up its default route.
+
+Only Open vSwitch's userspace datapath has the fields of an advertisement; on the kernel's, solicitations are asked on.
 """
 
 from __future__ import annotations

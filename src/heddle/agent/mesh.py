@@ -45,7 +45,8 @@ def mesh(
     ]  # fmt: skip
     known = (
         Known(address, each.mac_address, each.host == here, each.device_owner.startswith(ROUTER))
-        for address, each in owned(neighbours) if each.host == here or each.host in there
+        for address, each in owned(neighbours)
+        if (each.host == here or each.host in there) and (ports.advertises or ":" not in address)
     )
     tunnel = ports.by_kind[kind_of(segment)]
     try:

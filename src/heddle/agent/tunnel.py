@@ -50,11 +50,15 @@ class Underlay:
 
 @dataclass(frozen=True)
 class TunnelPorts:
-    """The ports of br-tun: its patch port, and by kind that of the tunnels; `refused` says why a kind has none."""
+    """The ports of br-tun: its patch port, and by kind that of the tunnels; `refused` says why a kind has none.
+
+    `advertises`: the datapath can make an IPv6 neighbour advertisement.
+    """
 
     patch: int = 0
     by_kind: Mapping[str, int] = field(default_factory=dict)
     refused: Mapping[str, str] = field(default_factory=dict)
+    advertises: bool = True
 
 
 def kind_of(segment: Segment) -> str:

@@ -114,7 +114,8 @@ class Bridges:
         there = {kind: self._ovs.interface(tunnel_port(kind)) for kind in sorted(self._kinds)}
         by_kind = {kind: each.ofport for kind, each in there.items() if each and each.ofport}
         refused = {kind: each.error for kind, each in there.items() if each and not each.ofport and each.error}
-        return TunnelPorts(self._ofport("patch-int") if by_kind else 0, by_kind, refused)
+        patch = self._ofport("patch-int") if by_kind else 0
+        return TunnelPorts(patch, by_kind, refused, advertises=self._datapath == "netdev")
 
     def _underlay(self) -> Underlay:
         link = self._find_link(self._tunnel_ip) if self._tunnel_ip else None
