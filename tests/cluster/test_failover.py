@@ -145,6 +145,22 @@ def _problems(lab: Lab, host: str) -> list[str]:
     return sorted({text for agent in agents for text in agent["configurations"].get("problems", ())})
 
 
+def test_an_agent_that_is_back_drops_what_has_moved(scene: Scene) -> None:
+    """The agent alone is killed, its host goes on; when it is back the router is on the other host only."""
+    scene.answers(20, "before")
+    old = scene.carrier
+    new = {"host1": "host2", "host2": "host1"}[old]
+    scene.program(old).end(signal.SIGKILL)
+    scene.lab.until(lambda: scene.carrier == new, DOWN + 30, "the router has moved")
+    scene.lab.until(lambda: scene.has_router(new), 10, "it is there")
+    assert scene.has_router(old), "nobody was there to remove it"
+    scene.program(old).start()
+    scene.lab.until(lambda: not scene.has_router(old), 20, f"{old} has dropped the router")
+    scene.answers(20, "from one host")
+    assert scene.carrier == new and scene.has_router(new), "nothing moves back"
+    scene.lab.until(lambda: old in scene.lab.alive(), 10, f"{old} is alive again")
+
+
 def test_moved_from_a_dead_host(scene: Scene) -> None:
     """The host of the router is killed with all that is on it, and the server that looked for dead hosts as well."""
     scene.answers(20, "before")

@@ -236,6 +236,13 @@ def test_without_a_server_a_call_fails_and_with_one_it_works(rig: Rig) -> None:
     until(lambda: Wake(scopes=[]) in ears.heard)
 
 
+def test_a_server_knows_whether_agents_can_reach_it(rig: Rig) -> None:
+    server = rig.server()
+    until(server.hears)
+    server.stop()
+    until(lambda: not server.hears())
+
+
 def test_a_server_that_was_away_is_found_again(rig: Rig) -> None:
     server = rig.server()
     ears = Ears()
