@@ -84,12 +84,12 @@ def move(ctx: Context, network_id: str, host: str) -> bool:
     segments = segment_query.of_network(ctx.tx, network.id)
     here = _subnets_at(hosts.get(ctx.tx, host), subnets, segments)
     names = hosts.hosts_of(ctx.tx, ROLE, network.id)
-    live = [each for each, _ in hosts.serving(ctx.tx, ROLE, network.availability_zone_hints)]
-    able = [each for each in live if _subnets_at(each, here, segments) == here]
-    target = next((each.name for each in able if each.name not in names), "")
+    live = hosts.serving(ctx.tx, ROLE, network.availability_zone_hints)
+    able = (each.name for each in live if _subnets_at(each, here, segments) == here)
+    target = next((name for name in able if name not in names), "")
     port = _servers(ctx, network).get(host)
     if not target or port is None:
-        return any(each.name in names for each in able)
+        return any(each.name in names for each in hosts.serving(ctx.tx, ROLE))
     moved = msgspec.structs.replace(port, binding_host_id=target, device_id=_device(network, target))
     update_port(ctx, port, Draft(moved, frozenset({"binding_host_id", "device_id"})), own=True)
     hosts.unassign(ctx.tx, ROLE, network.id, host)
@@ -163,7 +163,7 @@ def _parts(subnets: Iterable[Subnet]) -> list[list[Subnet]]:
 def _choose(ctx: Context, network: Network, subnets: Sequence[Subnet], segments: Sequence[Segment]) -> Host | None:
     """The least loaded live host that reaches the subnets."""
     free = hosts.serving(ctx.tx, ROLE, network.availability_zone_hints)
-    return next((host for host, _ in free if _subnets_at(host, subnets, segments)), None)
+    return next((host for host in free if _subnets_at(host, subnets, segments)), None)
 
 
 def _bring(ctx: Context, network: Network, host: str, subnets: list[Subnet], port: Port | None) -> bool:

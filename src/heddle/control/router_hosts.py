@@ -31,7 +31,6 @@ from heddle.store.query import ports as port_query
 from heddle.store.query import routers as q
 from heddle.store.query import segments as segment_query
 from heddle.store.query import subnets as subnet_query
-from heddle.store.query.hosts import Host
 
 ROLE = "router"
 
@@ -85,12 +84,12 @@ def move(ctx: Context, router_id: str, host: str) -> bool:
     stored = q.ROUTERS.lock(ctx.tx, router_id)
     if stored is None or stored.host != host:
         return True
-    suited, _ = _candidates(ctx, stored, _legs(ctx, _own_ports(ctx, stored)))
-    if not suited:
+    target = _suited(ctx, stored, _legs(ctx, _own_ports(ctx, stored)))
+    if not target:
         floating_ip_query.set_down(ctx.tx, router_id)
         return False
     _withdraw(ctx, stored, host)
-    _settle_on(ctx, stored, suited[0].name)
+    _settle_on(ctx, stored, target)
     _bind(ctx, stored, _own_ports(ctx, stored))
     return True
 
@@ -171,15 +170,13 @@ def _of(subnet: Subnet, wanted: FixedIp) -> bool:
 
 def _choose(ctx: Context, router: Router, legs: Sequence[Leg]) -> str:
     """The least loaded live host, best one that reaches all.  "" if there is none."""
-    suited, free = _candidates(ctx, router, legs)
-    return next((host.name for host in suited or free), "")
+    return _suited(ctx, router, legs) or _suited(ctx, router, [leg for leg in legs if leg.strict])
 
 
-def _candidates(ctx: Context, router: Router, legs: Sequence[Leg]) -> tuple[list[Host], list[Host]]:
-    """The live hosts that reach all of the legs, and those that reach the strict ones; the least loaded first."""
+def _suited(ctx: Context, router: Router, legs: Sequence[Leg]) -> str:
+    """The least loaded live host that reaches all of the legs.  "" if there is none."""
     serving = hosts.serving(ctx.tx, ROLE, router.availability_zone_hints)
-    free = [host for host, _ in serving if all(joined_by(host, leg.segments) for leg in legs if leg.strict)]
-    return [host for host in free if all(joined_by(host, leg.segments) for leg in legs)], free
+    return next((host.name for host in serving if all(joined_by(host, leg.segments) for leg in legs)), "")
 
 
 def _settle_on(ctx: Context, router: Router, host: str) -> str:

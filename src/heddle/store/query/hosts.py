@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -118,21 +118,23 @@ def agents_with(tx: Tx, role: str, names: Sequence[str]) -> list[Agent]:
     return AGENTS.find(tx, _g.role == role, _g.host.in_(names)) if names else []
 
 
-def serving(tx: Tx, role: str, zones: Sequence[str] = ()) -> list[tuple[Host, int]]:
-    """The live, enabled hosts with a role, and how many objects each serves in it; the least loaded first.
+def serving(tx: Tx, role: str, zones: Sequence[str] = ()) -> Iterator[Host]:
+    """The live, enabled hosts with a role, the one that serves the fewest objects in it first; read as it is asked for.
 
     `zones`: only those in one of these availability zones.
     """
     load = sa.select(_a.host, sa.func.count().label("load")).where(_a.role == role).group_by(_a.host).subquery()
     count = sa.func.coalesce(load.c.load, 0)
     query = (
-        sa.select(*_COLUMNS, count)
+        sa.select(*_COLUMNS)
         .join(t.agents, sa.and_(_g.host == _h.name, _g.role == role, _g.admin_state_up == sa.true()))
         .join(load, load.c.host == _h.name, isouter=True)
         .where(_g.alive == sa.true(), _g.availability_zone.in_(zones) if zones else sa.true())
         .order_by(count, _h.name)
     )
-    return [(Host(*row[:-1]), int(row[-1])) for row in tx.conn.execute(query)]
+    with tx.conn.execute(query) as rows:
+        for row in rows:
+            yield Host(*row)
 
 
 def assign(tx: Tx, role: str, object_id: str, host: str) -> None:
