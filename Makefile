@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 HEDDLE := .venv/bin/heddle
 
-.PHONY: help setup dev oracle up demo down test lint unit test-engines conformance lab lab-down hitless stateful load bench bench-quick test-kernel test-power lock
+.PHONY: help setup dev oracle up demo down test lint unit test-engines conformance matrix lab lab-down hitless stateful load bench bench-quick test-kernel test-power lock
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -59,6 +59,9 @@ test-kernel: dev  ## a full kernel in a virtual machine: the demo on its datapat
 
 test-power: dev  ## the power cuts alone
 	scripts/test-kernel.sh power
+
+matrix: dev  ## which network types each data plane carries, from packets: a table
+	@.venv/bin/python -m tests.real.matrix_table
 
 HOSTS ?= 3
 lab: dev  ## a cloud of HOSTS=3 hosts in namespaces: servers, database, broker, agents, all real
