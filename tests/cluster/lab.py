@@ -23,7 +23,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from tests.cluster.postgres import Postgres
 from tests.engines.brokers import Broker
 from tests.load.processes import free_port
 from tests.real.bridgehost import BridgeHost
@@ -31,6 +30,8 @@ from tests.real.testhost import DATAPATH, PATIENCE, TestHost, wait_until
 
 from heddle.cli.client import Client, Credentials
 from heddle.cli.credentials import read_clouds
+from heddle.simulate.postgres import Postgres
+from heddle.simulate.processes import write_settings
 
 ROOT = Path(__file__).parent.parent.parent
 HEDDLE = [sys.executable, "-m", "heddle.cli.main"]
@@ -123,12 +124,12 @@ class Lab:
         self.broker.start()
         say("servers")
         for number, server in enumerate(self.servers):
-            _write(server.settings, self._of_server(number))
+            write_settings(server.settings, self._of_server(number))
         self.heddle(self.servers[0], "db", "migrate")
         for number, (host, agent) in enumerate(zip(self.hosts, self.agents, strict=True), 1):
             key = self.folder / f"{host.name}.key"
             self.heddle(self.servers[0], "host", "add", host.name, "--output", str(key))
-            _write(agent.settings, self._of_agent(number, key))
+            write_settings(agent.settings, self._of_agent(number, key))
         for server in self.servers:
             server.start()
         self._forward()
@@ -258,13 +259,3 @@ def _with(settings: dict[str, dict[str, Any]], more: Sequence[str]) -> dict[str,
         section, _, key = dotted.partition(".")
         settings.setdefault(section, {})[key] = json.loads(value)
     return settings
-
-
-def _write(file: Path, settings: dict[str, dict[str, Any]]) -> None:
-    """As TOML, whose texts, numbers and lists are those of JSON."""
-    lines: list[str] = []
-    for section, values in settings.items():
-        lines.append(f"[{section}]")
-        lines += [f"{key} = {json.dumps(value)}" for key, value in values.items()]
-    file.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    file.chmod(0o600)

@@ -1,4 +1,4 @@
-"""A PostgreSQL server that a test may kill and start again."""
+"""A PostgreSQL server of one's own, that may be killed and started again."""
 
 from __future__ import annotations
 
@@ -13,13 +13,19 @@ from pathlib import Path
 
 import psycopg
 
+from heddle.errors import HeddleError
+
 
 class Postgres:
-    """Its files and its socket are in `folder`; commits are synced, so that a kill loses nothing."""
+    """Its files and its socket are in `folder`; commits are synced, so that a kill loses nothing.
+
+    Raises `HeddleError` where PostgreSQL is not installed, and when it does not start.
+    """
 
     def __init__(self) -> None:
         programs = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
-        assert programs, "PostgreSQL is not installed: apt-get install postgresql"
+        if not programs:
+            raise HeddleError("PostgreSQL is not installed: apt-get install postgresql")
         self._programs = programs[-1]
         self.folder = Path(tempfile.mkdtemp(prefix="heddle-postgres-", dir="/tmp"))
         self._user = "postgres" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
@@ -44,14 +50,17 @@ class Postgres:
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         command = [*self._become, str(self._programs / "postgres"), "-D", str(self.folder / "data"), *options]
         with (self.folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/")
+            self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/",
+                                             start_new_session=True)  # fmt: skip
         deadline = time.monotonic() + 60
         while True:
             try:
                 psycopg.connect(self.url).close()
                 return
-            except psycopg.OperationalError:
-                assert time.monotonic() < deadline, (self.folder / "log").read_text(errors="replace")[-2000:]
+            except psycopg.OperationalError as error:
+                if time.monotonic() > deadline or self._process.poll() is not None:
+                    text = (self.folder / "log").read_text(errors="replace")[-2000:]
+                    raise HeddleError(f"PostgreSQL does not start\n{text}") from error
                 time.sleep(0.05)
 
     def kill(self) -> None:
