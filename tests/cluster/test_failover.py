@@ -167,6 +167,7 @@ def test_moved_from_a_dead_host(scene: Scene) -> None:
     old, server = scene.carrier, scene.server
     new = {"host1": "host2", "host2": "host1"}[old]
     port = scene.guest.port["id"]
+    assert all(each.runs for each in scene.lab.servers), "one is left when the other is killed"
     holder = scene.holder()
     holder.end(signal.SIGKILL)
     scene.program(old).end(signal.SIGKILL)
