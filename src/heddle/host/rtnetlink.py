@@ -29,6 +29,7 @@ _MAIN = 254
 _UNICAST = 1
 _STATIC, _KERNEL, _RA = 4, 2, 9
 _LINK_SCOPE = 253
+_ANY_PROTOCOL, _ANY_SCOPE = 0, 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +161,9 @@ def add_route(route: Route, index: int) -> Request:
 
 
 def delete_route(route: Route, index: int) -> Request:
-    return Request(_DELROUTE, _route_body(route, index), 0, f"deletion of route {_describe(route)}", (errno.ESRCH,))
+    """Whoever made it: the kernel finds only a route of the protocol and scope that are named, if they are."""
+    body = _route_body(route, index, _ANY_PROTOCOL, _ANY_SCOPE)
+    return Request(_DELROUTE, body, 0, f"deletion of route {_describe(route)}", (errno.ESRCH,))
 
 
 def socket_family(version: int) -> int:
@@ -192,12 +195,13 @@ def _address_body(link: Link, address: str) -> bytes:
     return body
 
 
-def _route_body(route: Route, index: int) -> bytes:
+def _route_body(route: Route, index: int, protocol: int = _STATIC, scope: int | None = None) -> bytes:
     network = ipaddress.ip_network(route.destination)
-    scope = 0 if route.gateway or network.version == 6 else _LINK_SCOPE
+    if scope is None:
+        scope = 0 if route.gateway or network.version == 6 else _LINK_SCOPE
     flags = _ONLINK if route.onlink else 0
     head = _ROUTE.pack(
-        socket_family(network.version), network.prefixlen, 0, 0, _MAIN, _STATIC, scope, _UNICAST, flags
+        socket_family(network.version), network.prefixlen, 0, 0, _MAIN, protocol, scope, _UNICAST, flags
     )
     body = head + (attribute(1, network.network_address.packed) if network.prefixlen else b"")
     if route.gateway:

@@ -48,6 +48,7 @@ class DhcpRole:
         self._make_spaces, self._make_server = spaces, server
         self._networks: dict[str, Served] = {}
         self._network_of: dict[Ref, str] = {}
+        self._unplugged: list[str] = []
 
     def prepare(self, host: Host) -> None:
         allow_descriptors()
@@ -65,7 +66,7 @@ class DhcpRole:
         served = sorted(each for each in concerned & wanted if each in mirror.networks)
         done = together(lambda network_id: self._realise(mirror, network_id, plugs), served)
         done += together(lambda network_id: self._remove(network_id, plugs), sorted(concerned - wanted))
-        plugs.commit()
+        self._unplugged += plugs.commit()
         for network_id, problem in plugs.refused.items():
             done.append([_failed(mirror.networks[network_id], problem)])
         return [status for statuses in done for status in statuses]
@@ -80,6 +81,8 @@ class DhcpRole:
                 log.warning("dhcp audit failed network=%s error=%s", network_id, error)
                 self._host.touch([Ref("network", network_id)])
         lost = plugs.commit() if repair else plugs.missing()
+        if repair:
+            lost, self._unplugged = sorted({*lost, *self._unplugged}), []
         return drifts + [Drift("port", id_, "a port on br-int", "none") for id_ in lost]
 
     def state(self, mirror: Mirror) -> RoleState:

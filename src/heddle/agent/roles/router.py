@@ -47,6 +47,7 @@ class RouterRole:
         self._make_spaces = spaces
         self._routers: dict[str, Realised] = {}
         self._owner: dict[Ref, str] = {}
+        self._unplugged: list[str] = []
 
     def prepare(self, host: Host) -> None:
         allow_descriptors()
@@ -64,7 +65,7 @@ class RouterRole:
         realised = sorted(each for each in concerned & wanted if each in mirror.routers)
         done = together(lambda router_id: self._realise(mirror, router_id, plugs), realised)
         done += [self._remove(router_id, plugs) for router_id in sorted(concerned - wanted)]
-        plugs.commit()
+        self._unplugged += plugs.commit()
         statuses = [status for statuses in done for status in statuses]
         return [_refuse(status, plugs.refused) if status.kind == "router" else status for status in statuses]
 
@@ -78,6 +79,8 @@ class RouterRole:
                 log.warning("router audit failed router=%s error=%s", router_id, error)
                 self._host.touch([Ref("router", router_id)])
         lost = plugs.commit() if repair else plugs.missing()
+        if repair:
+            lost, self._unplugged = sorted({*lost, *self._unplugged}), []
         return drifts + [Drift("port", id_, "a port on br-int", "none") for id_ in lost]
 
     def state(self, mirror: Mirror) -> RoleState:

@@ -49,6 +49,7 @@ class SwitchRole:
         self._make_flows, self._make_watch, self._make_connections = make_flows, make_watch, make_connections
         self._guard = make_guard()
         self._adopted = False
+        self._undone: list[Drift] = []
 
     def prepare(self, host: Host) -> None:
         """Raises `HeddleError` when the bridges cannot be made, and when a bridge of our names is not ours."""
@@ -91,6 +92,7 @@ class SwitchRole:
 
     def reconcile(self, mirror: Mirror, changed: frozenset[Ref] | None) -> list[Status]:
         new_tunnels, missing = self._bridges.learn(mirror), self._bridges.missing(self._bridges.flow_bridges)
+        self._undone += bridge_drifts(missing) if missing else []
         if new_tunnels or missing or any(self._unsettles(ref) for ref in changed or (WHOLE,)):
             self._adopted = False
         if not self._adopted:
@@ -204,6 +206,8 @@ class SwitchRole:
         if not self._adopted:
             return [] if repair else [Drift("bridge", INT, "its flows compared", "not yet: see the agent's log")]
         drifts = self._audit_bridges(repair)
+        if repair:
+            drifts, self._undone = self._undone + drifts, []
         for bridge, flows in self._flows.items():
             if bridge in self._bridges.missing(self._flows):
                 continue
