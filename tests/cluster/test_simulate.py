@@ -60,6 +60,7 @@ def test_every_change_reaches_its_hosts_and_no_others(figures: dict[str, Any]) -
     assert changes.keys() == {"port", "group rule", "router"}
     for change in changes.values():
         assert len(change["milliseconds"]) == CHANGES and min(change["milliseconds"]) >= 0
+        assert change["agents_cpu"] > 0 and change["servers_cpu"] > 0
         assert change["bytes"] > 0 and 1 <= change["hosts"] < HOSTS
         assert change["messages"]["wake"] >= 1 and change["messages"]["report"] >= 1
     # A network, and the large group, are on ten hosts.

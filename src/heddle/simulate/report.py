@@ -23,6 +23,11 @@ def text(figures: Figures) -> list[str]:
         f"{'':12}{'times':>7}{'hosts':>7}{'p50 ms':>8}{'p99 ms':>8}{'wakes':>8}{'fetches':>9}{'reports':>9}"
         f"{'bytes':>10}",
         *(_line(name, figures) for name in figures.changes),
+        "",
+        "processor time of one change, in ms: " + "; ".join(
+            f"{name}: agents {change.agents_cpu:.0f}, servers {change.servers_cpu:.0f}"
+            for name, change in figures.changes.items()
+        ),
     ]
 
 

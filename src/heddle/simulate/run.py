@@ -13,6 +13,7 @@ import msgspec
 from heddle.cli.client import Client
 from heddle.errors import HeddleError
 from heddle.simulate.cloud import Say, SimulatedCloud
+from heddle.simulate.processes import Process
 from heddle.simulate.tenants import Tenants, fill, port_of
 
 APPLIED_SECONDS = 120.0
@@ -23,12 +24,15 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.02, 0.2
 
 class Change(msgspec.Struct, kw_only=True):
     """One kind of change, made several times: milliseconds from the commit to the moment in which the last host had
-    told that it is applied; `hosts` concerned at most; messages and bytes of bodies of one change on average."""
+    told that it is applied; `hosts` concerned at most; messages, bytes of bodies, and milliseconds of processor time
+    of all agents and of the servers, by one change on average (their heartbeats are in the time)."""
 
     milliseconds: list[int]
     hosts: int
     messages: dict[str, float]
     bytes: float
+    agents_cpu: float
+    servers_cpu: float
 
     def percentile(self, share: float) -> int:
         return sorted(self.milliseconds)[min(len(self.milliseconds) - 1, int(share * len(self.milliseconds)))]
@@ -108,7 +112,7 @@ def _measure(
     cloud: SimulatedCloud, api: Client, name: str, verb: Callable[[int], tuple[str, str]], times: int, say: Say
 ) -> Change:
     time.sleep(SETTLE_SECONDS)
-    before = _traffic(cloud)
+    before, agents, servers = _traffic(cloud), _cpu(cloud.crews), _cpu(cloud.servers)
     found: list[tuple[int, int]] = []
     for number in range(times):
         say(f"{name} {number + 1} of {times}")
@@ -120,7 +124,13 @@ def _measure(
         milliseconds=[took for took, _ in found], hosts=max(hosts for _, hosts in found),
         messages={kind: traffic[kind] / times for kind in ("wake", "fetch", "report")},
         bytes=sum(count for kind, count in traffic.items() if kind.endswith(" bytes")) / times,
+        agents_cpu=1000 * (_cpu(cloud.crews) - agents) / times,
+        servers_cpu=1000 * (_cpu(cloud.servers) - servers) / times,
     )  # fmt: skip
+
+
+def _cpu(processes: Sequence[Process]) -> float:
+    return sum(process.cpu_seconds for process in processes)
 
 
 def _traffic(cloud: SimulatedCloud) -> Counter[str]:
