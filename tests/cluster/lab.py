@@ -130,7 +130,9 @@ class Lab:
             key = self.folder / f"{host.name}.key"
             self.heddle(self.servers[0], "host", "add", host.name, "--output", str(key))
             write_settings(agent.settings, self._of_agent(number, key))
-        for server in self.servers:
+        self.servers[0].start()
+        self.until(self.clouds.exists, 60, "the first server has made the administrator")
+        for server in self.servers[1:]:
             server.start()
         self._forward()
         self.until(self.answers, 60, "the API answers")
@@ -169,6 +171,15 @@ class Lab:
         without = [word for name in os.environ if name.startswith(("HEDDLE_", "OS_")) for word in ("-u", name)]
         command = ["env", *without, f"PYTHONPATH={ROOT / 'src'}", *HEDDLE, "--config", str(program.settings), *words]
         return program.where.run(*command, check=check, timeout=120)
+
+    def client(self, *words: str, check: bool = True) -> str:
+        """A `heddle` command as the administrator gives it from this machine, over the API; what it prints."""
+        environment = {name: value for name, value in os.environ.items() if not name.startswith(("HEDDLE_", "OS_"))}
+        environment |= {"PYTHONPATH": str(ROOT / "src"), "OS_CLIENT_CONFIG_FILE": str(self.clouds), "OS_CLOUD": "admin"}
+        done = subprocess.run([*HEDDLE, *words], env=environment, text=True, stdin=subprocess.DEVNULL, timeout=120,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT)  # fmt: skip
+        assert not check or done.returncode == 0, f"{words}: exit {done.returncode}: {done.stdout}"
+        return done.stdout
 
     def alive(self) -> set[str]:
         """The hosts with an agent that is alive."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -52,3 +55,12 @@ def test_who_comes_second_in_a_race_keeps_no_files(tmp_path: Path, monkeypatch: 
     command.prepare(load(overrides=overrides, environ={}))
     assert known(tmp_path, password)
     assert not list((tmp_path / "two" / "state").glob("clouds.yaml")) + list((tmp_path / "two").glob("*/admin-openrc"))
+
+
+def test_servers_that_share_a_folder_and_start_at_once(tmp_path: Path) -> None:
+    arguments = [sys.executable, "-m", "heddle.cli.main", *words(tmp_path, "shared"), "bootstrap"]
+    environment = {**os.environ, "PYTHONPATH": str(Path(command.__file__).parents[2])}
+    environment = {name: text for name, text in environment.items() if not name.startswith("HEDDLE_")}
+    racers = [subprocess.Popen(arguments, env=environment, stdout=subprocess.DEVNULL) for _ in range(3)]
+    assert [racer.wait(60) for racer in racers] == [0, 0, 0]
+    assert known(tmp_path, read_clouds(tmp_path / "shared" / "state" / "clouds.yaml")["admin"].password)

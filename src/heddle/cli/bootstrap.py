@@ -8,8 +8,12 @@ servers on one database the first to start has the files; the others leave the a
 from __future__ import annotations
 
 import argparse
+import fcntl
 import logging
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from heddle.cli.credentials import cloud, read_clouds, write_clouds, write_openrc
@@ -52,9 +56,18 @@ def prepare(settings: Settings, reset: bool = False) -> None:
     try:
         migrate.upgrade(store)
         if settings.identity.auth == "embedded":
-            _administrator(store, settings, reset)
+            with _alone(Layout(settings).state):
+                _administrator(store, settings, reset)
     finally:
         store.close()
+
+
+@contextmanager
+def _alone(state: Path) -> Iterator[None]:
+    """Servers that share a state folder make the administrator one after the other."""
+    with open(state / ".bootstrap", "a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _administrator(store: Store, settings: Settings, reset: bool) -> None:
