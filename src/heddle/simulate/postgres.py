@@ -15,6 +15,8 @@ import psycopg
 
 from heddle.errors import HeddleError
 
+PROGRAMS = Path("/usr/lib/postgresql")
+
 
 class Postgres:
     """Its files and its socket are in `folder`; commits are synced, so that a kill loses nothing.
@@ -23,7 +25,7 @@ class Postgres:
     """
 
     def __init__(self) -> None:
-        programs = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
+        programs = sorted(PROGRAMS.glob("*/bin"), key=lambda path: int(path.parent.name))
         if not programs:
             raise HeddleError("PostgreSQL is not installed: apt-get install postgresql")
         self._programs = programs[-1]
