@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 HEDDLE := .venv/bin/heddle
 
-.PHONY: help setup dev oracle up demo down test lint unit test-engines conformance matrix lab lab-down hitless stateful load bench bench-quick test-kernel test-power lock
+.PHONY: help setup dev oracle up demo down test lint unit test-engines test-cluster conformance matrix lab lab-down hitless stateful load bench bench-quick test-kernel test-power lock
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -35,8 +35,11 @@ lint:
 unit:
 	.venv/bin/pytest -q
 
-test-engines: dev  ## the API on PostgreSQL and MariaDB, the bus on RabbitMQ (servers of the tests' own)
-	scripts/engines.sh
+test-engines: dev  ## the API and the schema on PostgreSQL and MariaDB (servers of the tests' own)
+	scripts/engines.sh postgresql mariadb
+
+test-cluster: dev  ## the bus on RabbitMQ, and whole clouds of several hosts with it
+	scripts/engines.sh rabbitmq
 
 conformance: dev  ## the Networking API's own test suites (tempest) against a Heddle of their own
 	@scripts/environment.sh tempest
