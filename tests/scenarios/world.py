@@ -148,7 +148,13 @@ class World:
     def agent(self, number: int) -> str:
         id = f"00000000-0000-4000-8000-{number:012d}"
         agent = Agent(
-            id=id, host=f"host{number}", role="switch", agent_type="Open vSwitch agent", binary="x", topic="N/A"
+            id=id,
+            host=f"host{number}",
+            role="switch",
+            agent_type="Open vSwitch agent",
+            binary="x",
+            topic="N/A",
+            alive=False,
         )
         self.store.write(lambda tx: AGENTS.insert(tx, [agent]))
         return id
@@ -157,7 +163,7 @@ class World:
         """An agent that may be given networks or routers, and one of these, which it has where the path names it."""
         number = next(self._numbers)
         role, kind = ("dhcp", "network") if "dhcp" in path else ("router", "router")
-        agent = Agent(id=f"00000000-0000-4000-9000-{number:012d}", host=f"serving{number}", role=role)
+        agent = Agent(id=f"00000000-0000-4000-9000-{number:012d}", host=f"serving{number}", role=role, alive=False)
         self.store.write(lambda tx: (AGENTS.insert(tx, [agent]), hosts.save(tx, hosts.Host(agent.host)))[0])
         values = {"id": agent.id, f"{kind}_id": self.new_id(f"/v2.0/{kind}s/{{id}}")}
         if path.endswith("_id}"):
@@ -318,12 +324,10 @@ MAKERS: dict[str, Callable[[World, int], str]] = {
     f"{V3}/regions": lambda world, number: world.entry("regions"),
 }  # fmt: skip
 for _kind in QOS_RULES:
-    MAKERS[f"{POLICIES}/{{qos_policy_id}}/{_kind}_rules"] = (
-        lambda world, number, kind=_kind: world.policy_rule(kind, world.ids["qos_policy_id"])
+    MAKERS[f"{POLICIES}/{{qos_policy_id}}/{_kind}_rules"] = lambda world, number, kind=_kind: world.policy_rule(
+        kind, world.ids["qos_policy_id"]
     )
-    MAKERS[f"/v2.0/qos/alias_{_kind}_rules"] = (
-        lambda world, number, kind=_kind: world.policy_rule(kind, world.policy())
-    )
+    MAKERS[f"/v2.0/qos/alias_{_kind}_rules"] = lambda world, number, kind=_kind: world.policy_rule(kind, world.policy())
 
 
 def make_world(app: App, store: Store) -> World:
