@@ -19,7 +19,7 @@ from heddle.host.process import alive
 
 HOSTS, PORTS, CHANGES = 12, 240, 4
 COMMAND = [sys.executable, "-m", "heddle.cli.main", "simulate", "--hosts", str(HOSTS), "--ports", str(PORTS),
-           "--changes", str(CHANGES)]  # fmt: skip
+           "--changes", str(CHANGES), "--processes", "2"]  # fmt: skip
 ENVIRON = {name: value for name, value in os.environ.items() if not name.startswith(("HEDDLE_", "OS_"))}
 FOLDERS = re.compile(r"/(?:tmp|dev/shm)/heddle-(?:simulate|postgres|rabbitmq)-\w+")
 

@@ -36,10 +36,15 @@ def test_what_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch, tmp_pat
         rabbitmq.RabbitMq()
 
 
-@pytest.mark.parametrize("word", ["--hosts", "--ports", "--changes", "--processes", "--servers"])
+@pytest.mark.parametrize("word", ["--hosts", "--ports", "--changes", "--servers"])
 def test_a_number_must_be_from_one(word: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["simulate", word, "0"]) == 1
     assert f"{word} 0: give a number from 1" in capsys.readouterr().err
+
+
+def test_processes_are_not_fewer_than_none(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["simulate", "--processes", "-1"]) == 1
+    assert "--processes -1: give a number from 1" in capsys.readouterr().err
 
 
 def change(*milliseconds: int) -> Change:

@@ -18,6 +18,8 @@ from heddle.errors import HeddleError
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
+TOGETHER = 50
+
 
 def register(commands: Subparsers) -> None:
     simulate = commands.add_parser(
@@ -29,19 +31,24 @@ def register(commands: Subparsers) -> None:
         ("hosts", 10, "agents"),
         ("ports", 200, "ports on them"),
         ("changes", 50, "how often each kind of change is made and measured"),
-        ("processes", 2, "processes that the agents share"),
         ("servers", 2, "server processes"),
     ):
         simulate.add_argument(
             f"--{name}", type=int, default=default, metavar="N", help=f"{text}, default {default}"
         )
+    simulate.add_argument(
+        "--processes", type=int, default=0, metavar="N",
+        help=f"processes that the agents share, default one for every {TOGETHER}",
+    )  # fmt: skip
     simulate.add_argument("--json", action="store_true", help="for programs")
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
-    for name in ("hosts", "ports", "changes", "processes", "servers"):
+    for name in ("hosts", "ports", "changes", "servers"):
         if getattr(args, name) < 1:
             raise HeddleError(f"--{name} {getattr(args, name)}: give a number from 1")
+    if args.processes < 0:
+        raise HeddleError(f"--processes {args.processes}: give a number from 1, or 0 for one per {TOGETHER} hosts")
     import msgspec
 
     from heddle.simulate.cloud import SimulatedCloud
@@ -49,7 +56,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     from heddle.simulate.run import simulate
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    cloud = SimulatedCloud(args.hosts, args.processes, args.servers)
+    cloud = SimulatedCloud(args.hosts, args.processes or -(-args.hosts // TOGETHER), args.servers)
     try:
         figures = simulate(cloud, args.ports, args.changes, _say)
     finally:
