@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from pathlib import Path
 
@@ -13,6 +14,12 @@ from heddle.simulate import postgres, rabbitmq
 from heddle.simulate.report import text
 from heddle.simulate.run import Change, Figures
 from heddle.simulate.tenants import host_of
+
+
+@pytest.fixture(autouse=True)
+def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("HEDDLE_")]:
+        monkeypatch.delenv(name)
 
 
 @pytest.mark.parametrize("hosts", [10, 30, 100])
