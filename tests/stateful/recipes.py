@@ -326,6 +326,16 @@ def catalog(world: World) -> None:
             cook.call("GET", f"{V3}/{kind}/{item['id']}")
 
 
+def progress(world: World) -> None:
+    """How far a change has come, and an audit of hosts."""
+    cook = Cook(world)
+    if (network := cook.network()) is not None:
+        cook.call("GET", f"/heddle/v1/realised/networks/{network['id']}")
+    audit = cook.make("/heddle/v1/audits", "audit", **({"host": "host1"} if world.rng.random() < 0.5 else {}))
+    if audit is not None:
+        cook.call("GET", f"/heddle/v1/audits/{audit['id']}")
+
+
 RECIPES: tuple[tuple[str, Recipe], ...] = (
     *((f"/v2.0/{name}/{{id}}/tags", tags_of(name)) for name in (
         "networks", "subnets", "ports", "routers", "floatingips", "security-groups", "security-group-rules",
@@ -350,6 +360,7 @@ RECIPES: tuple[tuple[str, Recipe], ...] = (
     ("/v2.0/subnetpools", subnet_pool),
     ("/v2.0/segments/{id}/tags", tags_of("segments")),
     ("/v2.0/network-segment-ranges", segment_range),
+    ("/heddle/v1/", progress),
     ("/identity/v3/auth/tokens", session),
     ("/identity/v3/users/{user_id}/application_credentials", credential),
     *((f"/identity/v3/{kind}", catalog) for kind in ("services", "endpoints", "regions")),

@@ -22,6 +22,7 @@ CHILDREN = {
     "local_ip_id": "local_ips", "metering_label_id": "metering_labels", "logs.resource_id": "security_groups",
     "logs.target_id": "ports", "user_id": "users", "role_id": "roles", "domain_id": "domains",
     "projects.parent_id": "domains", "application_credentials.project_id": "projects",
+    "audit_answers.audit_id": "audits",
 }  # fmt: skip
 # Columns that end in `_id` and name something else: an outside word, or a row of a table that another column tells.
 OTHERS = {
