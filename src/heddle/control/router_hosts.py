@@ -170,7 +170,13 @@ def _of(subnet: Subnet, wanted: FixedIp) -> bool:
 
 def _choose(ctx: Context, router: Router, legs: Sequence[Leg]) -> str:
     """The least loaded live host, best one that reaches all.  "" if there is none."""
-    return _suited(ctx, router, legs) or _suited(ctx, router, [leg for leg in legs if leg.strict])
+    second = ""
+    for host in hosts.serving(ctx.tx, ROLE, router.availability_zone_hints):
+        if all(joined_by(host, leg.segments) for leg in legs if leg.strict):
+            if all(joined_by(host, leg.segments) for leg in legs):
+                return host.name
+            second = second or host.name
+    return second
 
 
 def _suited(ctx: Context, router: Router, legs: Sequence[Leg]) -> str:
