@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from tests.contract.test_bus import Ears, Handler, answers, until
-from tests.engines.brokers import RIGHTS, Broker, broker
+from tests.engines.brokers import Broker, broker
 
 from heddle.bus import amqp
 from heddle.bus.amqp_agent import AmqpAgentBus
@@ -28,6 +28,7 @@ from heddle.bus.amqp_server import AmqpServerBus
 from heddle.bus.base import BusError
 from heddle.bus.brokers import brokers
 from heddle.config import BusSettings
+from heddle.simulate.rabbitmq import RIGHTS
 from heddle.view.types import FetchReply, FetchRequest, ScopeNews, Wake
 
 BACK = 40.0
