@@ -16,9 +16,16 @@ from __future__ import annotations
 from typing import Any
 
 import pika
+from pika.adapters.blocking_connection import BlockingChannel
 
 WAKE, CALL, CALLS, ALL = "heddle.wake", "heddle.call", "heddle.calls", "all"
 WAKE_SECONDS = 60
+
+
+def declare(channel: BlockingChannel) -> None:
+    """The exchanges, which whoever comes first makes: without a server the calls of agents come back at once."""
+    channel.exchange_declare(WAKE, "direct", durable=True)
+    channel.exchange_declare(CALL, "direct", durable=True)
 
 
 def agent_queue(host: str, instance: str) -> str:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import itertools
 import logging
 import secrets
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Future
-from concurrent.futures import TimeoutError as FutureTimeout
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 import pika
@@ -21,13 +18,13 @@ from heddle.bus.brokers import Broker
 from heddle.bus.connection import thread
 from heddle.bus.link import Link
 from heddle.bus.local import FIRST_CONNECT_SECONDS
-from heddle.bus.outbox import Outbox
+from heddle.bus.outbox import Outbox, hand_on
+from heddle.bus.pending import Pending
 from heddle.bus.seal import holds, seal
 from heddle.view.types import PROTOCOL, FetchReply, FetchRequest, ReportReply, ReportRequest, Wake
 
 log = logging.getLogger(__name__)
 
-Reply = TypeVar("Reply", FetchReply, ReportReply)
 _wake_up = msgspec.msgpack.Decoder(Wake)
 
 
@@ -36,9 +33,8 @@ class AmqpAgentBus:
 
     def __init__(self, brokers: Sequence[Broker], key: str, timeout: float = 30.0) -> None:
         self._key, self._timeout = key, timeout
-        self._ids = itertools.count(1)
         self._lock = threading.Lock()
-        self._waiting: dict[str, Future[bytes]] = {}
+        self._pending = Pending(timeout, "no server answered")
         self._scopes: frozenset[str] = frozenset()
         self._bound: frozenset[str] = frozenset()
         self._host = self._queue = ""
@@ -48,7 +44,7 @@ class AmqpAgentBus:
 
     def start(self, host: str, on_wake: Callable[[Wake], None]) -> None:
         self._host = host
-        thread("bus-wake", self._hand_on, on_wake)
+        thread("bus-wake", hand_on, self._wakes, on_wake)
         self._link.start()
         self._link.wait(FIRST_CONNECT_SECONDS)
 
@@ -58,10 +54,12 @@ class AmqpAgentBus:
         self._link.do(self._bind)
 
     def fetch(self, request: FetchRequest) -> FetchReply:
-        return self._call("fetch", frames.encode(request), FetchReply)
+        body = frames.encode(request)
+        return self._pending.call("fetch", lambda id: self._call("fetch", body, id), FetchReply)
 
     def report(self, request: ReportRequest) -> ReportReply:
-        return self._call("report", frames.encode(request), ReportReply)
+        body = frames.encode(request)
+        return self._pending.call("report", lambda id: self._call("report", body, id), ReportReply)
 
     def stop(self) -> None:
         self._wakes.close()
@@ -69,22 +67,9 @@ class AmqpAgentBus:
 
     # Calls
 
-    def _call(self, method: str, body: bytes, reply: type[Reply]) -> Reply:
-        future: Future[bytes] = Future()
-        correlation_id = str(next(self._ids))
-        with self._lock:
-            self._waiting[correlation_id] = future
-        try:
-            if not self._link.do(lambda channel: self._send(channel, method, correlation_id, body)):
-                raise BusError(f"the broker cannot be reached: {self._reason}")
-            return msgspec.msgpack.decode(future.result(self._timeout), type=reply)
-        except FutureTimeout as error:
-            raise BusError(f"{method}: no server answered within {self._timeout:g} s") from error
-        except msgspec.MsgspecError as error:
-            raise BusError(f"{method}: the server's answer is not understood: {error}") from error
-        finally:
-            with self._lock:
-                self._waiting.pop(correlation_id, None)
+    def _call(self, method: str, body: bytes, id: str) -> None:
+        if not self._link.do(lambda channel: self._send(channel, method, id, body)):
+            raise BusError(f"the broker cannot be reached: {self._reason}")
 
     def _send(self, channel: BlockingChannel, method: str, correlation_id: str, body: bytes) -> None:
         headers = {"version": PROTOCOL, "host": self._host, "method": method}
@@ -96,29 +81,21 @@ class AmqpAgentBus:
 
     def _answered(self, properties: pika.BasicProperties, body: bytes) -> None:
         correlation_id, headers = properties.correlation_id or "", properties.headers or {}
-        with self._lock:
-            future = self._waiting.pop(correlation_id, None)
-        if future is None:
-            return
         if error := headers.get("error"):
-            future.set_exception(BusError(str(error)))
+            self._pending.fail(correlation_id, str(error))
         elif not holds(self._key, str(headers.get("mac", "")), amqp.answer_parts(correlation_id), body):
-            future.set_exception(BusError("the answer does not bear the seal of this host's key: it is not a server's"))
+            text = "the answer does not bear the seal of this host's key: it is not a server's"
+            self._pending.fail(correlation_id, text)
         else:
-            future.set_result(body)
+            self._pending.answer(correlation_id, body)
 
     def _returned(self, channel: Any, method: Any, properties: pika.BasicProperties, body: bytes) -> None:
-        with self._lock:
-            future = self._waiting.pop(properties.correlation_id or "", None)
-        if future is not None:
-            future.set_exception(BusError("no server listens at the broker"))
+        self._pending.fail(properties.correlation_id or "", "no server listens at the broker")
 
     # The connection
 
     def _up(self, channel: BlockingChannel) -> None:
-        # Whoever comes first makes the exchanges; without a server calls come back at once.
-        channel.exchange_declare(amqp.WAKE, "direct", durable=True)
-        channel.exchange_declare(amqp.CALL, "direct", durable=True)
+        amqp.declare(channel)
         self._queue = amqp.agent_queue(self._host, secrets.token_hex(8))
         channel.queue_declare(self._queue, exclusive=True, auto_delete=True)
         channel.queue_bind(self._queue, amqp.WAKE, amqp.ALL)
@@ -151,15 +128,5 @@ class AmqpAgentBus:
             self._wakes.put_wake(Wake(scopes=scopes, request_id=wake.request_id))
 
     def _lost(self, reason: str) -> None:
-        with self._lock:
-            self._reason = reason
-            waiting, self._waiting = self._waiting, {}
-        for future in waiting.values():
-            future.set_exception(BusError(f"the connection to the broker broke: {reason}"))
-
-    def _hand_on(self, on_wake: Callable[[Wake], None]) -> None:
-        while (wake := self._wakes.take()) is not None:
-            try:
-                on_wake(wake)
-            except Exception:
-                log.exception("handling a wake-up failed request_id=%s", wake.request_id)
+        self._reason = reason
+        self._pending.fail_all(f"the connection to the broker broke: {reason}")

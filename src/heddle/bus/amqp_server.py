@@ -49,8 +49,7 @@ class AmqpServerBus:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _up(self, channel: BlockingChannel) -> None:
-        channel.exchange_declare(amqp.WAKE, "direct", durable=True)
-        channel.exchange_declare(amqp.CALL, "direct", durable=True)
+        amqp.declare(channel)
         channel.queue_declare(amqp.CALLS, durable=True)
         channel.queue_bind(amqp.CALLS, amqp.CALL, amqp.CALLS)
         channel.basic_qos(prefetch_count=2 * self._calls)

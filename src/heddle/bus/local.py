@@ -13,33 +13,28 @@ handed on by a thread of their own, so `on_wake` may take its time, or call.
 
 from __future__ import annotations
 
-import itertools
 import logging
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
-from concurrent.futures import TimeoutError as FutureTimeout
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
-from typing import TypeVar
 
 import msgspec
 
 from heddle.bus import frames
 from heddle.bus.base import BusError, Handler
 from heddle.bus.connection import HELLO_SECONDS, Connection, close, send_timeout, thread
-from heddle.bus.outbox import Outbox
+from heddle.bus.outbox import Outbox, hand_on
+from heddle.bus.pending import Pending
 from heddle.view.types import FetchReply, FetchRequest, ReportReply, ReportRequest, Wake
 
 log = logging.getLogger(__name__)
 
 FIRST_CONNECT_SECONDS = 1.0
 PAUSES = (0.05, 0.1, 0.2, 0.5, 1.0)
-
-Reply = TypeVar("Reply", FetchReply, ReportReply)
-
 
 class LocalServerBus:
     """Listens on `path`.  `calls` is the number of calls that are worked on at once."""
@@ -117,12 +112,10 @@ class LocalAgentBus:
 
     def __init__(self, path: Path, timeout: float = 30.0) -> None:
         self._path = path
-        self._timeout = timeout
-        self._ids = itertools.count(1)
+        self._pending = Pending(timeout, "the server did not answer")
         self._lock = threading.Lock()
         self._sending = threading.Lock()
         self._scopes: list[str] = []
-        self._waiting: dict[int, Future[msgspec.Raw]] = {}
         self._stream: socket.socket | None = None
         self._connected = threading.Event()
         self._stopped = threading.Event()
@@ -131,7 +124,7 @@ class LocalAgentBus:
 
     def start(self, host: str, on_wake: Callable[[Wake], None]) -> None:
         thread("bus-agent", self._run, host)
-        thread("bus-wake", self._hand_on, on_wake)
+        thread("bus-wake", hand_on, self._wakes, on_wake)
         self._connected.wait(FIRST_CONNECT_SECONDS)
 
     def subscribe(self, scopes: Iterable[str]) -> None:
@@ -143,10 +136,12 @@ class LocalAgentBus:
                 self._send(stream, frames.Subscribe(scopes=self._scopes))
 
     def fetch(self, request: FetchRequest) -> FetchReply:
-        return self._call("fetch", frames.encode(request), FetchReply)
+        body = frames.encode(request)
+        return self._pending.call("fetch", lambda id: self._call("fetch", body, id), FetchReply)
 
     def report(self, request: ReportRequest) -> ReportReply:
-        return self._call("report", frames.encode(request), ReportReply)
+        body = frames.encode(request)
+        return self._pending.call("report", lambda id: self._call("report", body, id), ReportReply)
 
     def stop(self) -> None:
         self._stopped.set()
@@ -156,26 +151,15 @@ class LocalAgentBus:
         if stream is not None:
             close(stream)
 
-    def _call(self, method: str, body: bytes, reply: type[Reply]) -> Reply:
-        future: Future[msgspec.Raw] = Future()
-        call = next(self._ids)
+    def _call(self, method: str, body: bytes, id: str) -> None:
         with self._lock:
             stream = self._stream
-            if stream is None:
-                raise BusError(f"the server cannot be reached at {self._path}: {self._reason}")
-            self._waiting[call] = future
+        if stream is None:
+            raise BusError(f"the server cannot be reached at {self._path}: {self._reason}")
         try:
-            self._send(stream, frames.Call(id=call, method=method, body=msgspec.Raw(body)))
-            return msgspec.msgpack.decode(future.result(self._timeout), type=reply)
-        except FutureTimeout as error:
-            raise BusError(f"{method}: the server did not answer within {self._timeout:g} s") from error
+            self._send(stream, frames.Call(id=int(id), method=method, body=msgspec.Raw(body)))
         except OSError as error:
             raise BusError(f"{method}: the connection to the server broke: {error}") from error
-        except msgspec.MsgspecError as error:
-            raise BusError(f"{method}: the server's answer is not understood: {error}") from error
-        finally:
-            with self._lock:
-                self._waiting.pop(call, None)
 
     def _send(self, stream: socket.socket, frame: frames.FromAgent) -> None:
         with self._sending:
@@ -222,29 +206,18 @@ class LocalAgentBus:
             if isinstance(frame, frames.WakeUp):
                 self._wakes.put_wake(frame.wake)
             elif isinstance(frame, frames.Answer):
-                with self._lock:
-                    future = self._waiting.pop(frame.id, None)
-                if future is not None and frame.error:
-                    future.set_exception(BusError(frame.error))
-                elif future is not None:
-                    future.set_result(frame.body)
+                if frame.error:
+                    self._pending.fail(str(frame.id), frame.error)
+                else:
+                    self._pending.answer(str(frame.id), frame.body)
 
     def _lose(self, reason: str) -> None:
         with self._lock:
             known, self._reason = self._reason == reason, reason
             self._stream = None
-            waiting, self._waiting = self._waiting, {}
         if not known and not self._stopped.is_set():
             log.warning("no connection to the server socket=%s reason=%s", self._path, reason)
-        for future in waiting.values():
-            future.set_exception(BusError(f"the connection to the server broke: {reason}"))
-
-    def _hand_on(self, on_wake: Callable[[Wake], None]) -> None:
-        while (wake := self._wakes.take()) is not None:
-            try:
-                on_wake(wake)
-            except Exception:
-                log.exception("handling a wake-up failed request_id=%s", wake.request_id)
+        self._pending.fail_all(f"the connection to the server broke: {reason}")
 
 
 def listen(path: Path) -> socket.socket:

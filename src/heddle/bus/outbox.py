@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import deque
+from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from heddle.view.types import Wake
+
+log = logging.getLogger(__name__)
 
 MAX_WAKES = 1000
 
@@ -52,3 +56,12 @@ class Outbox(Generic[Answer]):
         with self._news:
             self._open = False
             self._news.notify_all()
+
+
+def hand_on(wakes: Outbox[Wake], on_wake: Callable[[Wake], None]) -> None:
+    """Give each wake-up to who wants them, until the outbox is closed."""
+    while (wake := wakes.take()) is not None:
+        try:
+            on_wake(wake)
+        except Exception:
+            log.exception("handling a wake-up failed request_id=%s", wake.request_id)
