@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tests.fakes.cloud import FakeCloud
 from tests.fakes.objects import OUT, allow, default_group, group, ip, mac, network, port, port_id
-from tests.real.conftest import Agent, Lab
-from tests.real.testhost import TestHost, host, join, wait_until
+from tests.real.conftest import Lab
+from tests.real.matrix import make_lab
+from tests.real.testhost import host, join, wait_until
 from tests.real.traffic import arp, catching, connects, eventually, listening, send
 
 from heddle.view.types import HostView, Segment
@@ -26,23 +26,13 @@ def pair(tmp_path: Path) -> Iterator[Callable[..., Pair]]:
 
         def make(*settings: str) -> Pair:
             for number, each in ((1, one), (2, other)):
-                labs.append(_lab(each, tmp_path / str(number), *(text.format(n=number) for text in settings)))
+                labs.append(make_lab(each, tmp_path / str(number), *(text.format(n=number) for text in settings)))
             return labs[0], labs[1]
 
         yield make
         for lab in labs:
             lab.agent.stop()
             lab.cloud.stop_serving()
-
-
-def _lab(test_host: TestHost, folder: Path, *settings: str) -> Lab:
-    folder.mkdir()
-    cloud = FakeCloud(test_host.name)
-    cloud.serve(folder / "bus.sock")
-    agent = Agent(test_host, folder / "bus.sock", folder / "log", *settings)
-    agent.start()
-    wait_until(lambda: cloud.reports, 15, f"the agent reports: {agent.log}")
-    return Lab(test_host, cloud, agent)
 
 
 def guests(labs: Pair, *where: tuple[int, str]) -> None:

@@ -14,11 +14,10 @@ from pika.adapters.blocking_connection import BlockingChannel
 from heddle.bus import amqp, frames
 from heddle.bus.base import BusError, Handler
 from heddle.bus.brokers import Broker
-from heddle.bus.connection import work
+from heddle.bus.connection import attempt, work
 from heddle.bus.link import Link
 from heddle.bus.outbox import Outbox
 from heddle.bus.seal import holds, seal
-from heddle.errors import UserError
 from heddle.view.types import PROTOCOL, Wake
 
 log = logging.getLogger(__name__)
@@ -74,17 +73,15 @@ class AmqpServerBus:
     def _answer(self, channel: BlockingChannel, tag: int, properties: pika.BasicProperties, body: bytes) -> None:
         headers: dict[str, Any] = dict(properties.headers or {})
         correlation_id, reply_to = properties.correlation_id or "", properties.reply_to or ""
-        try:
-            answer, mac = self._worked(headers, properties, body, correlation_id)
-            told = {"mac": mac}
-        except (BusError, UserError, msgspec.MsgspecError) as error:
-            answer, told = b"", {"error": f"{headers.get('method')}: {error}"}
-        except Exception as error:
-            log.exception("a call of an agent failed host=%s method=%s", headers.get("host"), headers.get("method"))
-            answer, told = b"", {"error": f"{headers.get('method')}: the server failed: {type(error).__name__}"}
+        done, error = attempt(
+            str(headers.get("host")), str(headers.get("method")),
+            lambda: self._worked(headers, properties, body, correlation_id),
+        )  # fmt: skip
+        answer, mac = done or (b"", "")
         reply = pika.BasicProperties(
-            correlation_id=correlation_id, expiration=amqp.lasting(self._timeout), headers=told
-        )
+            correlation_id=correlation_id, expiration=amqp.lasting(self._timeout),
+            headers={"error": error} if error else {"mac": mac},
+        )  # fmt: skip
 
         def send(channel: BlockingChannel) -> None:
             if reply_to:

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from typing import TypeVar
 
 import msgspec
 
@@ -20,6 +21,7 @@ from heddle.errors import UserError
 from heddle.view.types import PROTOCOL, FetchRequest, ReportRequest, Wake
 
 log = logging.getLogger(__name__)
+Done = TypeVar("Done")
 
 MAX_CALLS = 16
 HELLO_SECONDS = 5.0
@@ -80,15 +82,9 @@ class Connection:
         close(self._stream)
 
     def _answer(self, call: frames.Call) -> None:
-        try:
-            answer = frames.Answer(id=call.id, body=work(self._handler, self.host, call.method, call.body))
-        except (BusError, UserError, msgspec.MsgspecError) as error:
-            answer = frames.Answer(id=call.id, error=f"{call.method}: {error}")
-        except Exception as error:
-            log.exception("a call of an agent failed host=%s method=%s", self.host, call.method)
-            answer = frames.Answer(id=call.id, error=f"{call.method}: the server failed: {type(error).__name__}")
+        body, error = attempt(self.host, call.method, lambda: work(self._handler, self.host, call.method, call.body))
         self._free.release()
-        self._outbox.put(answer)
+        self._outbox.put(frames.Answer(id=call.id, body=body or msgspec.Raw(b""), error=error))
 
     def _write(self) -> None:
         try:
@@ -104,6 +100,17 @@ class Connection:
         except BusError as error:
             if isinstance(frame, frames.Answer):
                 frames.send(self._stream, frames.Answer(id=frame.id, error=str(error)))
+
+
+def attempt(host: str, method: str, does: Callable[[], Done]) -> tuple[Done | None, str]:
+    """What comes of a call, or None and the text that the agent is told; a bug is told by its name alone."""
+    try:
+        return does(), ""
+    except (BusError, UserError, msgspec.MsgspecError) as error:
+        return None, f"{method}: {error}"
+    except Exception as error:
+        log.exception("a call of an agent failed host=%s method=%s", host, method)
+        return None, f"{method}: the server failed: {type(error).__name__}"
 
 
 def work(handler: Handler, host: str, method: str, body: msgspec.Raw) -> msgspec.Raw:

@@ -14,13 +14,13 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from heddle.cli.client import Client, ClientError, credentials
+from heddle.cli.polling import poll
 from heddle.config import Settings
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
 NONE, FOUND, INCOMPLETE = 0, 1, 2
-FIRST, LONGEST = 0.05, 1.0
 COLUMNS = ("host", "object", "expected", "found")
 
 
@@ -50,17 +50,13 @@ def _ask(client: Client, host: str, repair: bool, end: float) -> dict[str, Any]:
     """Ask, and wait until every host that is alive has answered, or it is time."""
     wanted = {"repair": repair, **({"host": host} if host else {})}
     found: dict[str, Any] = client.request("POST", "/heddle/v1/audits", {"audit": wanted})["audit"]
-    live, pause = sys.stderr.isatty(), FIRST
-    while (left := end - time.monotonic()) > 0 and any(each["state"] == "waiting" for each in found["hosts"]):
-        if live:
-            done = sum(each["state"] == "done" for each in found["hosts"])
-            print(f"\r{done} of {len(found['hosts'])} hosts\033[K", end="", file=sys.stderr, flush=True)
-        time.sleep(max(0.0, min(pause, left)))
-        pause = min(2 * pause, LONGEST)
-        found = client.get(f"/heddle/v1/audits/{found['id']}")["audit"]
-    if live:
-        print("\r\033[K", end="", file=sys.stderr, flush=True)
-    return found
+    path = f"/heddle/v1/audits/{found['id']}"
+    return poll(found, lambda: dict(client.get(path)["audit"]), _progress, end)
+
+
+def _progress(found: dict[str, Any]) -> str:
+    states = [each["state"] for each in found["hosts"]]
+    return f"{states.count('done')} of {len(states)} hosts" if "waiting" in states else ""
 
 
 def verdict(found: dict[str, Any]) -> int:

@@ -21,7 +21,7 @@ class Meter:
 
     def __exit__(self, *failure: object) -> None:
         if self._live and self._shown:
-            print("\r\033[K", end="", file=sys.stderr, flush=True)
+            clear_line()
 
     def show(self, what: str, done: int, total: int) -> None:
         """`done` of `total` is behind; `what` is worked on."""
@@ -32,6 +32,16 @@ class Meter:
         self._shown = True
         text = f"{done:,} of {total:,} rows ({100 * done // max(total, 1)} %): {what}"
         if self._live:
-            print(f"\r{text}\033[K", end="", file=sys.stderr, flush=True)
+            replace_line(text)
         else:
             print(text, file=sys.stderr, flush=True)
+
+
+def replace_line(text: str) -> None:
+    """Progress, where somebody watches."""
+    if sys.stderr.isatty():
+        print(f"\r{text}\033[K", end="", file=sys.stderr, flush=True)
+
+
+def clear_line() -> None:
+    replace_line("")

@@ -9,9 +9,9 @@ from __future__ import annotations
 import argparse
 import json
 import signal
-import sys
 from typing import TYPE_CHECKING
 
+from heddle.cli.meter import replace_line
 from heddle.config import Settings
 from heddle.errors import HeddleError
 
@@ -58,18 +58,13 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     cloud = SimulatedCloud(args.hosts, args.processes or -(-args.hosts // TOGETHER), args.servers)
     try:
-        figures = simulate(cloud, args.ports, args.changes, _say)
+        figures = simulate(cloud, args.ports, args.changes, replace_line)
     finally:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_IGN)
-        _say("cleaning up")
+        replace_line("cleaning up")
         cloud.stop()
-        _say("")
+        replace_line("")
     print(json.dumps(msgspec.to_builtins(figures), indent=1) if args.json else "\n".join(text(figures)))
     return 0
 
-
-def _say(what: str) -> None:
-    """Progress, where somebody watches."""
-    if sys.stderr.isatty():
-        print(f"\r{what}\033[K", end="", file=sys.stderr, flush=True)

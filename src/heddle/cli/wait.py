@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 import time
 from typing import TYPE_CHECKING, Any
 
 from heddle.cli.client import Client, credentials
+from heddle.cli.polling import poll
 from heddle.config import Settings
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ RESOURCES = (
     "network", "subnet", "port", "router", "floatingip", "security-group", "security-group-rule", "address-group",
 )  # fmt: skip
 TIMED_OUT = 124
-FIRST, LONGEST = 0.05, 1.0
 
 
 def register(commands: Subparsers) -> None:
@@ -43,7 +42,14 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     collection = args.resource + "s"
     id = _id(client, collection, args.id)
     path = f"/heddle/v1/realised/{collection}/{id}"
-    found = _poll(client, path, args.revision, time.monotonic() + args.timeout)
+    wanted = {"revision": str(args.revision)} if args.revision else {}
+
+    def ask() -> dict[str, Any]:
+        answer: dict[str, Any] = client.get(path, **wanted)["realised"]
+        return answer
+
+    end = time.monotonic() + args.timeout
+    found = poll(ask(), ask, _progress, end)
     print(json.dumps(found, indent=1) if args.json else "\n".join(text(args.resource, found)))
     return {"applied": 0, "failed": 1}.get(found["state"], TIMED_OUT)
 
@@ -58,22 +64,8 @@ def _id(client: Client, collection: str, name_or_id: str) -> str:
         return str(client.find(collection, name_or_id)["id"])
 
 
-def _poll(client: Client, path: str, revision: int, end: float) -> dict[str, Any]:
-    """Ask, first often and then seldom, until it is applied or failed everywhere, or it is time."""
-    live, pause = sys.stderr.isatty(), FIRST
-    while True:
-        wanted = {"revision": str(revision)} if revision else {}
-        found: dict[str, Any] = client.get(path, **wanted)["realised"]
-        left = end - time.monotonic()
-        if not found["waiting"] or left <= 0:
-            break
-        if live:
-            print(f"\r{found['applied']} of {found['hosts']} hosts\033[K", end="", file=sys.stderr, flush=True)
-        time.sleep(max(0.0, min(pause, left)))
-        pause = min(2 * pause, LONGEST)
-    if live:
-        print("\r\033[K", end="", file=sys.stderr, flush=True)
-    return found
+def _progress(found: dict[str, Any]) -> str:
+    return f"{found['applied']} of {found['hosts']} hosts" if found["waiting"] else ""
 
 
 def text(resource: str, found: dict[str, Any]) -> list[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import tempfile
 import time
 from collections.abc import Callable
@@ -20,7 +19,7 @@ from heddle.errors import HeddleError
 from heddle.simulate.hosts import Crew, Look, Member
 from heddle.simulate.postgres import Postgres
 from heddle.simulate.processes import HostsProcess, Process, write_settings
-from heddle.simulate.rabbitmq import RabbitMq
+from heddle.simulate.rabbitmq import RabbitMq, free_ports
 from heddle.store import migrate
 from heddle.store.admin import opened
 from heddle.store.engine import Tx
@@ -50,7 +49,7 @@ class SimulatedCloud:
         self._members: list[Member] = []
         self.crews: list[HostsProcess] = []
         self.servers: list[Process] = []
-        self._addresses = _free_ports(servers)
+        self._addresses = free_ports(servers)
         self._parts: list[Any] = []
         self.database = self._part(Postgres())
         try:
@@ -171,11 +170,3 @@ class SimulatedCloud:
                 tails = "\n".join(process.tail for process in (*self.servers, *self.crews))
                 raise HeddleError(f"waited in vain until {what}\n{tails}")
             time.sleep(LOOK_SECONDS)
-
-
-def _free_ports(number: int) -> list[int]:
-    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(number)]
-    ports = [each.getsockname()[1] for each in held]
-    for each in held:
-        each.close()
-    return ports

@@ -50,7 +50,7 @@ class RabbitMq:
         self._memory_mb = memory_mb
         memory = "/dev/shm" if Path("/dev/shm").is_dir() else None
         self.folder = Path(tempfile.mkdtemp(prefix="heddle-rabbitmq-", dir=memory))
-        self.port, self._mapper, self._nodes = _free_ports(3)
+        self.port, self._mapper, self._nodes = free_ports(3)
         self.passwords = {user: secrets.token_urlsafe(12) for user in RIGHTS}
         self._process: subprocess.Popen[bytes] | None = None
         (self.folder / "definitions.json").write_text(json.dumps(self._definitions()))
@@ -144,7 +144,8 @@ def _hash(password: str) -> str:
     return base64.b64encode(salt + hashlib.sha256(salt + password.encode()).digest()).decode()
 
 
-def _free_ports(number: int) -> list[int]:
+def free_ports(number: int) -> list[int]:
+    """Ports of the loopback that nobody listens on now."""
     held = [socket.create_server(("127.0.0.1", 0)) for _ in range(number)]
     ports = [each.getsockname()[1] for each in held]
     for each in held:

@@ -12,10 +12,15 @@ from sqlalchemy.dialects import mysql, postgresql, sqlite
 from heddle.errors import ConfigError
 
 
+def is_mysql(dialect: str) -> bool:
+    """Whether it is MariaDB's dialect, which has a name of its own or that of MySQL."""
+    return dialect in ("mysql", "mariadb")
+
+
 @cache
 def _upsert(dialect: str, table: sa.Table, keys: tuple[str, ...]) -> Any:
     others = [column.name for column in table.columns if column.name not in keys]
-    if dialect in ("mysql", "mariadb"):
+    if is_mysql(dialect):
         insert = mysql.insert(table)
         return insert.on_duplicate_key_update({name: insert.inserted[name] for name in others})
     insert_of = postgresql.insert if dialect == "postgresql" else sqlite.insert

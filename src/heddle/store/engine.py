@@ -28,6 +28,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from heddle.errors import Unavailable
 from heddle.store.changes import ChangeNotes
 from heddle.store.connections import make_engine
+from heddle.store.dialect import is_mysql
 from heddle.store.turn import Turn
 
 log = logging.getLogger(__name__)
@@ -75,7 +76,7 @@ class Store:
         self.engine = make_engine(url, pool)
         self.sqlite = self.engine.dialect.name == "sqlite"
         self._psycopg = self.engine.dialect.name == "postgresql"
-        self._mysql = self.engine.dialect.name in ("mysql", "mariadb")
+        self._mysql = is_mysql(self.engine.dialect.name)
         file = f"{self.engine.url.database}-turn" if together and self.sqlite else ""
         self._turn: Turn | nullcontext[None] = Turn(file) if self.sqlite else nullcontext()
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from heddle.errors import ConfigError
+from heddle.store.dialect import is_mysql
 from heddle.store.engine import Store
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def upgrade(store: Store, target: str = "head") -> None:
             "newer version. Start that version, or restore a backup made before the upgrade."
         )
     with store.engine.begin() as conn, _alone(conn):
-        if found is None and _found(conn) is None and store.engine.dialect.name in ("mysql", "mariadb"):
+        if found is None and _found(conn) is None and is_mysql(store.engine.dialect.name):
             conn.execute(sa.text(_EXACT))
         command.upgrade(config(conn), target)
 
@@ -90,7 +91,7 @@ def _alone(conn: sa.Connection) -> Iterator[None]:
     try:
         yield
     finally:
-        if conn.dialect.name in ("mysql", "mariadb"):
+        if is_mysql(conn.dialect.name):
             conn.execute(sa.text("SELECT RELEASE_LOCK(CONCAT('heddle migrates ', MD5(DATABASE())))"))
 
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from heddle.store.dialect import is_mysql
 from heddle.store.one_of import one_of
 from heddle.store.tables.kit import JsonText
 
@@ -152,7 +153,7 @@ class Among:
         wanted = list(ids)
         if len(wanted) == 1:
             return self._one.rows(conn, {"id": wanted[0]})
-        if 1 < len(wanted) <= _FEW and conn.dialect.name in ("mysql", "mariadb"):
+        if 1 < len(wanted) <= _FEW and is_mysql(conn.dialect.name):
             size = 1 << (len(wanted) - 1).bit_length()
             wanted += wanted[-1:] * (size - len(wanted))
             return self._named[size].rows(conn, {f"id{number}": id for number, id in enumerate(wanted)})

@@ -19,6 +19,7 @@ from heddle.model.access import Access
 from heddle.model.predicate import ALWAYS, All, Always, Condition, Eq, Granted, In, Never, Not, Prefix
 from heddle.model.predicate import Any as AnyOf
 from heddle.model.resource import Resource, fields_of
+from heddle.store.dialect import is_mysql
 from heddle.store.engine import Tx
 from heddle.store.one_of import one_of
 from heddle.store.prepared import Prepared, Rows, processed, result_processors
@@ -132,7 +133,7 @@ class Records(Generic[R]):
     def fetch(self, tx: Tx, select: sa.Select[Any], values: Mapping[str, Any] | None = None) -> list[R]:
         """The objects that a statement over `self.select` finds."""
         names, model = self.selected, self.model
-        read = self._rows_in_json if tx.conn.dialect.name in ("mysql", "mariadb") else self._rows
+        read = self._rows_in_json if is_mysql(tx.conn.dialect.name) else self._rows
         rows = read(tx, select, self.select, values)
         found = [model(**dict(zip(names, row))) for row in rows]  # noqa: B905
         if self.load and found:
