@@ -84,7 +84,10 @@ class Connection:
     def _answer(self, call: frames.Call) -> None:
         body, error = attempt(self.host, call.method, lambda: work(self._handler, self.host, call.method, call.body))
         self._free.release()
-        self._outbox.put(frames.Answer(id=call.id, body=body or msgspec.Raw(b""), error=error))
+        if body is None:
+            self._outbox.put(frames.Answer(id=call.id, error=error))
+        else:
+            self._outbox.put(frames.Answer(id=call.id, body=body))
 
     def _write(self) -> None:
         try:
