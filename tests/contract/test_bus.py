@@ -87,6 +87,7 @@ class Rig:
                 server = AmqpServerBus(self.brokers("server"))
         server.start(self.handler)
         self._made.append(server)
+        until(server.hears)
         return server
 
     def agent(self, on_wake: Callable[[Wake], None], host: str = "h1", timeout: float = 5.0) -> AgentBus:
