@@ -69,8 +69,10 @@ def test_every_change_reaches_its_hosts_and_no_others(figures: dict[str, Any]) -
 
 
 def test_interrupted_it_leaves_nothing(tmp_path: Path) -> None:
+    # A shell without job control has its jobs in the background ignore SIGINT, and they hand that on.
+    command = ["env", "--default-signal=INT", *COMMAND]
     with (tmp_path / "err").open("wb") as err:
-        process = subprocess.Popen(COMMAND, stdout=err, stderr=err, env=ENVIRON)
+        process = subprocess.Popen(command, stdout=err, stderr=err, env=ENVIRON)
     end = time.monotonic() + 120
     below: dict[int, str] = {}
     while not any("heddle.simulate.hosts" in text for text in below.values()):

@@ -2,7 +2,8 @@
 
 What is there is compared only when the kernel's generation counter says that somebody else committed something.  As
 `nft` prints some expressions in another way than they are written, what it prints of our tables is read once after
-a change of ours, when the next audit comes, and compared with that.
+a change of ours, when the next audit comes, and compared with that.  When others have committed something between two
+changes of ours, the tables are compared with what was written.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Collection
 
 from heddle.host import conntrack
 from heddle.host.netlink import NETFILTER, Netlink
-from heddle.host.nft import Table, canonical, generation, render, replacement
+from heddle.host.nft import UNKNOWN, Table, canonical, generation, load, render, replacement
 from heddle.host.nft_delta import delta
 from heddle.host.run import CommandError, run
 
@@ -23,7 +24,7 @@ class BridgeRules:
     def __init__(self) -> None:
         self._filter = Netlink(NETFILTER)
         self._tables: tuple[Table, ...] = ()
-        self._generation = -1
+        self._generation = UNKNOWN
         self._looks: dict[str, list[str]] = {}
 
     def close(self) -> None:
@@ -42,23 +43,23 @@ class BridgeRules:
         """
         if tables == self._tables:
             return False
+        before = self._generation if self._tables else generation(self._filter)
         if not self._tables and self._read(tables) == _written(tables):
-            self._note(tables)
+            self._note(tables, before)
             return False
         try:
             script = "".join(delta(old, new) for old, new in zip(self._tables, tables, strict=True))
         except ValueError:
             script = "".join(map(replacement, tables))
-        run(["nft", "-f", "-"], script)
-        self._note(tables)
+        self._note(tables, load(self._filter, script, before))
         return True
 
     def repair(self) -> bool:
         """Whether the tables were changed by hand; they are replaced by what they should be.  Raises `CommandError`."""
         if not self.disturbed():
             return False
-        run(["nft", "-f", "-"], "".join(map(replacement, self._tables)))
-        self._note(self._tables)
+        script = "".join(map(replacement, self._tables))
+        self._note(self._tables, load(self._filter, script, generation(self._filter)))
         return True
 
     def disturbed(self) -> bool:
@@ -69,7 +70,7 @@ class BridgeRules:
         if now == self._generation and self._looks:
             return False
         looks = self._read(self._tables)
-        if now == self._generation:
+        if now == self._generation == generation(self._filter):
             self._looks = looks
             return False
         if looks in (self._looks, _written(self._tables)):
@@ -77,8 +78,8 @@ class BridgeRules:
             return False
         return True
 
-    def _note(self, tables: tuple[Table, ...]) -> None:
-        self._tables, self._generation, self._looks = tables, generation(self._filter), {}
+    def _note(self, tables: tuple[Table, ...], generation: int) -> None:
+        self._tables, self._generation, self._looks = tables, generation, {}
 
     def _read(self, tables: tuple[Table, ...]) -> dict[str, list[str]]:
         return {table.family: parts(_list(table)) for table in tables}

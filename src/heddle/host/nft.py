@@ -2,8 +2,9 @@
 
 The text that `render` writes is what `nft list` prints, but for white space and the order of elements; so what is
 there can be compared with what is wanted, and a rule that was removed or added by hand is seen.  The comparison costs
-a process, and is made only when the kernel's generation counter, which moves with each commit in the namespace and is
-asked over netlink, says that somebody committed something.  An unchanged table costs one such question.
+a process, and is made only when the kernel's generation counter, which moves by one with each commit in the namespace
+and is asked over netlink, says that somebody committed something.  An unchanged table costs one such question.  Who
+commits at the same moment as we do is seen too: the counter has then moved by more than one.
 
 A change of elements alone (a floating IP more) becomes `add element` and `delete element`; everything else replaces
 the table in one transaction.  Connections that exist are untouched by either.
@@ -22,6 +23,7 @@ from heddle.host.netlink import Netlink, Request, attributes, within
 from heddle.host.netns import Namespace, path_of
 from heddle.host.run import CommandError, run
 
+UNKNOWN = -1
 _GET_GENERATION = 10 << 8 | 16
 _ELEMENTS = re.compile(r"elements = \{([^}]*)\}")
 
@@ -97,6 +99,16 @@ def generation(filter: Netlink) -> int:
     return 0
 
 
+def load(filter: Netlink, script: str, before: int) -> int:
+    """Run a script, one transaction, in the namespace of this thread, where the socket is at home too.
+
+    Returns the generation that it made, or `UNKNOWN` when others have committed something since generation `before`.
+    Raises `CommandError` when nft refuses it, then nothing is changed.
+    """
+    run(["nft", "-f", "-"], script)
+    return before + 1 if generation(filter) == before + 1 else UNKNOWN
+
+
 class Ruleset:
     """The one table of ours in a namespace, and what was last seen of it.  `fresh`: the namespace was just made."""
 
@@ -104,7 +116,7 @@ class Ruleset:
         self._namespace = namespace
         self._fresh = fresh
         self._table: Table | None = None
-        self._generation = -1
+        self._generation = UNKNOWN
         self._looks = ""
 
     def ensure(self, table: Table) -> str:
@@ -112,24 +124,25 @@ class Ruleset:
 
         Raises `CommandError` when nft refuses it.
         """
-        if self._is_undisturbed(table):
+        now = generation(self._namespace.filter)
+        if self._is_undisturbed(table, now):
             if table == self._table:
                 return "same"
-            self._apply((self._table and update(self._table, table)) or replacement(table), table)
+            self._apply((self._table and update(self._table, table)) or replacement(table), table, now)
             return "changed"
         outcome = "changed" if self._table is None else "drift"
-        self._apply(replacement(table), table)
+        self._apply(replacement(table), table, now)
         if outcome == "drift":
-            self._looks = canonical(self._list(table))
+            looks = canonical(self._list(table))
+            self._looks = looks if generation(self._namespace.filter) == self._generation else ""
         return outcome
 
     def disturbed(self, table: Table) -> bool:
         """Whether `ensure` of this table would find another one than it had left."""
-        return self._table is not None and not self._is_undisturbed(table)
+        return self._table is not None and not self._is_undisturbed(table, generation(self._namespace.filter))
 
-    def _is_undisturbed(self, wanted: Table) -> bool:
-        """Whether what is there is what we left; or, when we do not know what we left, already what is wanted."""
-        now = generation(self._namespace.filter)
+    def _is_undisturbed(self, wanted: Table, now: int) -> bool:
+        """Whether what is there in generation `now` is what we left; or, when that is not known, what is wanted."""
         if self._table is not None and now == self._generation:
             return True
         if self._fresh:
@@ -142,10 +155,11 @@ class Ruleset:
         self._table, self._generation = right, now
         return True
 
-    def _apply(self, script: str, table: Table) -> None:
-        self._table, self._generation, self._looks = None, -1, ""
-        within(path_of(self._namespace.name), lambda: run(["nft", "-f", "-"], script))
-        self._table, self._generation = table, generation(self._namespace.filter)
+    def _apply(self, script: str, table: Table, now: int) -> None:
+        self._table, self._generation, self._looks = None, UNKNOWN, ""
+        filter = self._namespace.filter
+        self._generation = within(path_of(self._namespace.name), lambda: load(filter, script, now))
+        self._table = table
 
     def _list(self, table: Table) -> str:
         """The table as nft prints it, "" when there is none."""
