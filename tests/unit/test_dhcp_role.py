@@ -153,6 +153,22 @@ def test_a_killed_server_is_drift(world: World) -> None:
     assert world.role.audit(world.mirror) == []
 
 
+def test_a_killed_server_that_a_change_comes_upon_is_drift(world: World) -> None:
+    world.network(2)
+    world.network(3)
+    world.step()
+    del world.kernel.servers["n2"]
+    del world.kernel.held["qdhcp-n3"]
+    world.guest(10, 2)
+    world.guest(11, 3)
+    world.step()
+    assert {"n2", "n3"} <= world.kernel.servers.keys()
+    assert world.role.audit(world.mirror, repair=False) == []
+    told = [(each.id, each.expected) for each in world.role.audit(world.mirror)]
+    assert told == [("n2", "qdhcp-n2: dnsmasq in qdhcp-n2"), ("n3", "namespace qdhcp-n3")]
+    assert world.role.audit(world.mirror) == []
+
+
 def test_leases_of_ipv6_are_released_when_their_address_has_another_holder_or_none(world: World) -> None:
     world.network(2)
     world.cloud.put(l3.subnet("s6", "n2", "fd00::/64", "fd00::1", ipv6_address_mode="dhcpv6-stateful"))

@@ -240,6 +240,36 @@ def test_drift_is_repaired_and_told(world: World) -> None:
     assert world.role.audit(world.mirror) == []
 
 
+def test_drift_that_a_change_comes_upon_is_told_by_the_next_audit(world: World) -> None:
+    router, other = world.router(0x10), world.router(0x20)
+    world.step()
+    world.kernel.held[world.space(router)].table = None
+    del world.kernel.held[world.space(router)].addresses["qr-00000012-00"]
+    del world.kernel.held[world.space(other)]
+    world.floating("f", router, "203.0.113.20", "10.0.0.9")
+    world.floating("g", other, "203.0.113.21", "10.0.0.9")
+    world.step()
+    assert world.role.audit(world.mirror, repair=False) == []
+    found = [(each.id, each.expected, each.found) for each in world.role.audit(world.mirror)]
+    space = world.space(router)
+    assert sorted(found) == [
+        (router, f"{space}: interface qr-00000012-00", "missing"),
+        (router, f"{space}: table inet heddle", "changed by hand, or missing"),
+        (other, f"namespace {world.space(other)}", "none of that name, or another one"),
+    ]
+    assert world.role.audit(world.mirror) == []
+
+
+def test_a_change_is_no_drift(world: World) -> None:
+    router = world.router(0x10)
+    world.step()
+    world.floating("f", router, "203.0.113.20", "10.0.0.9")
+    world.cloud.port(l3.interface_port(0x15, router, "n16", {"s16": "10.0.0.2"}))
+    world.step()
+    assert "qr-00000015-00" in world.kernel.held[world.space(router)].addresses
+    assert world.role.audit(world.mirror) == []
+
+
 def test_a_namespace_and_a_port_that_were_removed_come_back(world: World) -> None:
     router = world.router(0x10)
     world.step()

@@ -15,11 +15,12 @@ from pathlib import Path
 from heddle.agent.mirror import Mirror, ref_of
 from heddle.agent.roles.base import Drift, Host
 from heddle.agent.roles.dhcp_plan import OWNER, SETTINGS, DhcpInput, DhcpPlan, Entries, plan
+from heddle.agent.roles.mended import NAMESPACE, drifts, mended
 from heddle.agent.roles.parallel import together
 from heddle.agent.roles.plugs import Plugs, plug
 from heddle.errors import HeddleError
 from heddle.host.dnsmasq import Dnsmasq, Lease
-from heddle.host.layout import Change
+from heddle.host.layout import Change, Deviation
 from heddle.host.spaces import Spaces, allow_descriptors
 from heddle.view.types import NetworkView, PortView, Ref, RoleState, Status
 
@@ -49,6 +50,7 @@ class DhcpRole:
         self._networks: dict[str, Served] = {}
         self._network_of: dict[Ref, str] = {}
         self._unplugged: list[str] = []
+        self._mended: list[Drift] = []
 
     def prepare(self, host: Host) -> None:
         allow_descriptors()
@@ -72,18 +74,19 @@ class DhcpRole:
         return [status for statuses in done for status in statuses]
 
     def audit(self, mirror: Mirror, repair: bool = True) -> list[Drift]:
-        drifts: list[Drift] = []
+        found: list[Drift] = []
         plugs = self._host.plugs()
         for network_id, served in sorted(self._networks.items()):
             try:
-                drifts += self._audit_one(network_id, served, plugs, repair)
+                found += self._audit_one(network_id, served, plugs, repair)
             except (OSError, HeddleError) as error:
                 log.warning("dhcp audit failed network=%s error=%s", network_id, error)
                 self._host.touch([Ref("network", network_id)])
         lost = plugs.commit() if repair else plugs.missing()
         if repair:
             lost, self._unplugged = sorted({*lost, *self._unplugged}), []
-        return drifts + [Drift("port", id_, "a port on br-int", "none") for id_ in lost]
+            found, self._mended = self._mended + found, []
+        return found + [Drift("port", id_, "a port on br-int", "none") for id_ in lost]
 
     def state(self, mirror: Mirror) -> RoleState:
         plans = [each.plan for each in self._networks.values()]
@@ -127,11 +130,20 @@ class DhcpRole:
         try:
             known = self._networks.get(network_id)
             entries = known.entries if known else Entries()
-            self._apply(network_id, plan(given, entries), entries, plugs)
+            self._remake(network_id, plan(given, entries), entries, plugs)
         except (OSError, HeddleError, ValueError) as error:
             log.error("dhcp failed network=%s revision=%d error=%s", network_id, network.revision, error)
             return [_failed(network, str(error))]
         return [Status(kind="network", id=network_id, revision=network.revision, state="up")]
+
+    def _remake(self, network_id: str, wanted: DhcpPlan, entries: Entries, plugs: Plugs) -> None:
+        name, before = PREFIX + network_id, self._networks.get(network_id)
+        current = before is not None and self._spaces.is_current(name)
+        change, outcome = self._apply(network_id, wanted, entries, plugs)
+        if before is not None:
+            self._mended += mended("network", network_id, name, current, before.plan.layout, change)
+            ended = [Deviation(f"dnsmasq in {name}", "no process")] if current and outcome == "started" else []
+            self._mended += drifts("network", network_id, name, ended)
 
     def _apply(self, network_id: str, wanted: DhcpPlan, entries: Entries, plugs: Plugs) -> tuple[Change, str]:
         """Make it be as planned; tells what changed in the namespace, and what became of the server."""
@@ -181,16 +193,15 @@ class DhcpRole:
     def _audit_one(self, network_id: str, served: Served, plugs: Plugs, repair: bool) -> list[Drift]:
         name, wanted = PREFIX + network_id, served.plan
         if self._spaces.is_current(name):
-            found = self._spaces.ensure(name, SETTINGS).deviations(wanted.layout)
-            found += served.server.deviations(wanted.files)
-            drifts = [Drift("network", network_id, f"{name}: {each.expected}", each.found) for each in found]
+            seen = self._spaces.ensure(name, SETTINGS).deviations(wanted.layout)
+            found = drifts("network", network_id, name, seen + served.server.deviations(wanted.files))
         else:
-            drifts = [Drift("network", network_id, f"namespace {name}", "none of that name, or another one")]
-        if repair and drifts:
+            found = [Drift("network", network_id, f"namespace {name}", NAMESPACE)]
+        if repair and found:
             self._apply(network_id, wanted, served.entries, plugs)
         else:
             plugs.want(network_id, plug(*wanted.plug, self.name), False)
-        return drifts
+        return found
 
 
 def _failed(network: NetworkView, problem: str) -> Status:

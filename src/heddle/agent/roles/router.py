@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 from heddle.agent.mirror import Mirror, ref_of
 from heddle.agent.roles.base import Drift, Host
+from heddle.agent.roles.mended import NAMESPACE, RULES, drifts, mended
 from heddle.agent.roles.parallel import together
 from heddle.agent.roles.plugs import Plugs, plug
 from heddle.agent.roles.router_forwarding import moved
@@ -48,6 +49,7 @@ class RouterRole:
         self._routers: dict[str, Realised] = {}
         self._owner: dict[Ref, str] = {}
         self._unplugged: list[str] = []
+        self._mended: list[Drift] = []
 
     def prepare(self, host: Host) -> None:
         allow_descriptors()
@@ -70,18 +72,19 @@ class RouterRole:
         return [_refuse(status, plugs.refused) if status.kind == "router" else status for status in statuses]
 
     def audit(self, mirror: Mirror, repair: bool = True) -> list[Drift]:
-        drifts: list[Drift] = []
+        found: list[Drift] = []
         plugs = self._host.plugs()
         for router_id, realised in sorted(self._routers.items()):
             try:
-                drifts += self._audit_one(mirror, router_id, realised, plugs, repair)
+                found += self._audit_one(mirror, router_id, realised, plugs, repair)
             except (OSError, HeddleError) as error:
                 log.warning("router audit failed router=%s error=%s", router_id, error)
                 self._host.touch([Ref("router", router_id)])
         lost = plugs.commit() if repair else plugs.missing()
         if repair:
             lost, self._unplugged = sorted({*lost, *self._unplugged}), []
-        return drifts + [Drift("port", id_, "a port on br-int", "none") for id_ in lost]
+            found, self._mended = self._mended + found, []
+        return found + [Drift("port", id_, "a port on br-int", "none") for id_ in lost]
 
     def state(self, mirror: Mirror) -> RoleState:
         interfaces = sum(len(each.plan.plugs) for each in self._routers.values())
@@ -132,7 +135,7 @@ class RouterRole:
         self._owner.update({ref_of(each): router_id for each in (*given.ports, *given.floating_ips)})
         try:
             wanted = plan(given)
-            self._apply(router_id, wanted, plugs)
+            self._remake(router_id, wanted, plugs)
         except (OSError, HeddleError, ValueError) as error:
             log.error("router failed router=%s revision=%d error=%s", router_id, router.revision, error)
             return [_status("router", router_id, router.revision, "error", str(error))]
@@ -143,6 +146,14 @@ class RouterRole:
             problem = wanted.problems.get(("floating_ip", item.id), "")
             statuses.append(_status("floating_ip", item.id, item.revision, state, problem))
         return statuses
+
+    def _remake(self, router_id: str, wanted: RouterPlan, plugs: Plugs) -> None:
+        name, before = PREFIX + router_id, self._routers.get(router_id)
+        current = before is not None and self._spaces.is_current(name)
+        change, rules = self._apply(router_id, wanted, plugs)
+        if before is not None:
+            self._mended += mended("router", router_id, name, current, before.plan.layout, change)
+            self._mended += drifts("router", router_id, name, [RULES] if rules == "drift" else [])
 
     def _apply(self, router_id: str, wanted: RouterPlan, plugs: Plugs) -> tuple[Change, str]:
         """Make the router be as planned; tells what was changed, and how the rules were found."""
@@ -189,17 +200,15 @@ class RouterRole:
             return []
         name, wanted = PREFIX + router_id, realised.plan
         if not self._spaces.is_current(name):
-            drifts = [Drift("router", router_id, f"namespace {name}", "none of that name, or another one")]
+            found = [Drift("router", router_id, f"namespace {name}", NAMESPACE)]
         else:
-            found = realised.space.deviations(wanted.layout)
-            drifts = [Drift("router", router_id, f"{name}: {each.expected}", each.found) for each in found]
-            if realised.space.disturbed(wanted.table):
-                drifts.append(Drift("router", router_id, f"{name}: table inet heddle", "changed by hand, or missing"))
-        if repair and drifts:
+            rules = [RULES] if realised.space.disturbed(wanted.table) else []
+            found = drifts("router", router_id, name, realised.space.deviations(wanted.layout) + rules)
+        if repair and found:
             self._apply(router_id, wanted, plugs)
         else:
             self._plug(router_id, wanted, Change(), plugs)
-        return drifts
+        return found
 
 
 def _status(kind: str, id_: str, revision: int, state: str, problem: str = "") -> Status:
