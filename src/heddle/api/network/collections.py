@@ -121,7 +121,7 @@ SUBNET_COLLECTION: Collection[Subnet] = Collection(
     SUBNETS, subnets.create_subnets, subnets.update_subnet, subnets.delete_subnet, OF_NETWORK, _describe_subnets
 )
 PORT_COLLECTION: Collection[Port] = Collection(
-    PORTS, ports.create_ports, ports.update_port, dhcp.delete_any_port, OF_NETWORK, _describe_ports
+    PORTS, ports.create_ports, ports.update_port, dhcp.delete_any_port, OF_NETWORK, _describe_ports, apart=True
 )
 ROUTER_COLLECTION: Collection[Router] = Collection(
     ROUTERS,

@@ -36,8 +36,9 @@ NOWHERE: Mapping[str, str] = MappingProxyType({})
 class Collection(Generic[R]):
     """`parents` says how an object's parent is found: its name -> (the field with its id, its records).
 
-    `describe` fills in what is derived for the answer; `before_list` runs before a list.  `key` is the field
-    that an object's path names it by, within its parent where that is not its id.  `path` is where that is not
+    `describe` fills in what is derived for the answer; what it reads for one that is shown may be of a moment later
+    than the object if it describes `apart`.  `before_list` runs before a list.  `key` is the field that an object's
+    path names it by, within its parent where that is not its id.  `path` is where that is not
     the collection's name, `under` the parent in whose path the objects are: to create one there says that it is
     forbidden even where the caller does not see the parent, if it `tells`.  `lists`: they can be listed; `known_as`:
     another name that a request may give its member, which answers give it beside its own for `both_names`.
@@ -49,6 +50,7 @@ class Collection(Generic[R]):
     delete: Callable[[Context, R], None] | None = None
     parents: Mapping[str, tuple[str, Records[Any]]] = field(default_factory=dict)
     describe: Callable[[Services, Tx, Sequence[R]], None] | None = None
+    apart: bool = False
     before_list: Callable[[Services, Request], None] | None = None
     path: str = ""
     under: str = ""
@@ -130,7 +132,7 @@ class Collection(Generic[R]):
     def _show(self, services: Services, request: Request) -> Response:
         rights = Rights(services.policy, request.caller, self.model)
         wanted = [text for name, text in request.query() if name == "fields"]
-        with services.store.read(request.caller.project_id) as tx:
+        with services.store.read(request.caller.project_id, once=self._in_one) as tx:
             item = self.find_one(tx, rights, request.params["id"], within=self.place(services, request, tx))
             return json_response(self.answer(services, tx, rights, item, wanted))
 
@@ -215,6 +217,12 @@ class Collection(Generic[R]):
         if records.get(tx, id, ALWAYS if blind else seen, bare=True) is None:
             raise not_found(records.model, id)
         return {name: id}
+
+    @property
+    def _in_one(self) -> bool:
+        """Whether a single statement reads all of an object that must fit together."""
+        described = self.describe is None or self.apart
+        return described and self.records.load is None and self.key == "id" and not self.under
 
     def find_one(
         self, tx: Tx, rights: Rights[R], id: str, *, lock: bool = False, within: Mapping[str, str] = NOWHERE

@@ -2,29 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import sqlalchemy as sa
 
 from heddle.model.flavor import Flavor, ServiceProfile
 from heddle.store import tables as t
 from heddle.store.engine import Tx
-from heddle.store.one_of import one_of
+from heddle.store.parts import Part
 from heddle.store.query.records import Records
 
 _b = t.flavor_service_profiles.c
 
 
-def _load(tx: Tx, flavors: Sequence[Flavor]) -> None:
-    by_id = {flavor.id: flavor for flavor in flavors}
-    for flavor in flavors:
-        flavor.service_profiles = []
-    query = sa.select(_b.flavor_id, _b.service_profile_id).where(one_of(_b.flavor_id, by_id))
-    for flavor_id, profile_id in tx.conn.execute(query.order_by(_b.service_profile_id)):
-        by_id[flavor_id].service_profiles.append(profile_id)
-
-
-FLAVORS: Records[Flavor] = Records(Flavor, t.flavors, load=_load)
+_PROFILES = Part("service_profiles", _b.flavor_id, (_b.service_profile_id,), str, order=_b.service_profile_id)
+FLAVORS: Records[Flavor] = Records(Flavor, t.flavors, parts=(_PROFILES,))
 SERVICE_PROFILES: Records[ServiceProfile] = Records(ServiceProfile, t.service_profiles)
 
 

@@ -12,25 +12,12 @@ from heddle.model.port import Port
 from heddle.model.values import FixedIp
 from heddle.store import tables as t
 from heddle.store.engine import Tx
-from heddle.store.prepared import Among
+from heddle.store.parts import Part
 from heddle.store.query.records import Clause, Parent, Records
 from heddle.store.query.tags import check_values, tag_filters
 
 _p, _a, _g = t.ports.c, t.ip_allocations.c, t.port_security_groups.c
 _FIXED_IP_KEYS = ("subnet_id", "ip_address", "ip_address_substr")
-_ADDRESSES = Among((_a.port_id, _a.subnet_id, _a.ip_address), _a.port_id, order=(_a.position,))
-_GROUPS = Among((_g.port_id, _g.security_group_id), _g.port_id)
-
-
-def _load(tx: Tx, ports: Sequence[Port]) -> None:
-    by_id = {port.id: port for port in ports}
-    for port in ports:
-        port.fixed_ips = []
-        port.security_groups = []
-    for port_id, subnet_id, ip_address in _ADDRESSES.rows(tx.conn, by_id):
-        by_id[port_id].fixed_ips.append(FixedIp(subnet_id, ip_address))
-    for port_id, group_id in _GROUPS.rows(tx.conn, by_id):
-        by_id[port_id].security_groups.append(group_id)
 
 
 def _fixed_ips(values: Sequence[Any]) -> Clause:
@@ -63,7 +50,10 @@ def _groups(values: Sequence[Any]) -> Clause:
 PORTS: Records[Port] = Records(
     Port,
     t.ports,
-    load=_load,
+    parts=(
+        Part("fixed_ips", _a.port_id, (_a.subnet_id, _a.ip_address), FixedIp, order=_a.position),
+        Part("security_groups", _g.port_id, (_g.security_group_id,), str),
+    ),
     parents={"network": Parent("network_id", t.networks)},
     filters={"fixed_ips": _fixed_ips, "security_groups": _groups, **tag_filters(t.ports)},
 )

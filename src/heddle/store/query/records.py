@@ -1,8 +1,7 @@
 """Reading and writing the objects of one resource.
 
 `Records` knows the table of a resource, how to turn a row into an object and back, how to say a condition or a
-filter in SQL, and, where a resource keeps parts of itself in other tables, the two functions that load and
-save those parts for many objects at once.
+filter in SQL, and, where a resource keeps parts of itself in other tables, how to load those of many objects at once.
 """
 
 from __future__ import annotations
@@ -22,6 +21,7 @@ from heddle.model.resource import Resource, fields_of
 from heddle.store.dialect import is_mysql
 from heddle.store.engine import Tx
 from heddle.store.one_of import one_of
+from heddle.store.parts import Part
 from heddle.store.prepared import Prepared, Rows, processed, result_processors
 from heddle.store.query import grants
 
@@ -57,7 +57,8 @@ WHOLE = Page()
 
 @dataclass(frozen=True)
 class Records(Generic[R]):
-    """`load` fills in what other tables keep; `filters` say filters in SQL that are not a plain column.
+    """`parts` are what other tables keep, as lists of rows; `load` fills in the rest of that; `filters` say filters in
+    SQL that are not a plain column.
 
     `sort_as` names the column whose order a field that has no column follows.  `granted` are the fields that RBAC
     entries tell: they are selected with the columns, as the project sees them for which the transaction reads.
@@ -66,6 +67,7 @@ class Records(Generic[R]):
     model: type[R]
     table: sa.Table
     load: Callable[[Tx, Sequence[R]], None] | None = None
+    parts: tuple[Part, ...] = ()
     parents: Mapping[str, Parent] = field(default_factory=dict)
     filters: Mapping[str, Callable[[Sequence[Any]], Clause]] = field(default_factory=dict)
     sort_as: Mapping[str, str] = field(default_factory=dict)
@@ -77,7 +79,7 @@ class Records(Generic[R]):
     select: sa.Select[Any] = field(init=False)
     in_json: tuple[sa.ColumnElement[Any], ...] = field(init=False)
     insert_statement: sa.Insert = field(init=False)
-    statements: dict[tuple[Condition, bool], Prepared] = field(init=False, default_factory=dict)
+    statements: dict[tuple[Condition, bool, bool], Prepared] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         names = [name for name, info in fields_of(self.model).items() if info.stored]
@@ -100,24 +102,31 @@ class Records(Generic[R]):
 
         `bare`: without what other tables keep; `hold`: nobody deletes it or locks it until the transaction ends.
         """
-        rows = self._by_id(where, hold and not tx.alone).rows(tx.conn, {"wanted": id, "viewer": tx.viewer})
+        statement = self._by_id(where, hold and not tx.alone, bare)
+        rows = statement.rows(tx.conn, {"wanted": id, "viewer": tx.viewer})
         if not rows:
             return None
-        found = self.model(**dict(zip(self.selected, rows[0], strict=True)))
-        if self.load and not bare:
+        found = self.model(**dict(zip(self.selected, rows[0])))  # noqa: B905
+        if bare:
+            return found
+        for part, value in zip(self.parts, rows[0][len(self.selected) :], strict=True):
+            setattr(found, part.name, part.read(value))
+        if self.load:
             self.load(tx, [found])
         return found
 
-    def _by_id(self, where: Condition, hold: bool) -> Prepared:
-        """The statement that gets an object by its id, made once for each condition."""
-        statement = self.statements.get((where, hold))
+    def _by_id(self, where: Condition, hold: bool, bare: bool) -> Prepared:
+        """The statement that gets an object by its id, made once for each condition; its parts come last."""
+        statement = self.statements.get((where, hold, bare))
         if statement is None:
             if len(self.statements) > _STATEMENTS:
                 self.statements.clear()
             select = self.select.where(self.table.c.id == sa.bindparam("wanted"), self.clause(where))
+            if not bare:
+                select = select.add_columns(*(part.of(self.table.c.id) for part in self.parts))
             if hold:
                 select = select.with_for_update(read=True, key_share=True, of=self.table)
-            statement = self.statements[(where, hold)] = Prepared(select)
+            statement = self.statements[(where, hold, bare)] = Prepared(select)
         return statement
 
     def get_many(self, tx: Tx, ids: Iterable[str]) -> dict[str, R]:
@@ -136,6 +145,8 @@ class Records(Generic[R]):
         read = self._rows_in_json if is_mysql(tx.conn.dialect.name) else self._rows
         rows = read(tx, select, self.select, values)
         found = [model(**dict(zip(names, row))) for row in rows]  # noqa: B905
+        for part in self.parts if found else ():
+            part.load(tx.conn, found)
         if self.load and found:
             self.load(tx, found)
         return found

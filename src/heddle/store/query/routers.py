@@ -11,13 +11,12 @@ from heddle.model.router import Router
 from heddle.model.values import FixedIp, GatewayInfo
 from heddle.store import tables as t
 from heddle.store.engine import Tx
-from heddle.store.prepared import Among
+from heddle.store.parts import Part
 from heddle.store.query.ports import PORTS
 from heddle.store.query.records import Records
 from heddle.store.query.tags import tag_filters
 
 _r, _p, _h = t.routers.c, t.ports.c, t.conntrack_helpers.c
-_HELPERS = Among((_h.router_id, _h.protocol, _h.port, _h.helper), _h.router_id, order=(_h.id,))
 
 
 def _load(tx: Tx, routers: Sequence[Router]) -> None:
@@ -30,19 +29,16 @@ def _load(tx: Tx, routers: Sequence[Router]) -> None:
             router.external_gateway_info = GatewayInfo(
                 port.network_id, router.enable_snat, fixed_ips, router.qos_policy_id
             )
-    helpers = _helpers(tx, [router.id for router in routers])
-    for router in routers:
-        router.conntrack_helpers = helpers.get(router.id, [])
 
 
-def _helpers(tx: Tx, router_ids: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
-    found: dict[str, list[dict[str, Any]]] = {}
-    for id, protocol, port, helper in _HELPERS.rows(tx.conn, router_ids):
-        found.setdefault(id, []).append({"protocol": protocol, "port": port, "helper": helper})
-    return found
+def _helper(protocol: str, port: int, helper: str) -> dict[str, Any]:
+    return {"protocol": protocol, "port": port, "helper": helper}
 
 
-ROUTERS: Records[Router] = Records(Router, t.routers, load=_load, filters=dict(tag_filters(t.routers)))
+_HELPERS = Part("conntrack_helpers", _h.router_id, (_h.protocol, _h.port, _h.helper), _helper, order=_h.id)
+ROUTERS: Records[Router] = Records(
+    Router, t.routers, load=_load, parts=(_HELPERS,), filters=dict(tag_filters(t.routers))
+)
 
 
 def with_gateway_on(tx: Tx, network_id: str, router_ids: Sequence[str]) -> list[Router]:

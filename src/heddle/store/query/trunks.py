@@ -9,25 +9,16 @@ import sqlalchemy as sa
 from heddle.model.trunk import SubPort, Trunk
 from heddle.store import tables as t
 from heddle.store.engine import Tx
-from heddle.store.prepared import Among
+from heddle.store.parts import Part
 from heddle.store.query.records import Records
 from heddle.store.query.tags import tag_filters
 
 _s, _p = t.trunk_subports.c, t.ports.c
-_SUBPORTS = Among(
-    (_s.trunk_id, _s.port_id, _s.segmentation_type, _s.segmentation_id), _s.trunk_id, order=(_s.segmentation_id,)
+_SUBPORTS = Part(
+    "sub_ports", _s.trunk_id, (_s.port_id, _s.segmentation_type, _s.segmentation_id), SubPort, order=_s.segmentation_id
 )
 
-
-def _load(tx: Tx, trunks: Sequence[Trunk]) -> None:
-    by_id = {trunk.id: trunk for trunk in trunks}
-    for trunk in trunks:
-        trunk.sub_ports = []
-    for trunk_id, *subport in _SUBPORTS.rows(tx.conn, by_id):
-        by_id[trunk_id].sub_ports.append(SubPort(*subport))
-
-
-TRUNKS: Records[Trunk] = Records(Trunk, t.trunks, load=_load, filters=dict(tag_filters(t.trunks)))
+TRUNKS: Records[Trunk] = Records(Trunk, t.trunks, parts=(_SUBPORTS,), filters=dict(tag_filters(t.trunks)))
 
 
 def add_subports(tx: Tx, trunk_id: str, subports: Sequence[SubPort]) -> None:
