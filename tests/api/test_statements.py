@@ -22,7 +22,7 @@ from heddle.api.routes import ROUTES
 MOST = {
     "network": {"create": 12, "show": 4, "update": 10, "delete": 22},
     "subnet": {"create": 22, "show": 2, "update": 11, "delete": 16},
-    "port": {"create": 12, "show": 2, "update": 9, "delete": 21},
+    "port": {"create": 12, "show": 1, "update": 9, "delete": 21},
     "router": {"create": 29, "show": 6, "update": 24, "delete": 39},
     "floatingip": {"create": 17, "show": 2, "update": 5, "delete": 20},
     "security_group": {"create": 10, "show": 2, "update": 5, "delete": 15},

@@ -11,9 +11,10 @@ from heddle.model.access import NETWORK_EXTERNAL_TO_SOME
 from heddle.model.network import Network
 from heddle.store import tables as t
 from heddle.store.engine import Tx
+from heddle.store.parts import Part
 from heddle.store.prepared import Among
 from heddle.store.query import grants, segments
-from heddle.store.query.records import Clause, Records
+from heddle.store.query.records import Beside, Clause, Records
 from heddle.store.query.tags import tag_filters
 
 _n, _s, _p = t.networks.c, t.subnets.c, t.subnetpools.c
@@ -78,6 +79,19 @@ def shown_by_ports(tx: Tx, ids: Iterable[str]) -> dict[str, ShownByPorts]:
     wanted = set(ids)
     rows = _SHOWN.rows(tx.conn, wanted - tx.told.keys()) if wanted - tx.told.keys() else ()
     return {row[0]: ShownByPorts(row[1], row[2]) for row in rows} | {id: tx.told[id] for id in wanted & tx.told.keys()}
+
+
+_beside = t.networks.alias("beside").c
+
+
+def _note(tx: Tx, network_id: str, found: list[ShownByPorts]) -> None:
+    if found:
+        tx.told[network_id] = found[0]
+
+
+SHOWN_BY_PORTS = Beside(
+    "network_id", Part("shown", _beside.id, (_beside.dns_domain, _beside.qos_policy_id), ShownByPorts), _note
+)
 
 
 def will_show(tx: Tx, network: Network) -> None:

@@ -13,6 +13,7 @@ from heddle.model.values import FixedIp
 from heddle.store import tables as t
 from heddle.store.engine import Tx
 from heddle.store.parts import Part
+from heddle.store.query.networks import SHOWN_BY_PORTS
 from heddle.store.query.records import Clause, Parent, Records
 from heddle.store.query.tags import check_values, tag_filters
 
@@ -54,6 +55,7 @@ PORTS: Records[Port] = Records(
         Part("fixed_ips", _a.port_id, (_a.subnet_id, _a.ip_address), FixedIp, order=_a.position),
         Part("security_groups", _g.port_id, (_g.security_group_id,), str),
     ),
+    beside=SHOWN_BY_PORTS,
     parents={"network": Parent("network_id", t.networks)},
     filters={"fixed_ips": _fixed_ips, "security_groups": _groups, **tag_filters(t.ports)},
 )

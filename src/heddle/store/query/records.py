@@ -40,6 +40,15 @@ class Parent:
 
 
 @dataclass(frozen=True, slots=True)
+class Beside:
+    """What another table tells of the object whose id is in `column`; `note(tx, id, what was found)` keeps it."""
+
+    column: str
+    part: Part
+    note: Callable[[Tx, str, list[Any]], None]
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """Which part of a list, in which order: `sorts` as (field, ascending).
 
@@ -58,7 +67,7 @@ WHOLE = Page()
 @dataclass(frozen=True)
 class Records(Generic[R]):
     """`parts` are what other tables keep, as lists of rows; `load` fills in the rest of that; `filters` say filters in
-    SQL that are not a plain column.
+    SQL that are not a plain column.  `beside` is read with an object that is got by its id, and noted for later.
 
     `sort_as` names the column whose order a field that has no column follows.  `granted` are the fields that RBAC
     entries tell: they are selected with the columns, as the project sees them for which the transaction reads.
@@ -68,6 +77,7 @@ class Records(Generic[R]):
     table: sa.Table
     load: Callable[[Tx, Sequence[R]], None] | None = None
     parts: tuple[Part, ...] = ()
+    beside: Beside | None = None
     parents: Mapping[str, Parent] = field(default_factory=dict)
     filters: Mapping[str, Callable[[Sequence[Any]], Clause]] = field(default_factory=dict)
     sort_as: Mapping[str, str] = field(default_factory=dict)
@@ -109,8 +119,11 @@ class Records(Generic[R]):
         found = self.model(**dict(zip(self.selected, rows[0])))  # noqa: B905
         if bare:
             return found
-        for part, value in zip(self.parts, rows[0][len(self.selected) :], strict=True):
+        values = rows[0][len(self.selected) :]
+        for part, value in zip(self.parts, values):  # noqa: B905
             setattr(found, part.name, part.read(value))
+        if self.beside:
+            self.beside.note(tx, getattr(found, self.beside.column), self.beside.part.read(values[-1]))
         if self.load:
             self.load(tx, [found])
         return found
@@ -124,6 +137,8 @@ class Records(Generic[R]):
             select = self.select.where(self.table.c.id == sa.bindparam("wanted"), self.clause(where))
             if not bare:
                 select = select.add_columns(*(part.of(self.table.c.id) for part in self.parts))
+                beside = self.beside
+                select = select.add_columns(beside.part.of(self.table.c[beside.column])) if beside else select
             if hold:
                 select = select.with_for_update(read=True, key_share=True, of=self.table)
             statement = self.statements[(where, hold, bare)] = Prepared(select)
