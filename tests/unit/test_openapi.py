@@ -71,6 +71,20 @@ def test_every_body_and_answer_has_a_shape(whole: dict[str, Any]) -> None:
                 assert content["schema"] or (path, method) in SHAPELESS, (method, path, status)
 
 
+def test_what_a_query_may_say(whole: dict[str, Any]) -> None:
+    asked = {
+        path: {each["name"] for each in verbs["get"]["parameters"] if each["in"] == "query"}
+        for path, verbs in whole["paths"].items()
+        if "get" in verbs
+    }
+    assert asked["/heddle/v1/realised/{collection}/{id}"] == {"revision"}
+    assert asked["/v2.0/availability_zones"] == {"name", "resource", "state", "fields"}
+    assert asked["/v2.0/qos/rule-types"] == {"all_supported", "all_rules", "fields"}
+    assert {"user.id", "scope.project.id", "effective"} <= asked["/identity/v3/role_assignments"]
+    assert asked["/identity/v3/services"] == {"type", "name"}
+    assert asked["/v2.0/ports"] > {"fields", "limit", "marker", "device_id", "fixed_ips"}
+
+
 def test_every_reference_leads_somewhere(whole: dict[str, Any]) -> None:
     schemas = set(whole["components"]["schemas"])
     found: set[str] = set()

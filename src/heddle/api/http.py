@@ -95,8 +95,9 @@ class Route:
     """`path` names its variable parts in braces: `/v2.0/ports/{id}`.
 
     `permission` is the policy rule that decides, or "" for a route that anybody with a valid token may call,
-    or "public" for one that needs none.  For the OpenAPI document: `success` is the status of success, `body` and
-    `reply` the schemas of the request's body and of the answer where they are not those of a resource's collection.
+    or "public" for one that needs none.  For the OpenAPI document: `success` is the status of success; `body`, `reply`
+    and `query` are the schemas of the request's body, of the answer and of the parameters in the query, by name, where
+    they are not those of a resource's collection.
     """
 
     method: str
@@ -107,3 +108,4 @@ class Route:
     summary: str = ""
     body: Mapping[str, Any] | None = None
     reply: Mapping[str, Any] | None = None
+    query: Mapping[str, Any] | None = None

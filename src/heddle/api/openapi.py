@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -83,7 +83,8 @@ def _operation(route: Route, by_url: dict[str, Collection[Any]]) -> dict[str, An
         found["parameters"] += _list_parameters(_LISTS[route.path])
     elif route.method == "GET" and route.path in _IDENTITY_LISTS:
         names = [name for name, field in api_fields(_IDENTITY_LISTS[route.path]).items() if field.filter]
-        found["parameters"] += [{"name": name, "in": "query", "schema": {"type": "string"}} for name in names]
+        found["parameters"] += _queried(dict.fromkeys(names, TEXT))
+    found["parameters"] += _queried(route.query or {})
     if route.reply is not None:
         reply = dict(route.reply)
     if body is not None:
@@ -132,7 +133,11 @@ def _list_parameters(model: type[Resource]) -> list[dict[str, Any]]:
     found["limit"] = {"type": "integer", "minimum": 0, "maximum": 10**9 - 1}
     found["marker"] = {"type": "string"}
     found["page_reverse"] = {"type": "boolean"}
-    return [*_FIELDS, *({"name": name, "in": "query", "schema": schema} for name, schema in found.items())]
+    return [*_FIELDS, *_queried(found)]
+
+
+def _queried(schemas: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [{"name": name, "in": "query", "schema": schema} for name, schema in schemas.items()]
 
 
 def _resource_schemas() -> dict[str, Any]:

@@ -51,6 +51,12 @@ def list_grants(services: Services, request: Request) -> Response:
     return show_list(services, request, "roles", [render(role, base, f"/roles/{role.id}") for role in found])
 
 
+FILTERS = (
+    "user.id", "group.id", "role.id", "scope.project.id", "scope.domain.id", "scope.system",
+    "scope.OS-INHERIT:inherited_to", "effective", "include_names",
+)  # fmt: skip
+
+
 def list_assignments(services: Services, request: Request) -> Response:
     asked = dict(request.query())
     enforce(services, request, "list_role_assignments", id=asked.get("user.id", ""))

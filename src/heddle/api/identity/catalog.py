@@ -97,6 +97,10 @@ def _regions(services: Services, request: Request) -> list[dict[str, Any]]:
     return [{"id": name, "description": "", "parent_region_id": None, "links": links}]
 
 
+SERVICE_FILTERS = ("type", "name")
+ENDPOINT_FILTERS = ("interface", "service_id", "region_id")
+
+
 def _narrowed(request: Request, items: list[dict[str, Any]], *names: str) -> list[dict[str, Any]]:
     wanted = {name: value for name, value in request.query() if name in names}
     return [item for item in items if all(item[name] == value for name, value in wanted.items())]
@@ -108,7 +112,8 @@ def _one(items: list[dict[str, Any]], kind: str, id: str) -> dict[str, Any]:
 
 def list_services(services: Services, request: Request) -> Response:
     enforce(services, request, "list_services")
-    return show_list(services, request, "services", _narrowed(request, _services(services, request), "type", "name"))
+    items = _narrowed(request, _services(services, request), *SERVICE_FILTERS)
+    return show_list(services, request, "services", items)
 
 
 def show_service(services: Services, request: Request) -> Response:
@@ -118,7 +123,7 @@ def show_service(services: Services, request: Request) -> Response:
 
 def list_endpoints(services: Services, request: Request) -> Response:
     enforce(services, request, "list_endpoints")
-    items = _narrowed(request, _endpoints(services, request), "interface", "service_id", "region_id")
+    items = _narrowed(request, _endpoints(services, request), *ENDPOINT_FILTERS)
     return show_list(services, request, "endpoints", items)
 
 

@@ -141,5 +141,6 @@ ROUTES = [
         "get_service_provider",
         summary="List the providers of services",
         reply=only(service_providers=several(some(service_type=TEXT, name=TEXT, default=BOOL))),
+        query=dict.fromkeys((*_SHOWN, "fields"), several(TEXT)),
     ),
 ]  # fmt: skip

@@ -39,5 +39,6 @@ ROUTES = [
         "get_floatingip_pool",
         summary="List the pools of floating IPs",
         reply=only(floatingip_pools=several(some(**dict.fromkeys(_NAMES, TEXT)))),
+        query=dict.fromkeys((*_NAMES, "fields"), several(TEXT)),
     )
 ]

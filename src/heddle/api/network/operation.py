@@ -106,10 +106,13 @@ def show_extension(services: Services, request: Request) -> Response:
     raise NotFound("ExtensionNotFound", f"Extension with alias {request.params['id']} does not exist")
 
 
+_ZONE_FILTERS = ("name", "resource", "state", "fields")
+
+
 def list_zones(services: Services, request: Request) -> Response:
     wanted: dict[str, list[str]] = {}
     for name, text in request.query():
-        if name not in ("name", "resource", "state", "fields"):
+        if name not in _ZONE_FILTERS:
             raise BadRequest("HTTPBadRequest", f"Invalid filters ['{name}']: zones have a name, a resource and a state")
         wanted.setdefault(name, []).append(text)
     fields = wanted.pop("fields", [])
@@ -177,7 +180,8 @@ ROUTES = [
           only(extensions=several(_EXTENSION))),
     Route("GET", _EXTENSIONS + "/{id}", show_extension, "get_extension", 200, "Show an extension", None,
           only(extension=_EXTENSION)),
-    Route("GET", _ZONES_URL, list_zones, "get_availability_zone", 200, "List availability zones", None, _ZONES),
+    Route("GET", _ZONES_URL, list_zones, "get_availability_zone", 200, "List availability zones", None, _ZONES,
+          dict.fromkeys(_ZONE_FILTERS, several(TEXT))),
     Route("GET", _ALL, list_quotas, "get_quota", 200, "List the projects whose quotas were set", None, _QUOTAS),
     Route("GET", _ALL + "/tenant", show_own_project, "get_extension", 200, "Whose quotas are meant", None, _OWN),
     Route("GET", _ONE, show_quota, "get_quota", 200, "Show the quotas of a project", None, _QUOTA),

@@ -7,7 +7,7 @@ from typing import Any
 from heddle.api.http import Request, Response, Route, json_response
 from heddle.api.network.crud import Collection
 from heddle.api.policy import refusal
-from heddle.api.schemas import OBJECT, TEXT, only, several, some
+from heddle.api.schemas import BOOL, OBJECT, TEXT, only, several, some
 from heddle.api.services import Services
 from heddle.control import qos
 from heddle.errors import BadRequest, NotFound
@@ -105,7 +105,7 @@ def _chosen(item: dict[str, Any], fields: list[str]) -> dict[str, Any]:
 
 ROUTES = [
     Route("GET", "/v2.0/qos/rule-types", list_rule_types, "get_rule_type", 200, "List the types of QoS rules", None,
-          only(rule_types=several(some(type=TEXT)))),
+          only(rule_types=several(some(type=TEXT))), {**dict.fromkeys(SETS, BOOL), "fields": several(TEXT)}),
     Route(
         "GET",
         "/v2.0/qos/rule-types/{type}",

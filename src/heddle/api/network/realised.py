@@ -42,5 +42,6 @@ _SHOWN = only(
 
 ROUTES = [
     Route("GET", "/heddle/v1/realised/{collection}/{id}", show, "get_realised", 200,
-          "On how many of the hosts that it concerns a change is applied", None, only(realised=_SHOWN)),
+          "On how many of the hosts that it concerns a change is applied", None, only(realised=_SHOWN),
+          {"revision": {**NUMBER, "minimum": 0}}),
 ]  # fmt: skip
