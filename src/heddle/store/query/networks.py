@@ -89,9 +89,8 @@ def _note(tx: Tx, network_id: str, found: list[ShownByPorts]) -> None:
         tx.told[network_id] = found[0]
 
 
-SHOWN_BY_PORTS = Beside(
-    "network_id", Part("shown", _beside.id, (_beside.dns_domain, _beside.qos_policy_id), ShownByPorts), _note
-)
+_SHOWN_PART = Part("shown", _beside.id, (_beside.dns_domain, _beside.qos_policy_id), ShownByPorts, single=True)
+SHOWN_BY_PORTS = Beside("network_id", _SHOWN_PART, _note)
 
 
 def will_show(tx: Tx, network: Network) -> None:

@@ -22,7 +22,7 @@ from heddle.store.dialect import is_mysql
 from heddle.store.engine import Tx
 from heddle.store.one_of import one_of
 from heddle.store.parts import Part
-from heddle.store.prepared import Prepared, Rows, processed, result_processors
+from heddle.store.prepared import Prepared, Processors, Rows, processed, result_processors
 from heddle.store.query import grants
 
 R = TypeVar("R", bound=Resource)
@@ -89,7 +89,8 @@ class Records(Generic[R]):
     select: sa.Select[Any] = field(init=False)
     in_json: tuple[sa.ColumnElement[Any], ...] = field(init=False)
     insert_statement: sa.Insert = field(init=False)
-    statements: dict[tuple[Condition, bool, bool], Prepared] = field(init=False, default_factory=dict)
+    statements: dict[tuple[Condition, bool, bool, bool], Prepared] = field(init=False, default_factory=dict)
+    processors: dict[str, Processors] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         names = [name for name, info in fields_of(self.model).items() if info.stored]
@@ -112,14 +113,19 @@ class Records(Generic[R]):
 
         `bare`: without what other tables keep; `hold`: nobody deletes it or locks it until the transaction ends.
         """
-        statement = self._by_id(where, hold and not tx.alone, bare)
+        in_json = is_mysql(tx.conn.dialect.name)
+        statement = self._by_id((where, hold and not tx.alone, bare, in_json))
         rows = statement.rows(tx.conn, {"wanted": id, "viewer": tx.viewer})
         if not rows:
             return None
-        found = self.model(**dict(zip(self.selected, rows[0])))  # noqa: B905
+        row = rows[0]
+        if in_json:
+            own = len(self.in_json)
+            row = (*self._from_json(tx, [row[:own]])[0], *row[own:])
+        found = self.model(**dict(zip(self.selected, row)))  # noqa: B905
         if bare:
             return found
-        values = rows[0][len(self.selected) :]
+        values = row[len(self.selected) :]
         for part, value in zip(self.parts, values):  # noqa: B905
             setattr(found, part.name, part.read(value))
         if self.beside:
@@ -128,20 +134,25 @@ class Records(Generic[R]):
             self.load(tx, [found])
         return found
 
-    def _by_id(self, where: Condition, hold: bool, bare: bool) -> Prepared:
-        """The statement that gets an object by its id, made once for each condition; its parts come last."""
-        statement = self.statements.get((where, hold, bare))
+    def _by_id(self, kind: tuple[Condition, bool, bool, bool]) -> Prepared:
+        """The statement that gets an object by its id, made once for each kind: the condition, whether it holds the
+        object, is bare, and has the columns in JSON.  Its parts come last."""
+        statement = self.statements.get(kind)
         if statement is None:
             if len(self.statements) > _STATEMENTS:
                 self.statements.clear()
-            select = self.select.where(self.table.c.id == sa.bindparam("wanted"), self.clause(where))
+            where, hold, bare, in_json = kind
+            select = self.select
+            if in_json:
+                select = select.with_only_columns(*self.in_json, maintain_column_froms=True)
+            select = select.where(self.table.c.id == sa.bindparam("wanted"), self.clause(where))
             if not bare:
                 select = select.add_columns(*(part.of(self.table.c.id) for part in self.parts))
                 beside = self.beside
                 select = select.add_columns(beside.part.of(self.table.c[beside.column])) if beside else select
             if hold:
                 select = select.with_for_update(read=True, key_share=True, of=self.table)
-            statement = self.statements[(where, hold, bare)] = Prepared(select)
+            statement = self.statements[kind] = Prepared(select)
         return statement
 
     def get_many(self, tx: Tx, ids: Iterable[str]) -> dict[str, R]:
@@ -157,8 +168,8 @@ class Records(Generic[R]):
     def fetch(self, tx: Tx, select: sa.Select[Any], values: Mapping[str, Any] | None = None) -> list[R]:
         """The objects that a statement over `self.select` finds."""
         names, model = self.selected, self.model
-        read = self._rows_in_json if is_mysql(tx.conn.dialect.name) else self._rows
-        rows = read(tx, select, self.select, values)
+        in_json = is_mysql(tx.conn.dialect.name)
+        rows = self._rows_in_json(tx, select, values) if in_json else self._rows(tx, select, self.select, values)
         found = [model(**dict(zip(names, row))) for row in rows]  # noqa: B905
         for part in self.parts if found else ():
             part.load(tx.conn, found)
@@ -175,20 +186,25 @@ class Records(Generic[R]):
         finally:
             result.close()
 
-    def _rows_in_json(
-        self, tx: Tx, select: sa.Select[Any], columns: sa.Select[Any], values: Mapping[str, Any] | None = None
-    ) -> Rows:
-        """The same, each row as one text: MariaDB's driver takes each column out in Python, which long lists feel."""
+    def _rows_in_json(self, tx: Tx, select: sa.Select[Any], values: Mapping[str, Any] | None = None) -> Rows:
+        """The same, each row as one text: MariaDB's driver takes each column out in Python, which all that is read
+        feels, a single object too."""
         one = select.with_only_columns(*self.in_json, maintain_column_froms=True)
         result = tx.conn.execute(one, {"viewer": tx.viewer, **(values or {})})
         try:
-            found = result.cursor.fetchall()
-            rows = _ROWS.decode("[" + ",".join(row[0] for row in found) + "]")
-            if self.granted:
-                rows = [[*row, *flags] for row, (_, *flags) in zip(rows, found, strict=True)]
-            return processed(rows, result_processors(columns, tx.conn.dialect))
+            return self._from_json(tx, result.cursor.fetchall())
         finally:
             result.close()
+
+    def _from_json(self, tx: Tx, found: Rows) -> Rows:
+        """Rows of the `selected` values, of rows as `in_json` selects them."""
+        rows = _ROWS.decode("[" + ",".join(row[0] for row in found) + "]")
+        if self.granted:
+            rows = [[*row, *flags] for row, (_, *flags) in zip(rows, found, strict=True)]
+        processors = self.processors.get(name := tx.conn.dialect.name)
+        if processors is None:
+            processors = self.processors[name] = result_processors(self.select, tx.conn.dialect)
+        return processed(rows, processors)
 
     def search(
         self,
