@@ -174,12 +174,17 @@ class Lab:
 
     def client(self, *words: str, check: bool = True) -> str:
         """A `heddle` command as the administrator gives it from this machine, over the API; what it prints."""
+        code, said, told = self.asked(*words)
+        assert not check or code == 0, f"{words}: exit {code}: {said}{told}"
+        return said + told
+
+    def asked(self, *words: str) -> tuple[int, str, str]:
+        """The same: its exit code, and what it prints to stdout and to stderr."""
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("HEDDLE_", "OS_"))}
         environment |= {"PYTHONPATH": str(ROOT / "src"), "OS_CLIENT_CONFIG_FILE": str(self.clouds), "OS_CLOUD": "admin"}
         done = subprocess.run([*HEDDLE, *words], env=environment, text=True, stdin=subprocess.DEVNULL, timeout=120,
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT)  # fmt: skip
-        assert not check or done.returncode == 0, f"{words}: exit {done.returncode}: {done.stdout}"
-        return done.stdout
+                              capture_output=True)  # fmt: skip
+        return done.returncode, done.stdout, done.stderr
 
     def alive(self) -> set[str]:
         """The hosts with an agent that is alive."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from tests.cluster.lab import Lab
@@ -12,7 +14,7 @@ from tests.cluster.tenants import Tenant
 @pytest.fixture(scope="module")
 def lab() -> Iterator[Lab]:
     """Host 1 has Open vSwitch, the others Linux bridges."""
-    made = Lab(3, bridges=(2, 3))
+    made = Lab(3, bridges=(2, 3), of_agents=["agent.audit_seconds=3600"])
     try:
         made.start()
         yield made
@@ -41,3 +43,33 @@ def test_networks_routers_and_records_of_both_kinds(lab: Lab) -> None:
     }
     agents = {(agent["host"], agent["agent_type"]) for agent in lab.api.get("/v2.0/agents")["agents"]}
     assert {("host1", "Open vSwitch agent"), ("host2", "Linux bridge agent")} <= agents
+
+
+def test_one_audit_of_both_kinds_looks_and_repairs_only_when_it_is_told_to(lab: Lab) -> None:
+    green = Tenant(lab, "green")
+    network = green.network("net", "10.7.0.0/24")
+    guests = [green.guest(network, host) for host in lab.hosts[:2]]
+    green.wait()
+    lab.until(lambda: guests[0].pings(guests[1].ip), 20, "the guests reach each other")
+    lab.until(lambda: not _audit(lab)["total"], 20, "nothing deviates")
+    switch, bridge = lab.hosts[:2]
+    switch.run("ovs-ofctl", "del-flows", "br-int")
+    bridge.run("nft", "flush", "chain", "bridge", "heddle_ports", "guest_ip")
+    for _ in range(2):
+        found = _audit(lab)
+        assert found["code"] == 1 and found["hosts"].keys() == {"host1", "host2", "host3"}
+        assert found["hosts"]["host1"] > 10 and found["hosts"]["host2"] >= 1 and found["hosts"]["host3"] == 0
+        assert not guests[0].pings(guests[1].ip, wait=0.5), "who only looks repairs nothing"
+    assert _audit(lab, "--host", "host3")["code"] == 0
+    assert _audit(lab, "--host", "host1", "--repair")["hosts"].keys() == {"host1"}
+    assert _audit(lab, "--repair")["hosts"] == {"host1": 0, "host2": found["hosts"]["host2"], "host3": 0}
+    assert _audit(lab)["code"] == 0
+    lab.until(lambda: guests[0].pings(guests[1].ip), 5, "the guests reach each other again")
+
+
+def _audit(lab: Lab, *words: str) -> dict[str, Any]:
+    """The exit code, and the number of deviations by host."""
+    code, said, told = lab.asked("audit", "--json", *words)
+    assert code in (0, 1), said + told
+    hosts = {each["host"]: each["total"] for each in json.loads(said)["hosts"]}
+    return {"code": code, "hosts": hosts, "total": sum(hosts.values())}

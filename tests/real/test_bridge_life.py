@@ -119,6 +119,30 @@ def test_a_new_owner_of_an_address_inherits_no_connection(lab: BridgeLab) -> Non
     assert not caught["g3"]
 
 
+def test_a_guest_more_or_fewer_moves_no_entry(lab: BridgeLab) -> None:
+    """The bridge keeps its own MAC address, whichever its ports have: with another one its neighbours would go."""
+    guests(lab, 1)
+    lab.cloud.put(NeighbourView(id=port_id(9), network_id="net-a", mac_address=mac(9), host="host2",
+                                fixed_ips=[FixedIp("s", ip(9))]))  # fmt: skip
+    assert eventually(lambda: mac(9) in lab.host.run("ip", "neigh"))
+    before = picture_of_entries(lab)
+    lab.host.sh(f"ip link set {device(1)} address 02:00:00:00:00:01")
+    lab.cloud.port(port(2))
+    lab.plug(2)
+    lab.host.sh(f"ip link set {device(2)} address 00:00:00:00:00:01")
+    lab.wait_up(2)
+    assert eventually(lambda: lab.host.pings("g1", ip(2)))
+    lab.cloud.remove_port(port_id(2))
+    assert eventually(lambda: "master" not in lab.host.run("ip", "-o", "link", "show", device(2)))
+    assert picture_of_entries(lab) == before
+
+
+def picture_of_entries(lab: BridgeLab) -> list[str]:
+    """The bridge's MAC address, and its permanent neighbours."""
+    kept = [line for line in lab.host.run("ip", "neigh").splitlines() if line.endswith("PERMANENT")]
+    return [lab.host.run("cat", "/sys/class/net/brqnet-a/address"), *sorted(kept)]
+
+
 def test_damage_is_found_logged_and_repaired(lab: BridgeLab) -> None:
     audited(lab)
     guests(lab, 1, 2)

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
+import os
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +25,16 @@ from heddle.host.rtnetlink import Link
 from heddle.host.run import succeeds
 
 SETTINGS = Path("/proc/sys/net")
+
+
+def _own_mac(bridge: str) -> str:
+    """A MAC address for a bridge of this host, of those that are administered locally.
+
+    A bridge that is given none takes that of a port, and when it changes with the ports the kernel forgets the
+    bridge's neighbours, the permanent ones too.
+    """
+    digest = hashlib.blake2b(f"{os.uname().nodename}/{bridge}".encode(), digest_size=5).digest()
+    return ":".join(f"{byte:02x}" for byte in b"\x0a" + digest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +114,11 @@ class Bridges:
         done = self._make_device(spec.name, "bridge", bl.add_bridge(spec.name), f"{MARK} {spec.label}", spec.mtu)
         if done:
             self._allow_neighbours(spec.name)
+        mac = _own_mac(spec.name)
+        if self.links[spec.name].mac != mac:
+            self._run([rt.set_link(spec.name, mac=mac)])
+            self.look()
+            done += 1
         if not bl.calls_filters(self.links[spec.name]):
             self._run([bl.call_filters(spec.name)])
             done += 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from heddle.agent.bridge.ports import BRIDGE, PREFIXES, TUNNEL
 from heddle.agent.data_planes.base import Touch
@@ -36,9 +36,11 @@ class LinuxBridge:
         if self._watch is not None:
             self._watch.close()
 
-    def _changed(self, names: set[str]) -> None:
+    def _changed(self, names: Mapping[str, bool]) -> None:
+        """A port of any bridge may be a stranger on one of ours."""
         watched = (*PREFIXES, BRIDGE, TUNNEL, *self._cards.values())
-        refs = {Ref("interface", name or BRIDGE) for name in names if not name or name.startswith(watched)}
+        told = [name for name, joined in names.items() if joined or not name or name.startswith(watched)]
+        refs = {Ref("interface", name or BRIDGE) for name in told}
         if refs:
             self._touch(refs)
 
