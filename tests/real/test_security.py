@@ -75,6 +75,10 @@ def test_a_connection_made_on_a_detour_is_still_new_to_the_receiver(lab: Lab) ->
     detour = udp(mac(1), mac(3), ip(1), ip(2), NONCE)
     direct = udp(mac(1), mac(2), ip(1), ip(2), NONCE)
     lab.host.guest("g3", "ip", "addr", "flush", "dev", "eth0")
+    other = NONCE[::-1]
+    with catching(lab.host, ["g3"], other) as caught:
+        send(lab.host, "g2", udp(mac(2), mac(3), ip(2), ip(3), other))
+    assert caught["g3"], "from now on nothing for guest 2 is flooded"
     with catching(lab.host, ["g2", "g3"], NONCE) as caught:
         for _ in range(4):
             send(lab.host, "g1", detour)
