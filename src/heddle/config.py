@@ -145,6 +145,8 @@ class Agent(Section, frozen=True):
     `physical_interface_mappings`: physical network -> network card, as "physnet1:eth1".  `tunnel_ip`: empty for a host
     without tunnels; `availability_zone`: the part of the cloud that the host is in.  `key_file`: the host's secret, as
     `heddle host add` prints it, for a bus with a broker; empty: agent.key in the host's folder (`paths.host`).
+    `connections_per_network`: with Open vSwitch, how many connections a network may have at a time on this host, 0 for
+    no limit.
     """
 
     host: str = ""
@@ -161,6 +163,7 @@ class Agent(Section, frozen=True):
     resync_seconds: float = 30.0
     digest_seconds: float = 600.0
     audit_seconds: float = 5.0
+    connections_per_network: int = 65_536
 
     @property
     def mappings(self) -> tuple[str, ...]:

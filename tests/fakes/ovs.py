@@ -9,13 +9,15 @@ from __future__ import annotations
 import itertools
 import re
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
+from heddle.host.connection import CUT, Tracked
 from heddle.host.openflow import Difference, FlowBody, FlowKey, text_of
 from heddle.host.ovs import Ovs
 from heddle.host.ovsdb import OvsdbError, Row, Update, as_set, plain
 from heddle.host.run import CommandError
+from heddle.host.tracked import ControlError
 
 DEFAULTS: dict[str, Row] = {
     "Open_vSwitch": {"bridges": [], "cur_cfg": 0, "next_cfg": 0, "datapath_types": ["netdev"], "ovs_version": "0"},
@@ -224,10 +226,40 @@ class FakeGuard:
 
 
 class FakeConnections:
-    """Notes what was to be forgotten: (zone, address), "" for all of the zone."""
+    """Notes what was to be forgotten: (zone, address), "" for all of the zone; `refuse` makes it fail.
+
+    `table` are the connections, `zones` the limits by zone; `dumps` counts how often a zone was listed.
+    """
 
     def __init__(self, folder: object) -> None:
         self.forgotten: list[tuple[int, str]] = []
+        self.table: list[Tracked] = []
+        self.zones: dict[int, int] = {}
+        self.dumps = 0
+        self.refuse = False
+
+    def list(self, zones: Collection[int]) -> list[Tracked]:
+        if self.refuse:
+            raise ControlError("refused")
+        self.dumps += len(zones)
+        return [each for each in self.table if each.zone in zones]
+
+    def cut(self, bridge: str, datapath: str, doomed: Iterable[Tracked]) -> None:
+        for each in doomed:
+            self.table[self.table.index(each)] = each._replace(mark=CUT)
+
+    def forget_one(self, each: Tracked) -> None:
+        self.table.remove(each)
+
+    def limits(self) -> dict[int, int]:
+        return dict(self.zones)
+
+    def set_limits(self, limits: Mapping[int, int]) -> None:
+        self.zones.update(limits)
+
+    def remove_limits(self, zones: Collection[int]) -> None:
+        for zone in zones:
+            self.zones.pop(zone, None)
 
     def forget(self, zone: int, address: str = "") -> None:
         self.forgotten.append((zone, address))

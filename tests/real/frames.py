@@ -5,18 +5,25 @@
     frames.py tcp <address> <port> <seconds>             "open" or "closed"
     frames.py listen <port>                              accepts for ever
     frames.py ping <address> <seconds> <interval>        prints sent and lost
+    frames.py serve <port> / talk <address> <port>       both ends send all the time; each prints what it received
+    frames.py echo <port> / ask <address> <port>         the same over UDP, answered by the other end
+    frames.py flood <address> <first> <count>            one datagram from each of so many source ports
 """
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import os
 import select
+import signal
 import socket
 import struct
 import sys
 import time
 
 ALL = 3
+PR_SET_PDEATHSIG = 1
 
 
 def packets(device: str) -> socket.socket:
@@ -89,5 +96,60 @@ def ping(address: str, seconds: str, interval: str) -> None:
     print(count, len(lost_at), lost_at[:20], flush=True)
 
 
+def _both(stream: socket.socket) -> None:
+    """Send and receive for ever; print the bytes received so far, ten times a second."""
+    stream.setblocking(False)
+    got, said = 0, 0.0
+    while True:
+        with contextlib.suppress(BlockingIOError):
+            stream.send(b"x" * 16)
+        if select.select([stream], [], [], 0.01)[0]:
+            with contextlib.suppress(BlockingIOError):
+                got += len(stream.recv(65536))
+        if time.monotonic() - said > 0.1:
+            said = time.monotonic()
+            print(got, flush=True)
+        time.sleep(0.01)
+
+
+def serve(port: str) -> None:
+    with socket.create_server(("", int(port)), family=socket.AF_INET6, dualstack_ipv6=True) as server:
+        print("ready", flush=True)
+        _both(server.accept()[0])
+
+
+def talk(address: str, port: str) -> None:
+    stream = socket.create_connection((address, int(port)), timeout=10)
+    print("ready", flush=True)
+    _both(stream)
+
+
+def echo(port: str) -> None:
+    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as server:
+        server.bind(("", int(port)))
+        print("ready", flush=True)
+        _, peer = server.recvfrom(2048)
+        server.connect(peer)
+        _both(server)
+
+
+def ask(address: str, port: str) -> None:
+    with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM) as stream:
+        stream.connect((address, int(port)))
+        print("ready", flush=True)
+        _both(stream)
+
+
+def flood(address: str, first: str, count: str) -> None:
+    for port in range(int(first), int(first) + int(count)):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
+            out.bind(("", port))
+            out.sendto(b"flood", (address, 9))
+        if port % 100 == 0:
+            time.sleep(0.02)
+
+
 if __name__ == "__main__":
-    {"send": send, "catch": catch, "tcp": tcp, "listen": listen, "ping": ping}[sys.argv[1]](*sys.argv[2:])
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    commands = (send, catch, tcp, listen, ping, serve, talk, echo, ask, flood)
+    {command.__name__: command for command in commands}[sys.argv[1]](*sys.argv[2:])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from ipaddress import ip_address
@@ -93,6 +94,59 @@ def listening(host: TestHost, guest: str, port: int) -> Iterator[None]:
 
 def connects(host: TestHost, guest: str, address: str, port: int, seconds: float = 0.5) -> bool:
     return "open" in host.guest(guest, sys.executable, TOOL, "tcp", address, str(port), str(seconds * PATIENCE))
+
+
+class Talking:
+    """Two guests that send to each other all the time over one connection that the first began; TCP, or UDP.
+
+    `received` are the bytes that have come to each of them.
+    """
+
+    def __init__(self, host: TestHost, guests: tuple[str, str], address: str, port: int, udp: bool = False) -> None:
+        far, near = ("echo", "ask") if udp else ("serve", "talk")
+        self.received = [0, 0]
+        self._children = [self._start(host, guests[1], 1, far, str(port))]
+        self._children.append(self._start(host, guests[0], 0, near, address, str(port)))
+
+    def _start(self, host: TestHost, guest: str, place: int, *arguments: str) -> subprocess.Popen[str]:
+        command = ["ip", "netns", "exec", guest, sys.executable, TOOL, *arguments]
+        child: subprocess.Popen[str] = host.popen(*command, stdout=subprocess.PIPE, text=True)
+        assert child.stdout is not None and child.stdout.readline() == "ready\n", arguments
+        threading.Thread(target=self._read, args=(child, place), daemon=True).start()
+        return child
+
+    def _read(self, child: subprocess.Popen[str], place: int) -> None:
+        assert child.stdout is not None
+        for line in child.stdout:
+            self.received[place] = int(line)
+
+    def goes_on(self, seconds: float = 5) -> bool:
+        """Whether more comes to both."""
+        before = list(self.received)
+        return eventually(lambda: all(now > then for now, then in zip(self.received, before, strict=True)), seconds)
+
+    def is_silent(self, seconds: float = 1.5) -> bool:
+        """Whether nothing more comes to either, for so long."""
+        before = list(self.received)
+        time.sleep(seconds)
+        return self.received == before
+
+    def close(self) -> None:
+        for child in self._children:
+            child.kill()
+            child.wait()
+
+
+@contextlib.contextmanager
+def talking(host: TestHost, guests: tuple[str, str], address: str, *ports: int) -> Iterator[list[Talking]]:
+    """A TCP connection to each of these ports, that goes on."""
+    made = [Talking(host, guests, address, port) for port in ports]
+    try:
+        assert all(each.goes_on() for each in made)
+        yield made
+    finally:
+        for each in made:
+            each.close()
 
 
 class Pinging:

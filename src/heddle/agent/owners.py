@@ -37,7 +37,7 @@ class Plan:
     """`flows` by owner, empty for one that shall have none; `ports` are those that were looked at.
 
     `problems` says by object why it cannot be realised; `freed` are tags that no network has any more, and
-    `released` (tag, address) pairs that no port has any more.
+    `released` (tag, address or CIDR) pairs that a port no longer has.
     """
 
     flows: dict[Owner, FlowSet] = field(default_factory=dict)

@@ -17,7 +17,8 @@ agreed: what the receiver refused leaves no entry that could let an answer throu
 whose rules have agreed: bit 0 the initiator's, bit 1 the responder's.  A guest's own bit lets its frames pass
 without the rules, nobody else's does: a connection that the sender had committed on another way (to a
 router, to an unknown address) is still new to the receiver.  What a rule agreed to in this pass is in reg3 (the
-sender's) and reg2 (the receiver's).  Multicast is never committed and always meets the rules.
+sender's) and reg2 (the receiver's).  Multicast is never committed and always meets the rules.  Bit 2 says that
+a connection was cut (`cutting.py`): nothing answers in it any more, until rules agree to what the initiator sends.
 
 **Uplinks.**  What came in by an uplink (reg4) never leaves by one: networks with several have no loops.
 
@@ -36,6 +37,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
 from heddle.agent.addresses import Builder, checked_mac, field_match, link_local
+from heddle.host.connection import CUT
 from heddle.host.openflow import FlowSet
 
 CLASSIFY = 0
@@ -102,7 +104,7 @@ def _commit(b: Builder, table: int, agreed: Iterable[tuple[int, int]], then: str
         match = f"ct_state=+trk,reg3={sender},reg2={receiver}" if table == ACCEPT else f"ct_state=+trk,reg3={sender}"
         for kind in ("ip", "ipv6"):
             for missing in (bit for bit in (1, 2) if bits & bit):
-                commit = f"ct(commit,{ZONE},exec(set_field:0x{bits:x}/0x{bits:x}->ct_mark))"
+                commit = f"ct(commit,{ZONE},exec(set_field:0x{bits:x}/0x{bits | CUT:x}->ct_mark))"
                 b.add(table, 10 + missing, f"{kind},{match},ct_mark=0x0/0x{missing:x}", f"{commit},{then}")
     b.add(table, 0, "", then)
 
@@ -148,6 +150,8 @@ def _judge(b: Builder, table: int, rules: int, accepted: int, agrees: tuple[str,
     """`agrees`: the register of this side, and its bit as the connection's initiator or responder."""
     register, forward, back = agrees
     b.add(table, 30, "ct_state=+inv+trk", "drop")
+    for cut in ("+rpl", "+rel"):
+        b.add(table, 28, f"ct_state={cut}+trk,ct_mark=0x{CUT:x}/0x{CUT:x}", "drop")
     b.add(table, 25, "ct_state=+rel+trk", f"resubmit(,{accepted})")
     for direction, bit in (("-rpl", forward), ("+rpl", back)):
         b.add(table, 20, f"ct_state=+est{direction}+trk,ct_mark=0x{bit:x}/0x{bit:x}", f"resubmit(,{accepted})")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from heddle.agent.mirror import Mirror
 from heddle.agent.owners import INT, Owner, Plan
+from heddle.agent.permissions import Permissions, permissions_of
 from heddle.agent.security import profile_flows, profile_number
 from heddle.view.types import Ref, RuleView
 
@@ -16,7 +17,7 @@ Profile = frozenset[str]
 
 
 class Profiles:
-    """`stale` are those whose flows have to be planned anew."""
+    """`stale` are those whose flows have to be planned anew; `permissions`, by number, what their flows let through."""
 
     def __init__(self) -> None:
         self.stale: set[Profile] = set()
@@ -24,6 +25,7 @@ class Profiles:
         self._users: dict[Profile, set[str]] = {}
         self._numbers: dict[Profile, int] = {}
         self._peers: dict[Profile, set[str]] = {}
+        self.permissions: dict[int, Permissions] = {}
 
     def all_stale(self) -> None:
         self.stale |= set(self._users)
@@ -49,6 +51,7 @@ class Profiles:
         while (number := profile_number(profile, stateless, salt)) in others:
             salt += 1
         if self._numbers.get(profile) != number:
+            self.permissions.pop(self._numbers.get(profile, 0), None)
             self._numbers[profile] = number
             self.stale.add(profile)
         return number
@@ -84,7 +87,7 @@ class Profiles:
         label = "+".join(sorted(profile)) or "no group"
         owner = Owner(INT, "profile", label)
         if profile not in self._users:
-            self._numbers.pop(profile, None)
+            self.permissions.pop(self._numbers.pop(profile, 0), None)
             self._peers.pop(profile, None)
             plan.flows[owner] = {}
             return
@@ -102,6 +105,7 @@ class Profiles:
         }
         compiled = profile_flows(label, self._numbers[profile], rules, addresses)
         self._peers[profile] = peers
+        self.permissions[self._numbers[profile]] = permissions_of(rules, addresses)
         plan.flows[owner] = compiled.flows
         for item, reason in compiled.problems.items():
             group = group_of.get(item) or item.partition("/")[0]

@@ -32,7 +32,7 @@ class Wiring:
         self.uplinks = Uplinks()
         self.ports: dict[str, WiredPort] = {}
         self.networks = LocalNetworks(host)
-        self._profiles = Profiles()
+        self.profiles = Profiles()
         self._plugged = plugged
 
     def wanted(self, bridge: str) -> FlowSet:
@@ -59,7 +59,7 @@ class Wiring:
             networks |= self._plan_port(mirror, port_id, plan)
         for network_id in sorted(networks):
             self.networks.plan(mirror, network_id, plan, self.uplinks, self.installed)
-        self._profiles.plan(mirror, plan)
+        self.profiles.plan(mirror, plan)
         plan.ports = ports
         if changed is None:
             for owner in self.installed.keys() - plan.flows.keys():
@@ -69,7 +69,7 @@ class Wiring:
     def _all(self, mirror: Mirror) -> tuple[set[str], set[str]]:
         """The ports and the networks, if everything is to be planned."""
         self.networks.note_neighbours(mirror)
-        self._profiles.all_stale()
+        self.profiles.all_stale()
         networks = set(self.networks.members) | set(self.networks.tags)
         return set(mirror.ports) | set(self.ports), networks | {port.network_id for port in mirror.ports.values()}
 
@@ -88,9 +88,9 @@ class Wiring:
             elif ref.kind == "host":
                 networks |= self.networks.in_tunnels
             elif ref.kind == "group":
-                ports |= self._profiles.group_changed(ref.id)
+                ports |= self.profiles.group_changed(ref.id)
             elif ref.kind == "member":
-                self._profiles.members_changed(ref.id.partition("/")[0])
+                self.profiles.members_changed(ref.id.partition("/")[0])
         return ports, networks
 
     def _plan_base(self, plan: Plan) -> None:
@@ -134,7 +134,7 @@ class Wiring:
         trusted = view.device_owner.startswith(TRUSTED)
         profile = None
         if view.port_security and not trusted:
-            profile = self._profiles.number(mirror, frozenset(view.security_groups))
+            profile = self.profiles.number(mirror, frozenset(view.security_groups))
         pairs = [(view.mac_address, ip.ip_address) for ip in view.fixed_ips]
         pairs += [(pair.mac_address, pair.ip_address) for pair in view.allowed_address_pairs]
         tag = self.networks.tag(view.network_id)
@@ -149,15 +149,15 @@ class Wiring:
         if view is None or wired is None:
             self.ports.pop(port_id, None)
             self.networks.leave(port_id)
-            self._profiles.leave(port_id)
+            self.profiles.leave(port_id)
             return
         self.ports[port_id] = wired
         self.networks.join(port_id, view.network_id, wired)
-        self._profiles.join(port_id, frozenset(view.security_groups) if wired.profile is not None else None)
+        self.profiles.join(port_id, frozenset(view.security_groups) if wired.profile is not None else None)
 
 
 def _released(before: WiredPort, wired: WiredPort | None) -> list[tuple[int, str]]:
-    """The (tag, address) pairs that a port no longer has."""
+    """The (tag, address or CIDR) pairs that a port no longer has."""
     kept = wired.addresses if wired is not None and wired.tag == before.tag else ()
     gone = [address for mac, address in before.addresses if (mac, address) not in kept]
-    return [(before.tag, address) for address in gone if "/" not in address]
+    return [(before.tag, address) for address in gone]

@@ -1,4 +1,4 @@
-"""The connections that Open vSwitch tracks, and how they are forgotten.
+"""The connections that Open vSwitch tracks: listed, cut, forgotten, and how many a zone may have.
 
 When a network leaves the host its zone is free for another one, and when a port is deleted its addresses
 are: what was established before must not let frames in for whoever comes next.  vswitchd is asked over
@@ -11,14 +11,20 @@ protocol, and its ICMPv6 echoes stay until they time out, which is within a minu
 from __future__ import annotations
 
 import json
+import re
 import socket
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from heddle.errors import HeddleError
+from heddle.host.connection import Tracked, packet_out, parse_connections
+from heddle.host.openflow import OFCTL
+from heddle.host.run import run
 
 TIMEOUT = 5.0
 WITH_PORTS = (6, 17, 132)
+ICMP, ICMPV6 = 1, 58
+_LIMIT = re.compile(r"zone=(\d+),limit=(\d+)")
 
 
 class ControlError(HeddleError):
@@ -43,6 +49,51 @@ class Connections:
         for match in matches:
             self._call("dpctl/flush-conntrack", [f"zone={zone}", match])
 
+    def forget_one(self, each: Tracked) -> None:
+        """Forget one connection, unless it is an ICMPv6 echo, whose entry times out.  Raises `ControlError`."""
+        if each.protocol == ICMPV6:
+            return
+        version = "ipv6" if ":" in each.source else "nw"
+        parts = [f"ct_{version}_src={each.source}", f"ct_{version}_dst={each.target}", f"ct_nw_proto={each.protocol}"]
+        if each.protocol == ICMP:
+            parts += [f"icmp_type={each.target_port}", f"icmp_code={each.code}", f"icmp_id={each.source_port}"]
+        elif each.source_port or each.target_port:
+            parts += [f"ct_tp_src={each.source_port}", f"ct_tp_dst={each.target_port}"]
+        self._call("dpctl/flush-conntrack", [f"zone={each.zone}", ",".join(parts)])
+
+    def cut(self, bridge: str, datapath: str, doomed: Iterable[Tracked]) -> None:
+        """Cut connections on a bridge of the datapath (see `connection.py`).  Raises `HeddleError`: some may live on.
+
+        The kernel would take the frames that mark an entry for invalid ones; there the entries are forgotten.
+        """
+        if datapath != "netdev":
+            for each in doomed:
+                self.forget_one(each)
+            return
+        text = "".join(packet_out(each) + "\n" for each in doomed)
+        if text:
+            run([*OFCTL, "bundle", bridge, "-"], text)
+
+    def list(self, zones: Collection[int]) -> Iterator[Tracked]:
+        """The connections of these zones.  Raises `ControlError`."""
+        for zone in zones:
+            yield from parse_connections(self._call("dpctl/dump-conntrack", [f"zone={zone}"]))
+
+    def limits(self) -> dict[int, int]:
+        """How many connections the zones may have that have a limit.  Raises `ControlError`."""
+        found = _LIMIT.findall(self._call("dpctl/ct-get-limits", []))
+        return {int(zone): int(limit) for zone, limit in found if int(limit)}
+
+    def set_limits(self, limits: Mapping[int, int]) -> None:
+        """Limit zones.  Raises `ControlError`."""
+        if limits:
+            self._call("dpctl/ct-set-limits", [f"zone={zone},limit={limit}" for zone, limit in limits.items()])
+
+    def remove_limits(self, zones: Collection[int]) -> None:
+        """Raises `ControlError`."""
+        if zones:
+            self._call("dpctl/ct-del-limits", ["zone=" + ",".join(str(zone) for zone in zones)])
+
     def _call(self, method: str, params: Sequence[str]) -> str:
         try:
             pid = (self._folder / "ovs-vswitchd.pid").read_text(encoding="ascii").strip()
@@ -61,8 +112,10 @@ class Connections:
 def _read(connection: socket.socket) -> dict[str, object]:
     """One JSON object."""
     data = b""
-    while more := connection.recv(65536):
+    while more := connection.recv(1 << 20):
         data += more
+        if not more.rstrip().endswith(b"}"):
+            continue
         try:
             reply = json.loads(data)
         except ValueError:

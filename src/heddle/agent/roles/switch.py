@@ -20,6 +20,7 @@ from heddle.agent.owners import INT, Owner, Plan
 from heddle.agent.roles.base import Drift, Host
 from heddle.agent.roles.switch_audit import bridge_drifts, flow_drifts, guard_drift, unguarded
 from heddle.agent.roles.switch_bridges import Bridges, folder_of
+from heddle.agent.roles.switch_connections import TrackedConnections
 from heddle.agent.roles.switch_status import Observed, refs_of
 from heddle.agent.roles.switch_tags import TAGS, Tags
 from heddle.agent.wiring import Wiring
@@ -69,7 +70,7 @@ class SwitchRole:
         names = self._bridges.flow_bridges
         self._flows = {bridge: self._make_flows(bridge) for bridge in names}
         folder = folder_of(host.settings.agent.ovsdb)
-        self._connections = self._make_connections(folder)
+        self._connections = TrackedConnections(host, self._wiring, self._make_connections(folder))
         self._watches = {bridge: self._make_watch(folder, bridge, self._came_back(bridge)) for bridge in names}
 
     def close(self) -> None:
@@ -102,6 +103,7 @@ class SwitchRole:
             self._begin_guard()
         self._apply(plan)
         self._finish(plan)
+        self._connections.follow(plan)
         if changed is None or TAGS in changed:
             self._tags.write()
         return self._observed.statuses(mirror, plan, changed)
@@ -131,6 +133,7 @@ class SwitchRole:
                 differing += len(differences)
             except CommandError as error:
                 log.warning("bridge=%s the flows are taken one by one: %s", bridge, error)
+                differing += 1
                 self._one_by_one(bridge, plan)
                 continue
             for owner, own in plan.flows.items():
@@ -138,6 +141,7 @@ class SwitchRole:
                     self._wiring.settle(owner, own)
         log.info("flows=%d changed=%d adopted", sum(len(own) for own in plan.flows.values()), differing)
         self._finish(plan)
+        self._connections.adopt(plan, differing > 0)
         self._adopted = True
         return self._observed.statuses(mirror, plan, None)
 
@@ -186,19 +190,13 @@ class SwitchRole:
             self._guard.begin(each.name for each in devices if each.ofport or not each.error)
 
     def _finish(self, plan: Plan) -> None:
-        """What may follow the flows: the guard's end, tags in OVSDB, and the state of freed tags."""
+        """What may follow the flows: the guard's end, and tags in OVSDB."""
         try:
             self._guard.end()
         except CommandError as error:
             log.warning("the guard of the devices is not complete: %s", error)
             self._host.touch([Ref("interface", "")])
         self._tags.note(plan.ports)
-        released = [(tag, address) for tag, address in plan.released if tag not in plan.freed]
-        for tag, address in [*((tag, "") for tag in plan.freed), *released]:
-            try:
-                self._connections.forget(tag, address)
-            except HeddleError as error:
-                log.warning("tag=%d address=%s its connections could not be forgotten: %s", tag, address, error)
 
     # Auditing
 
@@ -220,6 +218,7 @@ class SwitchRole:
         if self._host.datapath == "netdev":
             lost = unguarded(self._guard, repair, self._begin_guard)
             drifts += [guard_drift(name) for name in lost if self._ovs.interface(name) is not None]
+        drifts += self._connections.audit(repair)
         if repair:
             self._finish(Plan(ports=set(self._wiring.ports)))
             self._tags.write()

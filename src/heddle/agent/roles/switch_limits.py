@@ -1,0 +1,68 @@
+"""How many connections a network may have on this host: `agent.connections_per_network`, 0 for no limit.
+
+A tenant who opens connections without end fills the table of its own network, not that of the others; new ones of
+that network fail then, those that there are go on.  Each zone has a limit of its own, because the default limit of the
+userspace datapath counts all zones together.  vswitchd forgets the limits when it restarts.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+
+from heddle.agent.roles.base import Drift
+from heddle.errors import HeddleError
+from heddle.host.tracked import Connections
+
+log = logging.getLogger(__name__)
+
+
+class ZoneLimits:
+    """The limits of the zones of this agent; those of other zones are left alone.
+
+    A datapath that knows no limits is told of in the log once.
+    """
+
+    def __init__(self, limit: int, connections: Connections) -> None:
+        self._limit, self._connections = limit, connections
+        self._set: set[int] = set()
+        self._works = True
+
+    def restart(self) -> None:
+        """vswitchd may have forgotten them."""
+        self._set.clear()
+        self._works = True
+
+    def follow(self, tags: Mapping[str, int]) -> None:
+        """`tags` are those of the networks that are here now."""
+        wanted = set(tags.values())
+        if wanted == self._set or not self._works:
+            return
+        try:
+            if self._limit:
+                self._connections.remove_limits(self._set - wanted)
+                self._connections.set_limits(dict.fromkeys(wanted - self._set, self._limit))
+            else:
+                self._connections.remove_limits(wanted & self._connections.limits().keys())
+        except HeddleError as error:
+            self._works = False
+            log.warning("connections are not limited to %d for each network: %s", self._limit, error)
+            return
+        self._set = wanted
+
+    def audit(self, tags: Mapping[str, int], repair: bool) -> list[Drift]:
+        """Compare the limits with those of vswitchd; `repair`: and put right what differs.  Raises `HeddleError`."""
+        if not self._works:
+            return []
+        found = self._connections.limits()
+        wrong = {tag: found.get(tag, 0) for tag in self._set if found.get(tag, 0) != self._limit}
+        if repair and self._limit:
+            self._connections.set_limits(dict.fromkeys(wrong, self._limit))
+        elif repair:
+            self._connections.remove_limits(wrong.keys())
+        names = {tag: network_id for network_id, tag in tags.items()}
+        expected = f"{self._limit} connections" if self._limit else "no limit"
+        return [
+            Drift("network", names.get(tag, ""), expected, f"{limit} connections" if limit else "no limit")
+            for tag, limit in wrong.items()
+        ]
