@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from ipaddress import ip_address, ip_network
 
 import pytest
@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from tests.fakes.objects import allow
 
 from heddle.agent.pipeline import EGRESS_RULES, INGRESS_RULES, STATELESS
-from heddle.agent.security import Compiled, port_masks, profile_flows, profile_number, service_matches
+from heddle.agent.rule_tables import ProfileRules
+from heddle.agent.security import port_masks, profile_number, service_matches
+from heddle.host.openflow import FlowSet, cookie_of
 from heddle.view.types import RuleView
 
 PROFILE = 0x5
@@ -75,11 +77,11 @@ def matches(match: str, packet: Packet) -> bool:
     return True
 
 
-def accepted(compiled: Compiled, table: int, packet: Packet) -> bool:
+def accepted(flows: FlowSet, table: int, packet: Packet) -> bool:
     """What Open vSwitch would say: an accepting flow, or a conjunction with both of its sides."""
     sides: set[str] = set()
     numbers = set()
-    for key, body in compiled.flows.items():
+    for key, body in flows.items():
         if key.table != table:
             continue
         if key.match.startswith("conj_id="):
@@ -116,6 +118,15 @@ def says(rules: list[RuleView], members: Mapping[str, list[str]], direction: str
 def _within(address: int | str, cidr: str) -> bool:
     network = ip_network(cidr, strict=False)
     return network.version == ip_address(address).version and ip_address(address) in network
+
+
+def compiled(given_rules: Iterable[RuleView], members: Mapping[str, Iterable[str]]) -> ProfileRules:
+    """The rules of a profile; each member has one address."""
+    made = ProfileRules(PROFILE, cookie_of("p"))
+    made.set_rules(given_rules)
+    for group, cidrs in members.items():
+        made.set_members(group, {f"{group}/{number}": [cidr] for number, cidr in enumerate(cidrs)})
+    return made
 
 
 ADDRESSES = {4: ["10.0.0.1", "10.0.0.2", "10.0.1.9"], 6: ["2001:db8::1", "2001:db8::2", "2001:db8:1::9"]}
@@ -158,27 +169,28 @@ MEMBERS = st.dictionaries(
 def test_the_flows_accept_what_the_rules_say(
     given_rules: list[RuleView], members: dict[str, list[str]], given_packets: list[Packet]
 ) -> None:
-    compiled = profile_flows("p", PROFILE, given_rules, members)
-    assert not compiled.problems
+    made = compiled(given_rules, members)
+    flows = made.flows()
+    assert not made.problems
     for packet in given_packets:
         for direction, table in (("ingress", INGRESS_RULES), ("egress", EGRESS_RULES)):
             wanted = says(given_rules, members, direction, packet)
-            assert accepted(compiled, table, packet) == wanted, (direction, packet, compiled.flows)
+            assert accepted(flows, table, packet) == wanted, (direction, packet, flows)
 
 
 def test_a_member_more_is_one_flow_more() -> None:
     given_rules = [allow(protocol=6, ports=(1000, 2000), remote="g"), allow(protocol=17, ports=(53, 53), remote="g")]
-    few = profile_flows("p", PROFILE, given_rules, {"g": ["10.0.0.1/32"]})
-    more = profile_flows("p", PROFILE, given_rules, {"g": ["10.0.0.1/32", "10.0.0.2/32"]})
-    assert len(more.flows) == len(few.flows) + 1
-    assert few.flows.items() <= more.flows.items()
+    few = compiled(given_rules, {"g": ["10.0.0.1/32"]}).flows()
+    more = compiled(given_rules, {"g": ["10.0.0.1/32", "10.0.0.2/32"]}).flows()
+    assert len(more) == len(few) + 1
+    assert few.items() <= more.items()
 
 
 def test_a_rule_that_cannot_be_matched_is_told_and_leaves_the_others() -> None:
     good, bad, worse = allow(protocol=6, ports=(80, 80)), allow(protocol=33, ports=(1, 2)), allow(cidr="1.2.3.4.5")
-    compiled = profile_flows("p", PROFILE, [bad, good, worse], {})
-    assert set(compiled.problems) == {bad.id, worse.id}
-    assert len(compiled.flows) == 1
+    made = compiled([bad, good, worse], {})
+    assert set(made.problems) == {bad.id, worse.id}
+    assert len(made.flows()) == 1
 
 
 def test_profile_numbers() -> None:

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from heddle.agent.tunnel import TunnelPorts, Underlay
-from heddle.host.openflow import FlowSet
+from heddle.host.openflow import FlowBody, FlowKey, FlowSet
 from heddle.view.types import Ref
+
+FlowChanges = dict[FlowKey, FlowBody | None]
 
 INT, TUN = "br-int", "br-tun"
 
@@ -34,14 +36,20 @@ class Uplinks:
 
 @dataclass
 class Plan:
-    """`flows` by owner, empty for one that shall have none; `ports` are those that were looked at.
+    """`flows` by owner, empty for one that shall have none; `changes` of owners that keep the flows that are not named
+    there, None for a flow that goes; `ports` are those that were looked at.
 
     `problems` says by object why it cannot be realised; `freed` are tags that no network has any more, and
     `released` (tag, address or CIDR) pairs that a port no longer has.
     """
 
     flows: dict[Owner, FlowSet] = field(default_factory=dict)
+    changes: dict[Owner, FlowChanges] = field(default_factory=dict)
     ports: set[str] = field(default_factory=set)
     problems: dict[Ref, str] = field(default_factory=dict)
     freed: list[int] = field(default_factory=list)
     released: list[tuple[int, str]] = field(default_factory=list)
+
+    def owners(self, bridge: str) -> list[Owner]:
+        """Those of a bridge."""
+        return [owner for owner in (*self.flows, *self.changes) if owner.bridge == bridge]

@@ -7,26 +7,46 @@ in the connection table are known, and whether a rule still permits them is aske
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_network
+from typing import TypeVar
 
 from heddle.agent.security import ICMP, ICMPV6, SCTP, TCP, UDP
 from heddle.view.types import RuleView
 
+T = TypeVar("T")
 Address = IPv4Address | IPv6Address
 
 
 class Peers:
-    """A set of networks, asked for an address at a cost that does not grow with it.  What is no network is left out."""
+    """A set of networks, asked for an address at a cost that does not grow with it.  What is no network is left out.
 
-    def __init__(self, cidrs: Iterable[str]) -> None:
-        self.networks: set[tuple[int, int, int]] = set()
+    Each is there as often as it was added.
+    """
+
+    def __init__(self, cidrs: Iterable[str] = ()) -> None:
+        self.networks: Counter[tuple[int, int, int]] = Counter()
+        self._lengths: Counter[tuple[int, int]] = Counter()
         for cidr in cidrs:
-            with contextlib.suppress(ValueError):
-                self.networks.add(_network(cidr))
-        self._lengths = {(version, length) for version, length, _ in self.networks}
+            self.add(cidr)
+
+    def add(self, cidr: str) -> None:
+        with contextlib.suppress(ValueError):
+            network = _network(cidr)
+            self.networks[network] += 1
+            self._lengths[network[:2]] += 1
+
+    def remove(self, cidr: str) -> bool:
+        """Whether it is not there any more."""
+        try:
+            network = _network(cidr)
+        except ValueError:
+            return False
+        _drop(self._lengths, network[:2])
+        return _drop(self.networks, network)
 
     def __contains__(self, address: Address) -> bool:
         number, bits = int(address), address.max_prefixlen
@@ -35,6 +55,14 @@ class Peers:
             in self.networks
             for version, length in self._lengths
         )
+
+
+def _drop(counter: Counter[T], what: T) -> bool:
+    counter[what] -= 1
+    if counter[what]:
+        return False
+    del counter[what]
+    return True
 
 
 @lru_cache(maxsize=1 << 16)
@@ -48,17 +76,18 @@ def _network(cidr: str) -> tuple[int, int, int]:
 class Permissions:
     """`rules` are those of a profile, `peers` the addresses of the groups that they name."""
 
-    rules: frozenset[RuleView] = frozenset()
+    rules: Collection[RuleView] = frozenset()
     peers: Mapping[str, Peers] = field(default_factory=dict)
 
     def narrower_than(self, before: Permissions) -> bool:
         """Whether something may have been permitted that is no longer; a rule or an address more is no such change."""
-        if before.rules - self.rules:
+        if set(before.rules) - set(self.rules):
             return True
-        nobody = Peers(())
+        nobody = Peers()
+        named = {rule.remote_group for rule in self.rules} - {""}
         return any(
-            before.peers[group].networks - self.peers.get(group, nobody).networks
-            for group in before.peers if before.peers[group] is not self.peers.get(group)
+            before.peers.get(group, nobody).networks.keys() - self.peers.get(group, nobody).networks.keys()
+            for group in named
         )
 
     def allow(self, direction: str, protocol: int, peer: Address, port: int, code: int = 0) -> bool:
@@ -71,7 +100,7 @@ class Permissions:
 
     def _reaches(self, rule: RuleView, peer: Address) -> bool:
         if rule.remote_group:
-            return peer in self.peers[rule.remote_group]
+            return peer in self.peers.get(rule.remote_group, ())
         if not rule.remote_cidr:
             return True
         try:

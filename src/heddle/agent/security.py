@@ -1,4 +1,4 @@
-"""Security groups as flows, compiled once per profile.  Pure.
+"""Security groups as matches of flows.  Pure.
 
 A rule is a service (protocol and ports) for a peer.  For anybody, or for a CIDR, it becomes a flow per
 mask of its port range.  For the members of a group, the services of all rules that name the group are one
@@ -8,25 +8,19 @@ services is "anything", as in a default group, the addresses alone decide and ne
 
 All flows of the rule tables accept, so their order does not matter; what none of them takes is dropped.
 The peer's address is the source of what a port receives and the destination of what it sends.
+
+Here is what a rule and an address match; `rule_tables.py` makes the flows of them.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 from functools import lru_cache
 from ipaddress import ip_network
 
 from heddle.agent.addresses import field_match
-from heddle.agent.pipeline import (
-    ACCEPT,
-    DISPATCH,
-    EGRESS_RULES,
-    INGRESS_RULES,
-    STATELESS,
-)
-from heddle.host.openflow import FlowBody, FlowKey, FlowSet, cookie_of
+from heddle.agent.pipeline import STATELESS
 from heddle.view.types import RuleView
 
 TCP, UDP, SCTP, ICMP, ICMPV6 = 6, 17, 132, 1, 58
@@ -35,116 +29,11 @@ NAMES = {
     6: {TCP: "tcp6", UDP: "udp6", SCTP: "sctp6", ICMPV6: "icmp6"},
 }
 PEER_FIELD = {("ingress", 4): "nw_src", ("ingress", 6): "ipv6_src", ("egress", 4): "nw_dst", ("egress", 6): "ipv6_dst"}
-TABLES = {"ingress": (INGRESS_RULES, ACCEPT), "egress": (EGRESS_RULES, DISPATCH)}
-PLAIN, CONJUNCTION = 30, 20
-
-
-@dataclass
-class Compiled:
-    """`problems`: why a rule could not be taken, by the rule's id; the others are in `flows` all the same."""
-
-    flows: FlowSet = field(default_factory=dict)
-    problems: dict[str, str] = field(default_factory=dict)
-
-
 def profile_number(groups: Iterable[str], stateless: bool, salt: int = 0) -> int:
     """The number of a set of groups.  `salt` gives another one, where two sets have the same."""
     text = "\n".join([*sorted(groups), *([str(salt)] if salt else [])])
     number = int.from_bytes(hashlib.blake2b(text.encode(), digest_size=4).digest(), "big") & (STATELESS - 1)
     return (number or 1) | (STATELESS if stateless else 0)
-
-
-def profile_flows(
-    label: str, profile: int, rules: Sequence[RuleView], addresses: Mapping[str, Iterable[str]]
-) -> Compiled:
-    """The rules of a profile.  `addresses`: the members' addresses (as CIDRs) by group; `label` is for the cookie."""
-    result = Compiled()
-    cookie = cookie_of(label)
-    for direction, ethertype in PEER_FIELD:
-        mine = [rule for rule in rules if (rule.direction, rule.ethertype) == (direction, ethertype)]
-        _Table(direction, ethertype, profile, cookie, result).compile(mine, addresses)
-    return result
-
-
-@dataclass
-class _Table:
-    """One direction and ethertype of a profile."""
-
-    direction: str
-    ethertype: int
-    profile: int
-    cookie: int
-    result: Compiled
-
-    def compile(self, rules: Sequence[RuleView], addresses: Mapping[str, Iterable[str]]) -> None:
-        services: dict[str, list[str]] = {}
-        for rule in rules:
-            try:
-                matches = service_matches(rule)
-                peer = self._peer(rule.remote_cidr) if not rule.remote_group else ""
-            except ValueError as error:
-                self.result.problems[rule.id] = str(error)
-                continue
-            if rule.remote_group:
-                services.setdefault(rule.remote_group, []).extend(matches)
-            else:
-                for match in matches:
-                    self._accept(match + peer)
-        used: set[int] = set()
-        for group in sorted(services):
-            self._for_group(group, services[group], self._usable(group, addresses.get(group, ())), used)
-
-    def _for_group(self, group: str, services: list[str], peers: list[str], used: set[int]) -> None:
-        anything = any_service(self.ethertype)
-        if anything in services:
-            for peer in peers:
-                self._accept(anything + peer)
-            return
-        if not peers:
-            return
-        number = conjunction_number(group, self.ethertype, used)
-        for peer in peers:
-            self._conjunction(anything + peer, number, 1)
-        for match in dict.fromkeys(services):
-            self._conjunction(match, number, 2)
-        self._put(CONJUNCTION, f"conj_id={number},{anything}", f"resubmit(,{TABLES[self.direction][1]})")
-
-    def _usable(self, group: str, cidrs: Iterable[str]) -> list[str]:
-        found = set()
-        for cidr in cidrs:
-            try:
-                match = peer_match(cidr, self.direction, self.ethertype)
-            except ValueError as error:
-                self.result.problems[f"{group}/{cidr}"] = str(error)
-                continue
-            if match is not None:
-                found.add(match)
-        return sorted(found)
-
-    def _peer(self, cidr: str) -> str:
-        if not cidr:
-            return ""
-        match = peer_match(cidr, self.direction, self.ethertype)
-        if match is None:
-            raise ValueError(f"{cidr} is not an IPv{self.ethertype} network")
-        return match
-
-    def _accept(self, match: str) -> None:
-        self._put(PLAIN, match, f"resubmit(,{TABLES[self.direction][1]})")
-
-    def _conjunction(self, match: str, number: int, side: int) -> None:
-        key = self._key(CONJUNCTION, match)
-        actions = f"conjunction({number},{side}/2)"
-        there = self.result.flows.get(key)
-        if there is not None:
-            actions = ",".join(sorted({*_split(there.actions), actions}))
-        self.result.flows[key] = FlowBody(actions, self.cookie)
-
-    def _put(self, priority: int, match: str, actions: str) -> None:
-        self.result.flows[self._key(priority, match)] = FlowBody(actions, self.cookie)
-
-    def _key(self, priority: int, match: str) -> FlowKey:
-        return FlowKey(TABLES[self.direction][0], priority, f"{match},reg7=0x{self.profile:x}")
 
 
 @lru_cache(maxsize=1 << 16)
@@ -209,8 +98,3 @@ def port_masks(low: int, high: int) -> list[tuple[int, int]]:
         pairs.append((low, 0xFFFF & ~(size - 1)))
         low += size
     return pairs
-
-
-def _split(actions: str) -> list[str]:
-    """The conjunctions of a flow."""
-    return [part if part.endswith(")") else part + ")" for part in actions.split("),")]

@@ -42,12 +42,32 @@ class Wiring:
             for key, body in flows.items()
         }
 
-    def settle(self, owner: Owner, flows: FlowSet) -> None:
-        """The flows of an owner are in."""
+    def difference(self, owner: Owner, plan: Plan) -> tuple[FlowSet, FlowSet]:
+        """What a plan makes of the flows of an owner: those that are not to stay as they are, before and after."""
+        installed = self.installed.get(owner, {})
+        if owner in plan.flows:
+            new = plan.flows[owner]
+            return ({}, {}) if installed == new else (installed, new)
+        changed = plan.changes[owner]
+        old = {key: installed[key] for key in changed if key in installed}
+        return old, {key: body for key, body in changed.items() if body is not None}
+
+    def settle(self, owner: Owner, plan: Plan) -> None:
+        """What was planned of an owner is in."""
+        if owner in plan.flows:
+            flows = plan.flows[owner]
+        else:
+            flows = self.installed.get(owner, {})
+            for key, body in plan.changes[owner].items():
+                if body is None:
+                    flows.pop(key, None)
+                else:
+                    flows[key] = body
         if flows:
             self.installed[owner] = flows
         else:
             self.installed.pop(owner, None)
+        self.profiles.settled(owner)
 
     def plan(self, mirror: Mirror, changed: Iterable[Ref] | None) -> Plan:
         """The flows of all that `changed` concerns; None means everything."""
@@ -88,9 +108,9 @@ class Wiring:
             elif ref.kind == "host":
                 networks |= self.networks.in_tunnels
             elif ref.kind == "group":
-                ports |= self.profiles.group_changed(ref.id)
+                ports |= self.profiles.group_changed(mirror, ref.id)
             elif ref.kind == "member":
-                self.profiles.members_changed(ref.id.partition("/")[0])
+                self.profiles.member_changed(ref.id)
         return ports, networks
 
     def _plan_base(self, plan: Plan) -> None:

@@ -43,8 +43,8 @@ class Switch:
 
     def reconcile(self, mirror: Mirror, changed: frozenset[Ref] | None) -> list[Status]:
         made = self._wiring.plan(mirror, changed)
-        for owner, flows in made.flows.items():
-            self._wiring.settle(owner, flows)
+        for owner in (*made.flows, *made.changes):
+            self._wiring.settle(owner, made)
         for gone in made.ports - mirror.ports.keys():
             self._numbers.pop(gone, None)
         return [self._status(mirror, id, made) for id in sorted(made.ports & mirror.ports.keys())]

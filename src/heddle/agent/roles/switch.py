@@ -136,9 +136,8 @@ class SwitchRole:
                 differing += 1
                 self._one_by_one(bridge, plan)
                 continue
-            for owner, own in plan.flows.items():
-                if owner.bridge == bridge:
-                    self._wiring.settle(owner, own)
+            for owner in plan.owners(bridge):
+                self._wiring.settle(owner, plan)
         log.info("flows=%d changed=%d adopted", sum(len(own) for own in plan.flows.values()), differing)
         self._finish(plan)
         self._connections.adopt(plan, differing > 0)
@@ -147,7 +146,7 @@ class SwitchRole:
 
     def _apply(self, plan: Plan) -> None:
         for bridge, flows in self._flows.items():
-            owners = [owner for owner in plan.flows if owner.bridge == bridge]
+            owners = plan.owners(bridge)
             lines = self._lines(owners, plan)
             try:
                 flows.apply(lines)
@@ -156,7 +155,7 @@ class SwitchRole:
                 self._one_by_one(bridge, plan)
                 continue
             for owner in owners:
-                self._wiring.settle(owner, plan.flows[owner])
+                self._wiring.settle(owner, plan)
             if lines:
                 flows.warm_up()
 
@@ -165,23 +164,22 @@ class SwitchRole:
         old: FlowSet = {}
         new: FlowSet = {}
         for owner in owners:
-            was = self._wiring.installed.get(owner, {})
-            if was != plan.flows[owner]:
-                old |= was
-                new |= plan.flows[owner]
+            was, becomes = self._wiring.difference(owner, plan)
+            old |= was
+            new |= becomes
         return changes(old, new)
 
     def _one_by_one(self, bridge: str, plan: Plan) -> None:
         if not self._watches[bridge].connected:
             raise HeddleError(f"{bridge} cannot be reached")
-        for owner in [owner for owner in plan.flows if owner.bridge == bridge]:
+        for owner in plan.owners(bridge):
             try:
                 self._flows[bridge].apply(self._lines([owner], plan))
             except CommandError as error:
                 for ref in refs_of(owner):
                     plan.problems[ref] = str(error)
             else:
-                self._wiring.settle(owner, plan.flows[owner])
+                self._wiring.settle(owner, plan)
 
     def _begin_guard(self) -> None:
         if self._host.datapath == "netdev":

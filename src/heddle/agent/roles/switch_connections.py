@@ -18,7 +18,6 @@ from ipaddress import ip_network
 
 from heddle.agent.cutting import Holder, Holders, Network, doomed, forgotten
 from heddle.agent.owners import INT, Plan
-from heddle.agent.permissions import Permissions
 from heddle.agent.pipeline import STATELESS, WiredPort
 from heddle.agent.roles.base import Drift, Host
 from heddle.agent.roles.switch_limits import ZoneLimits
@@ -50,7 +49,6 @@ class TrackedConnections:
         self._host, self._wiring, self._connections = host, wiring, connections
         self._limits = ZoneLimits(host.settings.agent.connections_per_network, connections)
         self._ports: dict[str, WiredPort] = {}
-        self._permissions: dict[int, Permissions] = {}
         self._due: dict[str, Due] = {}
         self._ended: list[tuple[int, str]] = []
         self._timer: threading.Timer | None = None
@@ -67,7 +65,7 @@ class TrackedConnections:
         """The flows of a plan are in: do what may come after them."""
         for port_id in plan.ports:
             self._note_port(port_id)
-        self._note_profiles(plan)
+        self._note_profiles()
         released = [(tag, address) for tag, address in plan.released if tag not in plan.freed]
         self._ended += [*((tag, "") for tag in plan.freed), *released]
         self._limits.follow(self._wiring.networks.tags)
@@ -92,22 +90,12 @@ class TrackedConnections:
         if before is not None and before.profile != now.profile:
             self._ask(port_id, before.profile is None)
 
-    def _note_profiles(self, plan: Plan) -> None:
+    def _note_profiles(self) -> None:
         """Where flows of a profile were refused, nothing is noted yet: they are planned again."""
-        installed = self._wiring.installed
-        for owner, flows in plan.flows.items():
-            if owner.kind == "profile" and flows and installed.get(owner) is not flows:
-                return
-        narrower = set()
-        for number, permissions in self._wiring.profiles.permissions.items():
-            before = self._permissions.get(number)
-            if before is not None and before is not permissions and permissions.narrower_than(before):
-                narrower.add(number)
-        self._permissions = dict(self._wiring.profiles.permissions)
-        if narrower:
-            for port_id, port in self._wiring.ports.items():
-                if port.profile in narrower:
-                    self._ask(port_id, False)
+        narrower = self._wiring.profiles.take_narrowed()
+        for port_id, port in self._wiring.ports.items() if narrower else ():
+            if port.profile in narrower:
+                self._ask(port_id, False)
 
     def _ask(self, port_id: str, unjudged: bool) -> None:
         unjudged = unjudged or (port_id in self._due and self._due[port_id].unjudged)
@@ -144,7 +132,8 @@ class TrackedConnections:
 
     def _holder(self, port: WiredPort, due: Due | None) -> Holder:
         """What a port permits; one without tracking, or without rules, has nothing to cut."""
-        permissions = self._permissions.get(port.profile) if port.profile is not None else None
+        known = self._wiring.profiles.permissions
+        permissions = known.get(port.profile) if port.profile is not None else None
         tracks = permissions is not None and port.profile is not None and not port.profile & STATELESS
         return Holder(port, permissions, tracks and due is not None, due is not None and due.unjudged)
 
