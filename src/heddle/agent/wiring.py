@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from heddle.agent.addresses import checked_mac
+from heddle.agent.installed import Installed
 from heddle.agent.local_networks import LocalNetworks
 from heddle.agent.mirror import Mirror
 from heddle.agent.owners import BASE, INT, TUN, Owner, Plan, Uplinks
@@ -28,45 +29,16 @@ class Wiring:
     """`plugged` finds the interface of a port on br-int."""
 
     def __init__(self, host: str, plugged: Callable[[str], Interface | None]) -> None:
-        self.installed: dict[Owner, FlowSet] = {}
+        self.installed = Installed()
         self.uplinks = Uplinks()
         self.ports: dict[str, WiredPort] = {}
         self.networks = LocalNetworks(host)
         self.profiles = Profiles()
         self._plugged = plugged
 
-    def wanted(self, bridge: str) -> FlowSet:
-        """All flows that are installed on a bridge."""
-        return {
-            key: body for owner, flows in self.installed.items() if owner.bridge == bridge
-            for key, body in flows.items()
-        }
-
-    def difference(self, owner: Owner, plan: Plan) -> tuple[FlowSet, FlowSet]:
-        """What a plan makes of the flows of an owner: those that are not to stay as they are, before and after."""
-        installed = self.installed.get(owner, {})
-        if owner in plan.flows:
-            new = plan.flows[owner]
-            return ({}, {}) if installed == new else (installed, new)
-        changed = plan.changes[owner]
-        old = {key: installed[key] for key in changed if key in installed}
-        return old, {key: body for key, body in changed.items() if body is not None}
-
     def settle(self, owner: Owner, plan: Plan) -> None:
         """What was planned of an owner is in."""
-        if owner in plan.flows:
-            flows = plan.flows[owner]
-        else:
-            flows = self.installed.get(owner, {})
-            for key, body in plan.changes[owner].items():
-                if body is None:
-                    flows.pop(key, None)
-                else:
-                    flows[key] = body
-        if flows:
-            self.installed[owner] = flows
-        else:
-            self.installed.pop(owner, None)
+        self.installed.settle(owner, plan)
         self.profiles.settled(owner)
 
     def plan(self, mirror: Mirror, changed: Iterable[Ref] | None) -> Plan:

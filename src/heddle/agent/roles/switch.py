@@ -164,7 +164,7 @@ class SwitchRole:
         old: FlowSet = {}
         new: FlowSet = {}
         for owner in owners:
-            was, becomes = self._wiring.difference(owner, plan)
+            was, becomes = self._wiring.installed.difference(owner, plan)
             old |= was
             new |= becomes
         return changes(old, new)
@@ -208,7 +208,7 @@ class SwitchRole:
             if bridge in self._bridges.missing(self._flows):
                 continue
             flows.cool_down()
-            differences = flows.differences(self._wiring.wanted(bridge))
+            differences = flows.differences(self._wiring.installed.of_bridge(bridge))
             if differences:
                 drifts += flow_drifts(differences, self._wiring.installed, bridge)
             if differences and repair:
