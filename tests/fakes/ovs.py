@@ -231,6 +231,8 @@ class FakeConnections:
     `table` are the connections, `zones` the limits by zone; `dumps` counts how often a zone was listed.
     """
 
+    kernel_room = 262_144
+
     def __init__(self, folder: object) -> None:
         self.forgotten: list[tuple[int, str]] = []
         self.table: list[Tracked] = []
@@ -251,10 +253,15 @@ class FakeConnections:
     def forget_one(self, each: Tracked) -> None:
         self.table.remove(each)
 
+    def capacity(self, datapath: str) -> int:
+        return 3_000_000 if datapath == "netdev" else self.kernel_room
+
     def limits(self) -> dict[int, int]:
         return dict(self.zones)
 
     def set_limits(self, limits: Mapping[int, int]) -> None:
+        if self.refuse:
+            raise ControlError("refused")
         self.zones.update(limits)
 
     def remove_limits(self, zones: Collection[int]) -> None:

@@ -104,9 +104,11 @@ class Permissions:
         if not rule.remote_cidr:
             return True
         try:
-            return peer in ip_network(rule.remote_cidr, strict=False)
+            version, length, number = _network(rule.remote_cidr)
         except ValueError:
             return False
+        return version == peer.version and int(peer) >> (peer.max_prefixlen - length) == number >> (
+            peer.max_prefixlen - length)
 
 
 def permissions_of(rules: Sequence[RuleView], addresses: Mapping[str, Iterable[str]]) -> Permissions:
@@ -128,5 +130,3 @@ def _serves(rule: RuleView, protocol: int, port: int, code: int) -> bool:
         return True
     low = max(rule.port_min, 0)
     return wanted in (TCP, UDP, SCTP) and low <= port <= (rule.port_max if rule.port_max >= 0 else low)
-
-

@@ -1,12 +1,13 @@
 """A connection as Open vSwitch tracks it, and how one that lives is cut: its entry says so, and stays.  Pure.
 
 To forget an entry is not enough: the next frame from the other end would begin the connection anew, the other way
-round, and pass wherever that direction is open.  So the entry is kept and bears the mark `CUT`, whose answers the
-pipeline drops.
+round, and pass wherever that direction is open.  So the entry is kept and bears the mark `CUT` and no other: nothing
+that rules had agreed to, so that its frames meet them again, and the pipeline drops its answers.
 
-Open vSwitch changes the mark of an entry only with a frame that belongs to it.  One is made here for each connection
-and handed to vswitchd as a packet-out; it goes to the connection table and nowhere else, and need not fit into the
-window of a TCP stream for that.
+Open vSwitch's userspace datapath changes the mark of an entry only with a frame that belongs to it.  One is made here
+for each connection and handed to vswitchd as a packet-out; it goes to the connection table and nowhere else, and need
+not fit into the window of a TCP stream for that.  The kernel's datapath uses the kernel's table, which is told the mark
+itself (`conntrack.py`); it would take such frames for invalid ones.
 """
 
 from __future__ import annotations
@@ -20,14 +21,14 @@ from typing import NamedTuple
 from heddle.host.wire import checksum
 
 CUT = 0x4
-_ICMP, _TCP, _UDP, _ICMPV6 = 1, 6, 17, 58
+ICMP, ICMPV6 = 1, 58
+_TCP, _UDP = 6, 17
 _ACK = 0x10
 _MACS = bytes.fromhex("024e4444ff02024e4444ff01")
 
-
 PROTOCOLS = {"icmp": 1, "igmp": 2, "tcp": 6, "udp": 17, "dccp": 33, "icmpv6": 58, "sctp": 132, "udplite": 136}
 _LINE = re.compile(
-    r"^(\w+),orig=\(src=([^,]+),dst=([^,]+)(?:,id=(\d+))?(?:,type=(\d+),code=(\d+))?(?:,sport=(\d+),dport=(\d+))?"
+    r"^(\w+),orig=\(src=([^,]+),dst=([^,)]+)(?:,id=(\d+))?(?:,type=(\d+),code=(\d+))?(?:,sport=(\d+),dport=(\d+))?"
     r"[^)]*\)[^\n]*?,zone=(\d+)(?:[^\n]*?,mark=(\d+))?", re.MULTILINE,
 )
 
@@ -50,9 +51,11 @@ class Tracked(NamedTuple):
 
 
 def parse_connections(text: str) -> Iterator[Tracked]:
-    """The lines of dpctl/dump-conntrack."""
+    """The lines of dpctl/dump-conntrack; what has no protocol that we know is left out."""
     for name, source, target, identifier, kind, code, source_port, target_port, zone, mark in _LINE.findall(text):
-        protocol = PROTOCOLS.get(name) or (int(name) if name.isdecimal() else -1)
+        protocol = PROTOCOLS.get(name, int(name) if name.isdecimal() else -1)
+        if not 0 <= protocol <= 255:
+            continue
         yield Tracked(
             int(zone), protocol, source, target, int(identifier or source_port or 0), int(kind or target_port or 0),
             int(code or 0), int(mark or 0),
@@ -85,10 +88,10 @@ def _body(each: Tracked, addresses: bytes) -> bytes:
         body, place = ports + struct.pack("!IIBBHHH", 0, 0, 0x50, _ACK, 0, 0, 0), 16
     elif each.protocol == _UDP:
         body, place = ports + struct.pack("!HH", 8, 0), 6
-    elif each.protocol in (_ICMP, _ICMPV6):
+    elif each.protocol in (ICMP, ICMPV6):
         body, place = struct.pack("!BBHHH", each.target_port, each.code, 0, each.source_port, 0), 2
     else:
         return bytes(8)
-    covered = b"" if each.protocol == _ICMP else addresses + struct.pack("!II", len(body), each.protocol)
+    covered = b"" if each.protocol == ICMP else addresses + struct.pack("!II", len(body), each.protocol)
     value = checksum(covered + body) or 0xFFFF
     return body[:place] + struct.pack("!H", value) + body[place + 2:]

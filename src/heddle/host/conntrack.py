@@ -1,6 +1,7 @@
 """Connections that the kernel tracks: those through a translated address are cut when the address is taken away.
 
-Dumped and deleted over netlink.  A connection is named to the kernel by the tuple and the zone with which it came.
+Dumped, deleted and marked over netlink.  A connection is named to the kernel by the tuple and the zone with which it
+came.
 """
 
 from __future__ import annotations
@@ -9,14 +10,15 @@ import errno
 import ipaddress
 import socket
 import struct
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-from heddle.host.netlink import DUMP, Netlink, Request, attribute, attributes
+from heddle.host.connection import ICMP, ICMPV6, Tracked
+from heddle.host.netlink import DUMP, Netlink, NetlinkError, Request, attribute, attributes, nested
 from heddle.host.netns import Namespace
 
-_GET, _DELETE = 1 << 8 | 1, 1 << 8 | 2
-_ORIGINAL, _REPLY, _ZONE, _ID = 1, 2, 18, 12
+_NEW, _GET, _DELETE = 1 << 8, 1 << 8 | 1, 1 << 8 | 2
+_ORIGINAL, _REPLY, _MARK, _ZONE, _ID = 1, 2, 8, 18, 12
 _HEAD = struct.Struct("=BBH")
 
 
@@ -72,6 +74,32 @@ def forget(filter: Netlink, gone: Collection[tuple[int, str]]) -> int:
                 name = b"".join(attribute(kind, found[kind]) for kind in (_ORIGINAL, _ZONE, _ID) if kind in found)
                 doomed.append(Request(_DELETE, head + name, 0, "deletion of a connection", (errno.ENOENT,)))
     return len(doomed) - len(filter.run(doomed))
+
+
+def mark(filter: Netlink, connections: Iterable[Tracked], number: int) -> list[NetlinkError]:
+    """Give these connections a mark; one that is no longer there is no failure.  Returns the failures."""
+    value = attribute(_MARK, number.to_bytes(4, "big"))
+    return filter.run(
+        Request(_NEW, _name(each) + value, 0, f"mark of a connection {each}", (errno.ENOENT,)) for each in connections
+    )
+
+
+def _name(each: Tracked) -> bytes:
+    """The head of a request for a connection, its tuple, and its zone."""
+    family = socket.AF_INET6 if ":" in each.source else socket.AF_INET
+    first = 3 if family == socket.AF_INET6 else 1
+    ends = (socket.inet_pton(family, address) for address in (each.source, each.target))
+    addresses = nested(1, *(attribute(first + place, packed) for place, packed in enumerate(ends)))
+    protocol = attribute(1, bytes([each.protocol]))
+    if each.protocol in (ICMP, ICMPV6):
+        first = 4 if each.protocol == ICMP else 7
+        protocol += attribute(first, each.source_port.to_bytes(2, "big"))
+        protocol += attribute(first + 1, bytes([each.target_port])) + attribute(first + 2, bytes([each.code]))
+    else:
+        ports = (each.source_port, each.target_port)
+        protocol += b"".join(attribute(2 + place, port.to_bytes(2, "big")) for place, port in enumerate(ports))
+    tuple_ = nested(_ORIGINAL, addresses, nested(2, protocol))
+    return _HEAD.pack(family, 0, 0) + tuple_ + attribute(_ZONE, each.zone.to_bytes(2, "big"))
 
 
 def _destination(tuple_: bytes) -> bytes:

@@ -10,6 +10,7 @@ protocol, and its ICMPv6 echoes stay until they time out, which is within a minu
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import socket
@@ -17,13 +18,16 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from heddle.errors import HeddleError
-from heddle.host.connection import Tracked, packet_out, parse_connections
+from heddle.host import conntrack
+from heddle.host.connection import CUT, ICMP, ICMPV6, Tracked, packet_out, parse_connections
+from heddle.host.netlink import NETFILTER, Netlink
 from heddle.host.openflow import OFCTL
 from heddle.host.run import run
 
 TIMEOUT = 5.0
 WITH_PORTS = (6, 17, 132)
-ICMP, ICMPV6 = 1, 58
+USERSPACE = 3_000_000
+KERNEL = Path("/proc/sys/net/netfilter/nf_conntrack_max")
 _LIMIT = re.compile(r"zone=(\d+),limit=(\d+)")
 
 
@@ -62,22 +66,33 @@ class Connections:
         self._call("dpctl/flush-conntrack", [f"zone={each.zone}", ",".join(parts)])
 
     def cut(self, bridge: str, datapath: str, doomed: Iterable[Tracked]) -> None:
-        """Cut connections on a bridge of the datapath (see `connection.py`).  Raises `HeddleError`: some may live on.
-
-        The kernel would take the frames that mark an entry for invalid ones; there the entries are forgotten.
-        """
+        """Cut connections on a bridge of the datapath, see `connection.py`.  Raises `HeddleError`: some may live on."""
         if datapath != "netdev":
-            for each in doomed:
-                self.forget_one(each)
+            self._mark(doomed)
             return
         text = "".join(packet_out(each) + "\n" for each in doomed)
         if text:
             run([*OFCTL, "bundle", bridge, "-"], text)
 
+    def _mark(self, doomed: Iterable[Tracked]) -> None:
+        with contextlib.closing(Netlink(NETFILTER)) as netlink:
+            failures = conntrack.mark(netlink, doomed, CUT)
+        if failures:
+            raise ControlError(f"{len(failures)} connections were not cut; the first: {failures[0].strerror}")
+
     def list(self, zones: Collection[int]) -> Iterator[Tracked]:
         """The connections of these zones.  Raises `ControlError`."""
         for zone in zones:
             yield from parse_connections(self._call("dpctl/dump-conntrack", [f"zone={zone}"]))
+
+    def capacity(self, datapath: str) -> int:
+        """How many connections the host has room for, all zones together; 0 where that is not known."""
+        if datapath == "netdev":
+            return USERSPACE
+        try:
+            return int(KERNEL.read_text(encoding="ascii"))
+        except (OSError, ValueError):
+            return 0
 
     def limits(self) -> dict[int, int]:
         """How many connections the zones may have that have a limit.  Raises `ControlError`."""

@@ -20,7 +20,7 @@ from heddle.agent.cutting import Holder, Holders, Network, doomed, forgotten
 from heddle.agent.owners import INT, Plan
 from heddle.agent.pipeline import STATELESS, WiredPort
 from heddle.agent.roles.base import Drift, Host
-from heddle.agent.roles.switch_limits import ZoneLimits
+from heddle.agent.roles.switch_limits import ZoneLimits, limit_of
 from heddle.agent.wiring import Wiring
 from heddle.errors import HeddleError
 from heddle.host.tracked import Connections
@@ -47,7 +47,8 @@ class TrackedConnections:
 
     def __init__(self, host: Host, wiring: Wiring, connections: Connections) -> None:
         self._host, self._wiring, self._connections = host, wiring, connections
-        self._limits = ZoneLimits(host.settings.agent.connections_per_network, connections)
+        limit = limit_of(host.settings.agent.connections_per_network, connections.capacity(host.datapath))
+        self._limits = ZoneLimits(limit, connections)
         self._ports: dict[str, WiredPort] = {}
         self._due: dict[str, Due] = {}
         self._ended: list[tuple[int, str]] = []

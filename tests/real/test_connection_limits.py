@@ -1,0 +1,76 @@
+"""A network that has as many connections as it may gets no more; those of other networks, and its own, go on."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.fakes.cloud import FakeCloud
+from tests.fakes.objects import OUT, allow, group, ip, network, port
+from tests.real.conftest import Agent, Lab
+from tests.real.test_agent import VSWITCHD
+from tests.real.testhost import TestHost, wait_until
+from tests.real.traffic import TOOL, connects, eventually, listening, talking
+
+LIMIT = 300
+
+
+@pytest.fixture(params=[LIMIT, 0])
+def crowd(request: pytest.FixtureRequest, test_host: TestHost, cloud: FakeCloud, tmp_path: Path) -> Iterator[Lab]:
+    """Guests 1 and 2 on net-a, 3 and 4 on net-b; each network may have so many connections, or with 0 any number."""
+    setting = f"agent.connections_per_network={request.param}"
+    agent = Agent(test_host, tmp_path / "bus.sock", tmp_path / "agent.log", setting)
+    agent.start()
+    wait_until(lambda: cloud.reports, 15, f"the agent reports: {agent.log}")
+    lab = Lab(test_host, cloud, agent)
+    cloud.put(network(), network("net-b"), group("open", *OUT, allow()))
+    for number in (1, 2, 3, 4):
+        cloud.port(port(number, ("open",), "net-a" if number < 3 else "net-b"))
+        lab.plug(number)
+    lab.wait_up(1, 2, 3, 4)
+    yield lab
+    agent.stop()
+
+
+def tracked(lab: Lab, guest: int) -> int:
+    """How many connections are tracked that a guest began."""
+    dump = lab.host.run("ovs-appctl", "dpctl/dump-conntrack")
+    return len(re.findall(rf"^udp,orig=\(src={re.escape(ip(guest))},", dump, re.MULTILINE))
+
+
+def flood(lab: Lab, guest: int, target: int, count: int) -> None:
+    command = [sys.executable, TOOL, "flood", ip(target), "20000", str(count)]
+    lab.host.guest(f"g{guest}", *command, check=True)
+
+
+def test_a_flood_of_connections_fills_the_table_of_its_own_network(
+    crowd: Lab, request: pytest.FixtureRequest
+) -> None:
+    """The control is the same flood without a limit: then new connections are made on both networks."""
+    limited = request.node.callspec.params["crowd"] == LIMIT
+    with listening(crowd.host, "g2", 80), listening(crowd.host, "g4", 80):
+        assert eventually(lambda: connects(crowd.host, "g1", ip(2), 80) and connects(crowd.host, "g3", ip(4), 80))
+        with talking(crowd.host, ("g1", "g2"), ip(2), 90) as (established,):
+            flood(crowd, 1, 2, 3 * LIMIT)
+            if limited:
+                assert LIMIT / 2 < tracked(crowd, 1) <= LIMIT
+            else:
+                assert tracked(crowd, 1) > 2 * LIMIT
+            assert connects(crowd.host, "g1", ip(2), 80) != limited
+            assert connects(crowd.host, "g3", ip(4), 80), "the other network has room"
+            assert established.goes_on(), "what there is is not given up for what comes"
+
+
+@pytest.mark.parametrize("crowd", [LIMIT], indirect=True)
+def test_limits_are_back_after_a_restart_of_vswitchd(crowd: Lab) -> None:
+    def limits() -> list[str]:
+        said = crowd.host.run("ovs-appctl", "dpctl/ct-get-limits", check=False)
+        return re.findall(r"zone=[1-9]\d*,limit=(\d+)", said)
+
+    assert limits() == [str(LIMIT)] * 2
+    crowd.host.sh("kill -9 $(cat /run/openvswitch/ovs-vswitchd.pid)")
+    crowd.host.sh(VSWITCHD)
+    assert eventually(lambda: limits() == [str(LIMIT)] * 2, 15), crowd.agent.log[-2000:]
