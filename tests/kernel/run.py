@@ -24,7 +24,10 @@ from tests.kernel.machine import Disk, Hardware, Machine
 from tests.kernel.power import control, power
 from tests.kernel.trouble import Trouble
 
-REAL = "tests/real/test_switch.py tests/real/test_security.py tests/real/test_uplinks.py tests/real/test_routers.py"
+REAL = (
+    "tests/real/test_switch.py tests/real/test_security.py tests/real/test_uplinks.py tests/real/test_routers.py"
+    " tests/real/test_cut.py tests/real/test_connection_limits.py"
+)
 PROJECT = Path(__file__).resolve().parents[2]
 
 

@@ -77,18 +77,21 @@ def ping(address: str, seconds: str, interval: str) -> None:
     lost_at: list[int] = []
     count = int(float(seconds) / float(interval))
     ident = os.getpid() & 0xFFFF
-    with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP) as raw:
+    six = ":" in address
+    family, protocol = (socket.AF_INET6, socket.IPPROTO_ICMPV6) if six else (socket.AF_INET, socket.IPPROTO_ICMP)
+    request, reply, head = (128, 129, 0) if six else (8, 0, 20)
+    with socket.socket(family, socket.SOCK_RAW, protocol) as raw:
         raw.connect((address, 0))
         print("ready", flush=True)
         start = time.monotonic()
         for number in range(count + int(1 / float(interval))):
             if number < count:
-                body = struct.pack("!BBHHH", 8, 0, 0, ident, number) + b"heddle--"
+                body = struct.pack("!BBHHH", request, 0, 0, ident, number) + b"heddle--"
                 raw.send(body[:2] + struct.pack("!H", checksum(body)) + body[4:])
             wake = start + (number + 1) * float(interval)
             while select.select([raw], [], [], max(0.0, wake - time.monotonic()))[0]:
-                kind, _, _, ident_back, sequence = struct.unpack("!BBHHH", raw.recv(2048)[20:28])
-                if kind == 0 and ident_back == ident:
+                kind, _, _, ident_back, sequence = struct.unpack("!BBHHH", raw.recv(2048)[head:head + 8])
+                if kind == reply and ident_back == ident:
                     got.add(sequence)
             if len(got) == count:
                 break

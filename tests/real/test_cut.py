@@ -49,6 +49,12 @@ def by_rule(lab: Lab) -> Callable[[], None]:
     return lambda: lab.cloud.put(group("web", *OUT, PING, tcp(90)))
 
 
+def by_narrowing(lab: Lab) -> Callable[[], None]:
+    """A rule is replaced by one of fewer ports, for fewer addresses."""
+    lab.cloud.put(group("web", *OUT, PING, tcp(70, 99)))
+    return lambda: lab.cloud.put(group("web", *OUT, PING, tcp(85, 95, cidr=f"{ip(1)}/32")))
+
+
 def by_member(lab: Lab) -> Callable[[], None]:
     lab.cloud.put(group("web", *OUT, PING, tcp(70, 80, remote="friends"), tcp(90)))
     lab.cloud.put(group("friends"), MemberView(id="friends/a", group_id="friends", addresses=[f"{ip(9)}/32"]))
@@ -76,7 +82,7 @@ def by_egress(lab: Lab) -> Callable[[], None]:
     return lambda: lab.cloud.put(group("asks", *out, allow()))
 
 
-@pytest.mark.parametrize("way", [by_rule, by_member, by_address, by_group, by_egress])
+@pytest.mark.parametrize("way", [by_rule, by_narrowing, by_member, by_address, by_group, by_egress])
 def test_a_permission_that_is_taken_away_cuts_its_connections(
     pair: Lab, way: Callable[[Lab], Callable[[], None]]
 ) -> None:
@@ -125,6 +131,26 @@ def test_datagrams_and_echoes_are_cut_and_live_again_with_the_rule(pair: Lab) ->
         assert stream.goes_on(), "its sender never ceased"
     finally:
         stream.close()
+
+
+def test_echoes_of_ipv6_are_cut_and_open_vswitch_outlives_it(pair: Lab) -> None:
+    """Guest 1 also pings from an address within a pair: when that goes, its entry is left to time out."""
+    echo = allow(ethertype=6, protocol=58, ports=(128, 0))
+    vswitchd = pair.host.run("cat", "/run/openvswitch/ovs-vswitchd.pid")
+    pair.cloud.put(group("web", *OUT, echo))
+    guest(pair, 1, "open", allowed_address_pairs=[AddressPair("2001:db8::7:0/112", mac(1))])
+    pair.host.guest("g1", "ip", "addr", "add", f"{six(7)}:7/64", "dev", "eth0", "nodad", check=True)
+    assert eventually(lambda: pair.host.pings("g1", six(2)), 10)
+    assert f"orig=(src={six(7)}:7," in pair.host.run("ovs-appctl", "dpctl/dump-conntrack")
+    guest(pair, 1, "open")
+    assert eventually(lambda: not pair.host.pings("g1", six(2), wait=0.2), 10), "its source is within the pair"
+    pair.host.guest("g1", "ip", "addr", "del", f"{six(7)}:7/64", "dev", "eth0", check=True)
+    assert eventually(lambda: pair.host.pings("g1", six(2)), 10)
+    pings = Pinging(pair.host, "g1", six(2), 3)
+    pair.cloud.put(group("web", *OUT))
+    sent, unanswered = pings.result()
+    assert unanswered > sent / 4
+    assert pair.host.run("cat", "/run/openvswitch/ovs-vswitchd.pid") == vswitchd
 
 
 def test_port_security_switched_on_cuts_what_no_rule_permits(pair: Lab) -> None:
