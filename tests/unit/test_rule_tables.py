@@ -1,22 +1,19 @@
-"""Flows that follow single changes: the same as if worked out from nothing, and no dearer in a large group."""
+"""The flows of rules and what they permit, change by change: the same as if worked out from nothing."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable
-from types import FrameType
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.fakes.objects import allow, default_group, group, network, port, port_id
-from tests.fakes.switch import FakeSwitch
+from tests.fakes.objects import allow
 
 from heddle.agent import rule_tables
+from heddle.agent.permissions import Permissions
 from heddle.agent.rule_tables import ProfileRules
 from heddle.host.openflow import FlowSet, cookie_of
-from heddle.view.types import MemberView, Ref, RuleView
+from heddle.view.types import RuleView
 
 CIDRS = ("10.0.0.1/32", "10.0.0.2/32", "10.0.0.0/24", "0.0.0.0/0", "2001:db8::1/128", "2001:db8::/64", "nonsense")
 GROUPS = ("one", "two", "three")
@@ -36,6 +33,11 @@ def made(rules: dict[str, RuleView], members: dict[tuple[str, str], list[str]]) 
     for name in GROUPS:
         found.set_members(name, {id: each for (group, id), each in members.items() if group == name})
     return found
+
+
+def said(permissions: Permissions) -> tuple[Any, ...]:
+    """What permissions consist of; a group without addresses is as none."""
+    return set(permissions.rules), {name: peers.networks for name, peers in permissions.peers.items() if peers.networks}
 
 
 RULE_CHANGES = st.tuples(st.just("rules"), st.sets(st.sampled_from(RULES), max_size=8))
@@ -67,6 +69,7 @@ def test_changes_lead_to_what_is_worked_out_from_nothing(given_changes: list[Giv
         fresh = made(rules, members)
         assert flows == grown.flows() == fresh.flows()
         assert grown.problems == fresh.problems
+        assert said(grown.permissions) == said(fresh.permissions)
         assert set(grown.named) == {rule.remote_group for rule in rules.values()} - {""}
 
 
@@ -80,74 +83,23 @@ def test_groups_whose_numbers_would_be_the_same_are_told_apart(monkeypatch: pyte
     assert both == "conjunction(1,1/2),conjunction(2,1/2)"
 
 
-def calls_of(work: Callable[[], object]) -> int:
-    """How many functions of the agent are called, and loops of comprehensions begun."""
-    count = 0
+def test_it_is_noticed_when_something_is_permitted_no_more() -> None:
+    web, dns = allow(protocol=6, ports=(80, 80), remote="one"), allow(protocol=17, ports=(53, 53))
+    found = ProfileRules(7, cookie_of("p"))
 
-    def note(frame: FrameType, event: str, argument: object) -> None:
-        nonlocal count
-        count += event == "call" and "/heddle/agent/" in frame.f_code.co_filename
+    def narrows() -> bool:
+        was, found.narrowed = found.narrowed, False
+        return was
 
-    sys.setprofile(note)
-    try:
-        work()
-    finally:
-        sys.setprofile(None)
-    return count
-
-
-def crowd(members: int) -> FakeSwitch:
-    """Three ports of a group whose rules name it, and more members elsewhere; another group names it as well."""
-    switch = FakeSwitch()
-    naming = group("web", allow(protocol=6, ports=(80, 80), remote="default"), allow("egress"))
-    switch.cloud.put(network(), default_group(), naming)
-    for number in (1, 2, 3):
-        switch.cloud.port(port(number, ("web",) if number == 3 else ("default",)))
-    switch.plug(1, 2, 3)
-    switch.cloud.put(*(member(number) for number in range(members)))
-    switch.sync()
-    switch.sync()
-    return switch
-
-
-def member(number: int) -> MemberView:
-    return MemberView(id=f"default/far{number}", group_id="default",
-                      addresses=[f"10.9.{number // 250}.{number % 250 + 1}/32"])  # fmt: skip
-
-
-def costs(members: int) -> dict[str, tuple[int, int]]:
-    """What changes cost in a group: calls in the agent, and lines to the switch."""
-    switch = crowd(members)
-    changes: dict[str, Callable[[], object]] = {
-        "a member joins": lambda: switch.cloud.put(member(9999)),
-        "a member leaves": lambda: switch.cloud.remove(Ref("member", member(5).id)),
-        "a rule more": lambda: switch.cloud.put(
-            group("web", allow(protocol=6, ports=(80, 80), remote="default"), allow("egress"),
-                  allow(protocol=6, ports=(443, 443), remote="default"))),
-        "a rule fewer": lambda: switch.cloud.put(
-            group("web", allow(protocol=6, ports=(443, 443), remote="default"), allow("egress"))),
-    }  # fmt: skip
-    found = {}
-    for name, change in changes.items():
-        change()
-        before = set(switch.dump())
-        calls = calls_of(switch.sync)
-        found[name] = calls, len(before ^ set(switch.dump()))
-    return found
-
-
-def test_a_change_in_a_group_of_two_thousand_costs_what_it_costs_in_one_of_twenty() -> None:
-    costs(20)  # what is remembered of addresses is remembered now
-    few, many = costs(20), costs(2000)
-    assert many == few
-    assert {lines for _, lines in many.values()} == {1, 2}
-
-
-def test_ports_are_not_looked_at_for_a_rule() -> None:
-    """Unless their profile has another number: a group without state."""
-    switch = crowd(20)
-    rule = allow(protocol=6, ports=(443, 443))
-    switch.cloud.put(group("web", allow("egress"), rule))
-    assert not {Ref(each.kind, each.id) for each in switch.sync()} & {Ref("port", port_id(3))}
-    switch.cloud.put(group("web", allow("egress"), rule, stateful=False))
-    assert {Ref(each.kind, each.id) for each in switch.sync()} >= {Ref("port", port_id(3))}
+    found.set_rules([web])
+    found.set_rules([web, dns])
+    found.set_member("one", "a", ["10.0.0.1/32", "nonsense"])
+    found.set_member("one", "b", ["10.0.0.1/32"])
+    found.set_member("one", "a", ["nonsense"])
+    assert not narrows(), "another member has the address"
+    found.set_member("one", "a", [])
+    assert not narrows()
+    found.set_member("one", "b", ["10.0.0.2/32"])
+    assert narrows()
+    found.set_rules([web])
+    assert narrows() and not narrows()
