@@ -226,19 +226,21 @@ class FakeGuard:
 
 
 class FakeConnections:
-    """Notes what was to be forgotten: (zone, address), "" for all of the zone; `refuse` makes it fail.
+    """Notes what was to be forgotten: (zone, address), "" for all of the zone; `refuse` makes what reads fail, and
+    limits, `remember` what forgets.
 
     `table` are the connections, `zones` the limits by zone; `dumps` counts how often a zone was listed.
     """
 
     kernel_room = 262_144
 
-    def __init__(self, folder: object) -> None:
+    def __init__(self, datapath: str) -> None:
+        self._datapath = datapath
         self.forgotten: list[tuple[int, str]] = []
         self.table: list[Tracked] = []
         self.zones: dict[int, int] = {}
         self.dumps = 0
-        self.refuse = False
+        self.refuse = self.remember = False
 
     def list(self, zones: Collection[int]) -> list[Tracked]:
         if self.refuse:
@@ -246,15 +248,15 @@ class FakeConnections:
         self.dumps += len(zones)
         return [each for each in self.table if each.zone in zones]
 
-    def cut(self, bridge: str, datapath: str, doomed: Iterable[Tracked]) -> None:
+    def cut(self, doomed: Iterable[Tracked]) -> None:
         for each in doomed:
             self.table[self.table.index(each)] = each._replace(mark=CUT)
 
     def forget_one(self, each: Tracked) -> None:
         self.table.remove(each)
 
-    def capacity(self, datapath: str) -> int:
-        return 3_000_000 if datapath == "netdev" else self.kernel_room
+    def capacity(self) -> int:
+        return 3_000_000 if self._datapath == "netdev" else self.kernel_room
 
     def limits(self) -> dict[int, int]:
         return dict(self.zones)
@@ -269,6 +271,8 @@ class FakeConnections:
             self.zones.pop(zone, None)
 
     def forget(self, zone: int, address: str = "") -> None:
+        if self.remember:
+            raise ControlError("not forgotten")
         self.forgotten.append((zone, address))
 
 

@@ -56,8 +56,8 @@ class FakeSwitch:
     def _flows(self, bridge: str) -> Any:
         return self.flows.setdefault(bridge, FakeFlows(bridge))
 
-    def _connections(self, folder: object) -> Any:
-        self.connections = FakeConnections(folder)
+    def _connections(self, folder: object, datapath: str, bridge: str) -> Any:
+        self.connections = FakeConnections(datapath)
         return self.connections
 
     def plug(self, *numbers: int) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 import pytest
 from tests.fakes.objects import OUT, allow, group, ip, mac, network, port, port_id
 from tests.real.conftest import Lab
+from tests.real.testhost import DATAPATH
 from tests.real.traffic import Pinging, Talking, connects, eventually, listening, talking
 
 from heddle.view.types import AddressPair, FixedIp, MemberView, Ref, RuleView
@@ -207,3 +208,23 @@ def test_nothing_else_is_touched(pair: Lab) -> None:
         pair.cloud.put(group("web", *OUT, PING))
         assert eventually(lambda: mine.is_silent(0.5), 3)
         assert other.goes_on() and mine.is_silent()
+
+
+def test_another_datapath_beside_ours_hinders_nothing(pair: Lab) -> None:
+    """As on a host where others have one: vswitchd must be told whose table is meant."""
+    pair.host.run("ovs-appctl", "dpctl/add-dp", "netdev@other")
+    try:
+        take_away = by_rule(pair)
+        assert eventually(lambda: reaches(pair, ip(2), 80))
+        with talking(pair.host, GUESTS, ip(2), 80, 90) as (lost, kept):
+            take_away()
+            assert eventually(lambda: lost.is_silent(0.5), 3)
+            assert lost.is_silent() and kept.goes_on()
+        pair.cloud.remove_port(port_id(2))
+        assert eventually(lambda: f"={ip(2)}," not in tables(pair), 5)
+    finally:
+        pair.host.run("ovs-appctl", "dpctl/del-dp", "netdev@other")
+
+
+def tables(lab: Lab) -> str:
+    return lab.host.run("ovs-appctl", "dpctl/dump-conntrack", f"{DATAPATH}@ovs-{DATAPATH}")

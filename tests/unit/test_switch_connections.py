@@ -172,6 +172,19 @@ def test_what_fails_is_tried_again() -> None:
     assert cut_ports(switch) == [22]
 
 
+def test_what_cannot_be_forgotten_does_not_keep_others_from_being_cut() -> None:
+    switch = make()
+    connection(switch, 22)
+    switch.connections.remember = True
+    switch.cloud.remove_port(port_id(4))
+    switch.cloud.put(group("web", *OUT, HTTP))
+    switch.sync()
+    assert cut_ports(switch) == [22] and not switch.connections.forgotten
+    switch.connections.remember = False
+    again(switch)
+    assert switch.connections.forgotten == [(zone(switch, "net-b"), ip(4))]
+
+
 def test_a_flow_that_was_refused_cuts_nothing_yet() -> None:
     """The rule is still in the flows: what it permits goes on until it is out."""
     switch = make()

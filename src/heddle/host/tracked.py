@@ -26,6 +26,7 @@ from heddle.host.run import run
 
 TIMEOUT = 5.0
 WITH_PORTS = (6, 17, 132)
+SEVERAL = "multiple datapaths"
 USERSPACE = 3_000_000
 KERNEL = Path("/proc/sys/net/netfilter/nf_conntrack_max")
 _LIMIT = re.compile(r"zone=(\d+),limit=(\d+)")
@@ -36,25 +37,35 @@ class ControlError(HeddleError):
 
 
 class Connections:
-    """`folder` holds vswitchd's sockets and its pid file."""
+    """`folder` holds vswitchd's sockets and its pid file; `bridge` is one of the `datapath`, "system" or "netdev"."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, datapath: str, bridge: str) -> None:
+        self._folder, self._bridge, self._datapath = folder, bridge, datapath
+        self._name = f"{datapath}@ovs-{datapath}"
 
     def forget(self, zone: int, address: str = "") -> None:
-        """Forget the connections of a zone, or those of one address in it.  Raises `ControlError`."""
+        """Forget the connections of a zone, or those of one address in it.  Raises `HeddleError`."""
         if not address:
-            self._call("dpctl/flush-conntrack", [f"zone={zone}"])
+            self._flush(zone)
             return
         matches = [f"ct_nw_{end}={address}" for end in ("src", "dst")]
         if ":" in address:
             ends = [f"ct_ipv6_{end}={address}" for end in ("src", "dst")]
             matches = [f"{end},ct_nw_proto={protocol}" for end in ends for protocol in WITH_PORTS]
         for match in matches:
-            self._call("dpctl/flush-conntrack", [f"zone={zone}", match])
+            self._flush(zone, match)
+
+    def _flush(self, zone: int, *match: str) -> None:
+        """Where vswitchd has several datapaths it cannot be told which one, but OpenFlow can."""
+        try:
+            self._call("dpctl/flush-conntrack", [f"zone={zone}", *match])
+        except ControlError as error:
+            if SEVERAL not in str(error):
+                raise
+            run([*OFCTL, "ct-flush", self._bridge, f"zone={zone}", *match])
 
     def forget_one(self, each: Tracked) -> None:
-        """Forget one connection, unless it is an ICMPv6 echo, whose entry times out.  Raises `ControlError`."""
+        """Forget one connection, unless it is an ICMPv6 echo, whose entry times out.  Raises `HeddleError`."""
         if each.protocol == ICMPV6:
             return
         version = "ipv6" if ":" in each.source else "nw"
@@ -63,16 +74,16 @@ class Connections:
             parts += [f"icmp_type={each.target_port}", f"icmp_code={each.code}", f"icmp_id={each.source_port}"]
         elif each.source_port or each.target_port:
             parts += [f"ct_tp_src={each.source_port}", f"ct_tp_dst={each.target_port}"]
-        self._call("dpctl/flush-conntrack", [f"zone={each.zone}", ",".join(parts)])
+        self._flush(each.zone, ",".join(parts))
 
-    def cut(self, bridge: str, datapath: str, doomed: Iterable[Tracked]) -> None:
-        """Cut connections on a bridge of the datapath, see `connection.py`.  Raises `HeddleError`: some may live on."""
-        if datapath != "netdev":
+    def cut(self, doomed: Iterable[Tracked]) -> None:
+        """Cut connections, see `connection.py`.  Raises `HeddleError`: some may live on."""
+        if self._datapath != "netdev":
             self._mark(doomed)
             return
         text = "".join(packet_out(each) + "\n" for each in doomed)
         if text:
-            run([*OFCTL, "bundle", bridge, "-"], text)
+            run([*OFCTL, "bundle", self._bridge, "-"], text)
 
     def _mark(self, doomed: Iterable[Tracked]) -> None:
         with contextlib.closing(Netlink(NETFILTER)) as netlink:
@@ -83,11 +94,11 @@ class Connections:
     def list(self, zones: Collection[int]) -> Iterator[Tracked]:
         """The connections of these zones.  Raises `ControlError`."""
         for zone in zones:
-            yield from parse_connections(self._call("dpctl/dump-conntrack", [f"zone={zone}"]))
+            yield from parse_connections(self._call("dpctl/dump-conntrack", [self._name, f"zone={zone}"]))
 
-    def capacity(self, datapath: str) -> int:
+    def capacity(self) -> int:
         """How many connections the host has room for, all zones together; 0 where that is not known."""
-        if datapath == "netdev":
+        if self._datapath == "netdev":
             return USERSPACE
         try:
             return int(KERNEL.read_text(encoding="ascii"))
@@ -96,18 +107,19 @@ class Connections:
 
     def limits(self) -> dict[int, int]:
         """How many connections the zones may have that have a limit.  Raises `ControlError`."""
-        found = _LIMIT.findall(self._call("dpctl/ct-get-limits", []))
+        found = _LIMIT.findall(self._call("dpctl/ct-get-limits", [self._name]))
         return {int(zone): int(limit) for zone, limit in found if int(limit)}
 
     def set_limits(self, limits: Mapping[int, int]) -> None:
         """Limit zones.  Raises `ControlError`."""
         if limits:
-            self._call("dpctl/ct-set-limits", [f"zone={zone},limit={limit}" for zone, limit in limits.items()])
+            wanted = [f"zone={zone},limit={limit}" for zone, limit in limits.items()]
+            self._call("dpctl/ct-set-limits", [self._name, *wanted])
 
     def remove_limits(self, zones: Collection[int]) -> None:
         """Raises `ControlError`."""
         if zones:
-            self._call("dpctl/ct-del-limits", ["zone=" + ",".join(str(zone) for zone in zones)])
+            self._call("dpctl/ct-del-limits", [self._name, "zone=" + ",".join(str(zone) for zone in zones)])
 
     def _call(self, method: str, params: Sequence[str]) -> str:
         try:

@@ -13,7 +13,6 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Callable, Iterable
-from pathlib import Path
 
 from heddle.agent.mirror import Mirror
 from heddle.agent.owners import INT, Owner, Plan
@@ -43,7 +42,7 @@ class SwitchRole:
 
     def __init__(
         self, make_flows: Callable[[str], Flows] = Flows, make_watch: Callable[..., Watch] = Watch,
-        make_guard: Callable[[], Guard] = Guard, make_connections: Callable[[Path], Connections] = Connections,
+        make_guard: Callable[[], Guard] = Guard, make_connections: Callable[..., Connections] = Connections,
         find_link: FindLink = link_of,
     ) -> None:
         self._find_link = find_link
@@ -70,7 +69,8 @@ class SwitchRole:
         names = self._bridges.flow_bridges
         self._flows = {bridge: self._make_flows(bridge) for bridge in names}
         folder = folder_of(host.settings.agent.ovsdb)
-        self._connections = TrackedConnections(host, self._wiring, self._make_connections(folder))
+        connections = self._make_connections(folder, host.datapath, INT)
+        self._connections = TrackedConnections(host, self._wiring, connections)
         self._watches = {bridge: self._make_watch(folder, bridge, self._came_back(bridge)) for bridge in names}
 
     def close(self) -> None:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from ipaddress import ip_network
 
 from heddle.agent.cutting import Holder, Holders, Network, doomed, forgotten
-from heddle.agent.owners import INT, Plan
+from heddle.agent.owners import Plan
 from heddle.agent.pipeline import STATELESS, WiredPort
 from heddle.agent.roles.base import Drift, Host
 from heddle.agent.roles.switch_limits import ZoneLimits, limit_of
@@ -47,7 +47,7 @@ class TrackedConnections:
 
     def __init__(self, host: Host, wiring: Wiring, connections: Connections) -> None:
         self._host, self._wiring, self._connections = host, wiring, connections
-        limit = limit_of(host.settings.agent.connections_per_network, connections.capacity(host.datapath))
+        limit = limit_of(host.settings.agent.connections_per_network, connections.capacity())
         self._limits = ZoneLimits(limit, connections)
         self._ports: dict[str, WiredPort] = {}
         self._due: dict[str, Due] = {}
@@ -70,12 +70,13 @@ class TrackedConnections:
         released = [(tag, address) for tag, address in plan.released if tag not in plan.freed]
         self._ended += [*((tag, "") for tag in plan.freed), *released]
         self._limits.follow(self._wiring.networks.tags)
-        try:
-            self._forget()
-            self._cut()
-        except HeddleError as error:
-            log.warning("connections that have ended for us go on, again in %.1f s: %s", AGAIN, error)
-            self._postpone()
+        for work in (self._forget, self._cut):
+            try:
+                work()
+            except HeddleError as error:
+                log.warning("connections that have ended for us go on, again in %.1f s: %s", AGAIN, error)
+                if work == self._cut:
+                    self._postpone()
         self._wait()
 
     def audit(self, repair: bool) -> list[Drift]:
@@ -124,7 +125,7 @@ class TrackedConnections:
         holders = Holders(self._holder(port, due.get(port_id)) for port_id, port in self._wiring.ports.items())
         found = doomed(self._connections.list(holders.zones), holders) if holders.zones else []
         if found:
-            self._connections.cut(INT, self._host.datapath, found)
+            self._connections.cut(found)
             log.info("connections=%d ports=%d cut: no rule permits them any more", len(found), len(due))
         for port_id, each in due.items():
             self._due.pop(port_id)
