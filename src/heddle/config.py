@@ -162,7 +162,7 @@ class Agent(Section, frozen=True):
     report_seconds: float = 15.0
     resync_seconds: float = 30.0
     digest_seconds: float = 600.0
-    audit_seconds: float = 5.0
+    audit_seconds: float = 4.0
     connections_per_network: int = 65_536
 
     @property

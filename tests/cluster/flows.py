@@ -44,7 +44,7 @@ def ping(interval: str, *addresses: str) -> None:
     pause, end = float(interval), ended()
     sockets = {socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP): address for address in addresses}
     got: dict[str, set[int]] = {address: set() for address in addresses}
-    ident, number, last = os.getpid() & 0xFFFF, 0, float("inf")
+    ident, number, last, late = os.getpid() & 0xFFFF, 0, float("inf"), 0.0
     for raw, address in sockets.items():
         raw.connect((address, 0))
     print("ready", flush=True)
@@ -60,6 +60,7 @@ def ping(interval: str, *addresses: str) -> None:
             for raw in sockets:
                 with contextlib.suppress(OSError):
                     raw.send(packet)
+            late = max(late, now - start - number * pause) if number * pause > WARM else late
             number += 1
         wake = max(now, start + number * pause) if not end.is_set() else now + pause
         while ready := select.select(list(sockets), [], [], max(0.0, wake - time.monotonic()))[0]:
@@ -69,8 +70,21 @@ def ping(interval: str, *addresses: str) -> None:
                     got[sockets[raw]].add(sequence)
     counted = range(int(WARM / pause), number)
     lost = {address: sorted(set(counted) - got[address]) for address in addresses}
-    print(json.dumps({address: {"sent": len(counted), "lost": len(gone), "at": [round(n * pause, 2) for n in gone[:5]]}
-                      for address, gone in lost.items()}), flush=True)  # fmt: skip
+    print(json.dumps({
+        address: {"sent": len(counted), "lost": len(gone), "at": [round(n * pause, 2) for n in gone[:5]],
+                  "last": start + gone[-1] * pause if gone else 0, "gap": round(longest(gone) * pause, 2),
+                  "late": round(late, 3)}
+        for address, gone in lost.items()
+    }), flush=True)  # fmt: skip
+
+
+def longest(gone: list[int]) -> int:
+    """The most requests in a row without an answer."""
+    best = run = 0
+    for place, number in enumerate(gone):
+        run = run + 1 if place and gone[place - 1] == number - 1 else 1
+        best = max(best, run)
+    return best
 
 
 def echo(port: str) -> None:

@@ -1,9 +1,9 @@
-"""What traffic notices while the control plane dies, restarts and works: the flows, the faults, and a table.
+"""What traffic notices while the control plane dies, restarts and works: the flows, and a table of faults.
 
-`Traffic` is 20 flows of pings every 10 ms (same host, across hosts, routed, floating IP) and one TCP connection.
-`ROWS` are the faults, each a function of the lab and of how long an outage lasts.
-As a program it prints the table: hitless.py [--turns N] [--outage SECONDS] [--changes N] [ROW...]; exit status 1 when
-a row lost something.
+`Traffic` is 20 flows of pings every 10 ms (same host, across hosts, routed, floating IP) and one TCP connection; the
+faults are those of `faults.py`.
+As a program it prints the table: hitless.py [--turns N] [--outage SECONDS] [--changes N] [--bridge] [--json FILE]
+[ROW...]; exit status 1 when a row of ours lost something, or one of others came back too late.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ from __future__ import annotations
 import argparse
 import json
 import random
-import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.cluster.faults import LAB, OTHERS, OURS, Fault, Mended
 from tests.cluster.lab import Lab
 from tests.cluster.tenants import Guest, Tenant
 from tests.real.testhost import PATIENCE
@@ -27,21 +27,42 @@ from tests.real.testhost import PATIENCE
 TOOL = str(Path(__file__).with_name("flows.py"))
 INTERVAL = 0.01
 AFTER = 4.0
+STARVED = 0.15
 KINDS = ("same host", "across hosts", "routed", "floating IP")
 
 
 @dataclass
 class Outcome:
-    """What one turn of a row did to the flows: pings sent and lost by kind, and the TCP connection."""
+    """What one turn of a row did to the flows: pings sent and lost by kind, and the TCP connection.
+
+    `last`: the moment of the last request without an answer; `gap`: the longest time without answers on a flow; `late`:
+    how far behind its time a request was sent at most; all in seconds.
+    """
 
     sent: dict[str, int] = field(default_factory=dict)
     lost: dict[str, int] = field(default_factory=dict)
     where: list[str] = field(default_factory=list)
     stream: dict[str, Any] = field(default_factory=dict)
+    last: float = 0.0
+    gap: float = 0.0
+    late: float = 0.0
+    mended: Mended | None = None
 
     @property
     def clean(self) -> bool:
-        return not any(self.lost.values()) and bool(self.stream.get("whole"))
+        """Whether nothing was lost; of what belongs to others, not after it had to be as before."""
+        lost = any(self.lost.values()) if self.mended is None else self.back > self.mended.within
+        return not lost and bool(self.stream.get("whole"))
+
+    @property
+    def starved(self) -> bool:
+        """Whether the machine had no time for the flows themselves: then it has none for the switches, either."""
+        return self.late > STARVED
+
+    @property
+    def back(self) -> float:
+        """Seconds from the moment that counts to the last loss."""
+        return max(0.0, self.last - self.mended.since) if self.mended and self.last else 0.0
 
 
 class Traffic:
@@ -59,7 +80,7 @@ class Traffic:
         tenant.router("router", a, b, outside=outside["id"])
         a1, a2, a3, a4 = (tenant.guest(a, host) for host in (first, first, second, second))
         b1 = tenant.guest(b, third)
-        out = tenant.guest(outside, third, gateway=False)
+        out = tenant.guest(outside, third, gateway=False)  # of the last host, which always has Open vSwitch
         floating = [
             tenant.make("floatingip", "", floating_network_id=outside["id"], port_id=each.port["id"])
             for each in (a1, a2, a3, a4, b1)
@@ -78,7 +99,7 @@ class Traffic:
             lab.until(lambda s=source, to=address: s.pings(to), 30, f"{source.name} reaches {address}")
         self._echo = self._start(a3, "echo", "7777")
 
-    def run(self, fault: Callable[[], None]) -> Outcome:
+    def run(self, fault: Callable[[], Mended | None]) -> Outcome:
         """Let the flows run while the fault happens, from a random moment on, and for a while after it."""
         by_guest: dict[str, tuple[Guest, list[str]]] = {}
         for _, source, address in self.flows:
@@ -90,13 +111,24 @@ class Traffic:
         source, sink = self._talk
         stream = self._start(source, "stream", str(INTERVAL), sink.ip, "7777")
         time.sleep(random.uniform(1.0, 2.0))
-        fault()
+        mended = fault()
         time.sleep(AFTER)
         for child in (*pings.values(), stream):
             assert child.stdin is not None
             child.stdin.close()
         found = {name: json.loads(_last(child)) for name, child in pings.items()}
-        return self._outcome(found, json.loads(_last(stream)))
+        made = self._outcome(found, json.loads(_last(stream)))
+        made.mended = mended
+        return made
+
+    def row(self, fault: Fault, name: str) -> Outcome:
+        """One turn; once more when the machine starved, where what was lost says nothing."""
+        made = self.run(getattr(fault, name))
+        if not made.clean and made.starved:
+            print(f"{name}: the flows themselves were {made.late:.2f} s late, again: {made.where}", file=sys.stderr)
+            recovered(self.lab, self)
+            made = self.run(getattr(fault, name))
+        return made
 
     def _outcome(self, found: dict[str, Any], stream: dict[str, Any]) -> Outcome:
         made = Outcome(dict.fromkeys(KINDS, 0), dict.fromkeys(KINDS, 0), [], stream)
@@ -104,6 +136,8 @@ class Traffic:
             one = found[source.name][address]
             made.sent[kind] += one["sent"]
             made.lost[kind] += one["lost"]
+            made.last, made.gap = max(made.last, one["last"]), max(made.gap, one["gap"])
+            made.late = max(made.late, one["late"])
             if one["lost"]:
                 made.where.append(f"{source.name} -> {address} ({kind}): {one['lost']} lost at {one['at']} s")
         if not stream["whole"]:
@@ -126,87 +160,6 @@ def _last(child: subprocess.Popen[str]) -> str:
     return text
 
 
-# The faults
-
-
-@dataclass(frozen=True)
-class Fault:
-    """`outage` in seconds; `changes`: how many objects a busy tenant makes and removes."""
-
-    lab: Lab
-    outage: float = 10.0
-    changes: int = 100
-
-    def nothing(self) -> None:
-        time.sleep(3)
-
-    def agents_restart(self) -> None:
-        for agent in self.lab.agents:
-            agent.end(signal.SIGTERM)
-            agent.start()
-
-    def agents_killed(self) -> None:
-        for agent in self.lab.agents:
-            agent.end(signal.SIGKILL)
-            time.sleep(random.uniform(0, 0.5))
-            agent.start()
-            # Killed again while it starts and takes over what is there.
-            time.sleep(random.uniform(0.1, 1.5))
-            agent.end(signal.SIGKILL)
-            agent.start()
-
-    def servers_restart(self) -> None:
-        for server in self.lab.servers:
-            server.end(signal.SIGTERM)
-            server.start()
-
-    def servers_killed(self) -> None:
-        for server in self.lab.servers:
-            server.end(signal.SIGKILL)
-        time.sleep(self.outage / 2)
-        for server in self.lab.servers:
-            server.start()
-
-    def broker_down(self) -> None:
-        self.lab.broker.kill()
-        time.sleep(self.outage)
-        self.lab.broker.start()
-
-    def database_down(self) -> None:
-        self.lab.database.kill()
-        time.sleep(self.outage)
-        self.lab.database.start()
-
-    def resync(self) -> None:
-        """Each agent forgets nothing, asks for everything and compares: twice in what this takes (see `LAB`)."""
-        time.sleep(2 * RESYNC + 1)
-
-    def busy_tenant(self) -> None:
-        """Another tenant makes, changes and removes ports on all hosts, and security group rules."""
-        other = Tenant(self.lab, f"busy{random.randrange(10**6)}")
-        network = other.network("net", "10.8.0.0/16")
-        api = self.lab.api
-        for first in range(0, self.changes, 20):
-            ports = [
-                {"network_id": network["id"], "device_owner": "compute:lab", "device_id": f"busy{first + number}",
-                 "binding:host_id": self.lab.hosts[number % len(self.lab.hosts)].name}
-                for number in range(20)
-            ]  # fmt: skip
-            made = api.request("POST", "/v2.0/ports", {"ports": ports})["ports"]
-            rule = {"direction": "ingress", "ethertype": "IPv4", "protocol": "tcp", "port_range_min": first + 1}
-            other.make("security_group_rule", "", security_group_id=other.group["id"], port_range_max=first + 2, **rule)
-            for port in made:
-                api.request("DELETE", f"/v2.0/ports/{port['id']}")
-
-
-ROWS = (
-    "nothing", "agents_restart", "agents_killed", "servers_restart", "servers_killed", "broker_down", "database_down",
-    "resync", "busy_tenant",
-)  # fmt: skip
-RESYNC = 3
-LAB = (f"agent.resync_seconds={RESYNC}", "agent.report_seconds=3")
-
-
 def recovered(lab: Lab, traffic: Traffic) -> None:
     """The control plane works again: a new guest on each host is wired and reached."""
     lab.until(lambda: _heard(lab), 60, "all agents report again")
@@ -227,40 +180,51 @@ def _heard(lab: Lab) -> bool:
 
 def main(words: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="What traffic notices of faults of the control plane.")
-    parser.add_argument("rows", nargs="*", choices=[*ROWS, []], metavar="ROW", help=f"of {', '.join(ROWS)}")
-    parser.add_argument("--turns", type=int, default=20)
+    rows = (*OURS, *OTHERS)
+    parser.add_argument("rows", nargs="*", choices=[*rows, []], metavar="ROW", help=f"of {', '.join(rows)}")
+    parser.add_argument("--turns", type=int, default=20, help="of each row")
     parser.add_argument("--outage", type=float, default=60.0, metavar="SECONDS")
-    parser.add_argument("--changes", type=int, default=1000)
+    parser.add_argument("--changes", type=int, default=1000, help="of the busy tenant")
+    parser.add_argument("--bridge", action="store_true", help="the second host has Linux bridges")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write each turn there")
     args = parser.parse_args(words)
-    lab = Lab(3, servers=2, of_agents=LAB)
-    clean = True
+    if args.turns < 1 or args.outage < 0 or args.changes < 20:
+        parser.error("--turns is from 1, --outage from 0, --changes from 20")
+    lab = Lab(3, servers=2, of_agents=LAB, bridges=(2,) if args.bridge else ())
+    told: dict[str, list[Outcome]] = {}
     try:
         lab.start()
         traffic = Traffic(lab)
         fault = Fault(lab, args.outage, args.changes)
-        print(f"{'row':<18}{'turns':>6}{'pings':>10}" + "".join(f"{kind:>14}" for kind in KINDS) + f"{'TCP':>8}")
-        for row in args.rows or ROWS:
-            clean &= _row(lab, traffic, fault, row, args.turns)
+        kinds = "".join(f"{kind:>14}" for kind in KINDS)
+        print(f"{'row':<18}{'turns':>6}{'pings':>10}{kinds}{'TCP':>6}{'gap s':>8}{'back s':>8}", flush=True)
+        for row in args.rows or rows:
+            told[row] = _row(lab, traffic, fault, row, args.turns)
     finally:
         lab.stop()
-    return 0 if clean else 1
+    if args.json:
+        whole = {row: [{**asdict(each), "clean": each.clean} for each in found] for row, found in told.items()}
+        args.json.write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")
+    return 0 if all(each.clean for found in told.values() for each in found) else 1
 
 
-def _row(lab: Lab, traffic: Traffic, fault: Fault, row: str, turns: int) -> bool:
+def _row(lab: Lab, traffic: Traffic, fault: Fault, row: str, turns: int) -> list[Outcome]:
     found = []
     for turn in range(turns):
         if sys.stderr.isatty():
             print(f"\r{row}: {turn + 1} of {turns}", end="", file=sys.stderr, flush=True)
-        found.append(traffic.run(getattr(fault, row)))
+        found.append(traffic.row(fault, row))
         recovered(lab, traffic)
     lost = "".join(f"{sum(each.lost[kind] for each in found):>14}" for kind in KINDS)
     sent = sum(sum(each.sent.values()) for each in found)
     broken = sum(not each.stream["whole"] for each in found)
-    print(f"\r{row.replace('_', ' '):<18}{turns:>6}{sent:>10}{lost}{broken:>8}", flush=True)
+    gap, back = max(each.gap for each in found), max(each.back for each in found)
+    late = f"{back:>8.2f}" if row in OTHERS else ""
+    print(f"\r{row.replace('_', ' '):<18}{turns:>6}{sent:>10}{lost}{broken:>6}{gap:>8.2f}{late}", flush=True)
     for each in found:
-        for line in each.where:
+        for line in () if each.clean else each.where:
             print(f"    {line}")
-    return all(each.clean for each in found)
+    return found
 
 
 if __name__ == "__main__":

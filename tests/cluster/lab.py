@@ -48,13 +48,14 @@ class Program:
         self.settings = folder / f"{name}.toml"
         self._log = folder / f"{name}.log"
         self._process: subprocess.Popen[bytes] | None = None
+        self.source = ROOT / "src"
 
     def start(self) -> None:
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("HEDDLE_", "OS_"))}
         with self._log.open("ab") as log:
             self._process = self.where.popen(
                 *HEDDLE, "--config", str(self.settings), *self._words, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                env={**environment, "PYTHONPATH": str(ROOT / "src")},
+                env={**environment, "PYTHONPATH": str(self.source)},
             )  # fmt: skip
 
     @property
@@ -227,9 +228,14 @@ class Lab:
                 ip link set eth0 up
                 ovs-vsctl add-br br-phy -- set bridge br-phy datapath_type={DATAPATH} fail-mode=standalone \
                   -- add-port br-phy eth0
-                ip addr add {DATA}.{number}/24 dev br-phy
-                ip link set br-phy up mtu 1600
             """)
+            self.address_underlay(host)
+
+    def address_underlay(self, host: TestHost) -> None:
+        """Give a host with Open vSwitch the address of its tunnels, as its network configuration does whenever br-phy
+        comes: in userspace the device lives as long as vswitchd."""
+        number = self.hosts.index(host) + 1
+        host.sh(f"ip addr replace {DATA}.{number}/24 dev br-phy; ip link set br-phy up mtu 1600")
 
     def _cable(self, bridge: str, host: TestHost, device: str, mtu: int = 1500) -> None:
         end = f"{host.name[:9]}-{bridge[:1]}"

@@ -13,11 +13,6 @@ from tests.real.traffic import Pinging
 
 from heddle.view.types import NetworkView, PortView, Ref, Segment, host_scope
 
-VSWITCHD = (
-    "ovs-vswitchd unix:/run/openvswitch/db.sock --no-chdir --detach --pidfile --log-file -vconsole:off "
-    "-vsyslog:off -vfile:info" + ("" if DATAPATH == "system" else " --disable-system")
-)
-
 
 def three_guests(lab: Lab) -> None:
     lab.cloud.put(network(), default_group())
@@ -79,9 +74,9 @@ def _flows_if_any(lab: Lab) -> list[str]:
 def test_vswitchd_killed_has_its_flows_back_at_once(lab: Lab) -> None:
     three_guests(lab)
     before = lab.flows()
-    lab.host.sh("kill -9 $(cat /run/openvswitch/ovs-vswitchd.pid)")
+    lab.host.kill("ovs-vswitchd")
     time.sleep(0.2)
-    lab.host.sh(VSWITCHD)
+    lab.host.start_vswitchd()
     wait_until(lambda: _strip(_flows_if_any(lab)) == _strip(before), 1.5, "the flows are back")
     assert lab.host.pings("g1", ip(2))
     assert "its flows are lost" in lab.agent.log

@@ -11,7 +11,6 @@ import pytest
 from tests.fakes.cloud import FakeCloud
 from tests.fakes.objects import OUT, allow, group, ip, network, port
 from tests.real.conftest import Agent, Lab
-from tests.real.test_agent import VSWITCHD
 from tests.real.testhost import TestHost, wait_until
 from tests.real.traffic import TOOL, connects, eventually, listening, talking
 
@@ -72,5 +71,5 @@ def test_limits_are_back_after_a_restart_of_vswitchd(crowd: Lab) -> None:
 
     assert limits() == [str(LIMIT)] * 2
     crowd.host.sh("kill -9 $(cat /run/openvswitch/ovs-vswitchd.pid)")
-    crowd.host.sh(VSWITCHD)
+    crowd.host.start_vswitchd()
     assert eventually(lambda: limits() == [str(LIMIT)] * 2, 15), crowd.agent.log[-2000:]

@@ -125,6 +125,21 @@ class TestHost:
             lines.append(f"ip -n {name} route add default via {gateway}")
         self.sh("\n".join(lines))
 
+    def start_vswitchd(self) -> None:
+        """After it was killed."""
+        options = "" if DATAPATH == "system" else " --disable-system"
+        self.sh("ovs-vswitchd unix:/run/openvswitch/db.sock --no-chdir --detach --pidfile --log-file -vconsole:off "
+                f"-vsyslog:off -vfile:info{options}")  # fmt: skip
+
+    def start_ovsdb(self) -> None:
+        """After it was killed."""
+        self.sh("ovsdb-server /etc/openvswitch/conf.db --remote=punix:/run/openvswitch/db.sock --no-chdir --detach "
+                "--pidfile --log-file -vconsole:off -vsyslog:off -vfile:info")  # fmt: skip
+
+    def kill(self, program: str) -> None:
+        """`ovs-vswitchd` or `ovsdb-server`, at once."""
+        self.sh(f"kill -9 $(cat /run/openvswitch/{program}.pid)")
+
     def unplug(self, name: str) -> None:
         self.sh(f"ovs-vsctl --if-exists del-port p-{name}; ip link del p-{name}; ip netns del {name}")
 
