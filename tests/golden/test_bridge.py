@@ -36,7 +36,7 @@ class Planned:
         for _ in range(3):
             request = FetchRequest(host="host1", revision=self._mirror.revision, scopes=sorted(self._mirror.scopes))
             self._mirror.apply(self.cloud.fetch(request))
-        self.planner.all_stale()
+        self.planner.note(None)
         return self.planner.plan(self._mirror, self._devices)
 
     def tables(self) -> tuple[Table, Table]:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterable
-from types import FrameType
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.fakes.objects import allow, default_group, group, ip, network, port, port_id
+from tests.fakes.steps import steps_of
 from tests.fakes.switch import FakeSwitch
 
 from heddle.agent import permissions, security
@@ -112,24 +111,6 @@ def test_after_any_changes_the_flows_are_those_of_an_agent_that_knows_nothing_el
 
 
 # What it costs
-
-
-def steps_of(work: Callable[[], object]) -> Counter[str]:
-    """How many lines of the agent are run, by function: each round of a loop counts, of a comprehension too."""
-    steps: Counter[str] = Counter()
-
-    def note(frame: FrameType, event: str, argument: object) -> Any:
-        if "/heddle/agent/" not in frame.f_code.co_filename and "/heddle/host/" not in frame.f_code.co_filename:
-            return None
-        steps[f"{frame.f_code.co_filename.rpartition('/')[2]}:{frame.f_code.co_name}"] += event == "line"
-        return note
-
-    sys.settrace(note)
-    try:
-        work()
-    finally:
-        sys.settrace(None)
-    return steps
 
 
 def crowd(members: int) -> FakeSwitch:

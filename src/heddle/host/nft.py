@@ -76,11 +76,18 @@ def update(old: Table, new: Table) -> str:
     lines: list[str] = []
     for before, after in zip(old.elements, new.elements, strict=True):
         where = f"element {new.family} {new.name} {after.name}"
-        gone = [item for item in before.items if item not in after.items]
-        more = [item for item in after.items if item not in before.items]
+        gone, more = differing(before.items, after.items)
         lines += [f"delete {where} {{ {', '.join(gone)} }}\n"] if gone else []
         lines += [f"add {where} {{ {', '.join(more)} }}\n"] if more else []
     return "".join(lines)
+
+
+def differing(before: tuple[str, ...], after: tuple[str, ...]) -> tuple[list[str], list[str]]:
+    """The elements that go and those that come, in order."""
+    if before == after:
+        return [], []
+    old, new = set(before), set(after)
+    return sorted(old - new), sorted(new - old)
 
 
 def canonical(text: str) -> str:

@@ -5,9 +5,7 @@ The order is such that nothing is named before it is there, and nothing goes whi
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
-from heddle.host.nft import Elements, Table
+from heddle.host.nft import Elements, Table, differing
 
 
 def delta(old: Table, new: Table) -> str:
@@ -55,8 +53,7 @@ def _declare(here: str, item: Elements) -> str:
     return f"add {item.kind} {here} {item.name} {{ {kind};{flags} }}"
 
 
-def _elements(here: str, name: str, before: Iterable[str], after: Iterable[str]) -> list[str]:
-    old, new = dict.fromkeys(before), dict.fromkeys(after)
-    gone, more = [each for each in old if each not in new], [each for each in new if each not in old]
+def _elements(here: str, name: str, before: tuple[str, ...], after: tuple[str, ...]) -> list[str]:
+    gone, more = differing(before, after)
     lines = [f"delete element {here} {name} {{ {', '.join(gone)} }}"] if gone else []
     return lines + ([f"add element {here} {name} {{ {', '.join(more)} }}"] if more else [])

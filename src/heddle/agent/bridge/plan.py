@@ -7,10 +7,11 @@ that the host reaches.  What cannot be realised is a problem of its object, and 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from heddle.agent.bridge.forwarding import entries_of
+from heddle.agent.bridge.members import Members
 from heddle.agent.bridge.ports import (
     TUNNEL,
     BridgePort,
@@ -21,7 +22,7 @@ from heddle.agent.bridge.ports import (
     is_filtered,
     number_of,
 )
-from heddle.agent.bridge.rules import Members, Profile
+from heddle.agent.bridge.rules import Profile
 from heddle.agent.mesh import reached
 from heddle.agent.mirror import Mirror
 from heddle.agent.tunnel import Underlay, kind_of
@@ -59,12 +60,15 @@ class Desired:
 
 
 class Planner:
-    """Remembers zones, and the members of groups until they change."""
+    """Remembers zones; the members of groups, which follow single changes; and the ways to other hosts, until
+    something changes that they depend on."""
 
     def __init__(self, place: Place) -> None:
         self.place = place
         self.zones: dict[str, int] = {}
         self._members: dict[str, Members] = {}
+        self._changed_members: set[str] = set()
+        self._meshes: dict[str, tuple[set[Entry], str]] = {}
 
     def adopt(self, labels: Collection[str]) -> None:
         """Take over the zones that bridges bear in their labels."""
@@ -73,11 +77,14 @@ class Planner:
             if zone.isdecimal() and int(zone) not in self.zones.values():
                 self.zones[network_id] = int(zone)
 
-    def members_changed(self, group: str) -> None:
-        self._members.pop(group, None)
-
-    def all_stale(self) -> None:
-        self._members.clear()
+    def note(self, changed: Iterable[Ref] | None) -> None:
+        """What has changed since the last plan; None: everything may have."""
+        refs = list(changed or ())
+        self._changed_members |= {ref.id for ref in refs if ref.kind == "member"}
+        if changed is None:
+            self._members.clear()
+        if changed is None or any(ref.kind not in ("member", "group") for ref in refs):
+            self._meshes.clear()
 
     def plan(self, mirror: Mirror, devices: Collection[str]) -> Desired:
         desired = Desired()
@@ -88,10 +95,8 @@ class Planner:
             self._plan_network(mirror, mirror.networks[network_id], desired)
         for gone in self.zones.keys() - desired.networks.keys():
             del self.zones[gone]
-        for profile in desired.profiles.values():
-            for rule in profile.rules:
-                if rule.remote_group and rule.remote_group not in desired.members:
-                    desired.members[rule.remote_group] = self._members_of(mirror, rule.remote_group)
+        named = {rule.remote_group for profile in desired.profiles.values() for rule in profile.rules}
+        desired.members = self._members = self._members_of(mirror, named - {""})
         return desired
 
     def _plan_port(
@@ -124,11 +129,23 @@ class Planner:
             desired.profiles[names] = Profile(number_of(groups, names, numbers), names, rules)
         return desired.profiles[names]
 
-    def _members_of(self, mirror: Mirror, group: str) -> Members:
-        if group not in self._members:
-            cidrs = [cidr for member in mirror.members_by_group.of(group) for cidr in member.addresses]
-            self._members[group] = Members(group, cidrs)
-        return self._members[group]
+    def _members_of(self, mirror: Mirror, named: Iterable[str]) -> dict[str, Members]:
+        """The members of the groups that rules name."""
+        found: dict[str, Members] = {}
+        for group in sorted(named):
+            if group in self._members:
+                found[group] = self._members[group]
+                continue
+            found[group] = Members(group)
+            for member in mirror.members_by_group.of(group):
+                found[group].set_member(member.id, member.addresses)
+        for id in self._changed_members:
+            group = id.partition("/")[0]
+            if group in found:
+                there = mirror.members.get(id)
+                found[group].set_member(id, there.addresses if there else ())
+        self._changed_members = set()
+        return found
 
     # Networks
 
@@ -144,16 +161,20 @@ class Planner:
         desired.specs[network.id] = BridgeSpec(name, f"{network.id} {zone}", network.mtu, uplink)
         segment = self._segment(network)
         if segment is not None and kind_of(segment):
-            self._plan_mesh(mirror, network, segment, uplink.device if uplink else "", desired)
+            if network.id not in self._meshes:
+                self._meshes[network.id] = self._mesh(mirror, network, segment, uplink.device if uplink else "")
+            entries, problem = self._meshes[network.id]
+            desired.entries |= entries
+            if problem:
+                desired.problems[Ref("network", network.id)] = problem
 
-    def _plan_mesh(
-        self, mirror: Mirror, network: NetworkView, segment: Segment, tunnel: str, desired: Desired
-    ) -> None:
-        """The way to the hosts that have ports of a network in tunnels, and what keeps one out of it."""
+    def _mesh(
+        self, mirror: Mirror, network: NetworkView, segment: Segment, tunnel: str
+    ) -> tuple[set[Entry], str]:
+        """The way to the hosts that have ports of a network in tunnels, and what keeps one out of it, or ""."""
         remote = [each for each in mirror.neighbours_by_network.of(network.id)
                   if each.host not in ("", self.place.host)]  # fmt: skip
-        underlay = self.place.underlay
-        problem = ""
+        underlay, entries, problem = self.place.underlay, set[Entry](), ""
         if remote and not underlay.address:
             problem = (
                 "the network is in vxlan tunnels and this host has no address for them; its ports here meet those of "
@@ -163,11 +184,10 @@ class Planner:
             hosts, problem = reached(mirror, {each.host for each in remote}, underlay)
             problem = problem or underlay.too_small_for(network.mtu, segment)
             try:
-                desired.entries |= entries_of(remote, hosts, bridge_name(network.id), tunnel)
+                entries = set(entries_of(remote, hosts, bridge_name(network.id), tunnel))
             except ValueError as error:
                 problem = str(error)
-        if problem:
-            desired.problems[Ref("network", network.id)] = problem
+        return entries, problem
 
     def _zone(self, network_id: str) -> int:
         """The number of a network's zone of connections, the same after a restart."""

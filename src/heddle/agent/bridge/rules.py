@@ -16,12 +16,12 @@ Groups without state have rules that judge each frame as it is.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_network
+from ipaddress import ip_network
 
 from heddle.agent.bridge.filter import TABLE, bridges_of, quoted
+from heddle.agent.bridge.members import Members
 from heddle.agent.bridge.ports import LocalNetwork
 from heddle.agent.pipeline import STATELESS
 from heddle.agent.security import ICMP, ICMPV6, SCTP, TCP, UDP
@@ -63,42 +63,6 @@ class Compiled:
 
     table: Table
     problems: dict[str, str] = field(default_factory=dict)
-
-
-class Members:
-    """The addresses of a group that rules name, by IP version: single ones, and networks that do not overlap."""
-
-    def __init__(self, group: str, cidrs: Iterable[str]) -> None:
-        self.problems: dict[str, str] = {}
-        self.label = hashlib.blake2b(group.encode(), digest_size=6).hexdigest()
-        single: dict[int, set[str]] = {4: set(), 6: set()}
-        four: list[IPv4Network] = []
-        six: list[IPv6Network] = []
-        for cidr in cidrs:
-            try:
-                network = ip_network(cidr, strict=False)
-            except ValueError as error:
-                self.problems[f"{group}/{cidr}"] = str(error)
-                continue
-            if network.prefixlen == network.max_prefixlen:
-                single[network.version].add(str(network.network_address))
-            elif isinstance(network, IPv4Network):
-                four.append(network)
-            else:
-                six.append(network)
-        self.single = {version: tuple(sorted(found)) for version, found in single.items()}
-        self.ranges = {4: tuple(map(str, collapse_addresses(four))), 6: tuple(map(str, collapse_addresses(six)))}
-
-    def sets(self) -> list[Elements]:
-        found = []
-        for version in (4, 6):
-            kind = f"ipv{version}_addr"
-            found.append(Elements("set", f"g{version}_{self.label}", kind, self.single[version]))
-            found.append(Elements("set", f"n{version}_{self.label}", kind, self.ranges[version], "interval"))
-        return found
-
-    def peers(self, version: int) -> list[str]:
-        return [f"@{kind}{version}_{self.label}" for kind in ("g", "n")]
 
 
 def rules_table(

@@ -64,14 +64,11 @@ class BridgeRole:
         self._bridges.close()
 
     def reconcile(self, mirror: Mirror, changed: frozenset[Ref] | None) -> list[Status]:
+        self._planner.note(changed)
         if changed is None:
-            self._planner.all_stale()
             self._planner.place = self._place()
         elif not any(ref.kind in KINDS for ref in changed):
             return []
-        for ref in changed or ():
-            if ref.kind == "member":
-                self._planner.members_changed(ref.id.partition("/")[0])
         ours = (BRIDGE, TUNNEL)
         if changed is None or any(ref.kind == "interface" and ref.id.startswith(ours) for ref in changed):
             self._whole = True
