@@ -28,10 +28,12 @@ LAB = (f"agent.resync_seconds={RESYNC}", "agent.report_seconds=3")
 
 @dataclass(frozen=True)
 class Mended:
-    """`since`: the moment (of the monotonic clock) from which on the flows must be back `within` seconds."""
+    """`since`: the moment (of the monotonic clock) from which on the flows must be back `within` seconds; `took`: how
+    long it was until the thing itself was back, in seconds."""
 
     since: float
     within: float
+    took: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -148,23 +150,21 @@ class Fault:
         began, before = time.monotonic(), self._drifts(host, name)
         host.sh(f"kill -9 {pid}")
         look = f"for pid in $(ip netns pids {name}); do cat /proc/$pid/comm; done | grep dnsmasq || true"
-        self._back(host, name, before, lambda: bool(host.sh(look)))
-        return Mended(began, 0.0)
+        return Mended(began, 0.0, self._back(host, name, before, lambda: bool(host.sh(look))))
 
     def router_removed(self) -> Mended:
         host, name = self._router()
         began, before = time.monotonic(), self._drifts(host, name)
         host.run("ip", "netns", "delete", name)
-        self._back(host, name, before, lambda: name in host.run("ip", "netns", "list"))
-        return Mended(began, 5.0)
+        return Mended(began, 5.0, self._back(host, name, before, lambda: name in host.run("ip", "netns", "list")))
 
     def rules_removed(self) -> Mended:
         host, name = self._router()
         began, before = time.monotonic(), self._drifts(host, name)
         command = ("ip", "netns", "exec", name, "nft")
         host.run(*command, "delete", "table", "inet", "heddle")
-        self._back(host, name, before, lambda: "snat" in host.run(*command, "list", "ruleset"))
-        return Mended(began, 5.0)
+        took = self._back(host, name, before, lambda: "snat" in host.run(*command, "list", "ruleset"))
+        return Mended(began, 5.0, took)
 
     def _router(self) -> tuple[TestHost, str]:
         for host in self.lab.hosts:
@@ -173,11 +173,14 @@ class Fault:
                     return host, word
         raise AssertionError("no host has a router")
 
-    def _back(self, host: TestHost, name: str, before: int, there: Callable[[], bool]) -> None:
-        """It is there again within 5 s, and the agent tells it as drift: at once, or with the next audit when a change
-        or a resync came first."""
+    def _back(self, host: TestHost, name: str, before: int, there: Callable[[], bool]) -> float:
+        """Seconds until it is there again, at most 5; and the agent tells it as drift: at once, or with the next audit
+        when a change or a resync came first."""
+        began = time.monotonic()
         self.lab.until(there, 5 * PATIENCE, f"{name} is back")
+        took = time.monotonic() - began
         self.lab.until(lambda: self._drifts(host, name) > before, 5 * PATIENCE, f"the drift of {name} is told")
+        return took
 
     def _drifts(self, host: TestHost, name: str) -> int:
         """How often the host's agent has told of drift there."""

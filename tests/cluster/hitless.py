@@ -36,7 +36,7 @@ class Outcome:
     """What one turn of a row did to the flows: pings sent and lost by kind, and the TCP connection.
 
     `last`: the moment of the last request without an answer; `gap`: the longest time without answers on a flow; `late`:
-    how far behind its time a request was sent at most; all in seconds.
+    how far behind its time a request was sent at most; all in seconds.  `repeats`: turns before it that say nothing.
     """
 
     sent: dict[str, int] = field(default_factory=dict)
@@ -47,11 +47,13 @@ class Outcome:
     gap: float = 0.0
     late: float = 0.0
     mended: Mended | None = None
+    repeats: int = 0
 
     @property
     def clean(self) -> bool:
         """Whether nothing was lost; of what belongs to others, not after it had to be as before."""
-        lost = any(self.lost.values()) if self.mended is None else self.back > self.mended.within
+        over = self.mended is not None and self.last - self.mended.since > self.mended.within
+        lost = any(self.lost.values()) if self.mended is None else self.last > 0 and over
         return not lost and bool(self.stream.get("whole"))
 
     @property
@@ -61,8 +63,10 @@ class Outcome:
 
     @property
     def back(self) -> float:
-        """Seconds from the moment that counts to the last loss."""
-        return max(0.0, self.last - self.mended.since) if self.mended and self.last else 0.0
+        """Seconds from the moment that counts until it was back and the last loss was over."""
+        if self.mended is None:
+            return 0.0
+        return max(self.mended.took, self.last - self.mended.since if self.last else 0.0)
 
 
 class Traffic:
@@ -128,6 +132,7 @@ class Traffic:
             print(f"{name}: the flows themselves were {made.late:.2f} s late, again: {made.where}", file=sys.stderr)
             recovered(self.lab, self)
             made = self.run(getattr(fault, name))
+            made.repeats = 1
         return made
 
     def _outcome(self, found: dict[str, Any], stream: dict[str, Any]) -> Outcome:
@@ -197,7 +202,7 @@ def main(words: Sequence[str] | None = None) -> int:
         traffic = Traffic(lab)
         fault = Fault(lab, args.outage, args.changes)
         kinds = "".join(f"{kind:>14}" for kind in KINDS)
-        print(f"{'row':<18}{'turns':>6}{'pings':>10}{kinds}{'TCP':>6}{'gap s':>8}{'back s':>8}", flush=True)
+        print(f"{'row':<18}{'turns':>6}{'pings':>10}{kinds}{'TCP':>6}{'gap s':>8}{'again':>7}{'back s':>8}", flush=True)
         for row in args.rows or rows:
             told[row] = _row(lab, traffic, fault, row, args.turns)
     finally:
@@ -218,9 +223,11 @@ def _row(lab: Lab, traffic: Traffic, fault: Fault, row: str, turns: int) -> list
     lost = "".join(f"{sum(each.lost[kind] for each in found):>14}" for kind in KINDS)
     sent = sum(sum(each.sent.values()) for each in found)
     broken = sum(not each.stream["whole"] for each in found)
+    repeats = sum(each.repeats for each in found)
     gap, back = max(each.gap for each in found), max(each.back for each in found)
     late = f"{back:>8.2f}" if row in OTHERS else ""
-    print(f"\r{row.replace('_', ' '):<18}{turns:>6}{sent:>10}{lost}{broken:>6}{gap:>8.2f}{late}", flush=True)
+    figures = f"{turns:>6}{sent:>10}{lost}{broken:>6}{gap:>8.2f}{repeats:>7}{late}"
+    print(f"\r{row.replace('_', ' '):<18}{figures}", flush=True)
     for each in found:
         for line in () if each.clean else each.where:
             print(f"    {line}")
