@@ -45,10 +45,11 @@ def take(tx: Tx, request: ReportRequest) -> bool | None:
         request.drift,
         request.failed,
     )
-    known = hosts.agents_of(tx, request.host) if old is not None else {}
     roles = {role.role for role in request.roles if role.role in ROLES}
+    quiet = old is not None and _quiet(old, new)
+    known = hosts.agents_of(tx, request.host) if old is not None and (roles or not quiet) else {}
     dead = any(not known[role].alive for role in roles & set(known))
-    quiet = old is not None and roles <= set(known) and not dead and _quiet(old, new) and not _restarted(known, request)
+    quiet = quiet and roles <= set(known) and not dead and not _restarted(known, request)
     if old is not None and quiet and all(now - known[role].heartbeat < HEARTBEAT_SECONDS for role in roles):
         realised.take(tx, old, request)
         return False

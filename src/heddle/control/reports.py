@@ -1,8 +1,9 @@
 """`report`: what a host observed, batched into one transaction.
 
 A status counts only when it is of the object as the host must have it now: one of an older revision, or of an
-object that has moved to another host, says nothing.  The first report of a host gives it the networks and
-routers that nobody serves.
+object that has moved to another host, says nothing.  What hosts said of objects is looked through with heartbeats and
+statuses, not when a host only tells that all is applied.  The first report of a host gives it the networks and routers
+that nobody serves.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ def report(store: Store, settings: Settings, request: ReportRequest) -> ReportRe
     def work(tx: Tx) -> bool | None:
         fresh = heartbeats.take(tx, request)
         if fresh is not None:
-            _take_statuses(tx, request.host, request.statuses)
+            if request.statuses or request.roles:
+                _take_statuses(tx, request.host, request.statuses)
             audits.take(tx, request.host, request.audits)
         return fresh
 

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from heddle.store import tables as t
 from heddle.store.dialect import upsert
+from heddle.store.prepared import Among, Prepared
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,35 +70,41 @@ def _next_revision(conn: sa.Connection) -> int:
     return int(conn.execute(_BUMP_KEEPING).lastrowid)
 
 
-_CURRENT = sa.select(t.counters.c.value).where(t.counters.c.name == sa.bindparam("name"))
+_CURRENT = Prepared(sa.select(t.counters.c.value).where(t.counters.c.name == sa.bindparam("name")))
 
 
 def current_revision(conn: sa.Connection) -> int:
-    return int(conn.execute(_CURRENT, {"name": "revision"}).scalar_one())
+    return int(_CURRENT.rows(conn, {"name": "revision"})[0][0])
 
 
 def forgotten_revision(conn: sa.Connection) -> int:
     """An agent older than this revision may have missed tombstones that are no longer kept."""
-    return int(conn.execute(_CURRENT, {"name": "forgotten"}).scalar_one())
+    return int(_CURRENT.rows(conn, {"name": "forgotten"})[0][0])
+
+
+_c = t.changes.c
+_CONTENT = Prepared(
+    sa.select(_c.kind, _c.id, _c.revision, _c.deleted)
+    .where(_c.scope == sa.bindparam("scope"), _c.deleted == sa.false())
+)  # fmt: skip
+_NEWS = Among(
+    (_c.scope, _c.kind, _c.id, _c.revision, _c.deleted, _c.committed_at), _c.scope,
+    _c.revision > sa.bindparam("since", type_=sa.BigInteger),
+)  # fmt: skip
+_SCOPES = 128
 
 
 def scope_content(conn: sa.Connection, scope: str) -> list[Entry]:
     """All objects in a scope."""
-    c = t.changes.c
-    query = sa.select(c.kind, c.id, c.revision, c.deleted).where(c.scope == scope, c.deleted == sa.false())
-    return [Entry(*row) for row in conn.execute(query)]
+    return [Entry(*row) for row in _CONTENT.rows(conn, {"scope": scope})]
 
 
 def scope_news(conn: sa.Connection, scopes: Iterable[str], since: int) -> dict[str, list[Entry]]:
     """What is new in the scopes since a revision, tombstones included."""
-    c = t.changes.c
     news: dict[str, list[Entry]] = {}
     wanted = list(scopes)
-    for start in range(0, len(wanted), 500):
-        part = wanted[start : start + 500]
-        query = sa.select(c.scope, c.kind, c.id, c.revision, c.deleted, c.committed_at)
-        query = query.where(c.scope.in_(part), c.revision > since)
-        for scope, *entry in conn.execute(query):
+    for start in range(0, len(wanted), _SCOPES):
+        for scope, *entry in _NEWS.rows(conn, wanted[start : start + _SCOPES], {"since": since}):
             news.setdefault(scope, []).append(Entry(*entry))
     return news
 

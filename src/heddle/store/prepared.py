@@ -149,12 +149,13 @@ class Among:
             for size in sizes
         }
 
-    def rows(self, conn: sa.Connection, ids: Iterable[str]) -> Rows:
-        wanted = list(ids)
+    def rows(self, conn: sa.Connection, ids: Iterable[str], values: Mapping[str, Any] | None = None) -> Rows:
+        """`values`: those that the other conditions name."""
+        wanted, more = list(ids), dict(values or {})
         if len(wanted) == 1:
-            return self._one.rows(conn, {"id": wanted[0]})
+            return self._one.rows(conn, {**more, "id": wanted[0]})
         if 1 < len(wanted) <= _FEW and is_mysql(conn.dialect.name):
             size = 1 << (len(wanted) - 1).bit_length()
             wanted += wanted[-1:] * (size - len(wanted))
-            return self._named[size].rows(conn, {f"id{number}": id for number, id in enumerate(wanted)})
-        return self._several.rows(conn, {"ids": wanted}) if wanted else ()
+            return self._named[size].rows(conn, more | {f"id{number}": id for number, id in enumerate(wanted)})
+        return self._several.rows(conn, {**more, "ids": wanted}) if wanted else ()

@@ -13,7 +13,7 @@ from heddle.model.port import DHCP
 from heddle.store import tables as t
 from heddle.store.dialect import upsert
 from heddle.store.engine import Tx
-from heddle.store.prepared import Among
+from heddle.store.prepared import Among, Prepared
 from heddle.store.query.records import Records
 
 # In place of a host: the administrator took the object from its host, and no other serves it by itself.
@@ -57,9 +57,13 @@ _COLUMNS = (
 )  # fmt: skip
 
 
+_GET = Prepared(sa.select(*_COLUMNS).where(_h.name == sa.bindparam("name")))
+_ASSIGNED = Prepared(sa.select(_a.role, _a.object_id).where(_a.host == sa.bindparam("host")))
+
+
 def get(tx: Tx, name: str) -> Host | None:
-    row = tx.conn.execute(sa.select(*_COLUMNS).where(_h.name == name)).first()
-    return None if row is None else Host(*row)
+    rows = _GET.rows(tx.conn, {"name": name})
+    return Host(*rows[0]) if rows else None
 
 
 def every(tx: Tx) -> list[Host]:
@@ -189,7 +193,7 @@ def zones(tx: Tx) -> list[tuple[str, str, bool]]:
 
 def assigned(tx: Tx, host: str) -> list[tuple[str, str]]:
     """What a host serves, as (role, object id)."""
-    return [(row[0], row[1]) for row in tx.conn.execute(sa.select(_a.role, _a.object_id).where(_a.host == host))]
+    return [(row[0], row[1]) for row in _ASSIGNED.rows(tx.conn, {"host": host})]
 
 
 def set_faults(tx: Tx, faults: Sequence[Fault]) -> None:
@@ -224,9 +228,12 @@ _FAULTY = {
 _CARRIER = {"port": "binding_host_id", "router": "host"}
 
 
+_FAULTS = Prepared(sa.select(_f.host, _f.kind, _f.id, _f.message, _f.since).order_by(_f.since))
+_FAULTS_OF_HOST = Prepared(_FAULTS.statement.where(_f.host == sa.bindparam("host")))
+
+
 def faults(tx: Tx, host: str = "") -> list[Fault]:
-    query = sa.select(_f.host, _f.kind, _f.id, _f.message, _f.since).order_by(_f.since)
-    return [Fault(*row) for row in tx.conn.execute(query.where(_f.host == host) if host else query)]
+    return [Fault(*row) for row in (_FAULTS_OF_HOST.rows(tx.conn, {"host": host}) if host else _FAULTS.rows(tx.conn))]
 
 
 def faults_of(tx: Tx, ids: Sequence[str]) -> list[Fault]:

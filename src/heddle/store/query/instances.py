@@ -9,8 +9,13 @@ import sqlalchemy as sa
 from heddle.store import tables as t
 from heddle.store.dialect import upsert
 from heddle.store.engine import Tx
+from heddle.store.prepared import Prepared
 
 _i = t.agent_instances.c
+_OF_HOST = Prepared(
+    sa.select(_i.host, _i.instance, _i.first_heard, _i.last_heard, _i.refused)
+    .where(_i.host == sa.bindparam("host")).order_by(_i.first_heard, _i.instance)
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +31,7 @@ class Instance:
 
 def of_host(tx: Tx, host: str) -> list[Instance]:
     """Those of a host, in the order in which they were heard first."""
-    query = sa.select(_i.host, _i.instance, _i.first_heard, _i.last_heard, _i.refused).where(_i.host == host)
-    return [Instance(*row) for row in tx.conn.execute(query.order_by(_i.first_heard, _i.instance))]
+    return [Instance(*row) for row in _OF_HOST.rows(tx.conn, {"host": host})]
 
 
 def save(tx: Tx, each: Instance) -> None:

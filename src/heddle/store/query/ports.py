@@ -13,11 +13,19 @@ from heddle.model.values import FixedIp
 from heddle.store import tables as t
 from heddle.store.engine import Tx
 from heddle.store.parts import Part
+from heddle.store.prepared import Prepared
 from heddle.store.query.networks import SHOWN_BY_PORTS
 from heddle.store.query.records import Clause, Parent, Records
 from heddle.store.query.tags import check_values, tag_filters
 
 _p, _a, _g = t.ports.c, t.ip_allocations.c, t.port_security_groups.c
+_NETWORKS_OF_HOST = Prepared(sa.select(_p.network_id).where(_p.binding_host_id == sa.bindparam("host")).distinct())
+_GROUPS_OF_HOST = Prepared(
+    sa.select(_g.security_group_id)
+    .join(t.ports, _p.id == _g.port_id)
+    .where(_p.binding_host_id == sa.bindparam("host"), _p.port_security_enabled == sa.true())
+    .distinct()
+)
 _FIXED_IP_KEYS = ("subnet_id", "ip_address", "ip_address_substr")
 
 
@@ -120,14 +128,8 @@ def set_status(tx: Tx, port_ids: Sequence[str], status: str) -> None:
 
 
 def networks_of_host(tx: Tx, host: str) -> list[str]:
-    return [r[0] for r in tx.conn.execute(sa.select(_p.network_id).where(_p.binding_host_id == host).distinct())]
+    return [row[0] for row in _NETWORKS_OF_HOST.rows(tx.conn, {"host": host})]
 
 
 def groups_of_host(tx: Tx, host: str) -> list[str]:
-    query = (
-        sa.select(_g.security_group_id)
-        .join(t.ports, _p.id == _g.port_id)
-        .where(_p.binding_host_id == host, _p.port_security_enabled == sa.true())
-        .distinct()
-    )
-    return [row[0] for row in tx.conn.execute(query)]
+    return [row[0] for row in _GROUPS_OF_HOST.rows(tx.conn, {"host": host})]

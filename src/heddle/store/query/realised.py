@@ -19,16 +19,21 @@ _s, _r = t.port_security_groups.c, t.security_group_rules.c
 # What host applied when
 
 
+_ALWAYS = (1 << 63) - 1
+_DROP = sa.delete(t.host_revisions).where(_v.host == sa.bindparam("of"), _v.applied_at < sa.bindparam("older"))
+_APPLIED = sa.insert(t.host_revisions)
+_IS_AT = sa.update(t.hosts).where(_h.name == sa.bindparam("of"))
+
+
 def applied(tx: Tx, host: str, before: int, revision: int, now: int, latencies: Sequence[int]) -> None:
     """The host has applied everything up to `revision`, at `now` (ms); it said `before` the last time.
 
     A smaller revision than before means that the database is another one: what was noted is void.
     """
-    mine = sa.delete(t.host_revisions).where(_v.host == host)
-    tx.conn.execute(mine.where(_v.applied_at < now - KEPT_MS) if revision > before else mine)
-    tx.conn.execute(sa.insert(t.host_revisions), [{"host": host, "revision": revision, "applied_at": now}])
-    values = {"revision": revision, "latencies": list(latencies)}
-    tx.conn.execute(sa.update(t.hosts).where(_h.name == host).values(**values))
+    older = now - KEPT_MS if revision > before else _ALWAYS
+    tx.conn.execute(_DROP, {"of": host, "older": older})
+    tx.conn.execute(_APPLIED, [{"host": host, "revision": revision, "applied_at": now}])
+    tx.conn.execute(_IS_AT, {"of": host, "revision": revision, "latencies": list(latencies)})
 
 
 def moments(tx: Tx, hosts: Iterable[str], revision: int) -> dict[str, int]:

@@ -10,11 +10,14 @@ from heddle.model.security_group import SecurityGroup, SecurityGroupRule
 from heddle.store import tables as t
 from heddle.store.engine import Tx
 from heddle.store.one_of import one_of
+from heddle.store.prepared import Among
 from heddle.store.query.records import Parent, Records, equals
 from heddle.store.query.tags import tag_filters
 
 _g, _r = t.security_groups.c, t.security_group_rules.c
 _d, _p = t.default_security_groups.c, t.port_security_groups.c
+_NAMES_ANY = sa.or_(_r.remote_group_id.is_not(None), _r.remote_address_group_id.is_not(None))
+_REMOTES_OF = Among((_r.remote_group_id, _r.remote_address_group_id), _r.security_group_id, _NAMES_ANY)
 _EVERYBODY = ("0.0.0.0/0", "::/0")
 _REMOTES = ("remote_group_id", "remote_address_group_id")
 
@@ -91,8 +94,7 @@ def drop_rules(tx: Tx, group_id: str) -> None:
 
 def remotes_of(tx: Tx, group_ids: Sequence[str]) -> set[str]:
     """The security groups and the address groups that the rules of these groups name."""
-    query = sa.select(_r.remote_group_id, _r.remote_address_group_id).where(_r.security_group_id.in_(list(group_ids)))
-    return {id for row in tx.conn.execute(query.distinct()) for id in row if id is not None}
+    return {id for row in _REMOTES_OF.rows(tx.conn, group_ids) for id in row if id is not None}
 
 
 def alike(tx: Tx, rule: SecurityGroupRule) -> list[SecurityGroupRule]:
