@@ -19,7 +19,7 @@ from tests.real.testhost import PATIENCE, TestHost
 
 OURS = (
     "nothing", "agents_restart", "agents_killed", "agents_upgraded", "servers_restart", "servers_killed", "broker_down",
-    "database_down", "resync", "busy_tenant",
+    "database_down", "host_cut_off", "resync", "busy_tenant",
 )  # fmt: skip
 OTHERS = ("vswitchd_killed", "ovsdb_killed", "dnsmasq_killed", "router_removed", "rules_removed")
 RESYNC = 3
@@ -94,6 +94,18 @@ class Fault:
         self.lab.database.kill()
         time.sleep(self.outage)
         self.lab.database.start()
+
+    def host_cut_off(self) -> None:
+        """A host with guests and maybe the router reaches neither broker nor server; a change of it waits meanwhile."""
+        host, tenant = self.lab.hosts[0], Tenant(self.lab, f"waits{random.randrange(10**6)}")
+        network = tenant.network("net", "10.11.0.0/24")
+        host.sh("ip link set mgmt0 down")
+        port = tenant.make("port", "", network_id=network["id"], **{"binding:host_id": host.name})
+        time.sleep(self.outage)
+        host.sh("ip link set mgmt0 up")
+        self.lab.client("wait", "port", port["id"], "--timeout", "60")
+        self.lab.api.request("DELETE", f"/v2.0/ports/{port['id']}")
+        tenant.remove(network, [])
 
     def resync(self) -> None:
         """Each agent forgets nothing, asks for everything and compares: twice in what this takes (see `LAB`)."""
