@@ -142,12 +142,11 @@ class Profiles:
             member = mirror.members.get(member_id)
             if group in rules.named:
                 rules.set_member(group, member_id, member.addresses if member else ())
-        changes = rules.changes()
         if anew:
             plan.flows[owner] = rules.flows()
             fewer = before is not None and rules.permissions.narrower_than(before.permissions)
         else:
-            plan.changes[owner] = changes
+            plan.changes[owner] = rules.changes()
             fewer = rules.narrowed
         rules.narrowed = False
         if fewer:

@@ -43,16 +43,28 @@ class RuleTable:
         self._table, following = TABLES[direction]
         self._onward = f"resubmit(,{following})"
         self._anything = any_service(ethertype)
-        self._parts: dict[FlowKey, Counter[str]] = {}
+        self._parts: dict[FlowKey, tuple[str, ...]] = {}
+        self._bodies: dict[tuple[str, ...], FlowBody] = {}
         self._groups: dict[str, _Group] = {}
 
     def body(self, key: FlowKey) -> FlowBody | None:
         """The flow as it shall be, None for none."""
         parts = self._parts.get(key)
-        return FlowBody(",".join(sorted(parts)), self._cookie) if parts else None
+        return self._flow(parts) if parts else None
 
     def flows(self) -> FlowSet:
-        return {key: FlowBody(",".join(sorted(parts)), self._cookie) for key, parts in self._parts.items()}
+        """All of them; `touched` is emptied."""
+        self.touched.clear()
+        return {key: self._flow(parts) for key, parts in self._parts.items()}
+
+    def _flow(self, parts: tuple[str, ...]) -> FlowBody:
+        """The flow of all who ask for it."""
+        found = self._bodies.get(parts)
+        if found is None:
+            found = FlowBody(",".join(sorted(set(parts))), self._cookie)
+            if len(parts) == 1:
+                self._bodies[parts] = found
+        return found
 
     def count_rule(self, rule: RuleView, sign: int) -> None:
         """A rule more (`sign` 1), or one fewer (-1).  Raises `ValueError` when it cannot be matched: then nothing is
@@ -68,20 +80,28 @@ class RuleTable:
 
     def count_peer(self, group: str, cidr: str, sign: int) -> None:
         """An address of a member of a group, one more or one fewer.  Raises `ValueError` when it is none."""
+        if (":" in cidr) != (self._ethertype == 6):
+            return
         match = peer_match(cidr, self._direction, self._ethertype)
         if match is None:
             return
-        found = self._groups.setdefault(group, _Group())
+        found = self._group(group)
         if _count(found.peers, match, sign):
             self._say_peer(found, match, sign)
             self._settle(group, found)
 
     def _count_service(self, group: str, match: str, sign: int) -> None:
-        found = self._groups.setdefault(group, _Group())
+        found = self._group(group)
         if _count(found.services, match, sign):
             if found.mode == CONJOINED:
                 self._give(CONJUNCTION, match, f"conjunction({found.number},2/2)", sign)
             self._settle(group, found)
+
+    def _group(self, name: str) -> _Group:
+        found = self._groups.get(name)
+        if found is None:
+            found = self._groups[name] = _Group()
+        return found
 
     def _settle(self, group: str, found: _Group) -> None:
         """Say it in another way, when what it says needs that now."""
@@ -119,10 +139,17 @@ class RuleTable:
 
     def _give(self, priority: int, match: str, part: str, sign: int) -> None:
         key = FlowKey(self._table, priority, f"{match},reg7=0x{self._profile:x}")
-        parts = self._parts.setdefault(key, Counter())
-        if _count(parts, part, sign):
+        before = self._parts.get(key, ())
+        if sign > 0:
+            after = (*before, part)
+        else:
+            place = before.index(part)
+            after = before[:place] + before[place + 1:]
+        if (part in before) != (part in after):
             self.touched.add(key)
-        if not parts:
+        if after:
+            self._parts[key] = after
+        else:
             del self._parts[key]
 
 
@@ -159,7 +186,7 @@ class ProfileRules:
         }
 
     def flows(self) -> FlowSet:
-        """All of them."""
+        """All of them, also for `changes`: they are known now."""
         found: FlowSet = {}
         for table in self._tables.values():
             found |= table.flows()
@@ -215,7 +242,9 @@ class ProfileRules:
             self._note(rule.id, str(error), sign)
 
     def _count_peer(self, group: str, cidr: str, sign: int) -> None:
-        peers = self._peers.setdefault(group, Peers())
+        peers = self._peers.get(group)
+        if peers is None:
+            peers = self._peers[group] = Peers()
         if sign > 0:
             peers.add(cidr)
         elif peers.remove(cidr):
