@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 HEDDLE := .venv/bin/heddle
 
-.PHONY: help setup dev oracle up demo down test lint unit test-engines test-cluster conformance matrix lab lab-down hitless stateful load bench bench-quick test-kernel test-power lock
+.PHONY: help setup dev oracle up demo down test lint unit test-engines test-cluster conformance matrix lab lab-down hitless soak stateful load bench bench-quick test-kernel test-power lock
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -70,6 +70,10 @@ HOSTS ?= 3
 lab: dev  ## a cloud of HOSTS=3 hosts in namespaces: servers, database, broker, agents, all real
 	@scripts/engines.sh --install postgresql rabbitmq
 	@.venv/bin/python -m tests.cluster.run up --hosts $(HOSTS)
+
+soak: dev  ## random changes and faults in a cloud of four hosts for an hour (MINUTES=N, SEED=N): all must settle and leave nothing
+	@scripts/engines.sh --install postgresql rabbitmq
+	.venv/bin/python -m tests.cluster.soak --minutes $(or $(MINUTES),60) $(if $(SEED),--seed $(SEED))
 
 lab-down:  ## remove the lab
 	@.venv/bin/python -m tests.cluster.run down

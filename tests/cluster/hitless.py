@@ -74,7 +74,7 @@ class Traffic:
 
     def __init__(self, lab: Lab) -> None:
         self.lab = lab
-        first, second, third = lab.hosts
+        first, second, third = lab.hosts[:3]
         tenant = self.tenant = Tenant(lab, "flow")
         outside = tenant.network("outside", "192.0.2.0/24", **{
             "router:external": True, "provider:network_type": "vlan", "provider:physical_network": "physnet1",
@@ -102,6 +102,12 @@ class Traffic:
         for _, source, address in self.flows:
             lab.until(lambda s=source, to=address: s.pings(to), 30, f"{source.name} reaches {address}")
         self._echo = self._start(a3, "echo", "7777")
+
+    def remove(self) -> None:
+        """Everything that was made for it."""
+        self._echo.kill()
+        self._echo.wait()
+        self.tenant.remove_all()
 
     def run(self, fault: Callable[[], Mended | None]) -> Outcome:
         """Let the flows run while the fault happens, from a random moment on, and for a while after it."""

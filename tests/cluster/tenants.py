@@ -83,6 +83,30 @@ class Tenant:
             self.lab.api.request("DELETE", f"/v2.0/ports/{guest.port['id']}")
         self.lab.api.request("DELETE", f"/v2.0/networks/{network['id']}")
 
+    def remove_all(self) -> None:
+        """All its objects, and its guests."""
+        api = self.lab.api
+
+        def mine(collection: str) -> list[dict[str, Any]]:
+            found = api.get(f"/v2.0/{collection}")[collection.replace("-", "_")]
+            return [each for each in found if each["name"].startswith(f"{self.name}-")]
+
+        for guest in self.guests:
+            guest.host.unplug(guest.name)
+            for floating in api.get("/v2.0/floatingips", port_id=guest.port["id"])["floatingips"]:
+                api.request("DELETE", f"/v2.0/floatingips/{floating['id']}")
+            api.request("DELETE", f"/v2.0/ports/{guest.port['id']}")
+        self.guests.clear()
+        for router in mine("routers"):
+            owner = {"device_id": router["id"], "device_owner": "network:router_interface"}
+            for port in api.get("/v2.0/ports", **owner)["ports"]:
+                path = f"/v2.0/routers/{router['id']}/remove_router_interface"
+                api.request("PUT", path, {"port_id": port["id"]})
+            api.request("DELETE", f"/v2.0/routers/{router['id']}")
+        for collection in ("networks", "security-groups"):
+            for each in mine(collection):
+                api.request("DELETE", f"/v2.0/{collection}/{each['id']}")
+
     def wait(self, seconds: float = 30) -> None:
         """Until all its guests' ports are ACTIVE."""
         self.lab.until(lambda: not self._down(), seconds, f"the ports of {self.name} are ACTIVE: {self._down()}")
