@@ -62,7 +62,7 @@ def _numbered(text: str) -> list[tuple[str, int]]:
 
 def in_database(lab: Lab) -> dict[str, int]:
     """The number of rows of each table that has objects; those of `changes` that are no tombstones,
-    by scope and kind."""
+    by scope and kind, but for the audits of the last minutes."""
     with psycopg.connect(lab.database.url) as connection:
         tables = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
         found = {
@@ -70,7 +70,9 @@ def in_database(lab: Lab) -> dict[str, int]:
             for (name,) in tables
             if name not in KEPT | LASTING
         }
-        living = connection.execute("SELECT scope, kind, count(*) FROM changes WHERE NOT deleted GROUP BY 1, 2")
+        living = connection.execute(
+            "SELECT scope, kind, count(*) FROM changes WHERE NOT deleted AND kind <> 'audit' GROUP BY 1, 2"
+        )
         return {**found, **{f"changes of {kind} in {scope}": number for scope, kind, number in living.fetchall()}}
 
 
@@ -88,5 +90,6 @@ def in_folders(lab: Lab) -> set[str]:
     found = set()
     for host in lab.hosts:
         place = Path(lab.folder / host.name)
-        found |= {str(path.relative_to(lab.folder)) for path in place.rglob("*") if "log" not in path.parts}
+        files = [path for path in place.rglob("*") if path.is_file() and "log" not in path.parts]
+        found |= {str(path.relative_to(lab.folder)) for path in files}
     return found

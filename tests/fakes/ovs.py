@@ -148,6 +148,9 @@ class FakeFlows:
         self.refuse = "\0"
         self.bundles = 0
 
+    def match_first_fragments(self) -> None:
+        pass
+
     def warm_up(self) -> None:
         pass
 

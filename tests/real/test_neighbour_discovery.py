@@ -3,60 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
-from tests.fakes.cloud import FakeCloud
 from tests.fakes.objects import OUT, allow, group, ip, mac, network, port
-from tests.real.bridgehost import bridge_lab
-from tests.real.conftest import Agent, Lab
-from tests.real.testhost import host, wait_until
+from tests.real.conftest import Lab
+from tests.real.ipv6_frames import ADVERT, ECHO, REDIRECT, ROUTER, SOLICIT, frame, hexed, ip6
+from tests.real.planes import PLANES, plane_lab
 from tests.real.traffic import bare, catching, send
 
 from heddle.view.types import AddressPair, FixedIp
 
 NONCE = "20010db80000000000000000000004d2"
-ROUTER, SOLICIT, ADVERT, REDIRECT, ECHO = 134, 135, 136, 137, 128
-EVERYBODY = ("ff02::1", "33:33:00:00:00:01")
 
 
-@pytest.fixture(params=["openvswitch", "linuxbridge"])
+@pytest.fixture(params=PLANES)
 def lab(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Lab]:
-    if request.param == "linuxbridge":
-        with bridge_lab(tmp_path) as made:
-            yield made
-        return
-    cloud = FakeCloud("host1")
-    cloud.serve(tmp_path / "bus.sock")
-    with host() as test_host:
-        agent = Agent(test_host, tmp_path / "bus.sock", tmp_path / "agent.log")
-        agent.start()
-        wait_until(lambda: cloud.reports, 15, f"the agent reports: {agent.log}")
-        yield Lab(test_host, cloud, agent)
-        agent.stop()
-    cloud.stop_serving()
-
-
-def ip6(number: int) -> str:
-    return f"2001:db8::{number:x}"
-
-
-def frame(sender: int, source: str, kind: int, body: str, target: tuple[str, str] = EVERYBODY) -> str:
-    """An ICMPv6 frame from a guest; `body` (hex) is what follows the checksum."""
-    addresses = ip_address(source).packed + ip_address(target[0]).packed
-    length = 4 + len(body) // 2
-    message = bytes([kind, 0, 0, 0]) + bytes.fromhex(body)
-    data = addresses + length.to_bytes(4) + (58).to_bytes(4) + message
-    total = sum(int.from_bytes(data[place : place + 2]) for place in range(0, len(data), 2))
-    while total >> 16:
-        total = (total & 0xFFFF) + (total >> 16)
-    text = f"{kind:02x}00{~total & 0xFFFF:04x}" + body
-    return bare(target[1]) + bare(mac(sender)) + "86dd" + f"60000000{length:04x}3aff" + addresses.hex() + text
-
-
-def hexed(address: str) -> str:
-    return ip_address(address).packed.hex()
+    with plane_lab(request.param, tmp_path) as made:
+        yield made
 
 
 def about(address: str, option: str = "") -> str:
@@ -109,6 +73,6 @@ def test_a_guest_is_no_router(lab: Lab) -> None:
 
 
 def heard(lab: Lab, sent: str) -> bool:
-    with catching(lab.host, ["g2"], NONCE, 0.3) as caught:
+    with catching(lab.host, ["g2"], NONCE, 0.8) as caught:
         send(lab.host, "g1", sent)
     return bool(caught["g2"])

@@ -49,6 +49,7 @@ SEND, UPLINK = 40, 41
 STATELESS = 1 << 31
 ZONE = "zone=NXM_NX_REG6[0..15]"
 UNTAGGED = "vlan_tci=0x0000/0x1000"
+WHOLE = "nw_frag=no"  # fragments only pass by the connection table, which wants to see all of a packet
 MULTICAST = "dl_dst=01:00:00:00:00:00/01:00:00:00:00:00"
 
 
@@ -114,7 +115,7 @@ def _egress_base(b: Builder) -> None:
     never = ["udp,tp_src=67,tp_dst=68", "udp6,tp_src=547,tp_dst=546"]
     for match in [*never, "icmp6,icmp_type=134", "icmp6,icmp_type=137"]:
         b.add(EGRESS_KIND, 50, match, "drop")
-    always = ["udp,tp_src=68,tp_dst=67", "udp6,tp_src=546,tp_dst=547", "icmp6,icmp_type=133"]
+    always = [f"udp,{WHOLE},tp_src=68,tp_dst=67", f"udp6,{WHOLE},tp_src=546,tp_dst=547", "icmp6,icmp_type=133"]
     for match in always + [f"icmp6,icmp_type={number}" for number in (130, 131, 132, 143)]:
         b.add(EGRESS_KIND, 50, match, f"resubmit(,{DISPATCH})")
     for number in (135, 136):
@@ -131,7 +132,7 @@ def _ingress_base(b: Builder) -> None:
     b.add(INGRESS_KIND, 50, "arp", f"resubmit(,{ACCEPT})")
     for number in (130, 131, 132, 134, 135, 136, 143):
         b.add(INGRESS_KIND, 50, f"icmp6,icmp_type={number}", f"resubmit(,{ACCEPT})")
-    for match in ("udp,tp_src=67,tp_dst=68", "udp6,tp_src=547,tp_dst=546"):
+    for match in (f"udp,{WHOLE},tp_src=67,tp_dst=68", f"udp6,{WHOLE},tp_src=547,tp_dst=546"):
         b.add(INGRESS_KIND, 50, match, f"resubmit(,{ACCEPT})")
     for kind in ("ip", "ipv6"):
         b.add(INGRESS_KIND, 45, f"{kind},{MULTICAST}", f"resubmit(,{INGRESS_RULES})")

@@ -128,6 +128,10 @@ class Flows:
             return
         finish(self._take(), text)
 
+    def match_first_fragments(self) -> None:
+        """Have their ports matched, which are 0 else (ovs-fields(7)), until vswitchd ends.  Raises `CommandError`."""
+        run([*OFCTL, "set-frags", self.bridge, "nx-match"])
+
     def differences(self, flows: Mapping[FlowKey, FlowBody]) -> list[Difference]:
         """What differs from these flows.  Raises `CommandError` when the bridge cannot be read."""
         text = "".join(text_of(key, body) + "\n" for key, body in flows.items())

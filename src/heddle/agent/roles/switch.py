@@ -128,6 +128,7 @@ class SwitchRole:
         for bridge, flows in self._flows.items():
             mine = [own for owner, own in plan.flows.items() if owner.bridge == bridge]
             try:
+                flows.match_first_fragments()
                 differences = flows.differences({key: body for own in mine for key, body in own.items()})
                 flows.apply(repairs(differences))
                 differing += len(differences)
