@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from tests.api.conftest import Cloud
+from tests.api.statements import counted
 
 from heddle.control import reports, sync
 from heddle.store import clock
@@ -122,6 +123,40 @@ def test_a_rule_concerns_hosts_with_members_and_with_those_who_name_them(
     agents["host1"].catch_up()
     agents["host2"].catch_up()
     assert realised(own_cloud, "security_groups", group["id"])["applied"] == 2
+
+
+def test_a_rule_costs_the_server_as_much_for_a_host_of_many_ports(own_cloud: Cloud, agents: dict[str, Agent]) -> None:
+    """The statements of one fetch and of the report that all is applied; that of a heartbeat looks further."""
+    admin, mine = own_cloud.admin, agents["host1"]
+    network, group = admin.create("network"), admin.create("security_group", name="a")
+    port = {"network_id": network["id"], "binding:host_id": "host1", "security_groups": [group["id"]]}
+    found = {}
+    compiler = Compiler()
+    for number, ports in enumerate((1, 20)):
+        for _ in range(ports):
+            admin.create("port", port)
+        mine.beats = True
+        mine.catch_up()
+        mine.beats = False
+        admin.create("security_group_rule", {
+            "direction": "ingress", "ethertype": "IPv4", "protocol": str(20 + number), "security_group_id": group["id"],
+        })  # fmt: skip
+        with counted(own_cloud.store) as statements:
+            request = FetchRequest(host="host1", revision=mine.revision, scopes=mine.scopes, instance="one")
+            reply = sync.fetch(own_cloud.store, compiler, request)
+            mine.revision, mine.changed_at = reply.revision, reply.changed_at
+            fetched = len(statements)
+            mine.say()
+        assert not any("faults" in each for each in statements)
+        assert [news.scope for news in reply.scopes] == [f"group:{group['id']}"]
+        found[ports] = fetched, len(statements) - fetched
+    assert realised(own_cloud, "security-groups", group["id"])["state"] == "applied"
+    assert found[1] == found[20]
+    assert found[20][0] <= 12 and found[20][1] <= 6, found
+    mine.beats = True
+    with counted(own_cloud.store) as statements:
+        mine.say()
+    assert any("faults" in each for each in statements)
 
 
 def test_a_deleted_port_is_waited_for_as_well(own_cloud: Cloud, agents: dict[str, Agent]) -> None:
