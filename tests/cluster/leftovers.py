@@ -31,11 +31,15 @@ def on_host(host: TestHost) -> set[str]:
     found |= {f"process {line}" for line in commands if re.match(r"\S*(dnsmasq|radvd|keepalived|conntrackd)\b", line)}
     rules = host.run("nft", "-s", "list", "ruleset", check=False)
     found |= {f"rule {number} {line.strip()}" for line, number in _numbered(rules)}
-    return found | (_on_bridges() if isinstance(host, BridgeHost) else _on_switch(host))
+    return found | (_on_bridges(host) if isinstance(host, BridgeHost) else _on_switch(host))
 
 
-def _on_bridges() -> set[str]:
-    return set()
+def _on_bridges(host: TestHost) -> set[str]:
+    """Forwarding entries of bridges and tunnels that somebody wrote, and permanent neighbours."""
+    entries = host.run("bridge", "fdb", "show").splitlines()
+    found = {f"entry {line.strip()}" for line in entries if re.search(r"\b(dst|static)\b", line)}
+    neighbours = host.run("ip", "neigh", "show", "nud", "permanent").splitlines()
+    return found | {f"neighbour {line.strip()}" for line in neighbours if re.search(r"dev (brq|vxlan-)", line)}
 
 
 def _on_switch(host: TestHost) -> set[str]:
