@@ -202,6 +202,17 @@ def test_what_is_not_its_own_does_not_leave_a_guest(lab: Lab) -> None:
     assert arrived(lab, honest, forged) == names
 
 
+def test_it_holds_when_open_vswitch_has_forgotten_everything(tmp_path: Path) -> None:
+    with plane_lab("openvswitch", tmp_path) as made:
+        guests(made)
+        dump = ("ovs-ofctl", "-O", "OpenFlow14", "dump-flows", "br-int")
+        before = len(made.host.run(*dump).splitlines())
+        made.host.sh("kill -9 $(cat /run/openvswitch/ovs-vswitchd.pid); sleep 0.2")
+        made.host.start_vswitchd()
+        wait_until(lambda: len(made.host.run(*dump, check=False).splitlines()) == before, 20, "the flows are back")
+        assert arrived(made, honest, forged) == set(honest(Frames(MARK)))
+
+
 def test_the_same_frames_are_valid_and_arrive_without_port_security(lab: Lab) -> None:
     guests(lab, port_security=False)
     to = Frames(MARK)
