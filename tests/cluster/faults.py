@@ -15,13 +15,16 @@ from dataclasses import dataclass
 
 from tests.cluster.lab import ROOT, Lab
 from tests.cluster.tenants import Tenant
-from tests.real.testhost import PATIENCE, TestHost
+from tests.real.testhost import DATAPATH, PATIENCE, TestHost
 
 OURS = (
     "nothing", "agents_restart", "agents_killed", "agents_upgraded", "servers_restart", "servers_killed", "broker_down",
     "database_down", "host_cut_off", "resync", "busy_tenant",
 )  # fmt: skip
 OTHERS = ("vswitchd_killed", "ovsdb_killed", "dnsmasq_killed", "router_removed", "rules_removed")
+# In userspace vswitchd itself loses a packet of tunnels now and then while an interface comes or goes, by hand too.
+# What shall lose nothing makes none there: a network without DHCP has no interface of its own.
+PLUGS = DATAPATH != "netdev"
 RESYNC = 3
 LAB = (f"agent.resync_seconds={RESYNC}", "agent.report_seconds=3")
 
@@ -98,11 +101,13 @@ class Fault:
     def host_cut_off(self) -> None:
         """A host with guests and maybe the router reaches neither broker nor server; a change of it waits meanwhile."""
         host, tenant = self.lab.hosts[0], Tenant(self.lab, f"waits{random.randrange(10**6)}")
-        network = tenant.network("net", "10.11.0.0/24")
-        host.sh("ip link set mgmt0 down")
+        network = tenant.network("net", "10.11.0.0/24", dhcp=PLUGS)
+        for hook, way in (("input", "iifname"), ("output", "oifname")):
+            chain = f"chain {hook} {{ type filter hook {hook} priority -300; {way} mgmt0 drop; }}"
+            host.sh(f"nft 'table inet cut {{ {chain}; }}'")
         port = tenant.make("port", "", network_id=network["id"], **{"binding:host_id": host.name})
         time.sleep(self.outage)
-        host.sh("ip link set mgmt0 up")
+        host.sh("nft delete table inet cut")
         self.lab.client("wait", "port", port["id"], "--timeout", "60")
         self.lab.api.request("DELETE", f"/v2.0/ports/{port['id']}")
         tenant.remove(network, [])
@@ -114,7 +119,7 @@ class Fault:
     def busy_tenant(self) -> None:
         """Another tenant makes, changes and removes ports on all hosts, and security group rules."""
         other = Tenant(self.lab, f"busy{random.randrange(10**6)}")
-        network = other.network("net", "10.8.0.0/16")
+        network = other.network("net", "10.8.0.0/16", dhcp=PLUGS)
         api = self.lab.api
         for first in range(0, self.changes, 20):
             ports = [

@@ -76,6 +76,9 @@ class Traffic:
         self.lab = lab
         first, second, third = lab.hosts[:3]
         tenant = self.tenant = Tenant(lab, "flow")
+        quotas = ("network", "subnet", "port", "security_group", "security_group_rule")
+        body = {"quota": dict.fromkeys(quotas, -1)}
+        lab.api.request("PUT", f"/v2.0/quotas/{tenant.group['project_id']}", body)
         outside = tenant.network("outside", "192.0.2.0/24", **{
             "router:external": True, "provider:network_type": "vlan", "provider:physical_network": "physnet1",
             "provider:segmentation_id": 201,

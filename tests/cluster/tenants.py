@@ -45,9 +45,10 @@ class Tenant:
         made: dict[str, Any] = self.lab.api.request("POST", f"/v2.0/{collection}", {member: body})[member]
         return made
 
-    def network(self, name: str, cidr: str, gateway: bool = True, **more: Any) -> dict[str, Any]:
+    def network(self, name: str, cidr: str, gateway: bool = True, dhcp: bool = True, **more: Any) -> dict[str, Any]:
         made = self.make("network", name, **more)
-        subnet = {"network_id": made["id"], "cidr": cidr, "ip_version": 6 if ":" in cidr else 4}
+        version = 6 if ":" in cidr else 4
+        subnet = {"network_id": made["id"], "cidr": cidr, "ip_version": version, "enable_dhcp": dhcp}
         made["subnet"] = self.make("subnet", name, **subnet, **({} if gateway else {"gateway_ip": None}))
         return made
 
