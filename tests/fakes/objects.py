@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
+
+from heddle.agent.permissions import Peers, Permissions
 from heddle.view.types import FixedIp, GroupView, NetworkView, PortView, RuleView, Segment
 
 
@@ -52,3 +55,9 @@ def port(number: int, groups: tuple[str, ...] = ("default",), net: str = "net-a"
 
 def ip(number: int) -> str:
     return f"10.0.{number >> 8}.{number & 255}"
+
+
+def permissions_of(rules: Sequence[RuleView], addresses: Mapping[str, Iterable[str]]) -> Permissions:
+    """What rules permit; `addresses`: the members' addresses (as CIDRs) by group."""
+    named = {rule.remote_group for rule in rules if rule.remote_group}
+    return Permissions(frozenset(rules), {group: Peers(addresses.get(group, ())) for group in named})

@@ -6,10 +6,10 @@ import time
 from ipaddress import ip_network
 
 import pytest
-from tests.fakes.objects import OUT, allow, ip, mac, port_id
+from tests.fakes.objects import OUT, allow, ip, mac, permissions_of, port_id
 
 from heddle.agent.cutting import Holder, Holders, doomed, forgotten
-from heddle.agent.permissions import Permissions, permissions_of
+from heddle.agent.permissions import Permissions
 from heddle.agent.pipeline import WiredPort
 from heddle.host.connection import Tracked
 from heddle.view.types import RuleView

@@ -8,10 +8,10 @@ from ipaddress import ip_address
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.fakes.objects import allow
+from tests.fakes.objects import allow, permissions_of
 from tests.unit.test_security import MEMBERS, Packet, packets, rules, says
 
-from heddle.agent.permissions import Permissions, permissions_of
+from heddle.agent.permissions import Permissions
 from heddle.view.types import RuleView
 
 RULES = st.lists(rules(), max_size=6)

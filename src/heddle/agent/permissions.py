@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_network
-from typing import TypeVar
 
+from heddle.agent.counted import count
 from heddle.agent.security import ICMP, ICMPV6, SCTP, TCP, UDP
 from heddle.view.types import RuleView
 
-T = TypeVar("T")
 Address = IPv4Address | IPv6Address
 
 
@@ -36,8 +35,8 @@ class Peers:
     def add(self, cidr: str) -> None:
         with contextlib.suppress(ValueError):
             network = _network(cidr)
-            self.networks[network] += 1
-            self._lengths[network[:2]] += 1
+            count(self.networks, network)
+            count(self._lengths, network[:2])
 
     def remove(self, cidr: str) -> bool:
         """Whether it is not there any more."""
@@ -45,8 +44,8 @@ class Peers:
             network = _network(cidr)
         except ValueError:
             return False
-        _drop(self._lengths, network[:2])
-        return _drop(self.networks, network)
+        count(self._lengths, network[:2], -1)
+        return count(self.networks, network, -1)
 
     def __contains__(self, address: Address) -> bool:
         number, bits = int(address), address.max_prefixlen
@@ -55,14 +54,6 @@ class Peers:
             in self.networks
             for version, length in self._lengths
         )
-
-
-def _drop(counter: Counter[T], what: T) -> bool:
-    counter[what] -= 1
-    if counter[what]:
-        return False
-    del counter[what]
-    return True
 
 
 @lru_cache(maxsize=1 << 16)
@@ -109,12 +100,6 @@ class Permissions:
             return False
         return version == peer.version and int(peer) >> (peer.max_prefixlen - length) == number >> (
             peer.max_prefixlen - length)
-
-
-def permissions_of(rules: Sequence[RuleView], addresses: Mapping[str, Iterable[str]]) -> Permissions:
-    """`addresses`: the members' addresses (as CIDRs) by group."""
-    named = {rule.remote_group for rule in rules if rule.remote_group}
-    return Permissions(frozenset(rules), {group: Peers(addresses.get(group, ())) for group in named})
 
 
 def _serves(rule: RuleView, protocol: int, port: int, code: int) -> bool:

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from heddle.agent.counted import count
 from heddle.agent.permissions import Peers, Permissions
 from heddle.agent.pipeline import ACCEPT, DISPATCH, EGRESS_RULES, INGRESS_RULES
 from heddle.agent.security import any_service, conjunction_number, peer_match, service_matches
@@ -86,13 +87,13 @@ class RuleTable:
         if match is None:
             return
         found = self._group(group)
-        if _count(found.peers, match, sign):
+        if count(found.peers, match, sign):
             self._say_peer(found, match, sign)
             self._settle(group, found)
 
     def _count_service(self, group: str, match: str, sign: int) -> None:
         found = self._group(group)
-        if _count(found.services, match, sign):
+        if count(found.services, match, sign):
             if found.mode == CONJOINED:
                 self._give(CONJUNCTION, match, f"conjunction({found.number},2/2)", sign)
             self._settle(group, found)
@@ -151,15 +152,6 @@ class RuleTable:
             self._parts[key] = after
         else:
             del self._parts[key]
-
-
-def _count(counter: Counter[str], what: str, sign: int) -> bool:
-    """Count one more or one fewer; whether it is the first, or was the last."""
-    counter[what] += sign
-    if not counter[what]:
-        del counter[what]
-        return True
-    return sign > 0 and counter[what] == 1
 
 
 class ProfileRules:
@@ -234,7 +226,7 @@ class ProfileRules:
 
     def _count_rule(self, rule: RuleView, sign: int) -> None:
         if rule.remote_group:
-            _count(self.named, rule.remote_group, sign)
+            count(self.named, rule.remote_group, sign)
         self.narrowed = self.narrowed or sign < 0
         try:
             self._tables[rule.direction, rule.ethertype].count_rule(rule, sign)

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable
 from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_network
 
+from heddle.agent.counted import count
 from heddle.host.nft import Elements
 
 Network = IPv4Network | IPv6Network
@@ -36,13 +37,10 @@ class Members:
         if now:
             self._held[id] = now
         for cidr in [each for each in now if each not in before]:
-            self._asked[cidr] += 1
-            if self._asked[cidr] == 1:
+            if count(self._asked, cidr):
                 self._take(cidr)
         for cidr in [each for each in before if each not in now]:
-            self._asked[cidr] -= 1
-            if not self._asked[cidr]:
-                del self._asked[cidr]
+            if count(self._asked, cidr, -1):
                 self._drop(cidr)
 
     def sets(self) -> list[Elements]:
@@ -57,8 +55,7 @@ class Members:
         except ValueError as error:
             self.problems[f"{self._group}/{cidr}"] = str(error)
             return
-        self._networks[network] += 1
-        if self._networks[network] == 1:
+        if count(self._networks, network):
             if _is_single(network):
                 insort(self._single[network.version], str(network.network_address))
             self._changed(network)
@@ -67,9 +64,7 @@ class Members:
         if self.problems.pop(f"{self._group}/{cidr}", None) is not None:
             return
         network = ip_network(cidr, strict=False)
-        self._networks[network] -= 1
-        if not self._networks[network]:
-            del self._networks[network]
+        if count(self._networks, network, -1):
             if _is_single(network):
                 single = self._single[network.version]
                 del single[bisect_left(single, str(network.network_address))]

@@ -15,7 +15,7 @@ from pathlib import Path
 from heddle.agent.mirror import Mirror, ref_of
 from heddle.agent.roles.base import Drift, Host
 from heddle.agent.roles.dhcp_plan import OWNER, SETTINGS, DhcpInput, DhcpPlan, Entries, plan
-from heddle.agent.roles.mended import NAMESPACE, drifts, mended
+from heddle.agent.roles.mended import drifts, mended, no_namespace
 from heddle.agent.roles.parallel import together
 from heddle.agent.roles.plugs import Plugs, plug
 from heddle.errors import HeddleError
@@ -196,7 +196,7 @@ class DhcpRole:
             seen = self._spaces.ensure(name, SETTINGS).deviations(wanted.layout)
             found = drifts("network", network_id, name, seen + served.server.deviations(wanted.files))
         else:
-            found = [Drift("network", network_id, f"namespace {name}", NAMESPACE)]
+            found = [no_namespace("network", network_id, name)]
         if repair and found:
             self._apply(network_id, wanted, served.entries, plugs)
         else:

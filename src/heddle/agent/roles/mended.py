@@ -8,7 +8,6 @@ from __future__ import annotations
 from heddle.agent.roles.base import Drift
 from heddle.host.layout import Change, Deviation, Layout
 
-NAMESPACE = "none of that name, or another one"
 RULES = Deviation("table inet heddle", "changed by hand, or missing")
 
 
@@ -16,10 +15,14 @@ def mended(kind: str, id_: str, name: str, current: bool, before: Layout, change
     """Of an object in the namespace `name` that was last left like `before`, the namespace then being the same one
     (`current`) or not."""
     if not current:
-        return [Drift(kind, id_, f"namespace {name}", NAMESPACE)]
+        return [no_namespace(kind, id_, name)]
     lost = {each.name for each in before.interfaces} & set(change.made) - set(change.removed)
     return drifts(kind, id_, name, [Deviation(f"interface {each}", "missing") for each in sorted(lost)])
 
 
 def drifts(kind: str, id_: str, name: str, found: list[Deviation]) -> list[Drift]:
     return [Drift(kind, id_, f"{name}: {each.expected}", each.found) for each in found]
+
+
+def no_namespace(kind: str, id_: str, name: str) -> Drift:
+    return Drift(kind, id_, f"namespace {name}", "none of that name, or another one")

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from heddle.agent.mirror import Mirror, ref_of
 from heddle.agent.roles.base import Drift, Host
-from heddle.agent.roles.mended import NAMESPACE, RULES, drifts, mended
+from heddle.agent.roles.mended import RULES, drifts, mended, no_namespace
 from heddle.agent.roles.parallel import together
 from heddle.agent.roles.plugs import Plugs, plug
 from heddle.agent.roles.router_forwarding import moved
@@ -200,7 +200,7 @@ class RouterRole:
             return []
         name, wanted = PREFIX + router_id, realised.plan
         if not self._spaces.is_current(name):
-            found = [Drift("router", router_id, f"namespace {name}", NAMESPACE)]
+            found = [no_namespace("router", router_id, name)]
         else:
             rules = [RULES] if realised.space.disturbed(wanted.table) else []
             found = drifts("router", router_id, name, realised.space.deviations(wanted.layout) + rules)
