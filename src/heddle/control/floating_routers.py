@@ -34,14 +34,15 @@ def check_router(ctx: Context, floating_ip: FloatingIp, router_id: str) -> None:
 def router_of(ctx: Context, floating_ip: FloatingIp, port: Port, fixed_ip: FixedIp) -> str:
     """The router between the external network and a port's subnet; that with the subnet's gateway address first.
 
+    It keeps its gateway and its interface until the transaction ends.
     Raises `NotFound` (ExternalGatewayForFloatingIPNotFound).
     """
-    interfaces = [
-        interface
-        for interface in port_query.interfaces_on_network(ctx.tx, port.network_id, ROUTER_INTERFACE)
-        if any(f.subnet_id == fixed_ip.subnet_id for f in interface.fixed_ips)
-    ]
-    found = router_query.with_gateway_on(ctx.tx, floating_ip.floating_network_id, [i.device_id for i in interfaces])
+    interfaces = _interfaces(ctx, port, fixed_ip)
+    found = router_query.with_gateway_on(ctx.tx, floating_ip.floating_network_id, list(interfaces))
+    if not ctx.tx.alone and found:
+        # Who parted one of them meanwhile was waited for.
+        interfaces = _interfaces(ctx, port, fixed_ip)
+        found = [router for router in found if router.id in interfaces]
     if not found:
         raise NotFound(
             "ExternalGatewayForFloatingIPNotFound",
@@ -51,12 +52,16 @@ def router_of(ctx: Context, floating_ip: FloatingIp, port: Port, fixed_ip: Fixed
     found = _where_it_works(ctx, floating_ip, found)
     subnet = subnet_query.SUBNETS.get(ctx.tx, fixed_ip.subnet_id)
     gateway = subnet.gateway_ip if subnet else None
-    for interface in interfaces:
-        if any(f.ip_address == gateway for f in interface.fixed_ips):
-            for router in found:
-                if router.id == interface.device_id:
-                    return router.id
+    for router in found:
+        if any(f.ip_address == gateway for f in interfaces[router.id].fixed_ips):
+            return router.id
     return found[0].id
+
+
+def _interfaces(ctx: Context, port: Port, fixed_ip: FixedIp) -> dict[str, Port]:
+    """The interface of each router that joins the subnet of a port's address."""
+    found = port_query.interfaces_on_network(ctx.tx, port.network_id, ROUTER_INTERFACE)
+    return {each.device_id: each for each in found if any(f.subnet_id == fixed_ip.subnet_id for f in each.fixed_ips)}
 
 
 def _where_it_works(ctx: Context, floating_ip: FloatingIp, routers: Sequence[Router]) -> list[Router]:

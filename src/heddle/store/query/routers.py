@@ -42,9 +42,10 @@ ROUTERS: Records[Router] = Records(
 
 
 def with_gateway_on(tx: Tx, network_id: str, router_ids: Sequence[str]) -> list[Router]:
-    """Those of the routers whose gateway is on a network."""
-    query = sa.select(_p.id).where(_p.network_id == network_id)
-    return ROUTERS.find(tx, _r.id.in_(list(router_ids)), _r.gateway_port_id.in_(query))
+    """Those of the routers whose gateway is on a network; nobody locks one of them until the transaction ends."""
+    gateways = sa.select(_p.id).where(_p.network_id == network_id)
+    query = ROUTERS.select if tx.alone else ROUTERS.select.with_for_update(read=True, key_share=True, of=t.routers)
+    return ROUTERS.find(tx, _r.id.in_(list(router_ids)), _r.gateway_port_id.in_(gateways), query=query)
 
 
 def projects_with_gateway_on(tx: Tx, network_id: str) -> set[str]:
