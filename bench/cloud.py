@@ -16,6 +16,7 @@ from tests.real.testhost import TestHost, wait_until
 
 from bench.client import Client, log_in
 from bench.quota import unlimited
+from bench.site import cpu_seconds
 from bench.space import Space
 
 NAME = "bench1"
@@ -91,6 +92,13 @@ class Cloud:
         mark = marks.get(role) or f" --worker {role.removeprefix('server-')}/"
         return next(pid for pid, command in self.processes().items() if mark in command)
 
+    def agent(self) -> int:
+        return self.process("agent")
+
+    def spent(self) -> dict[str, float]:
+        """Processor time so far, in seconds."""
+        return {role: cpu_seconds(self.process(role)) for role in ("server", "agent")}
+
     def kill_agent(self) -> None:
         """Kill the agent, and hold the supervisor so that it stays away until `release`."""
         agent, supervisor = self.process("agent"), self.process("supervisor")
@@ -99,18 +107,6 @@ class Cloud:
 
     def release(self) -> None:
         os.kill(self.process("supervisor"), signal.SIGCONT)
-
-
-def pss(pid: int) -> int:
-    """Proportional memory of a process in KB."""
-    lines = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").splitlines()
-    return sum(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
-
-
-def cpu_seconds(pid: int) -> float:
-    """Processor time of a process so far."""
-    fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 @contextlib.contextmanager

@@ -1,29 +1,38 @@
-"""The data-plane rows but for the restart: a port's first ping, 200 ports, 20 routers, a rule on 100 ports."""
+"""The data-plane rows of ports: a port's first ping, 200 ports, a rule on 100 ports, another group for 100 ports.
+
+Each is of one host, or of several: then the guest that asks is on another host than those that answer.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import statistics
 import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from tests.real.testhost import wait_until
 
-from bench.cloud import Cloud, cpu_seconds, pss
+from bench.cloud import Cloud
 from bench.flowwatch import FlowWatch
 from bench.guests import Guest, Net
 from bench.measure import percentile
 from bench.pings import Pinger, first_replies, silent_after
 from bench.rows import Measured
+from bench.site import Site, pss
 
 API = "/v2.0"
 PORTS, BULK, REST_SECONDS = 200, 100, 40
+GROUPED = 100
 
 
-def ping_rounds(cloud: Cloud, rounds: int) -> dict[str, Measured]:
-    """POST port -> the first reply of another guest, `rounds` times after one that is not counted."""
+def first_pings(cloud: Site, rounds: int, far: Site | None = None) -> Measured:
+    """POST port -> the first reply of another guest, of `far`: `rounds` times after one that does not count."""
     net = Net(cloud, "ping", 101)
-    peer, *guests = net.make(rounds + 2)
-    net.post([peer])
-    net.plug([peer])
+    other = net.beside(far) if far else net
+    (peer,), guests = other.make(1), net.make(rounds + 1)
+    other.post([peer])
+    other.plug([peer])
     wait_until(lambda: net.statuses().get(peer.port_id) == "ACTIVE", 30, "the first guest is ACTIVE")
     parts = []
     with FlowWatch(cloud.host) as watch:
@@ -35,15 +44,15 @@ def ping_rounds(cloud: Cloud, rounds: int) -> dict[str, Measured]:
     total = sorted(part["total"] for part in taken)
     steps = {name: statistics.median(part[name] for part in taken) * 1000 for name in taken[0]}
     detail = ", ".join(f"{name} {value:.0f}" for name, value in steps.items() if name != "total")
-    return {"ping": Measured(
+    return Measured(
         percentile(total, 0.5),
         f"p50 {1000 * percentile(total, 0.5):.0f}, p99 {1000 * percentile(total, 0.99):.0f} ms of {len(total)} "
         f"rounds; after the clock's start, medians in ms: {detail}",
-    )}  # fmt: skip
+    )
 
 
 def _one_ping(net: Net, guest: Guest, peer: Guest, watch: FlowWatch) -> dict[str, float]:
-    pinger = Pinger(net, guest)
+    pinger = Pinger(guest)
     with net.ovsdb() as ovsdb:
         watch.clear()
         started = time.monotonic()
@@ -64,10 +73,13 @@ def _one_ping(net: Net, guest: Guest, peer: Guest, watch: FlowWatch) -> dict[str
     }  # fmt: skip
 
 
-def ports_active(cloud: Cloud, net: Net) -> dict[str, Measured]:
-    """200 ports in two bulk requests, plugged as soon as they have an id, until GET shows all ACTIVE."""
+def ports_active(cloud: Site, net: Net, prober: Guest | None = None) -> Measured:
+    """200 ports in two bulk requests, plugged as soon as they have an id, until GET shows all ACTIVE.
+
+    Afterwards all are pinged, from `prober` where there is one.
+    """
     guests = net.make(PORTS)
-    before = {role: cpu_seconds(cloud.process(role)) for role in ("server", "agent")}
+    before = cloud.spent()
     started = time.monotonic()
     for at in range(0, PORTS, BULK):
         net.post(guests[at : at + BULK])
@@ -81,17 +93,19 @@ def ports_active(cloud: Cloud, net: Net) -> dict[str, Measured]:
 
     wait_until(active, 120, "all ports are ACTIVE", step=0.02)
     took = time.monotonic() - started
-    used = {role: cpu_seconds(cloud.process(role)) - before[role] for role in before}
-    unanswered = check_pings(net, guests[0], guests[1:])
-    return {"ports": Measured(
+    after = cloud.spent()
+    used = {role: after[role] - before[role] for role in before}
+    targets = guests if prober else guests[1:]
+    unanswered = check_pings(prober or guests[0], targets)
+    return Measured(
         took, f"POSTs and plugs {posted:.2f} s; processor time: server {used['server']:.2f}, agent "
-        f"{used['agent']:.2f} s; {PORTS - 1 - unanswered} of {PORTS - 1} pinged after it",
-    )}  # fmt: skip
+        f"{used['agent']:.2f} s; {len(targets) - unanswered} of {len(targets)} pinged after it",
+    )  # fmt: skip
 
 
-def check_pings(net: Net, source: Guest, targets: list[Guest], seconds: float = 10) -> int:
+def check_pings(source: Guest, targets: list[Guest], seconds: float = 10) -> int:
     """How many of the targets do not answer a guest."""
-    pinger = Pinger(net, source)
+    pinger = Pinger(source)
     answered = first_replies(pinger, [each.address for each in targets], 0.2, seconds)
     pinger.close()
     return len(targets) - len(answered)
@@ -119,40 +133,107 @@ def _short(command: str) -> str:
     return " ".join(words[:3])
 
 
-def rule(cloud: Cloud, rounds: int) -> dict[str, Measured]:
-    """A rule that lets pings into a group of 100 ports: from its POST until each of them answers, and away again."""
-    api = cloud.api
-    group = api.call("POST", f"{API}/security-groups", {"security_group": {"name": "bench"}})["security_group"]["id"]
-    net = Net(cloud, "rule", 102)
-    prober, *guests = net.make(101)
-    net.post([prober])
-    net.post(guests, security_groups=[group])
-    net.plug(net.guests.values())
+@contextlib.contextmanager
+def grouped(cloud: Site, name: str, number: int, far: Sequence[Site] = ()) -> Iterator[Grouped]:
+    """100 guests whose group lets nothing in, on all of these hosts in turn, and one that pings them, on the last."""
+    made = cloud.api.call("POST", f"{API}/security-groups", {"security_group": {"name": f"bench-{name}"}})
+    group = made["security_group"]["id"]
+    net = Net(cloud, name, number)
+    nets = [net, *(net.beside(each) for each in far)]
+    (prober,) = nets[-1].make(1)
+    nets[-1].post([prober])
+    guests = []
+    for place, each in enumerate(nets):
+        own = each.make(len(range(place, GROUPED, len(nets))))
+        each.post(own, security_groups=[group])
+        each.plug(each.guests.values())
+        guests += own
     wait_until(lambda: set(net.statuses().values()) == {"ACTIVE"}, 60, "the guests are ACTIVE")
-    pinger = Pinger(net, prober)
-    addresses = [each.address for each in guests]
-    early = first_replies(pinger, addresses, 0.2, 1.0)
-    if early:
+    pinger = Pinger(prober)
+    found = Grouped(group, guests, pinger)
+    if early := first_replies(pinger, found.addresses, 0.2, 1.0):
         raise RuntimeError(f"{len(early)} guests answer before there is a rule")
-    all_in, first_in, removed = [], [], []
-    body = {"security_group_id": group, "direction": "ingress", "protocol": "icmp", "ethertype": "IPv4"}
-    for _ in range(rounds):
-        started = time.monotonic()
-        made = api.call("POST", f"{API}/security-group-rules", {"security_group_rule": body})["security_group_rule"]
-        replies = first_replies(pinger, addresses, 0.05, 30)
-        if len(replies) < len(addresses):
-            raise RuntimeError(f"{len(addresses) - len(replies)} of {len(addresses)} guests do not answer after 30 s")
-        all_in.append(max(replies.values()) - started)
-        first_in.append(min(replies.values()) - started)
-        started = time.monotonic()
-        api.call("DELETE", f"{API}/security-group-rules/{made['id']}")
-        removed.append(silent_after(pinger, addresses, 0.05, 10) - started)
+    yield found
     pinger.close()
     net.remove()
-    api.call("DELETE", f"{API}/security-groups/{group}")
+    cloud.api.call("DELETE", f"{API}/security-groups/{group}")
+
+
+@dataclass(frozen=True)
+class Grouped:
+    """`group` is theirs, `pinger` belongs to a guest outside of it."""
+
+    group: str
+    guests: list[Guest]
+    pinger: Pinger
+
+    @property
+    def addresses(self) -> list[str]:
+        return [each.address for each in self.guests]
+
+    def until_all_answer(self, started: float) -> tuple[float, float]:
+        """When the first and when the last did, in seconds from `started`.  Raises `RuntimeError` after 30 s."""
+        replies = first_replies(self.pinger, self.addresses, 0.05, 30)
+        if missing := len(self.guests) - len(replies):
+            raise RuntimeError(f"{missing} of {len(self.guests)} guests do not answer after 30 s")
+        return min(replies.values()) - started, max(replies.values()) - started
+
+    def until_silent(self, started: float) -> float:
+        """When the last ping was sent that was answered, in seconds from `started`."""
+        return max(0.0, silent_after(self.pinger, self.addresses, 0.05, 10) - started)
+
+
+def rule(cloud: Site, rounds: int, far: Sequence[Site] = ()) -> Measured:
+    """A rule that lets pings into a group of 100 ports: from its POST until each of them answers, and away again."""
+    first_in, all_in, removed = [], [], []
+    with grouped(cloud, "rule", 102, far) as made:
+        body = _pings_into(made.group)
+        for _ in range(rounds):
+            started = time.monotonic()
+            id = cloud.api.call("POST", f"{API}/security-group-rules", body)["security_group_rule"]["id"]
+            first, last = made.until_all_answer(started)
+            first_in.append(first)
+            all_in.append(last)
+            started = time.monotonic()
+            cloud.api.call("DELETE", f"{API}/security-group-rules/{id}")
+            removed.append(made.until_silent(started))
     worst = ", ".join(f"{each:.2f}" for each in all_in)
-    return {"rule": Measured(
+    return Measured(
         statistics.median(all_in),
         f"median of {worst} s; first port after {statistics.median(first_in):.2f} s; removed: the last answered "
-        f"ping left {max(0.0, statistics.median(removed)):.2f} s after it",
-    )}  # fmt: skip
+        f"ping left {statistics.median(removed):.2f} s after it",
+    )
+
+
+def moved(cloud: Site, rounds: int, far: Sequence[Site] = ()) -> Measured:
+    """100 ports are given another group, one PUT after the other, which lets pings in: until each of them answers."""
+    api = cloud.api
+    made = api.call("POST", f"{API}/security-groups", {"security_group": {"name": "bench-open"}})["security_group"]
+    api.call("POST", f"{API}/security-group-rules", _pings_into(made["id"]))
+    there, put, back = [], [], []
+    with grouped(cloud, "move", 104, far) as found:
+
+        def give(group: str) -> float:
+            started = time.monotonic()
+            for guest in found.guests:
+                api.call("PUT", f"{API}/ports/{guest.port_id}", {"port": {"security_groups": [group]}})
+            return started
+
+        for _ in range(rounds):
+            started = give(made["id"])
+            put.append(time.monotonic() - started)
+            there.append(found.until_all_answer(started)[1])
+            back.append(found.until_silent(give(found.group)))
+    api.call("DELETE", f"{API}/security-groups/{made['id']}")
+    each = ", ".join(f"{taken:.2f}" for taken in there)
+    return Measured(
+        statistics.median(there),
+        f"median of {each} s; the PUTs {statistics.median(put):.2f} s; back again: the last answered ping left "
+        f"{statistics.median(back):.2f} s after the first PUT",
+    )
+
+
+def _pings_into(group: str) -> dict[str, dict[str, str]]:
+    return {"security_group_rule": {
+        "security_group_id": group, "direction": "ingress", "protocol": "icmp", "ethertype": "IPv4",
+    }}  # fmt: skip

@@ -7,14 +7,16 @@ and it does not give up soon, so that no ping is lost for a neighbour that is co
 
 from __future__ import annotations
 
+import copy
+import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bench.client import Client
-from bench.cloud import Cloud
 from bench.ovsdb import Ovsdb
+from bench.site import Site
 from bench.space import Space
 
 ARP_MS, ARP_TRIES = 20, 100
@@ -23,29 +25,42 @@ API = "/v2.0"
 
 @dataclass(slots=True)
 class Guest:
-    """`port_id` is "" until its port exists."""
+    """`root` is its host's root folder; `port_id` is "" until its port exists."""
 
     name: str
     mac: str
     address: str
+    root: Path
     port_id: str = ""
 
     @property
     def device(self) -> str:
         return f"p-{self.name}"
 
+    @property
+    def space(self) -> Space:
+        return Space(str(self.root / "run/netns" / self.name))
+
 
 class Net:
-    """A network of the cloud with a /16, its guests, and how they are made, plugged and removed."""
+    """A network 10.`number`.0.0/16, its guests on a host, and how they are made, plugged and removed."""
 
-    def __init__(self, cloud: Cloud, name: str, number: int, **group: Any) -> None:
+    def __init__(self, cloud: Site, name: str, number: int) -> None:
         self.cloud, self.api, self.number = cloud, cloud.api, number
         network = self.api.call("POST", f"{API}/networks", {"network": {"name": f"bench-{name}"}})["network"]
         self.id, self.mtu = network["id"], network["mtu"]
         subnet = {"network_id": self.id, "ip_version": 4, "cidr": f"10.{number}.0.0/16", "enable_dhcp": False}
         self.subnet_id = self.api.call("POST", f"{API}/subnets", {"subnet": subnet})["subnet"]["id"]
-        self._count = 0
+        self._numbers = itertools.count(256)
         self.guests: dict[str, Guest] = {}
+        self._elsewhere: list[Net] = []
+
+    def beside(self, cloud: Site) -> Net:
+        """The same network for guests on another host; it goes with this one."""
+        other = copy.copy(self)
+        other.cloud, other.guests, other._elsewhere = cloud, {}, []
+        self._elsewhere.append(other)
+        return other
 
     @property
     def _root(self) -> Path:
@@ -54,17 +69,14 @@ class Net:
     def ovsdb(self) -> Ovsdb:
         return Ovsdb(self._root / "run/openvswitch/db.sock")
 
-    def space(self, guest: Guest) -> Space:
-        return Space(str(self._root / "run/netns" / guest.name))
-
     def make(self, count: int) -> list[Guest]:
         """New guests, not plugged."""
         made = []
         for _ in range(count):
-            self._count += 1
-            high, low = divmod(self._count + 255, 256)
+            place = next(self._numbers)
+            high, low = divmod(place, 256)
             mac = f"fa:16:3e:{self.number:02x}:{high:02x}:{low:02x}"
-            made.append(Guest(f"b{self.number}-{self._count}", mac, f"10.{self.number}.{high}.{low}"))
+            made.append(Guest(f"b{self.number}-{place}", mac, f"10.{self.number}.{high}.{low}", self._root))
         links = [f"link add {each.device} mtu {self.mtu} type veth peer name eth0 mtu {self.mtu} "
                  f"netns {each.name} address {each.mac}\nlink set {each.device} up" for each in made]  # fmt: skip
         self.cloud.host.sh("\n".join(f"ip netns add {each.name}" for each in made))
@@ -73,7 +85,7 @@ class Net:
                   f"addr add {each.address}/16 dev eth0\nE" for each in made]  # fmt: skip
         self.cloud.host.run("sh", "-e", input="\n".join(inside) + "\n", timeout=120)
         for each in made:
-            with self.space(each).inside():
+            with each.space.inside():
                 neighbours = Path("/proc/thread-self/root/proc/sys/net/ipv4/neigh/eth0")
                 (neighbours / "retrans_time_ms").write_text(f"{ARP_MS}\n")
                 for name in ("ucast_solicit", "mcast_solicit"):
@@ -124,9 +136,12 @@ class Net:
             self.guests.pop(each.name)
 
     def remove(self) -> None:
-        """Everything: guests, ports, the network."""
-        guests = list(self.guests.values())
-        self.unplug(guests)
-        self.delete_ports(each for each in guests if each.port_id)
+        """Everything, on all hosts: guests, ports, the network."""
+        nets = [self, *self._elsewhere]
+        for net in nets:
+            guests = list(net.guests.values())
+            net.unplug(guests)
+            net.delete_ports(each for each in guests if each.port_id)
         self.api.call("DELETE", f"{API}/networks/{self.id}")
-        self.discard(guests)
+        for net in nets:
+            net.discard(list(net.guests.values()))

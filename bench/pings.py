@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from bench.guests import Guest, Net
+from bench.guests import Guest
 
 LOST_SECONDS = 1.0
 
@@ -39,9 +39,8 @@ def echo_reply(packet: bytes) -> tuple[str, int, int] | None:
 class Pinger:
     """One guest's raw socket.  `replies` gives what has come, and when by the monotonic clock."""
 
-    def __init__(self, net: Net, guest: Guest) -> None:
-        self.guest = guest
-        self.socket = net.space(guest).socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
+    def __init__(self, guest: Guest) -> None:
+        self.socket = guest.space.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
         self.socket.setblocking(False)
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
 
@@ -127,14 +126,14 @@ class Lost:
 
 
 class Stream(threading.Thread):
-    """Pings between pairs of guests every `interval` seconds until `finish`.
+    """Pings from guests to addresses every `interval` seconds until `finish`.
 
     Every second pair opens a new flow with each ping.
     """
 
-    def __init__(self, net: Net, pairs: Sequence[tuple[Guest, Guest]], interval: float = 0.01) -> None:
+    def __init__(self, pairs: Sequence[tuple[Guest, str]], interval: float = 0.01) -> None:
         super().__init__(daemon=True)
-        self._flows = [(Pinger(net, source), target.address, index) for index, (source, target) in enumerate(pairs)]
+        self._flows = [(Pinger(source), address, index) for index, (source, address) in enumerate(pairs)]
         self._interval = interval
         self._ending = threading.Event()
         self._sent: dict[tuple[int, int, int], float] = {}

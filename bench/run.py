@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import os
 import shlex
 import shutil
 import signal
@@ -25,7 +26,11 @@ from bench.api_bench import Bench, Options
 from bench.client import ApiError, Dial, from_environment
 from bench.rows import API_ROWS, BY_NAME, Measured
 
-GROUPS = {"api": API_ROWS, "restart": ("restart", "restart-pings"), "footprint": ("processes", "memory")}
+GROUPS = {
+    "api": API_ROWS, "restart": ("restart", "restart-pings"), "footprint": ("processes", "memory"),
+    "lab": tuple(name for name in BY_NAME if name.startswith("lab-")),
+}  # fmt: skip
+CALM_SECONDS = 180
 
 
 class Run:
@@ -58,6 +63,22 @@ class Run:
             self.measured[name] = each
             value = "not measured" if each.value is None else rows.number(each.value) + " " + BY_NAME[name].unit
             self.say(f"{BY_NAME[name].title}: {value}   {each.detail}")
+
+    def turns(self, names: Sequence[str], work: Callable[[], Sequence[Measured]], times: int = 1) -> None:
+        """The same for work that measures these rows in this order, `times` times: what counts of them."""
+
+        def turn() -> Sequence[Measured]:
+            self.calm()
+            return work()
+
+        self.take(names, lambda: rows.best_of(names, [turn() for _ in range(times)]))
+
+    def calm(self) -> None:
+        """Wait until the machine's load is below what was asked for, for a while at most."""
+        end = time.monotonic() + CALM_SECONDS
+        while os.getloadavg()[0] >= self.args.calm and time.monotonic() < end:
+            time.sleep(1)
+        self.say(f"load {os.getloadavg()[0]:.2f}")
 
     def new_database(self) -> str:
         """The URL of an empty database on a server that syncs each commit; "" for a file of SQLite's."""
@@ -103,6 +124,8 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
                         help="a setting of that Heddle; may be repeated")  # fmt: skip
     parser.add_argument("--state-dir", type=Path, default=Path("/var/tmp"), help="where the database is put while "
                         "measuring (default /var/tmp)")  # fmt: skip
+    parser.add_argument("--calm", type=float, metavar="LOAD", default=1000, help="before each turn of a row of hosts "
+                        f"wait until the load over a minute is lower, at most {CALM_SECONDS} s")  # fmt: skip
     parser.add_argument("--keep-logs", type=Path, metavar="DIR", help="copy the logs of the Heddle that was measured")
     parser.add_argument("-o", "--output", type=Path, default=Path("bench-result.json"), help="the figures as JSON")
     args = parser.parse_args(argv)
@@ -121,8 +144,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     run = Run(args)
     run.found["machine"] = machine.describe(args.state_dir)
     with contextlib.suppress(KeyboardInterrupt):
-        if args.url or not _own(run):
-            _other(run)
+        (_other if args.url else _own)(run)
     command = "bench/run.py " + shlex.join(sys.argv[1:] if argv is None else argv)
     print(machine.text(run.found["machine"]))
     if run.found.get("scaling"):
@@ -150,15 +172,20 @@ def _other(run: Run) -> None:
             run.measured[row.name] = Measured(None, "needs a host that this program starts")
 
 
-def _own(run: Run) -> bool:
+def _own(run: Run) -> None:
     """All rows of a Heddle that is started for it."""
+    if run.wants("scaling"):
+        _scaling(run)
+    if run.args.only - {"scaling", *GROUPS["lab"]}:
+        _one_host(run)
+    if run.wants(*GROUPS["lab"]):
+        _hosts(run)
+
+
+def _one_host(run: Run) -> None:
     from bench import cloud, dataplane, restart, routers
     from bench.guests import Net
 
-    if run.wants("scaling"):
-        _scaling(run)
-    if not run.args.only - {"scaling"}:
-        return True
     run.say("starting Heddle in scratch namespaces")
     rounds = 5 if run.args.quick else 20
     settings = list(run.args.settings)
@@ -166,16 +193,25 @@ def _own(run: Run) -> bool:
         settings.append(f"database.url={url}")
     with cloud.running(run.args.state_dir, tuple(settings), logs=run.args.keep_logs) as made:
         run.take(API_ROWS, lambda: run.api(cloud.URL, made.token, made.space.dial))
-        run.take(("ping",), lambda: dataplane.ping_rounds(made, rounds))
-        run.take(("routers",), lambda: routers.routers(made))
-        run.take(("rule",), lambda: dataplane.rule(made, 3))
+        run.turns(("ping",), lambda: (dataplane.first_pings(made, rounds),))
+        run.turns(("routers",), lambda: (routers.routers(made),))
+        run.turns(("rule",), lambda: (dataplane.rule(made, 3),))
         if run.wants("ports", *GROUPS["restart"], *GROUPS["footprint"]):
             net = Net(made, "ports", 103)
             run.args.only.add("ports")
-            run.take(("ports",), lambda: dataplane.ports_active(made, net))
-            run.take(GROUPS["restart"], lambda: restart.restart(made, net))
+            run.turns(("ports",), lambda: (dataplane.ports_active(made, net),))
+            run.turns(GROUPS["restart"], lambda: restart.restart(made, net))
             run.take(GROUPS["footprint"], lambda: dataplane.footprint(made))
-    return True
+
+
+def _hosts(run: Run) -> None:
+    from bench import lab
+
+    if lacking := lab.missing():
+        run.measured |= {name: Measured(None, lacking) for name in run.args.only & set(GROUPS["lab"])}
+        return
+    run.say("starting a lab of several hosts")
+    lab.measure(run, run.args.quick, run.args.keep_logs)
 
 
 def _scaling(run: Run) -> None:

@@ -129,9 +129,18 @@ def test_groups_of_rows_are_named_and_unknown_ones_refused(capsys: pytest.Captur
     assert run.parse(["--only", "api"]).only == set(rows.API_ROWS)
     assert run.parse(["--only", "restart,list"]).only == {"restart", "restart-pings", "list"}
     assert {*BY_NAME, "scaling"} == run.parse([]).only
+    assert "lab-routers" in run.parse(["--only", "lab"]).only and "post-port" not in run.parse(["--only", "lab"]).only
     with pytest.raises(SystemExit):
         run.parse(["--only", "nothing"])
     assert "no row nothing" in capsys.readouterr().err
+
+
+def test_of_several_turns_the_best_counts_and_of_losses_the_worst() -> None:
+    turns = [(Measured(2.5, "a"), Measured(0.0, "none")), (Measured(1.5, "b"), Measured(0.2, "some"))]
+    found = rows.best_of(("lab-restart", "lab-restart-pings"), turns)
+    assert found["lab-restart"] == Measured(1.5, "best of 2.5, 1.5; b")
+    assert found["lab-restart-pings"] == Measured(0.2, "worst of 0, 0.2; some")
+    assert rows.best_of(("lab-idle",), [(Measured(0.6, "x"),)]) == {"lab-idle": Measured(0.6, "x")}
 
 
 def test_the_options_ask_for_a_full_run() -> None:
