@@ -10,6 +10,7 @@ from tests.api.conftest import Cloud
 from tests.api.talk import Talk, addresses
 
 from heddle.control import sync
+from heddle.control.scopes import needed_scopes
 from heddle.store.query import hosts
 from heddle.view.compile import Compiler
 from heddle.view.types import AnyObject, FetchRequest, NetworkView
@@ -363,7 +364,7 @@ def test_each_segment_has_a_dhcp_server_of_its_own(routed: Routed) -> None:
     admin.delete("network", routed.network["id"])
     with routed.cloud.store.read() as tx:
         assert hosts.hosts_of(tx, "dhcp", routed.network["id"]) == []
-        needed = sync.needed_scopes(tx, "host1")
+        needed = needed_scopes(tx, "host1")
     assert not any(routed.network["id"] in scope for scope in needed)
 
 

@@ -25,6 +25,7 @@ from heddle.view.types import (
     GroupView,
     HostView,
     MemberView,
+    MeteringLabelView,
     NeighbourView,
     NetworkView,
     Object,
@@ -39,6 +40,7 @@ from heddle.view.types import (
     Wake,
     group_scope,
     host_scope,
+    metering_scope,
     network_scope,
     router_scope,
 )
@@ -204,6 +206,8 @@ class FakeCloud:
                 return [router_scope(item.id)]
             case FloatingIpView():
                 return [router_scope(item.router_id)]
+            case MeteringLabelView():
+                return [metering_scope("" if item.shared else item.project_id)]
         raise TypeError(item)
 
     def _needed(self) -> set[str]:
@@ -215,6 +219,9 @@ class FakeCloud:
                 scopes |= {group_scope(group) for group in view.security_groups}
             elif isinstance(view, AssignmentView):
                 scopes.add(router_scope(view.object_id) if view.role == "router" else network_scope(view.object_id))
+        for view in self._views.values():
+            if isinstance(view, RouterView) and router_scope(view.id) in scopes:
+                scopes |= {metering_scope(view.project_id), metering_scope("")}
         for scope in list(scopes):
             group = self._views.get(Ref("group", scope.removeprefix("group:")))
             if isinstance(group, GroupView):

@@ -14,6 +14,7 @@ from heddle.host.announce import Announcement
 from heddle.host.conntrack import Service
 from heddle.host.dnsmasq import Files, Lease
 from heddle.host.layout import Change, Deviation, Layout
+from heddle.host.meters import Count, Labels
 from heddle.host.netlink import NetlinkError
 from heddle.host.nft import Table
 from heddle.host.ovs import Interface, OvsConflict, PortSpec
@@ -30,6 +31,7 @@ class Held:
     routes: frozenset[Route] = frozenset()
     table: Table | None = None
     left: Table | None = None
+    labels: Labels = field(default_factory=dict)
     connections: set[str] = field(default_factory=set)
     announced: list[str] = field(default_factory=list)
 
@@ -90,6 +92,10 @@ class FakeSpaces:
     def ours(self) -> list[str]:
         return sorted(name for name, held in self._kernel.held.items() if name.startswith(self.prefix) and held.ours)
 
+    def counts(self, name: str) -> list[Count]:
+        held = self._kernel.held.get(name)
+        return FakeMeters(self._kernel, name, held).read() if held else []
+
     def remove(self, name: str) -> list[str]:
         held = self._kernel.held.pop(name, None)
         self.forget(name)
@@ -109,6 +115,7 @@ class FakeSpace:
     def __init__(self, kernel: FakeKernel, name: str, held: Held) -> None:
         self._kernel, self._name, self.held = kernel, name, held
         self._left: Table | None = None
+        self.meters = FakeMeters(kernel, name, held)
 
     def converge(self, layout: Layout) -> Change:
         self._kernel.check(self._name)
@@ -162,6 +169,26 @@ class FakeSpace:
 
     def announce(self, announcements: Collection[Announcement]) -> None:
         self.held.announced += [each.address for each in announcements]
+
+
+class FakeMeters:
+    """Each counter has counted one packet for each of its rules."""
+
+    def __init__(self, kernel: FakeKernel, name: str, held: Held) -> None:
+        self._kernel, self._name, self._held = kernel, name, held
+
+    def ensure(self, labels: Labels) -> str:
+        if self._held.labels == labels:
+            return "same"
+        self._held.labels = dict(labels)
+        self._kernel.touch("meters", self._name)
+        return "changed"
+
+    def disturbed(self, labels: Labels) -> bool:
+        return self._held.labels != labels
+
+    def read(self) -> list[Count]:
+        return [Count(label, self._held.number, len(rules), 100) for label, rules in sorted(self._held.labels.items())]
 
 
 class FakeDnsmasq:

@@ -6,6 +6,8 @@ from heddle.view.types import (
     FixedIp,
     FloatingIpView,
     Forwarding,
+    MeteringLabelView,
+    MeteringRule,
     NeighbourView,
     NetworkView,
     PortView,
@@ -95,3 +97,7 @@ def forwarding_ip(id: str, router_id: str, address: str, *forwardings: Forwardin
 
 def forwarding(outside: tuple[int, int], address: str, inside: tuple[int, int], protocol: str = "tcp") -> Forwarding:
     return Forwarding(f"w{outside[0]}", protocol, *outside, address, *inside)
+
+
+def label(id: str, *rules: MeteringRule, project: str = "", shared: bool = False) -> MeteringLabelView:
+    return MeteringLabelView(id=id, project_id=project, shared=shared, rules=list(rules))

@@ -8,8 +8,9 @@ from tests.fakes import l3
 from tests.golden.helper import check_golden
 
 from heddle.agent.roles.router_plan import RouterInput, RouterPlan, plan
+from heddle.host.meters import change, table
 from heddle.host.nft import canonical, render, replacement, update
-from heddle.view.types import Route
+from heddle.view.types import MeteringRule, Route
 
 NETWORKS = {
     "blue": l3.network("blue"),
@@ -110,6 +111,22 @@ def test_a_floating_ip_more_is_an_element_more() -> None:
 
 def test_other_rules_need_the_whole_table() -> None:
     assert update(plan(given("gateway")).table, plan(given("no-snat")).table) == ""
+
+
+def test_meters() -> None:
+    case = given("gateway")
+    rules = [
+        MeteringRule("b", "egress", source="10.0.0.0/24"), MeteringRule("a", "ingress", source="::/0"),
+        MeteringRule("c", "egress", True, "10.0.0.9/32", "fd00::/64"),
+        MeteringRule("d", "egress", True, "10.0.0.9/32", "192.0.2.0/24"),
+    ]  # fmt: skip
+    labels = (l3.label("web", *rules, project="p"), l3.label("all", shared=True), l3.label("no", project="q"))
+    router = msgspec.structs.replace(case.router, project_id="p")
+    made = plan(RouterInput(router, case.ports, case.networks, case.subnets, (), labels)).meters
+    before = table(made, dict.fromkeys(made, 7))
+    check_golden("router/meters.nft", render(before))
+    after = plan(RouterInput(router, case.ports, case.networks, case.subnets, (), labels[:1])).meters
+    check_golden("router/meters-changed.nft", change(render(before), table(after, {"web": 7})))
 
 
 def test_canonical_ignores_space_and_order() -> None:

@@ -15,7 +15,7 @@ from tests.real.testhost import TestHost, host, wait_until
 
 SETTINGS = [
     "agent.roles=switch,router,dhcp", "agent.bridge_mappings=public:br-ex", "agent.tunnel_ip=127.0.0.1",
-    "agent.audit_seconds=0.5", "agent.resync_seconds=5",
+    "agent.audit_seconds=0.5", "agent.resync_seconds=5", "agent.report_seconds=0.5",
 ]  # fmt: skip
 
 

@@ -9,60 +9,12 @@ from collections.abc import Iterator
 import pytest
 from tests.fakes import l3
 from tests.real.lab import L3Lab, l3_lab
+from tests.real.tenant import OPEN, Tenant
 
 from heddle.host.guest_dhcp import SCRIPT
-from heddle.view.types import AssignmentView, GroupView, Ref, RuleView
+from heddle.view.types import AssignmentView, Ref
 
 pytestmark = pytest.mark.real
-
-OPEN = GroupView(
-    id="open", rules=[RuleView(id="in", direction="ingress", ethertype=4), RuleView(id="out", direction="egress",
-                                                                                     ethertype=4)]
-)  # fmt: skip
-
-
-class Tenant:
-    """A router with two networks, and a guest with an address by hand on each; ids from `base` on."""
-
-    def __init__(self, made: L3Lab, name: str, base: int, gateway: str, tunnel: int) -> None:
-        self.lab, self.name, self.base = made, name, base
-        self.router = l3.uuid(base)
-        self.gateway_address = gateway
-        self.networks = [f"{name}-a", f"{name}-b"]
-        self.guests = [f"{name}1", f"{name}2"]
-        self.gateway = l3.gateway_port(base + 1, self.router, {"public4": gateway})
-        self.ports = [
-            l3.port(base + 10 + i, network, {f"{network}-4": f"10.0.{i}.10"}, security_groups=["open"])
-            for i, network in enumerate(self.networks)
-        ]
-        for i, network in enumerate(self.networks):
-            made.cloud.put(
-                l3.network(network, tunnel=tunnel + i),
-                l3.subnet(f"{network}-4", network, f"10.0.{i}.0/24", f"10.0.{i}.1"),
-            )
-            made.cloud.port(
-                l3.interface_port(base + 2 + i, self.router, network, {f"{network}-4": f"10.0.{i}.1"})
-            )
-            made.cloud.port(self.ports[i])
-            made.host.plug(
-                self.guests[i], self.ports[i].mac_address, [f"10.0.{i}.10/24"], self.ports[i].id, gateway=f"10.0.{i}.1"
-            )
-        made.cloud.port(self.gateway)
-        made.cloud.put(
-            l3.router(self.router, self.gateway),
-            AssignmentView(id=f"router/{self.router}", role="router", object_id=self.router),
-        )
-
-    @property
-    def space(self) -> str:
-        return f"qrouter-{self.router}"
-
-    def pings(self, guest: int, address: str, count: int = 1) -> bool:
-        return self.lab.host.pings(self.guests[guest], address, count)
-
-    def reaches(self, guest: int, address: str) -> None:
-        self.lab.until(lambda: self.pings(guest, address), 5, f"{self.guests[guest]} reaches {address}")
-
 
 @pytest.fixture(scope="module")
 def made() -> Iterator[L3Lab]:
@@ -263,8 +215,10 @@ def test_an_address_removed_by_hand_comes_back(made: L3Lab, blue: Tenant) -> Non
 
 def test_a_namespace_removed_by_hand_comes_back(made: L3Lab, blue: Tenant) -> None:
     blue.reaches(0, "203.0.113.1")
-    made.host.run("ip", "netns", "delete", blue.space)
+    number = made.host.run("stat", "-c", "%i", f"/run/netns/{blue.space}")
+    made.host.run("ip", "netns", "delete", blue.space, check=False)  # says busy when the agent is as quick
     made.until(lambda: made.has_space(blue.space), 5, "the namespace is back")
+    assert made.host.run("stat", "-c", "%i", f"/run/netns/{blue.space}") != number
     blue.reaches(0, "203.0.113.1")
     blue.reaches(0, "10.0.1.10")
 

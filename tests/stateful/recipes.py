@@ -95,6 +95,7 @@ def metering(world: World) -> None:
                      direction="ingress", remote_ip_prefix=values.block(world.rng, 4))  # fmt: skip
     if rule:
         cook.life(f"metering/metering-label-rules/{rule['id']}", "")
+    cook.call("GET", "/heddle/v1/metering")
     cook.life(f"metering/metering-labels/{label['id']}", "")
 
 
@@ -360,6 +361,7 @@ RECIPES: tuple[tuple[str, Recipe], ...] = (
     ("/v2.0/subnetpools", subnet_pool),
     ("/v2.0/segments/{id}/tags", tags_of("segments")),
     ("/v2.0/network-segment-ranges", segment_range),
+    ("/heddle/v1/metering", metering),
     ("/heddle/v1/", progress),
     ("/identity/v3/auth/tokens", session),
     ("/identity/v3/users/{user_id}/application_credentials", credential),

@@ -21,6 +21,7 @@ from heddle.view.types import (
     GroupView,
     HostView,
     MemberView,
+    MeteringLabelView,
     NeighbourView,
     NetworkView,
     Object,
@@ -81,6 +82,7 @@ class Mirror:
         self.members: dict[str, MemberView] = {}
         self.routers: dict[str, RouterView] = {}
         self.floating_ips: dict[str, FloatingIpView] = {}
+        self.metering_labels: dict[str, MeteringLabelView] = {}
         self.audits: dict[str, AuditView] = {}
         self.ports_by_network: Index[PortView] = Index("network_id")
         self.ports_by_device: Index[PortView] = Index("device_id")
@@ -94,7 +96,7 @@ class Mirror:
             "host": self.hosts, "assignment": self.assignments, "network": self.networks, "subnet": self.subnets,
             "port": self.ports, "neighbour": self.neighbours, "group": self.groups, "member": self.members,
             "router": self.routers, "floating_ip": self.floating_ips,
-            "audit": self.audits,
+            "metering_label": self.metering_labels, "audit": self.audits,
         }
         self._indexes: dict[str, tuple[Index[Any], ...]] = {
             "port": (self.ports_by_network, self.ports_by_device), "subnet": (self.subnets_by_network,),

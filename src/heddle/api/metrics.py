@@ -1,7 +1,8 @@
 """Figures for a monitoring system, in Prometheus' text format 0.0.4: a handful, so no library is needed for it.
 
 All but the counts of requests come from the database, so every process of every server gives the same; the requests
-are those of the server that is asked, all its processes together.  No name of an object or a tenant is among them.
+are those of the server that is asked, all its processes together.  No name of an object or a tenant is among them;
+metering labels are told by their ids.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from heddle.api.schemas import TEXT
 from heddle.api.services import Services
 from heddle.control.realised import BOUNDS
 from heddle.store.changes import current_revision
-from heddle.store.query import hosts
+from heddle.store.query import hosts, metering
 from heddle.store.query.hosts import Host
 
 TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -27,7 +28,9 @@ def show(services: Services, request: Request) -> Response:
         every = hosts.every(tx)
         live = hosts.live(tx, [host.name for host in every])
         figures = {"revision": current_revision(tx.conn), "failed": len(hosts.faults(tx))}
+        counted = metering.totals(tx)
     lines = [*_hosts(every, live, figures), *_latency(every), *_requests(services.counts.by_status())]
+    lines += _metering(counted)
     return Response(200, ("\n".join(lines) + "\n").encode(), (("Content-Type", TYPE),))
 
 
@@ -66,6 +69,18 @@ def _requests(by_status: Mapping[int, int]) -> Iterator[str]:
     yield from _head("heddle_requests_total", "counter", "Requests answered by this server, by HTTP status.")
     for status, count in by_status.items():
         yield f'heddle_requests_total{{status="{status}"}} {count}'
+
+
+def _metering(counted: Sequence[tuple[str, str, int, int, int]]) -> Iterator[str]:
+    sums: dict[str, tuple[int, int]] = {}
+    for label, _, packets, size, _ in counted:
+        before = sums.get(label, (0, 0))
+        sums[label] = before[0] + packets, before[1] + size
+    for number, unit in enumerate(("packets", "bytes")):
+        name = f"heddle_metering_{unit}_total"
+        yield from _head(name, "counter", f"The {unit} that a metering label has counted, at all routers.")
+        for label, each in sums.items():
+            yield f'{name}{{label="{label}"}} {each[number]}'
 
 
 ROUTES = [Route("GET", "/metrics", show, "get_metrics", 200, "Figures for a monitoring system, in Prometheus' text",

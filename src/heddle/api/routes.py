@@ -19,6 +19,7 @@ from heddle.api.network import (
     flavors,
     floating_ip_pools,
     loggable_resources,
+    meter_counts,
     operation,
     port_bindings,
     qos,
@@ -54,6 +55,7 @@ ROUTES: list[Route] = [
     *operation.ROUTES,
     *realised.ROUTES,
     *audits.ROUTES,
+    *meter_counts.ROUTES,
     *IDENTITY_ROUTES,
 ]
 

@@ -14,6 +14,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from heddle.cli.client import Client, ClientError, credentials
+from heddle.cli.columns import columns
 from heddle.cli.polling import poll
 from heddle.config import Settings
 
@@ -73,7 +74,7 @@ def text(found: dict[str, Any]) -> list[str]:
         for host in found["hosts"]
         for each in host["deviations"]
     ]
-    lines = _table(rows) if rows else []
+    lines = columns(COLUMNS, rows) if rows else []
     for host in found["hosts"]:
         more = host["total"] - len(host["deviations"])
         lines += [f"{host['host']}: {more} more deviations"] if more > 0 else []
@@ -84,10 +85,3 @@ def text(found: dict[str, Any]) -> list[str]:
     done = sum(host["state"] == "done" for host in found["hosts"])
     mended = ", repaired" if found["repair"] and total else ""
     return [*lines, f"{total} deviations on {done} of {hosts} hosts{mended}"]
-
-
-def _table(rows: list[tuple[str, ...]]) -> list[str]:
-    widths = [max(len(row[column]) for row in (COLUMNS, *rows)) for column in range(len(COLUMNS))]
-    heads = tuple(name.upper() for name in COLUMNS)
-    return ["  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
-            for row in (heads, *rows)]  # fmt: skip

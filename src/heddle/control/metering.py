@@ -9,6 +9,7 @@ import msgspec
 
 from heddle.control.context import Context, new_id
 from heddle.control.lookup import need
+from heddle.control.news import metering_news
 from heddle.errors import BadRequest, Conflict
 from heddle.model.metering import MeteringLabel, MeteringLabelRule
 from heddle.model.resource import Draft
@@ -20,13 +21,17 @@ _SIDES = ("source_ip_prefix", "destination_ip_prefix")
 def create_labels(ctx: Context, drafts: Sequence[Draft[MeteringLabel]]) -> list[MeteringLabel]:
     created = [msgspec.structs.replace(draft.value, id=new_id()) for draft in drafts]
     q.LABELS.insert(ctx.tx, created)
+    for label in created:
+        metering_news(ctx.tx, label)
     return created
 
 
 def delete_label(ctx: Context, label: MeteringLabel) -> None:
-    """Delete a label with its rules."""
+    """Delete a label with its rules and what it has counted."""
     q.drop_rules(ctx.tx, label.id)
+    q.drop_counted(ctx.tx, label.id)
     q.LABELS.delete(ctx.tx, label.id)
+    metering_news(ctx.tx, label, gone=True)
 
 
 def create_rules(ctx: Context, drafts: Sequence[Draft[MeteringLabelRule]]) -> list[MeteringLabelRule]:
@@ -34,16 +39,20 @@ def create_rules(ctx: Context, drafts: Sequence[Draft[MeteringLabelRule]]) -> li
     created = []
     for draft in drafts:
         rule = msgspec.structs.replace(draft.value, id=new_id())
-        need(ctx, q.LABELS, rule.metering_label_id, lock=True)
+        label = need(ctx, q.LABELS, rule.metering_label_id, lock=True)
         _check_prefixes(rule)
         _check_overlap(ctx, rule)
         q.RULES.insert(ctx.tx, [rule])
+        metering_news(ctx.tx, label)
         created.append(rule)
     return created
 
 
 def delete_rule(ctx: Context, rule: MeteringLabelRule) -> None:
+    label = q.LABELS.lock(ctx.tx, rule.metering_label_id)
     q.RULES.delete(ctx.tx, rule.id)
+    if label is not None:
+        metering_news(ctx.tx, label)
 
 
 def _check_prefixes(rule: MeteringLabelRule) -> None:

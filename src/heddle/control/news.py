@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from heddle.model.floating_ip import FloatingIp
+from heddle.model.metering import MeteringLabel
 from heddle.model.network import Network
 from heddle.model.port import Port
 from heddle.model.resource import fields_of
 from heddle.model.router import Router
 from heddle.model.subnet import Subnet
 from heddle.store.engine import Tx
-from heddle.view.types import CLOUD, group_scope, host_scope, network_scope, router_scope
+from heddle.view.types import CLOUD, group_scope, host_scope, metering_scope, network_scope, router_scope
 
 # What of a port travels to hosts; a change of anything else is no news.
 _TRAVELS = (
@@ -97,6 +98,11 @@ def floating_ip_news(tx: Tx, new: FloatingIp | None, old: FloatingIp | None = No
     floating_ip = new or old
     if floating_ip is not None:
         tx.change("floating_ip", floating_ip.id, now, before - now)
+
+
+def metering_news(tx: Tx, label: MeteringLabel, *, gone: bool = False) -> None:
+    """A metering label or one of its rules changed."""
+    _note(tx, "metering_label", label.id, metering_scope("" if label.shared else label.project_id), gone)
 
 
 def assignment_news(tx: Tx, role: str, object_id: str, hosts: Iterable[str], gone: Iterable[str] = ()) -> None:

@@ -10,22 +10,11 @@ import logging
 from collections.abc import Sequence
 
 from heddle.control import instances
+from heddle.control.scopes import needed_scopes
 from heddle.store import changes
 from heddle.store.engine import Store, Tx
-from heddle.store.query import hosts, ports, security_groups
 from heddle.view.compile import Compiler
-from heddle.view.types import (
-    CLOUD,
-    FetchReply,
-    FetchRequest,
-    Ref,
-    ScopeNews,
-    digest,
-    group_scope,
-    host_scope,
-    network_scope,
-    router_scope,
-)
+from heddle.view.types import FetchReply, FetchRequest, Ref, ScopeNews, digest
 
 log = logging.getLogger(__name__)
 
@@ -58,23 +47,6 @@ def _differing(tx: Tx, request: FetchRequest, quiet: set[str]) -> set[str]:
             log.warning("scope differs on the host, it is sent whole host=%s scope=%s", request.host, scope)
             wrong.add(scope)
     return wrong
-
-
-def needed_scopes(tx: Tx, host: str) -> set[str]:
-    """What a host must know: its own, its ports' networks and groups, the groups those name, what it serves."""
-    needed = {CLOUD, host_scope(host)}
-    networks = set(ports.networks_of_host(tx, host))
-    for role, object_id in hosts.assigned(tx, host):
-        if role == "router":
-            needed.add(router_scope(object_id))
-        elif role == "dhcp":
-            networks.add(object_id)
-    groups = set(ports.groups_of_host(tx, host))
-    if groups:
-        groups |= security_groups.remotes_of(tx, sorted(groups))
-    needed |= {network_scope(id) for id in networks}
-    needed |= {group_scope(id) for id in groups}
-    return needed
 
 
 def _kept(tx: Tx, compiler: Compiler, scope: str, entries: Sequence[changes.Entry]) -> ScopeNews:

@@ -51,15 +51,20 @@ class Chain:
 
 @dataclass(frozen=True, slots=True)
 class Table:
+    """`counters` are the names of counters; what they have counted is not told."""
+
     family: str
     name: str
     elements: tuple[Elements, ...] = ()
     chains: tuple[Chain, ...] = ()
+    counters: tuple[str, ...] = ()
 
 
 def render(table: Table) -> str:
     """The table as text."""
-    blocks = [_render_elements(item) for item in table.elements] + [_render_chain(chain) for chain in table.chains]
+    blocks = [_render_elements(item) for item in table.elements]
+    blocks += [f"\tcounter {name} {{\n\t}}\n" for name in table.counters]
+    blocks += [_render_chain(chain) for chain in table.chains]
     return f"table {table.family} {table.name} {{\n" + "\n".join(blocks) + "}\n"
 
 
@@ -156,8 +161,8 @@ class Ruleset:
             self._fresh = False
             return False
         right = self._table or wanted
-        listed = canonical(self._list(wanted))
-        if not listed or listed not in (canonical(render(right)), self._looks):
+        there = canonical(self._list(wanted))
+        if not there or there not in (canonical(render(right)), self._looks):
             return False
         self._table, self._generation = right, now
         return True
@@ -169,14 +174,18 @@ class Ruleset:
         self._table = table
 
     def _list(self, table: Table) -> str:
-        """The table as nft prints it, "" when there is none."""
-        command = ["nft", "-s", "list", "table", table.family, table.name]
-        try:
-            return within(path_of(self._namespace.name), lambda: run(command))
-        except CommandError as error:
-            if error.status == 1:
-                return ""
-            raise
+        return listed(self._namespace, table)
+
+
+def listed(namespace: Namespace, table: Table) -> str:
+    """The table of that name as nft prints it, "" when there is none."""
+    command = ["nft", "-s", "list", "table", table.family, table.name]
+    try:
+        return within(path_of(namespace.name), lambda: run(command))
+    except CommandError as error:
+        if error.status == 1:
+            return ""
+        raise
 
 
 def _frames(table: Table) -> list[tuple[str, str, str, str]]:

@@ -18,7 +18,8 @@ from heddle.host import conntrack, netns, rtnetlink
 from heddle.host.announce import Announcement, Announcer
 from heddle.host.conntrack import Service
 from heddle.host.layout import Change, Deviation, Layout, deviations
-from heddle.host.netlink import Netlink, within
+from heddle.host.meters import Count, Meters, read
+from heddle.host.netlink import NETFILTER, Netlink, within
 from heddle.host.netns import Namespace
 from heddle.host.nft import Ruleset, Table
 
@@ -35,6 +36,7 @@ class Space:
     def __init__(self, namespace: Namespace, fresh: bool, announcer: Announcer) -> None:
         self.namespace = namespace
         self._ruleset = Ruleset(namespace, fresh)
+        self.meters = Meters(namespace)
         self._announcer = announcer
 
     def converge(self, layout: Layout) -> Change:
@@ -100,6 +102,17 @@ class Spaces:
     def ours(self) -> list[str]:
         """The namespaces of this kind on the host that bear our mark."""
         return [name for name in netns.names(self.prefix) if self._is_ours(name)]
+
+    def counts(self, name: str) -> list[Count]:
+        """What was counted in a namespace, held open or not; nothing where there is none."""
+        try:
+            filter = Netlink(NETFILTER, netns.path_of(name))
+        except OSError:
+            return []
+        try:
+            return read(filter)
+        finally:
+            filter.close()
 
     def remove(self, name: str) -> list[str]:
         """Remove a namespace with its interfaces; returns the names that these had."""

@@ -9,6 +9,7 @@ import ipaddress
 from collections.abc import Callable, Iterable, Mapping
 
 from heddle.model.fields import same_for_all
+from heddle.model.metering import MeteringLabelRule
 from heddle.model.port import Port
 from heddle.model.port_forwarding import PortForwarding, ends
 from heddle.model.security_group import SecurityGroup, SecurityGroupRule, protocol_number
@@ -19,6 +20,7 @@ from heddle.store.query import (
     audits,
     floating_ips,
     hosts,
+    metering,
     networks,
     port_forwardings,
     ports,
@@ -190,6 +192,7 @@ def _routers(tx: Tx, wanted: Revisions) -> Iterable[v.Object]:
             gateway_port_id=router.gateway_port_id or "",
             enable_snat=router.enable_snat,
             routes=[v.Route(route.destination, route.nexthop) for route in router.routes],
+            project_id=router.project_id,
         )
 
 
@@ -220,6 +223,35 @@ def _forwarding(item: PortForwarding) -> v.Forwarding:
     )
 
 
+def _metering_labels(tx: Tx, wanted: Revisions) -> Iterable[v.Object]:
+    found = metering.LABELS.get_many(tx, wanted)
+    rules = metering.rules_of(tx, found)
+    for label in found.values():
+        yield v.MeteringLabelView(
+            id=label.id,
+            revision=wanted[label.id],
+            project_id=label.project_id,
+            shared=label.shared,
+            rules=[_metering_rule(rule) for rule in rules.get(label.id, [])],
+        )
+
+
+def _metering_rule(rule: MeteringLabelRule) -> v.MeteringRule:
+    """`remote_ip_prefix` has always meant the side behind the router: the source on the way out, else the target."""
+    inside = _cidr(rule.remote_ip_prefix)
+    return v.MeteringRule(
+        rule.id,
+        rule.direction,
+        rule.excluded,
+        source=(inside if rule.direction == "egress" else "") or _cidr(rule.source_ip_prefix),
+        destination=(inside if rule.direction == "ingress" else "") or _cidr(rule.destination_ip_prefix),
+    )
+
+
+def _cidr(prefix: str | None) -> str:
+    return str(ipaddress.ip_interface(prefix).network) if prefix else ""
+
+
 def _audits(tx: Tx, wanted: Revisions) -> Iterable[v.Object]:
     for audit in audits.get_many(tx, wanted).values():
         yield v.AuditView(id=audit.id, revision=wanted[audit.id], repair=audit.repair)
@@ -236,5 +268,6 @@ LOADERS: Mapping[str, Callable[[Tx, Revisions], Iterable[v.Object]]] = {
     "group": _groups,
     "router": _routers,
     "floating_ip": _floating_ips,
+    "metering_label": _metering_labels,
     "audit": _audits,
 }

@@ -16,6 +16,8 @@ older reader skips what it does not know, objects of other kinds too, and a newe
                         and those that have a port in one that names the address group: a
                         `MemberView` for each of its addresses
     router:<id>         the host of the router: `RouterView`, `FloatingIpView`
+    metering:<project>  hosts that serve a router of the project: `MeteringLabelView`; `metering:` without a project
+                        for those that serve any: the shared ones
 
 **Sync.**  The agent keeps a copy of its scopes and asks `fetch` with the scopes it has and the
 revision up to which it has them.  The answer names a revision and, by scope, the news: a scope
@@ -54,6 +56,11 @@ def group_scope(group_id: str) -> str:
 
 def router_scope(router_id: str) -> str:
     return f"router:{router_id}"
+
+
+def metering_scope(project_id: str) -> str:
+    """The labels of a project's routers; "" for those that count the traffic of every router."""
+    return f"metering:{project_id}"
 
 
 class Message(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -228,6 +235,7 @@ class RouterView(Object, frozen=True, tag="router"):
     gateway_port_id: str = ""
     enable_snat: bool = True
     routes: list[Route] = []
+    project_id: str = ""
 
 
 class Forwarding(Message, frozen=True):
@@ -256,6 +264,28 @@ class FloatingIpView(Object, frozen=True, tag="floating_ip"):
     forwardings: list[Forwarding] = []
 
 
+class MeteringRule(Message, frozen=True):
+    """Which packets between a router and its external network count, or with `excluded` do not whatever others say.
+
+    `direction` "ingress" (from outside) or "egress"; `source` and `destination` are CIDRs as they are behind the
+    router, where guests have their fixed IPs, or "" for any.
+    """
+
+    id: str
+    direction: str
+    excluded: bool = False
+    source: str = ""
+    destination: str = ""
+
+
+class MeteringLabelView(Object, frozen=True, tag="metering_label"):
+    """What is counted of the routers of a project, or with `shared` of all."""
+
+    project_id: str
+    shared: bool = False
+    rules: list[MeteringRule] = []
+
+
 class AuditView(Object, frozen=True, tag="audit"):
     """Somebody wants to know what on the host is not as it should be; each is answered once, with a report.
 
@@ -276,6 +306,7 @@ AnyObject = (
     | MemberView
     | RouterView
     | FloatingIpView
+    | MeteringLabelView
     | AuditView
 )
 
@@ -329,15 +360,30 @@ class FetchReply(Message, frozen=True, kw_only=True):
     changed_at: int = 0
 
 
+class MeterReading(Message, frozen=True, kw_only=True):
+    """What a metering label has counted at a router of the host.
+
+    `since`: when this counter was made, in milliseconds since the epoch: it names the counter, which began at 0 then.
+    `bytes` are those of IP packets, with their headers.
+    """
+
+    label_id: str
+    router_id: str
+    since: int
+    packets: int
+    bytes: int
+
+
 class RoleState(Message, frozen=True, kw_only=True):
     """One role of an agent, shown as one agent record.
 
     `role`: "switch" (Open vSwitch), "bridge" (Linux bridge), "router", "dhcp", "metadata" or "compute".
-    `configuration` is shown to administrators as it is.
+    `configuration` is shown to administrators as it is; `readings` are those of the role's counters.
     """
 
     role: str
     configuration: dict[str, str | int | bool | float | list[str] | dict[str, str]] = {}
+    readings: list[MeterReading] = []
 
 
 class Status(Message, frozen=True, kw_only=True):

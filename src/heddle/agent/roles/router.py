@@ -21,16 +21,18 @@ from heddle.agent.roles.mended import RULES, drifts, mended, no_namespace
 from heddle.agent.roles.parallel import together
 from heddle.agent.roles.plugs import Plugs, plug
 from heddle.agent.roles.router_forwarding import moved
+from heddle.agent.roles.router_meters import LastReadings, concerns, readings
 from heddle.agent.roles.router_plan import SETTINGS, RouterInput, RouterPlan, plan
 from heddle.errors import HeddleError
 from heddle.host.announce import Announcement
 from heddle.host.layout import Change
 from heddle.host.spaces import Space, Spaces, allow_descriptors
-from heddle.view.types import Ref, RoleState, Status
+from heddle.view.types import MeterReading, Ref, RoleState, Status
 
 log = logging.getLogger(__name__)
 
 PREFIX = "qrouter-"
+_OUTCOMES = ("same", "changed", "drift")
 
 
 @dataclass(slots=True)
@@ -50,6 +52,7 @@ class RouterRole:
         self._owner: dict[Ref, str] = {}
         self._unplugged: list[str] = []
         self._mended: list[Drift] = []
+        self._last = LastReadings()
 
     def prepare(self, host: Host) -> None:
         allow_descriptors()
@@ -99,7 +102,16 @@ class RouterRole:
                 "interfaces": interfaces - gateways,
                 "floating_ips": floating,
             },
+            readings=self._readings(),
         )
+
+    def _readings(self) -> list[MeterReading]:
+        """What the counters of all routers say, and of those that went a moment ago what they said at last."""
+        found = self._last.readings()
+        for router_id, realised in self._routers.items():
+            if realised.plan.meters:
+                found += readings(router_id, realised.space.meters.read())
+        return found
 
     def close(self) -> None:
         self._spaces.close()
@@ -116,12 +128,20 @@ class RouterRole:
             found.add(mirror.ports[ref.id].device_id)
         elif ref.kind == "floating_ip" and ref.id in mirror.floating_ips:
             found.add(mirror.floating_ips[ref.id].router_id)
+        elif ref.kind == "metering_label":
+            found |= self._metered(mirror, ref.id)
         elif ref.kind == "network":
             found |= {port.device_id for port in mirror.ports_by_network.of(ref.id)}
         elif ref.kind == "subnet" and ref.id in mirror.subnets:
             network_id = mirror.subnets[ref.id].network_id
             found |= {port.device_id for port in mirror.ports_by_network.of(network_id)}
         return {each for each in found if each in mirror.routers or each in self._routers or ref.kind == "router"}
+
+    def _metered(self, mirror: Mirror, label_id: str) -> set[str]:
+        """The routers whose traffic the label counted or is to count."""
+        label = mirror.metering_labels.get(label_id)
+        before = {router_id for router_id, each in self._routers.items() if label_id in each.plan.meters}
+        return before | {each.id for each in mirror.routers.values() if label and concerns(label, each)}
 
     def _realise(self, mirror: Mirror, router_id: str, plugs: Plugs) -> list[Status]:
         router = mirror.routers[router_id]
@@ -131,6 +151,7 @@ class RouterRole:
             mirror.networks,
             mirror.subnets,
             tuple(mirror.floating_ips_by_router.of(router_id)),
+            tuple(mirror.metering_labels.values()),
         )
         self._owner.update({ref_of(each): router_id for each in (*given.ports, *given.floating_ips)})
         try:
@@ -159,7 +180,7 @@ class RouterRole:
         """Make the router be as planned; tells what was changed, and how the rules were found."""
         before = self._routers.get(router_id)
         space = self._spaces.ensure(PREFIX + router_id, SETTINGS)
-        rules = space.rules(wanted.table)
+        rules = max(space.rules(wanted.table), space.meters.ensure(wanted.meters), key=_OUTCOMES.index)
         change = space.converge(wanted.layout)
         self._plug(router_id, wanted, change, plugs)
         self._routers[router_id] = Realised(space, wanted)
@@ -184,6 +205,7 @@ class RouterRole:
 
     def _remove(self, router_id: str, plugs: Plugs) -> list[Status]:
         known = self._routers.pop(router_id, None)
+        self._last.keep(router_id, self._spaces.counts(PREFIX + router_id))
         for ref in [ref for ref, owner in self._owner.items() if owner == router_id]:
             del self._owner[ref]
         if known is None and PREFIX + router_id not in self._spaces.ours():
@@ -202,7 +224,8 @@ class RouterRole:
         if not self._spaces.is_current(name):
             found = [no_namespace("router", router_id, name)]
         else:
-            rules = [RULES] if realised.space.disturbed(wanted.table) else []
+            space = realised.space
+            rules = [RULES] if space.disturbed(wanted.table) or space.meters.disturbed(wanted.meters) else []
             found = drifts("router", router_id, name, realised.space.deviations(wanted.layout) + rules)
         if repair and found:
             self._apply(router_id, wanted, plugs)

@@ -20,11 +20,13 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from heddle.agent.roles.router_forwarding import maps, rules
+from heddle.agent.roles.router_meters import matches
 from heddle.agent.roles.router_scopes import ROUTED, routed, walls
 from heddle.host.layout import Interface, Layout
+from heddle.host.meters import Labels
 from heddle.host.nft import Chain, Elements, Table
 from heddle.host.rtnetlink import Route
-from heddle.view.types import FloatingIpView, NetworkView, PortView, RouterView, SubnetView
+from heddle.view.types import FloatingIpView, MeteringLabelView, NetworkView, PortView, RouterView, SubnetView
 
 _MAC = re.compile(r"([0-9a-fA-F]{2}:){5}[0-9a-fA-F]{2}")
 GATEWAY, INTERFACE = "network:router_gateway", "network:router_interface"
@@ -54,17 +56,22 @@ class RouterInput:
     networks: Mapping[str, NetworkView]
     subnets: Mapping[str, SubnetView]
     floating_ips: tuple[FloatingIpView, ...] = ()
+    labels: tuple[MeteringLabelView, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class RouterPlan:
-    """`plugs`: the ports by the name of their interface; `problems`: what could not be realised, by (kind, id)."""
+    """`plugs`: the ports by the name of their interface; `problems`: what could not be realised, by (kind, id).
+
+    `meters`: what is counted, by metering label.
+    """
 
     layout: Layout
     table: Table
     plugs: dict[str, PortView]
     floating: frozenset[str]
     problems: dict[tuple[str, str], str] = field(default_factory=dict)
+    meters: Labels = field(default_factory=dict)
 
 
 def interface_name(port: PortView) -> str:
@@ -93,6 +100,7 @@ def plan(given: RouterInput) -> RouterPlan:
         plugs={interface_name(port): port for port in ports},
         floating=frozenset(item.floating_ip for item in floating),
         problems=problems,
+        meters=matches(given.labels, given.router, interface_name(gateway) if gateway else ""),
     )
 
 

@@ -58,7 +58,11 @@ _COLUMNS = (
 
 
 _GET = Prepared(sa.select(*_COLUMNS).where(_h.name == sa.bindparam("name")))
-_ASSIGNED = Prepared(sa.select(_a.role, _a.object_id).where(_a.host == sa.bindparam("host")))
+_ASSIGNED = Prepared(
+    sa.select(_a.role, _a.object_id, t.routers.c.project_id)
+    .join(t.routers, t.routers.c.id == _a.object_id, isouter=True)
+    .where(_a.host == sa.bindparam("host"))
+)
 
 
 def get(tx: Tx, name: str) -> Host | None:
@@ -191,9 +195,14 @@ def zones(tx: Tx) -> list[tuple[str, str, bool]]:
     return [(role, name, bool(up)) for role, name, up in tx.conn.execute(query.order_by(_g.role, _g.availability_zone))]
 
 
+def served(tx: Tx, host: str) -> list[tuple[str, str, str]]:
+    """What a host serves, as (role, object id, project of a router or "")."""
+    return [(row[0], row[1], row[2] or "") for row in _ASSIGNED.rows(tx.conn, {"host": host})]
+
+
 def assigned(tx: Tx, host: str) -> list[tuple[str, str]]:
     """What a host serves, as (role, object id)."""
-    return [(row[0], row[1]) for row in _ASSIGNED.rows(tx.conn, {"host": host})]
+    return [(role, object_id) for role, object_id, _ in served(tx, host)]
 
 
 def set_faults(tx: Tx, faults: Sequence[Fault]) -> None:

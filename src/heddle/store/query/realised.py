@@ -78,7 +78,7 @@ def group_of_rule(tx: Tx, rule_id: str) -> str:
     return str(tx.conn.execute(sa.select(_r.security_group_id).where(_r.id == rule_id)).scalar() or "")
 
 
-# The hosts of a scope, as `control.sync.needed_scopes` has the scopes of a host
+# The hosts of a scope, as `control.scopes.needed_scopes` has the scopes of a host
 
 
 def hosts_of_scope(tx: Tx, scope: str) -> set[str]:
@@ -97,6 +97,12 @@ def _serving(role: str, id: str) -> sa.Select[Any]:
     return sa.select(_a.host).where(_a.role == role, _a.object_id == id)
 
 
+def _serving_project(id: str) -> sa.Select[Any]:
+    """The hosts of a project's routers, or with "" of all."""
+    mine = sa.select(t.routers.c.id).where(t.routers.c.project_id == id)
+    return sa.select(_a.host).where(_a.role == "router", _a.object_id.in_(mine) if id else sa.true()).distinct()
+
+
 def _in_group(id: str) -> sa.Select[Any]:
     named_by = sa.select(_r.security_group_id).where(sa.or_(_r.remote_group_id == id, _r.remote_address_group_id == id))
     mine = sa.or_(_s.security_group_id == id, _s.security_group_id.in_(named_by))
@@ -108,6 +114,7 @@ _HOSTS: dict[str, Callable[[str], Sequence[sa.Select[Any]]]] = {
     "network": lambda id: [_bound(_p.network_id == id), _serving("dhcp", id)],
     "group": lambda id: [_in_group(id)],
     "router": lambda id: [_serving("router", id)],
+    "metering": lambda id: [_serving_project(id)],
 }
 
 

@@ -10,7 +10,7 @@ from heddle.model.local_ip import LocalIp, LocalIpAssociation
 from heddle.model.metering import MeteringLabel, MeteringLabelRule
 from heddle.model.ndp_proxy import NdpProxy
 from heddle.model.port_forwarding import PortForwarding
-from heddle.store.tables.kit import METADATA, id_column, table_for, text_column
+from heddle.store.tables.kit import METADATA, id_column, number_column, table_for, text_column
 
 port_forwardings = table_for(PortForwarding)
 conntrack_helpers = table_for(ConntrackHelper, sa.UniqueConstraint("router_id", "protocol", "port", "helper"))
@@ -21,6 +21,22 @@ local_ip_associations = table_for(
 )
 metering_labels = table_for(MeteringLabel)
 metering_label_rules = table_for(MeteringLabelRule)
+
+# What labels have counted: at a router, on a host, with a counter made at `since` (milliseconds since the epoch) and
+# with those that were there before it (`earlier_…`).  Routers that are gone stay as long as the label.
+metering_counts = sa.Table(
+    "metering_counts",
+    METADATA,
+    id_column("metering_label_id", key=True),
+    id_column("router_id", key=True),
+    sa.Column("host", sa.String(255), primary_key=True, index=True),
+    number_column("since"),
+    number_column("packets"),
+    number_column("bytes"),
+    number_column("earlier_packets"),
+    number_column("earlier_bytes"),
+    number_column("updated_at"),
+)
 
 flavors = table_for(Flavor)
 service_profiles = table_for(ServiceProfile)

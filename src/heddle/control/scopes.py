@@ -1,0 +1,24 @@
+"""Which scopes a host needs: they follow from its ports and from what it serves (`view/types.py`)."""
+
+from __future__ import annotations
+
+from heddle.store.engine import Tx
+from heddle.store.query import hosts, ports, security_groups
+from heddle.view.types import CLOUD, group_scope, host_scope, metering_scope, network_scope, router_scope
+
+
+def needed_scopes(tx: Tx, host: str) -> set[str]:
+    """What a host must know: its own, its ports' networks and groups, the groups those name, what it serves."""
+    needed = {CLOUD, host_scope(host)}
+    networks = set(ports.networks_of_host(tx, host))
+    for role, object_id, project_id in hosts.served(tx, host):
+        if role == "router":
+            needed |= {router_scope(object_id), metering_scope(project_id), metering_scope("")}
+        elif role == "dhcp":
+            networks.add(object_id)
+    groups = set(ports.groups_of_host(tx, host))
+    if groups:
+        groups |= security_groups.remotes_of(tx, sorted(groups))
+    needed |= {network_scope(id) for id in networks}
+    needed |= {group_scope(id) for id in groups}
+    return needed
