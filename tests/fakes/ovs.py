@@ -204,8 +204,11 @@ def _line(match: str, actions: str, cookie: int) -> str:
 
 class FakeWatch:
     def __init__(self, folder: object, bridge: str, on_back: Callable[[], None]) -> None:
-        self.connected = True
+        self.connected = self.fragments = True
         self.on_back = on_back
+
+    def matches_first_fragments(self) -> bool | None:
+        return self.fragments if self.connected else None
 
     def close(self) -> None:
         pass

@@ -21,6 +21,9 @@ DAMAGE = {
     "a strange flow": (
         "ovs-ofctl -O OpenFlow14 add-flow br-int priority=9999,actions=drop", "found=[priority=9999 actions=drop]"
     ),
+    "how fragments are taken": (
+        "ovs-ofctl -O OpenFlow14 set-frags br-int normal", "expected=[the ports of first fragments matched (nx-match)]"
+    ),
     "the tunnel bridge": ("ovs-vsctl del-br br-tun", "kind=bridge"),
     "a port of the switch": (f"ovs-vsctl del-port br-int {INSIDE}", f"kind=port id={l3.uuid(0x102)}"),
     "a veth": (f"ip link del {INSIDE}", f"expected=[{{router}}: interface {INSIDE}]"),

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable
 from heddle.agent.mirror import Mirror
 from heddle.agent.owners import INT, Owner, Plan
 from heddle.agent.roles.base import Drift, Host
-from heddle.agent.roles.switch_audit import bridge_drifts, flow_drifts, guard_drift, unguarded
+from heddle.agent.roles.switch_audit import audit_flows, bridge_drifts, guard_drift, unguarded
 from heddle.agent.roles.switch_bridges import Bridges, folder_of
 from heddle.agent.roles.switch_connections import TrackedConnections
 from heddle.agent.roles.switch_status import Observed, refs_of
@@ -208,12 +208,7 @@ class SwitchRole:
         for bridge, flows in self._flows.items():
             if bridge in self._bridges.missing(self._flows):
                 continue
-            flows.cool_down()
-            differences = flows.differences(self._wiring.installed.of_bridge(bridge))
-            if differences:
-                drifts += flow_drifts(differences, self._wiring.installed, bridge)
-            if differences and repair:
-                flows.apply(repairs(differences))
+            drifts += audit_flows(flows, self._watches[bridge], self._wiring.installed, repair)
         if self._host.datapath == "netdev":
             lost = unguarded(self._guard, repair, self._begin_guard)
             drifts += [guard_drift(name) for name in lost if self._ovs.interface(name) is not None]

@@ -1,16 +1,36 @@
-"""How what an audit of the switch found is told: flows by their owners, bridges, and devices without their guard."""
+"""What an audit of the switch finds, and how it is told: flows by their owners, bridges, devices without guard."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from heddle.agent.installed import Installed
 from heddle.agent.owners import INT, Owner
 from heddle.agent.roles.base import Drift
+from heddle.host.flow_watch import Watch
 from heddle.host.guard import Guard
-from heddle.host.openflow import Difference, cookie_of
+from heddle.host.openflow import Difference, Flows, cookie_of, repairs
+
+FRAGMENTS = "the ports of first fragments matched (nx-match)"
 
 
-def flow_drifts(differences: Iterable[Difference], owners: Iterable[Owner], bridge: str) -> list[Drift]:
+def audit_flows(flows: Flows, watch: Watch, installed: Installed, repair: bool) -> list[Drift]:
+    """What differs on a bridge from what was installed there.  Raises `CommandError`."""
+    found = []
+    flows.cool_down()
+    if watch.matches_first_fragments() is False:
+        found.append(Drift("bridge", flows.bridge, FRAGMENTS, "fragments taken otherwise"))
+        if repair:
+            flows.match_first_fragments()
+    differences = flows.differences(installed.of_bridge(flows.bridge))
+    if differences and repair:
+        flows.apply(repairs(differences))
+    return found + _flow_drifts(differences, installed, flows.bridge)
+
+
+def _flow_drifts(differences: Iterable[Difference], owners: Iterable[Owner], bridge: str) -> list[Drift]:
+    if not differences:
+        return []
     names = {cookie_of(owner.id or owner.kind): owner for owner in owners}
     found = []
     for each in differences:
