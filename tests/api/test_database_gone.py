@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.api.conftest import Cloud
+from tests.load.processes import Server, free_port
 
 from heddle.errors import Unavailable
 from heddle.store import prepared
@@ -40,3 +44,15 @@ def test_a_prepared_statement_that_was_too_late_runs_anew(cloud: Cloud) -> None:
         return 7
 
     assert cloud.store.write(work) == 7 and len(calls) == 3
+
+
+def test_a_server_that_finds_no_database_says_so_and_ends(tmp_path: Path) -> None:
+    url = f"postgresql://heddle:secret@127.0.0.1:{free_port()}/heddle"
+    env = Server(tmp_path, database_url=url, server_user="root").env
+    ended = subprocess.run(
+        [str(Path(sys.executable).with_name("heddle")), "server"], env=env, capture_output=True, text=True, timeout=60
+    )
+    says = ended.stderr.splitlines()
+    assert ended.returncode == 1 and "secret" not in ended.stderr and "Traceback" not in ended.stderr
+    assert "database unavailable reason=connection failed" in says[-2], says
+    assert "the server ends: The database cannot be used at the moment." in says[-1], says

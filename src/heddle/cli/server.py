@@ -15,6 +15,7 @@ from heddle.cli import bootstrap, logs
 from heddle.cli.layout import Layout
 from heddle.cli.privileges import drop_privileges
 from heddle.config import Settings, with_workers
+from heddle.errors import HeddleError
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -45,6 +46,9 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         logs.to_terminal()
     try:
         _serve(settings, args.listeners, number)
+    except HeddleError as error:
+        log.error("the server ends: %s", error)
+        return 1
     except Exception:
         log.exception("the server ends")
         return 1

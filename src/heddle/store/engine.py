@@ -87,7 +87,7 @@ class Store:
         `once`: a single statement reads all that must fit together, so that PostgreSQL is spared a transaction: two
         round trips of the three that it would take.
         """
-        with _translated(), self.engine.connect() as conn:
+        with translated(), self.engine.connect() as conn:
             if self.sqlite:
                 conn.exec_driver_sql("BEGIN")
             elif self._psycopg:
@@ -135,7 +135,8 @@ class Store:
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
+def translated() -> Iterator[None]:
+    """What a database that cannot be used makes of a read is raised as `Unavailable`, and logged with its reason."""
     try:
         yield
     except FAILURES as error:

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from heddle.errors import ConfigError
 from heddle.store.dialect import is_mysql
-from heddle.store.engine import Store
+from heddle.store.engine import Store, translated
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -39,8 +39,8 @@ def config(conn: sa.Connection | None = None) -> Config:
 
 
 def current(store: Store) -> str | None:
-    """The revision of the database, None when it is empty."""
-    with store.engine.connect() as conn:
+    """The revision of the database, None when it is empty.  Raises `Unavailable`."""
+    with translated(), store.engine.connect() as conn:
         return _found(conn)
 
 
@@ -61,7 +61,7 @@ def revisions() -> set[str]:
 def upgrade(store: Store, target: str = "head") -> None:
     """Run the migrations that are missing; of several servers that start at once one does, and the others wait.
 
-    Raises `ConfigError` for a database that is newer.
+    Raises `ConfigError` for a database that is newer, `Unavailable`.
     """
     found = current(store)
     if found == HEAD and target in (HEAD, "head"):
