@@ -5,7 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from tests.api.conftest import Cloud
 from tests.api.talk import Talk, addresses
+
+from heddle.store import changes
+from heddle.view.shapes import LOADERS
+from heddle.view.types import RouterView, router_scope
 
 ID = "7c241101-e2bb-4255-8caf-4136c566a963"
 
@@ -146,3 +151,31 @@ def test_what_it_needs_and_loses(blue: Talk, site: Site) -> None:
     assert blue.ids("ndp_proxy") == [made["id"]]
     blue.update("port", second["id"], fixed_ips=[])
     assert blue.list("ndp_proxy") == []
+
+
+def test_hosts_are_told(cloud: Cloud, blue: Talk, site: Site) -> None:
+    """Each change reaches the router's host, also when a port takes its proxy along."""
+    seen: list[int] = []
+
+    def told() -> tuple[bool, list[str]]:
+        with cloud.store.read() as tx:
+            entries = changes.scope_content(tx.conn, router_scope(site.router["id"]))
+            (revision,) = [entry.revision for entry in entries if entry.kind == "router"]
+            (view,) = LOADERS["router"](tx, {site.router["id"]: revision})
+        assert isinstance(view, RouterView) and revision not in seen
+        seen.append(revision)
+        return view.enable_ndp_proxy, view.ndp_proxies
+
+    assert told() == (True, [])
+    first, second, third = (blue.port(site.network) for _ in range(3))
+    made = [site.proxy(port)["ip_address"] for port in (first, second)]
+    assert told() == (True, sorted(made))
+    blue.delete("port", first["id"])
+    assert told() == (True, made[1:])
+    blue.update("port", second["id"], fixed_ips=[])
+    assert told() == (True, [])
+    proxy = site.proxy(third)
+    assert told() == (True, addresses(third))
+    blue.delete("ndp_proxy", proxy["id"])
+    blue.update("router", site.router["id"], enable_ndp_proxy=False)
+    assert told() == (False, [])

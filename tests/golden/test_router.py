@@ -69,13 +69,14 @@ def given(kind: str) -> RouterInput:
         "down": (l3.router("r1", gateway, admin_state_up=False), (gateway, blue), ()),
         "scopes": (l3.router("r1", gateway), (gateway, blue, greens, red), ()),
         "outer-scope": (l3.router("r1", gateway), (gateway, blue, greens, red), floating),
+        "ndp": (l3.router("r1", gateway, enable_ndp_proxy=True, ndp_proxies=["fd00:1::9"]), (gateway, blue, green), ()),
         "routes": (l3.router("r1", far, routes=extra), (far, blue, green), ()),
     }
     router, ports, floating_ips = cases[kind]
     return RouterInput(router, ports, NETWORKS, subnets, floating_ips)
 
 
-KINDS = ["isolated", "gateway", "floating", "no-snat", "forwarding", "down", "routes", "scopes", "outer-scope"]
+KINDS = ["isolated", "gateway", "floating", "no-snat", "forwarding", "down", "routes", "scopes", "outer-scope", "ndp"]
 
 
 def layout_text(made: RouterPlan) -> str:
@@ -83,6 +84,7 @@ def layout_text(made: RouterPlan) -> str:
     for item in made.layout.interfaces:
         lines.append(f"interface {item.name} mac {item.mac} mtu {item.mtu} port {made.plugs[item.name].id}")
         lines += [f"    address {address}" for address in sorted(item.addresses)]
+        lines += [f"    answers for {address}" for address in sorted(item.proxied)]
     for route in sorted(made.layout.routes):
         lines.append(f"route {route.destination} via {route.gateway} dev {route.device}{' onlink' * route.onlink}")
     lines += [f"problem {kind} {id_}: {text}" for (kind, id_), text in sorted(made.problems.items())]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from heddle.control import port_forwardings
+from heddle.control import ndp_proxies, port_forwardings
 from heddle.control.context import Context
 from heddle.control.news import floating_ip_news
 from heddle.errors import BadRequest, Conflict
@@ -58,7 +58,7 @@ def _drop(ctx: Context, port: Port, uses: set[str], gone: Collection[str] | None
     if "ndp_proxy" in uses:
         for proxy in ndp_query.of_port(ctx.tx, port.id):
             if lost(proxy.ip_address):
-                ndp_query.NDP_PROXIES.delete(ctx.tx, proxy.id)
+                ndp_proxies.delete_ndp_proxy(ctx, proxy)
     if "local_ip_association" in uses:
         for association in local_ip_query.to_port(ctx.tx, port.id):
             if lost(association.fixed_ip):

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from heddle.control.context import Context
 from heddle.control.lookup import need
+from heddle.control.news import router_news
 from heddle.errors import BadRequest, Conflict
 from heddle.model.ndp_proxy import NdpProxy
 from heddle.model.network import Network
@@ -48,6 +49,7 @@ def _create(ctx: Context, wanted: NdpProxy) -> NdpProxy:
     proxy = ctx.made(wanted, ip_address=_address(router, port, interfaces, wanted.ip_address))
     _check_scopes(ctx, gateway.network_id, port.network_id)
     q.NDP_PROXIES.insert(ctx.tx, [proxy])
+    router_news(ctx.tx, router)
     return proxy
 
 
@@ -96,7 +98,10 @@ def update_ndp_proxy(ctx: Context, old: NdpProxy, draft: Draft[NdpProxy]) -> Ndp
 
 
 def delete_ndp_proxy(ctx: Context, proxy: NdpProxy) -> None:
+    router = router_query.ROUTERS.lock(ctx.tx, proxy.router_id)
     q.NDP_PROXIES.delete(ctx.tx, proxy.id)
+    if router is not None:
+        router_news(ctx.tx, router)
 
 
 # What a router must be, and what it must keep

@@ -15,13 +15,17 @@ from heddle.host.rtnetlink import Link, Route
 
 @dataclass(frozen=True, slots=True)
 class Interface:
-    """A wanted interface; `addresses` as "10.0.0.1/24".  `outer`: the name of the other end, "" for the same."""
+    """A wanted interface; `addresses` as "10.0.0.1/24".  `outer`: the name of the other end, "" for the same.
+
+    `proxied`: IPv6 addresses of others, for which it answers neighbour solicitations.
+    """
 
     name: str
     mac: str
     mtu: int
     addresses: frozenset[str] = frozenset()
     outer: str = ""
+    proxied: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,18 +42,19 @@ class Layout:
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """What a namespace holds."""
+    """What a namespace holds; `proxied` as (interface, address)."""
 
     links: dict[str, Link]
     addresses: dict[str, frozenset[str]]
     routes: frozenset[Route]
     forwards: dict[int, bool] = field(default_factory=dict)
+    proxied: frozenset[tuple[str, str]] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
     """What `converge` did: interfaces made and removed, addresses, as (interface, address), that are new and that went,
-    the number of requests, and what failed."""
+    those of others for which it answers from now, the number of requests, and what failed."""
 
     made: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
@@ -57,6 +62,7 @@ class Change:
     withdrawn: tuple[tuple[str, str], ...] = ()
     requests: int = 0
     failures: tuple[NetlinkError, ...] = ()
+    answering: tuple[tuple[str, str], ...] = ()
 
     @property
     def any(self) -> bool:
@@ -85,6 +91,9 @@ def deviations(layout: Layout, seen: Observed) -> list[Deviation]:
             found += [Deviation(f"{name}: the other end up", "down")] if link.up and not link.carrier else []
     found += [Deviation(f"address {each} on {name}", "missing") for name, each in surplus(layout, seen, new=True)]
     found += [Deviation("no such address", f"{each} on {name}") for name, each in surplus(layout, seen, new=False)]
+    answers, has_them = proxies(layout, seen), seen.proxied
+    found += [Deviation(f"neighbour proxy {each} on {name}", "missing") for name, each in sorted(answers - has_them)]
+    found += [Deviation("no such proxy", f"{each} on {name}") for name, each in sorted(has_them - answers)]
     found += [Deviation(f"route {_told(each)}", "missing") for each in sorted(layout.routes - seen.routes)]
     found += [Deviation("no such route", _told(each)) for each in sorted(seen.routes - layout.routes)]
     off = sorted(forwarding(layout) - seen.forwards.items())
@@ -116,7 +125,15 @@ def interface_requests(wanted: Interface, seen: Observed) -> list[Request]:
     has = seen.addresses[wanted.name]
     requests += [rt.delete_address(link, address) for address in sorted(has - wanted.addresses)]
     requests += [rt.add_address(link, address) for address in sorted(wanted.addresses - has)]
+    answers = {address for name, address in seen.proxied if name == wanted.name}
+    requests += [rt.delete_proxy(link, address) for address in sorted(answers - wanted.proxied)]
+    requests += [rt.add_proxy(link, address) for address in sorted(wanted.proxied - answers)]
     return requests
+
+
+def proxies(layout: Layout, seen: Observed) -> set[tuple[str, str]]:
+    """For what the interfaces that are there are to answer, as (interface, address)."""
+    return {(item.name, each) for item in layout.interfaces if item.name in seen.links for each in item.proxied}
 
 
 def forwarding(layout: Layout) -> set[tuple[int, bool]]:

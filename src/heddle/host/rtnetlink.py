@@ -17,11 +17,14 @@ from heddle.host.netlink import ADD, DUMP, Netlink, Request, attribute, attribut
 _NEWLINK, _DELLINK, _GETLINK = 16, 17, 18
 _NEWADDR, _DELADDR, _GETADDR = 20, 21, 22
 _NEWROUTE, _DELROUTE, _GETROUTE = 24, 25, 26
+_NEWNEIGH, _DELNEIGH, _GETNEIGH = 28, 29, 30
 _NEWNETCONF, _GETNETCONF = 80, 82
 _CONF_INDEX, _CONF_FORWARDING, _EVERY_INTERFACE = 1, 2, 0xFFFFFFFF
 _LINK = struct.Struct("=BxHiII")
 _ADDRESS = struct.Struct("=BBBBI")
 _ROUTE = struct.Struct("=BBBBBBBBI")
+_NEIGHBOUR = struct.Struct("=BxxxiHBB")
+_PROXY = 0x08
 _UP, _LOWER_UP = 1, 0x10000
 _NODAD = 0x02
 _ONLINK = 4
@@ -85,6 +88,17 @@ def addresses(socket: Netlink) -> Iterator[tuple[int, str]]:
         raw = found.get(2) or found.get(1)
         if raw and not (len(raw) == 16 and scope == _LINK_SCOPE):
             yield index, f"{ipaddress.ip_address(raw)}/{length}"
+
+
+def proxied(socket: Netlink) -> Iterator[tuple[int, str]]:
+    """(link index, address) of the IPv6 addresses for which neighbour solicitations are answered on a link."""
+    body = _NEIGHBOUR.pack(socket_family(6), 0, 0, _PROXY, 0)
+    for kind, answer in socket.ask(Request(_GETNEIGH, body, DUMP, "list of proxied neighbours")):
+        if kind == _NEWNEIGH:
+            _, index, _, flags, _ = _NEIGHBOUR.unpack_from(answer)
+            raw = attributes(answer, _NEIGHBOUR.size).get(1)
+            if flags & _PROXY and raw:
+                yield index, str(ipaddress.ip_address(raw))
 
 
 def routes(socket: Netlink, by_index: Mapping[int, str]) -> Iterator[Route]:
@@ -156,6 +170,16 @@ def delete_address(link: Link, address: str) -> Request:
     return Request(_DELADDR, _address_body(link, address), 0, where, (errno.EADDRNOTAVAIL,))
 
 
+def add_proxy(link: Link, address: str) -> Request:
+    what = f"neighbour proxy {address} on {link.name}"
+    return Request(_NEWNEIGH, _proxy_body(link, address), ADD, what, (errno.EEXIST,))
+
+
+def delete_proxy(link: Link, address: str) -> Request:
+    what = f"deletion of neighbour proxy {address} on {link.name}"
+    return Request(_DELNEIGH, _proxy_body(link, address), 0, what, (errno.ENOENT,))
+
+
 def add_route(route: Route, index: int) -> Request:
     return Request(_NEWROUTE, _route_body(route, index), ADD, f"route {_describe(route)}", (errno.EEXIST,))
 
@@ -193,6 +217,11 @@ def _address_body(link: Link, address: str) -> bytes:
     if interface.version == 4 and interface.network.prefixlen < 31:
         body += attribute(4, interface.network.broadcast_address.packed)
     return body
+
+
+def _proxy_body(link: Link, address: str) -> bytes:
+    head = _NEIGHBOUR.pack(socket_family(6), link.index, 0, _PROXY, 0)
+    return head + attribute(1, ipaddress.IPv6Address(address).packed)
 
 
 def _route_body(route: Route, index: int, protocol: int = _STATIC, scope: int | None = None) -> bytes:

@@ -21,6 +21,7 @@ from heddle.store.query import (
     floating_ips,
     hosts,
     metering,
+    ndp_proxies,
     networks,
     port_forwardings,
     ports,
@@ -184,6 +185,7 @@ def _group(group: SecurityGroup, revision: int) -> v.GroupView:
 
 
 def _routers(tx: Tx, wanted: Revisions) -> Iterable[v.Object]:
+    answers = ndp_proxies.addresses_of_routers(tx, wanted)
     for router in routers.ROUTERS.get_many(tx, wanted).values():
         yield v.RouterView(
             id=router.id,
@@ -193,6 +195,8 @@ def _routers(tx: Tx, wanted: Revisions) -> Iterable[v.Object]:
             enable_snat=router.enable_snat,
             routes=[v.Route(route.destination, route.nexthop) for route in router.routes],
             project_id=router.project_id,
+            enable_ndp_proxy=bool(router.enable_ndp_proxy),
+            ndp_proxies=answers.get(router.id, []),
         )
 
 

@@ -228,7 +228,8 @@ class Route(Message, frozen=True):
 class RouterView(Object, frozen=True, tag="router"):
     """A router. Its interfaces and its gateway are ports of this host whose `device_id` is the router's id.
 
-    `gateway_port_id` is "" without a gateway.
+    `gateway_port_id` is "" without a gateway.  With `enable_ndp_proxy` it answers neighbour solicitations of the
+    external network for `ndp_proxies`, IPv6 addresses of guests, and lets in only what is for them (RFC 4389).
     """
 
     admin_state_up: bool = True
@@ -236,6 +237,8 @@ class RouterView(Object, frozen=True, tag="router"):
     enable_snat: bool = True
     routes: list[Route] = []
     project_id: str = ""
+    enable_ndp_proxy: bool = False
+    ndp_proxies: list[str] = []
 
 
 class Forwarding(Message, frozen=True):

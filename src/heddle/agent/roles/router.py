@@ -187,7 +187,8 @@ class RouterRole:
         addresses, services = moved(before.plan.table, wanted.table) if before else (set(), set())
         cut = space.cut(addresses | {address.partition("/")[0] for _, address in change.withdrawn}, services)
         macs = {item.name: item.mac for item in wanted.layout.interfaces}
-        space.announce([Announcement(name, macs[name], each.partition("/")[0]) for name, each in change.added])
+        news = (*change.added, *change.answering)
+        space.announce([Announcement(name, macs[name], each.partition("/")[0]) for name, each in news])
         if change.any or rules != "same":
             log.info(
                 "router realised router=%s made=%d removed=%d requests=%d rules=%s connections_cut=%d",

@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 
 from heddle.agent.roles.router_forwarding import maps, rules
 from heddle.agent.roles.router_meters import matches
+from heddle.agent.roles.router_ndp import answered, doors
 from heddle.agent.roles.router_scopes import ROUTED, routed, walls
 from heddle.host.layout import Interface, Layout
 from heddle.host.meters import Labels
@@ -42,6 +43,7 @@ SETTINGS = {
     "ipv4/conf/default/send_redirects": "0",
     "ipv4/conf/all/accept_redirects": "0",
     "ipv6/conf/all/forwarding": "1",
+    "ipv6/conf/all/proxy_ndp": "1",
     "ipv6/conf/default/accept_dad": "0",
     "ipv6/conf/default/accept_ra": "0",
 }
@@ -90,6 +92,7 @@ def plan(given: RouterInput) -> RouterPlan:
             given.networks[port.network_id].mtu,
             frozenset(_addresses(port, given.subnets))
             | (frozenset(f"{item.floating_ip}/32" for item in floating) if port is gateway else frozenset()),
+            proxied=answered(given.router) if port is gateway else frozenset(),
         )
         for port in ports
     )
@@ -189,6 +192,8 @@ def _table(
     links = {interface_name(port): port.fixed_ips for port in ports if port is not gateway}
     beyond = {interface_name(gateway): gateway.fixed_ips} if gateway else {}
     scopes, forward = walls(links, beyond, given.subnets)
+    answers, shut = doors(given.router, gateway, ports, given.subnets)
+    forward = [f"iifname {out} {rule}" for rule in shut] + forward
     alike = tuple(_as_listed(network) for network in routed(links, beyond, given.subnets))
     if alike:
         scopes.append(Elements("set", ROUTED, "ipv4_addr", alike, "interval"))
@@ -215,6 +220,7 @@ def _table(
         Elements("set", "inside", "ipv4_addr", inside, "interval"),
         *forwarded,
         *scopes,
+        *answers,
     )
     chains = (
         Chain(
