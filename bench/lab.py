@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from tests.cluster.lab import API, CONTROL, MGMT, Lab
 
-from bench import dataplane, restart, routers
+from bench import dataplane, restart, routers, throughput
 from bench.client import Client, log_in
 from bench.guests import Net
 from bench.quota import unlimited
@@ -31,6 +31,12 @@ if TYPE_CHECKING:
 
 PORT_ROWS = ("lab-ports", "lab-restart", "lab-restart-pings", "lab-memory", "lab-idle")
 ROUTER_ROWS = ("lab-routers", "lab-routers-restart", "lab-routers-pings")
+COMPARED = {
+    "lab-ovs": ("filtered", "hand"), "lab-ovs-tracked": ("filtered", "tracked"), "lab-ovs-open": ("open", "hand"),
+    "lab-bridge": ("filtered", "hand"), "lab-bridge-open": ("open", "hand"),
+}  # fmt: skip
+SWITCH_ROWS = tuple(name for name in COMPARED if name.startswith("lab-ovs"))
+BRIDGE_ROWS = tuple(name for name in COMPARED if name.startswith("lab-bridge"))
 ROUTERS, SPARE, FAR = 50, 2, 10
 REST_SECONDS = 10
 
@@ -147,7 +153,24 @@ def keep_routers_off(site: LabHost) -> None:
 
 
 def measure(run: Run, quick: bool, logs: Path | None) -> None:
-    """The rows of two hosts with Open vSwitch that are asked for."""
+    """The rows of two hosts that are asked for: with Open vSwitch, and then with Linux bridges."""
+    if any(name.startswith("lab-") and name not in BRIDGE_ROWS for name in run.args.only):
+        _switches(run, quick, logs)
+    if run.wants(*BRIDGE_ROWS):
+        with running(bridges=(1, 2), logs=logs) as lab:
+            _throughput(run, lab, BRIDGE_ROWS, quick)
+
+
+def _throughput(run: Run, lab: Lab, names: Sequence[str], quick: bool) -> None:
+    def take() -> list[Measured]:
+        made = throughput.roads(lab, tracked=names is SWITCH_ROWS)
+        found = throughput.rounds(made, 5 if quick else 21, 2)
+        return [throughput.compared(found, *COMPARED[name]) for name in names]
+
+    run.turns(names, take)
+
+
+def _switches(run: Run, quick: bool, logs: Path | None) -> None:
     turns, rounds = (1, 5) if quick else (3, 20)
     with running(logs=logs) as lab:
         near, far = sites(lab)
@@ -165,6 +188,8 @@ def measure(run: Run, quick: bool, logs: Path | None) -> None:
             run.args.only.add("lab-routers")
             keep_routers_off(far)
             _routers(run, near, far, turns)
+        if run.wants(*SWITCH_ROWS):
+            _throughput(run, lab, SWITCH_ROWS, quick)
 
 
 def _routers(run: Run, near: LabHost, far: LabHost, turns: int) -> None:

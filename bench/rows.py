@@ -67,6 +67,11 @@ ROWS = (
     Row("lab-routers", "hosts: 50 routers: all configured", "s", 405, 10, data_plane=True),
     Row("lab-routers-restart", "hosts: restart, 50 routers: in sync", "s", 41, 3, data_plane=True),
     Row("lab-routers-pings", "the same: pings lost", "%", 0, 0, data_plane=True, loss=True),
+    Row("lab-ovs", "TCP across, Open vSwitch: of by hand", "%", 0, 95, higher=True, data_plane=True),
+    Row("lab-ovs-tracked", "the same: of by hand with connections", "%", 0, 95, higher=True, data_plane=True),
+    Row("lab-ovs-open", "without port security: of by hand", "%", 0, 95, higher=True, data_plane=True),
+    Row("lab-bridge", "TCP across, Linux bridge: of by hand", "%", 0, 95, higher=True, data_plane=True),
+    Row("lab-bridge-open", "without port security: of by hand", "%", 0, 95, higher=True, data_plane=True),
 )  # fmt: skip
 BY_NAME = {row.name: row for row in ROWS}
 API_ROWS = tuple(row.name for row in ROWS if not row.data_plane)

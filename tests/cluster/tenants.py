@@ -60,12 +60,13 @@ class Tenant:
             self.lab.api.request("PUT", path, {"subnet_id": network["subnet"]["id"]})
         return made
 
-    def guest(self, network: dict[str, Any], host: TestHost, gateway: bool = True) -> Guest:
+    def guest(self, network: dict[str, Any], host: TestHost, gateway: bool = True, groups: bool = True) -> Guest:
         """A guest that is plugged, with its addresses set by hand, as its port is ACTIVE."""
         number = self._made = self._made + 1
         port = self.make(
             "port", f"g{number}", network_id=network["id"], device_owner="compute:lab",
-            device_id=f"{self.name}-{number}", security_groups=[self.group["id"]], **{"binding:host_id": host.name},
+            device_id=f"{self.name}-{number}", security_groups=[self.group["id"]] if groups else [],
+            **{"binding:host_id": host.name},
         )  # fmt: skip
         subnet, name = network["subnet"], f"{self.name}{number}"
         length = subnet["cidr"].partition("/")[2]

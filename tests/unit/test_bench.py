@@ -7,7 +7,7 @@ import struct
 from pathlib import Path
 
 import pytest
-from bench import pings, restart, routers, rows, run, scaling
+from bench import pings, restart, routers, rows, run, scaling, throughput
 from bench.api_bench import Options
 from bench.measure import percentile, summarize
 from bench.rows import BY_NAME, Measured
@@ -141,6 +141,18 @@ def test_of_several_turns_the_best_counts_and_of_losses_the_worst() -> None:
     assert found["lab-restart"] == Measured(1.5, "best of 2.5, 1.5; b")
     assert found["lab-restart-pings"] == Measured(0.2, "worst of 0, 0.2; some")
     assert rows.best_of(("lab-idle",), [(Measured(0.6, "x"),)]) == {"lab-idle": Measured(0.6, "x")}
+
+
+def test_a_road_is_compared_round_by_round_and_what_iperf3_refuses_is_told() -> None:
+    mine, theirs = throughput.Found([0.9, 1.9, 0.5], [30.0, 20.0, 40.0]), throughput.Found([1.0, 2.0, 1.0], [0.0] * 3)
+    found = throughput.compared({"filtered": mine, "hand": theirs}, "filtered", "hand")
+    assert found.value == pytest.approx(90) and "from 50 to 95 %" in found.detail and "hand 1.00" in found.detail
+    assert found.detail.endswith("ms per Gbit: filtered 30, hand 0")
+    report = {"end": {"sum_received": {"bits_per_second": 2.5e9}, "sum_sent": {"bytes": 1e9}}}
+    assert throughput.received(json.dumps(report)) == (2.5, 8.0)
+    for said in ('{"error": "unable to connect", "end": {}}', "iperf3: unable to connect"):
+        with pytest.raises(RuntimeError, match="unable to connect"):
+            throughput.received(said)
 
 
 def test_the_options_ask_for_a_full_run() -> None:
