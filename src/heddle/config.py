@@ -151,7 +151,7 @@ class Agent(Section, frozen=True):
 
     host: str = ""
     key_file: str = ""
-    roles: tuple[str, ...] = ("switch", "router", "dhcp",)
+    roles: tuple[str, ...] = ("switch", "router", "dhcp", "metadata")
     data_plane: str = "openvswitch"
     bridge_mappings: tuple[str, ...] = ("public:br-ex",)
     physical_interface_mappings: tuple[str, ...] = ()
@@ -171,6 +171,23 @@ class Agent(Section, frozen=True):
         return self.physical_interface_mappings if self.data_plane == "linuxbridge" else self.bridge_mappings
 
 
+class Metadata(Section, frozen=True):
+    """What guests get at 169.254.169.254 and fe80::a9fe:a9fe, from agents with the role metadata.
+
+    `isolated_networks`: also where no router is the gateway, from the DHCP server.  `nova_host`: empty for answers of
+    what Heddle knows itself; else every request goes to this metadata server of Nova, signed with `shared_secret`
+    (Nova's neutron.metadata_proxy_shared_secret), by `nova_protocol` "http" or "https"; `nova_ca_file`: what the
+    server's certificate is checked with, empty for the system's authorities.
+    """
+
+    isolated_networks: bool = True
+    nova_host: str = ""
+    nova_port: int = 8775
+    nova_protocol: str = "http"
+    nova_ca_file: str = ""
+    shared_secret: str = ""
+
+
 class Settings(Section, frozen=True):
     paths: Paths = Paths()
     server: Server = Server()
@@ -180,6 +197,11 @@ class Settings(Section, frozen=True):
     network: Network = Network()
     quota: Quota = Quota()
     agent: Agent = Agent()
+    metadata: Metadata = Metadata()
+
+    @property
+    def serves_metadata(self) -> bool:
+        return "metadata" in self.agent.roles
 
     @property
     def host(self) -> str:
@@ -248,7 +270,21 @@ def load(
             f"server.agent_down_seconds={settings.server.agent_down_seconds}: write at least {LEAST_DOWN_SECONDS}, and "
             "more than twice the agents' agent.report_seconds"
         )
+    _check_metadata(settings.metadata)
     return settings
+
+
+def _check_metadata(metadata: Metadata) -> None:
+    """Raises `ConfigError`; the secret is in no message."""
+    if metadata.nova_protocol not in ("http", "https"):
+        raise ConfigError(f"metadata.nova_protocol={metadata.nova_protocol!r}: write http or https")
+    if not 0 < metadata.nova_port < 65536:
+        raise ConfigError(f"metadata.nova_port={metadata.nova_port}: write a port, 1 to 65535")
+    if metadata.nova_host and not metadata.shared_secret:
+        raise ConfigError(
+            "metadata.nova_host is set and metadata.shared_secret is not: write there what Nova has as "
+            "neutron.metadata_proxy_shared_secret"
+        )
 
 
 def with_workers(settings: Settings, workers: int) -> Settings:

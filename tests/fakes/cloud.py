@@ -120,6 +120,7 @@ class FakeCloud:
             id=port.id, network_id=port.network_id, mac_address=port.mac_address, fixed_ips=port.fixed_ips,
             host=host or self.host, device_owner=port.device_owner,
             allowed_address_pairs=port.allowed_address_pairs, port_security=port.port_security,
+            name=port.name, device_id=port.device_id, project_id=f"project-of-{port.network_id}",
         )
         addresses = [f"{ip.ip_address}/{128 if ':' in ip.ip_address else 32}" for ip in port.fixed_ips]
         addresses += [pair.ip_address for pair in port.allowed_address_pairs]

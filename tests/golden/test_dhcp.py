@@ -29,6 +29,7 @@ def given(kind: str) -> DhcpInput:
     other = l3.port(10, "n1", {"s1": "10.0.0.10", "s2": "10.0.2.10"})
     options = [DhcpOption("bootfile-name", "a.0"), DhcpOption("150", "10.0.0.3"), DhcpOption("42", "x\ninjected"),
                DhcpOption("ntp-server", "[fd00:1::7]", 6)]  # fmt: skip
+    router = l3.interface_port(1, "r1", "n1", {"s1": "10.0.0.1"})
     people = (l3.neighbour(server), l3.neighbour(other, hostname="bad name,x"), l3.neighbour(web, hostname="Web"))
     optioned = (l3.neighbour(web, hostname="web", dhcp_options=options),)
     named = tuple(
@@ -42,6 +43,8 @@ def given(kind: str) -> DhcpInput:
         "plain": ((plain,), people, ""),
         "full": ((full,), people, "blue.example."),
         "isolated": ((isolated,), people, ""),
+        "metadata": ((full,), people, ""),
+        "metadata-routed": ((full,), (*people, l3.neighbour(router)), ""),
         "two-subnets": ((off, plain), people, ""),
         "ipv6": ((plain, stateful, stateless, slaac), people, ""),
         "options": ((plain, stateful), optioned, ""),
@@ -49,10 +52,16 @@ def given(kind: str) -> DhcpInput:
     }
     subnets, neighbours, domain = cases[kind]
     network = l3.network("n1", dns_domain=domain)
-    return DhcpInput(network, server, subnets, neighbours, "openstacklocal", 86400)
+    metadata = kind.startswith(("isolated", "metadata"))
+    return DhcpInput(network, server, subnets, neighbours, "openstacklocal", 86400, metadata)
 
 
-@pytest.mark.parametrize("kind", ["plain", "full", "isolated", "two-subnets", "ipv6", "options", "domains"])
+KINDS = [
+    "plain", "full", "isolated", "two-subnets", "ipv6", "options", "domains", "metadata", "metadata-routed",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_files(kind: str, tmp_path: Path) -> None:
     made = plan(given(kind))
     server = Dnsmasq("n1", "qdhcp-n1", tmp_path / "run", tmp_path / "state")
@@ -69,3 +78,17 @@ def test_the_layout_has_the_servers_addresses_and_a_way_out() -> None:
     assert interface.name == "tap00000002-00"
     assert interface.addresses == {"10.0.0.2/24"}
     assert {(route.destination, route.gateway) for route in made.layout.routes} == {("0.0.0.0/0", "10.0.0.1")}
+
+
+@pytest.mark.parametrize(
+    ("kind", "addresses"),
+    [
+        ("isolated", {"10.0.0.2/24", "169.254.169.254/32", "fe80::a9fe:a9fe/64"}),
+        ("metadata", {"10.0.0.2/24", "169.254.169.254/32", "fe80::a9fe:a9fe/64"}),
+        ("metadata-routed", {"10.0.0.2/24"}),
+        ("plain", {"10.0.0.2/24"}),
+    ],
+)
+def test_who_has_no_router_finds_the_metadata_at_the_server(kind: str, addresses: set[str]) -> None:
+    (interface,) = plan(given(kind)).layout.interfaces
+    assert interface.addresses == addresses

@@ -71,12 +71,17 @@ def given(kind: str) -> RouterInput:
         "outer-scope": (l3.router("r1", gateway), (gateway, blue, greens, red), floating),
         "ndp": (l3.router("r1", gateway, enable_ndp_proxy=True, ndp_proxies=["fd00:1::9"]), (gateway, blue, green), ()),
         "routes": (l3.router("r1", far, routes=extra), (far, blue, green), ()),
+        "metadata": (l3.router("r1", gateway), (gateway, blue), floating[1:]),
+        "metadata-down": (l3.router("r1", gateway, admin_state_up=False), (gateway, blue), ()),
     }
     router, ports, floating_ips = cases[kind]
-    return RouterInput(router, ports, NETWORKS, subnets, floating_ips)
+    return RouterInput(router, ports, NETWORKS, subnets, floating_ips, (), kind.startswith("metadata"))
 
 
-KINDS = ["isolated", "gateway", "floating", "no-snat", "forwarding", "down", "routes", "scopes", "outer-scope", "ndp"]
+KINDS = [
+    "isolated", "gateway", "floating", "no-snat", "forwarding", "down", "routes", "scopes", "outer-scope", "ndp",
+    "metadata", "metadata-down",
+]  # fmt: skip
 
 
 def layout_text(made: RouterPlan) -> str:

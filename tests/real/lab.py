@@ -22,11 +22,11 @@ SETTINGS = [
 class L3Lab:
     """`cloud` is what the agent of `host` is told."""
 
-    def __init__(self, test_host: TestHost, cloud: FakeCloud, folder: Path) -> None:
+    def __init__(self, test_host: TestHost, cloud: FakeCloud, folder: Path, *settings: str) -> None:
         self.host = test_host
         self.cloud = cloud
         paths = [f"paths.run={folder}/run", f"paths.state={folder}/state"]
-        self.agent = Agent(test_host, folder / "bus.sock", folder / "agent.log", *SETTINGS, *paths)
+        self.agent = Agent(test_host, folder / "bus.sock", folder / "agent.log", *SETTINGS, *paths, *settings)
 
     def outside(self, name: str, cidr: str, mac: str = "fa:16:3e:ff:00:01") -> None:
         """A namespace on the external network, plugged into br-ex."""
@@ -54,14 +54,15 @@ class L3Lab:
 
 
 @contextlib.contextmanager
-def l3_lab() -> Iterator[L3Lab]:
+def l3_lab(*settings: str) -> Iterator[L3Lab]:
+    """`settings` more than those of all such hosts."""
     folder = Path(tempfile.mkdtemp(prefix="heddle-lab-"))
     cloud = FakeCloud("host1")
     try:
         folder.chmod(0o755)
         cloud.serve(folder / "bus.sock")
         with host() as test_host:
-            made = L3Lab(test_host, cloud, folder)
+            made = L3Lab(test_host, cloud, folder, *settings)
             made.agent.start()
             wait_until(lambda: cloud.reports, 15, f"the agent reports: {made.agent.log}")
             try:

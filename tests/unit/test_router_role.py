@@ -13,7 +13,7 @@ from tests.fakes.kernel import FakeKernel
 from heddle.agent.mirror import Mirror
 from heddle.agent.roles.base import Host
 from heddle.agent.roles.router import RouterRole
-from heddle.config import Settings
+from heddle.config import Agent, Settings
 from heddle.host.ovs import PortSpec
 from heddle.view.types import AssignmentView, FetchRequest, Ref, Route, Status
 
@@ -33,7 +33,7 @@ class World:
         self.mirror = Mirror()
         self.role = RouterRole(self.kernel.spaces)  # type: ignore[arg-type]
         ovs: Any = self.kernel.ovs
-        self.role.prepare(Host(Settings(), ovs, "netdev", self.touched.extend))
+        self.role.prepare(Host(Settings(agent=Agent(roles=("router",))), ovs, "netdev", self.touched.extend))
 
     def router(self, number: int, gateway: str = "203.0.113.10", **more: Any) -> str:
         id_, network = l3.uuid(number), f"n{number}"

@@ -34,8 +34,11 @@ def make_roles(names: Iterable[str], plane: DataPlane) -> list[Role]:
         elif name == "dhcp":
             from heddle.agent.roles.dhcp import DhcpRole
             roles.append(DhcpRole())
+        elif name == "metadata":
+            from heddle.agent.roles.metadata import MetadataRole
+            roles.append(MetadataRole())
         else:
-            raise ConfigError(f"agent.roles: there is no role {name!r}; there are: switch, router, dhcp")
+            raise ConfigError(f"agent.roles: there is no role {name!r}; there are: switch, router, dhcp, metadata")
     return roles
 
 

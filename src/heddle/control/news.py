@@ -19,6 +19,7 @@ from heddle.view.types import CLOUD, group_scope, host_scope, metering_scope, ne
 
 # What of a port travels to hosts; a change of anything else is no news.
 _TRAVELS = (
+    "name",
     "admin_state_up",
     "mac_address",
     "fixed_ips",

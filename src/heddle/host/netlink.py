@@ -85,10 +85,13 @@ def attributes(data: bytes, offset: int = 0) -> dict[int, bytes]:
 
 
 class Netlink:
-    """A socket of one netlink family in one namespace (`netns`: a path, "" for the caller's).  Safe across threads."""
+    """A socket of one netlink family in one namespace (`netns`: a path, "" for the caller's).  Safe across threads.
 
-    def __init__(self, family: int = ROUTE, netns: str = "") -> None:
-        self._socket = within(netns, lambda: _open(family)) if netns else _open(family)
+    `opened`: one that somebody else has opened.
+    """
+
+    def __init__(self, family: int = ROUTE, netns: str = "", opened: socket.socket | None = None) -> None:
+        self._socket = opened or (within(netns, lambda: open_socket(family)) if netns else open_socket(family))
         self._lock = threading.Lock()
         self._sequence = 0
 
@@ -187,7 +190,8 @@ def enter(netns: str) -> None:
         os.close(handle)
 
 
-def _open(family: int) -> socket.socket:
+def open_socket(family: int) -> socket.socket:
+    """A netlink socket in the namespace of the calling thread."""
     opened = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, family)
     opened.setsockopt(_SOL_NETLINK, _CAP_ACK, 1)
     opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)

@@ -33,6 +33,10 @@ _UNICAST = 1
 _STATIC, _KERNEL, _RA = 4, 2, 9
 _LINK_SCOPE = 253
 _ANY_PROTOCOL, _ANY_SCOPE = 0, 255
+_NEWNEIGH, _GETNEIGH = 28, 30
+_NEIGHBOUR = struct.Struct("=BxxxiHBB")
+METADATA_IPV6 = "fe80::a9fe:a9fe"
+_METADATA = ipaddress.ip_address(METADATA_IPV6).packed
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +83,17 @@ def link(socket: Netlink, name: str) -> Link | None:
 
 
 def addresses(socket: Netlink) -> Iterator[tuple[int, str]]:
-    """(link index, address with prefix length) of all addresses but link-local IPv6 ones."""
+    """(link index, address with prefix length) of all addresses but link-local IPv6 ones.
+
+    Of those only the metadata address is told: no kernel gives it to an interface by itself.
+    """
     for kind, body in socket.ask(Request(_GETADDR, _ADDRESS.pack(0, 0, 0, 0, 0), DUMP, "list of addresses")):
         if kind != _NEWADDR:
             continue
         _, length, _, scope, index = _ADDRESS.unpack_from(body)
         found = attributes(body, _ADDRESS.size)
         raw = found.get(2) or found.get(1)
-        if raw and not (len(raw) == 16 and scope == _LINK_SCOPE):
+        if raw and not (len(raw) == 16 and scope == _LINK_SCOPE and raw != _METADATA):
             yield index, f"{ipaddress.ip_address(raw)}/{length}"
 
 
@@ -127,6 +134,15 @@ def forwards(socket: Netlink) -> dict[int, bool]:
                 value = attributes(answer, 4).get(_CONF_FORWARDING, bytes(4))
                 found[version] = bool(struct.unpack("=i", value)[0])
     return found
+
+
+def hardware_address(socket: Netlink, index: int, address: str) -> str:
+    """The MAC address that the kernel has for a neighbour on a link, "" when it has none.  Needs no rights."""
+    packed = ipaddress.ip_address(address).packed
+    body = _NEIGHBOUR.pack(socket_family(4 if len(packed) == 4 else 6), index, 0, 0, 0) + attribute(1, packed)
+    request = Request(_GETNEIGH, body, 0, f"neighbour {address}", (errno.ENOENT,))
+    found = [attributes(answer, _NEIGHBOUR.size) for kind, answer in socket.ask(request) if kind == _NEWNEIGH]
+    return found[0].get(2, b"").hex(":") if found else ""
 
 
 def add_veth(outer: str, inner: str, mac: str, mtu: int, namespace: int) -> Request:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import subprocess
 from collections.abc import Sequence
+from pathlib import Path
 
 from heddle.errors import HeddleError
 
@@ -70,3 +71,17 @@ def finish(process: subprocess.Popen[str], stdin: str = "", timeout: float = TIM
     if process.returncode:
         raise CommandError(command, process.returncode, errors or output or "")
     return output or ""
+
+
+def detach(command: Sequence[str], log: Path) -> None:
+    """Start a process that goes on when this one ends; what it says is in `log`, which is made anew.
+
+    Raises `CommandError` when it cannot be started.
+    """
+    try:
+        with log.open("wb") as words:
+            subprocess.Popen(
+                list(command), stdin=subprocess.DEVNULL, stdout=words, stderr=words, start_new_session=True, cwd="/"
+            )
+    except OSError as error:
+        raise CommandError(command, 127, f"cannot be started: {error.strerror}") from error

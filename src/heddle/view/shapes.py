@@ -140,6 +140,9 @@ def _neighbours(tx: Tx, wanted: Revisions) -> Iterable[v.Object]:
             dhcp_options=options,
             allowed_address_pairs=_pairs(port),
             port_security=port.port_security_enabled,
+            name=port.name,
+            device_id=port.device_id,
+            project_id=port.project_id,
         )
 
 

@@ -173,6 +173,7 @@ class NeighbourView(Object, frozen=True, tag="neighbour"):
 
     `hostname` may be of several labels, and ends with a dot when it is a full name; `domain` is "" where the names are
     in the network's.  With `port_security` off the port may use any address; else its own and the allowed pairs.
+    `name`, `device_id` and `project_id` are for the metadata of guests.
     """
 
     network_id: str
@@ -185,6 +186,9 @@ class NeighbourView(Object, frozen=True, tag="neighbour"):
     domain: str = ""
     allowed_address_pairs: list[AddressPair] = []
     port_security: bool = True
+    name: str = ""
+    device_id: str = ""
+    project_id: str = ""
 
 
 class RuleView(Message, frozen=True):

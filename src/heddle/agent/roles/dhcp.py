@@ -122,10 +122,13 @@ class DhcpRole:
         port = next((each for each in mirror.ports_by_network.of(network_id) if each.device_owner == OWNER), None)
         if port is None or not network.admin_state_up:
             return self._withdraw(network_id, plugs)
-        settings = self._host.settings.network
+        cloud = self._host.settings
         subnets = tuple(mirror.subnets_by_network.of(network_id))
         neighbours = tuple(mirror.neighbours_by_network.of(network_id))
-        given = DhcpInput(network, port, subnets, neighbours, settings.dns_domain, settings.dhcp_lease_seconds)
+        given = DhcpInput(
+            network, port, subnets, neighbours, cloud.network.dns_domain, cloud.network.dhcp_lease_seconds,
+            cloud.serves_metadata and cloud.metadata.isolated_networks,
+        )  # fmt: skip
         self._network_of.update({ref_of(item): network_id for item in (*subnets, *neighbours, port)})
         try:
             known = self._networks.get(network_id)

@@ -19,17 +19,19 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from heddle.agent.roles import metadata_address
 from heddle.host.dnsmasq import Files
 from heddle.host.layout import Interface, Layout
 from heddle.host.rtnetlink import Route
 from heddle.view.types import DhcpOption, FixedIp, NeighbourView, NetworkView, PortView, SubnetView
 
 OWNER = "network:dhcp"
-METADATA = "169.254.169.254/32"
+METADATA = f"{metadata_address.IPV4}/32"
 SETTINGS = {
     "ipv4/ip_forward": "0",
     "ipv4/conf/all/rp_filter": "0",
     "ipv4/conf/default/rp_filter": "0",
+    "ipv4/conf/all/arp_announce": "2",
     "ipv4/conf/all/promote_secondaries": "1",
     "ipv6/conf/default/accept_dad": "0",
     "ipv6/conf/default/accept_ra": "0",
@@ -43,7 +45,10 @@ _MOST_LEASES = 1 << 24
 
 @dataclass(frozen=True, slots=True)
 class DhcpInput:
-    """A network with all that its DHCP server must know.  `port` is the server's own, `domain` the cloud's."""
+    """A network with all that its DHCP server must know.  `port` is the server's own, `domain` the cloud's.
+
+    `metadata`: the server leads isolated guests to the metadata service.
+    """
 
     network: NetworkView
     port: PortView
@@ -51,6 +56,7 @@ class DhcpInput:
     neighbours: tuple[NeighbourView, ...]
     domain: str
     lease_seconds: int
+    metadata: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +139,8 @@ def _layout(given: DhcpInput, name: str) -> Layout:
         if subnet.gateway_ip and ipaddress.ip_address(subnet.gateway_ip) in network:
             destination = "0.0.0.0/0" if network.version == 4 else "::/0"
             routes.setdefault(destination, Route(destination, subnet.gateway_ip, name))
+    if given.metadata and addresses:
+        addresses |= metadata_address.at_dhcp(given.subnets, given.neighbours)
     interface = Interface(name, given.port.mac_address, given.network.mtu, frozenset(addresses))
     return Layout((interface,), frozenset(routes.values()), SETTINGS)
 
@@ -159,6 +167,7 @@ def _conf(given: DhcpInput, name: str, served: tuple[SubnetView, ...], domain: s
 
 
 def _subnet_options(given: DhcpInput, served: tuple[SubnetView, ...], domain: str) -> Iterable[str]:
+    isolated = metadata_address.isolated(served, given.neighbours) if given.metadata else frozenset()
     for subnet in served:
         head = f"tag:{_tag(subnet)},"
         own = _own_address(given.port, subnet)
@@ -171,17 +180,20 @@ def _subnet_options(given: DhcpInput, served: tuple[SubnetView, ...], domain: st
         yield ",".join([f"{head}option:router", *([subnet.gateway_ip] if subnet.gateway_ip else [])])
         yield ",".join([f"{head}option:dns-server", *servers])
         yield f"{head}option:mtu,{given.network.mtu}"
-        routes = _classless_routes(subnet, own)
+        routes = _classless_routes(subnet, own if subnet.id in isolated else "")
         if routes:
             yield f"{head}option:classless-static-route,{routes}"
             yield f"{head}249,{routes}"
 
 
-def _classless_routes(subnet: SubnetView, own: str) -> str:
-    """The value of options 121 and 249.  A client that takes them ignores the router option, so it is in them too."""
+def _classless_routes(subnet: SubnetView, metadata: str) -> str:
+    """The value of options 121 and 249; `metadata`: who leads to the metadata service, or "".
+
+    A client that takes them ignores the router option, so it is in them too.
+    """
     routes = [(route.destination, route.nexthop) for route in subnet.host_routes]
-    if not subnet.gateway_ip and METADATA not in [destination for destination, _ in routes]:
-        routes.append((METADATA, own))
+    if metadata and METADATA not in [destination for destination, _ in routes]:
+        routes.append((METADATA, metadata))
     if routes and subnet.gateway_ip and "0.0.0.0/0" not in [destination for destination, _ in routes]:
         routes.append(("0.0.0.0/0", subnet.gateway_ip))
     return ",".join(f"{destination},{hop}" for destination, hop in routes)

@@ -152,6 +152,7 @@ class RouterRole:
             mirror.subnets,
             tuple(mirror.floating_ips_by_router.of(router_id)),
             tuple(mirror.metering_labels.values()),
+            self._host.settings.serves_metadata,
         )
         self._owner.update({ref_of(each): router_id for each in (*given.ports, *given.floating_ips)})
         try:

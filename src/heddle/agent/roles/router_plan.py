@@ -19,6 +19,7 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
+from heddle.agent.roles import metadata_address
 from heddle.agent.roles.router_forwarding import maps, rules
 from heddle.agent.roles.router_meters import matches
 from heddle.agent.roles.router_ndp import answered, doors
@@ -51,7 +52,7 @@ SETTINGS = {
 
 @dataclass(frozen=True, slots=True)
 class RouterInput:
-    """A router with all that belongs to it."""
+    """A router with all that belongs to it.  `metadata`: it leads its guests to the metadata service."""
 
     router: RouterView
     ports: tuple[PortView, ...]
@@ -59,6 +60,11 @@ class RouterInput:
     subnets: Mapping[str, SubnetView]
     floating_ips: tuple[FloatingIpView, ...] = ()
     labels: tuple[MeteringLabelView, ...] = ()
+    metadata: bool = False
+
+    @property
+    def serves_metadata(self) -> bool:
+        return self.metadata and self.router.admin_state_up
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +97,8 @@ def plan(given: RouterInput) -> RouterPlan:
             port.mac_address,
             given.networks[port.network_id].mtu,
             frozenset(_addresses(port, given.subnets))
-            | (frozenset(f"{item.floating_ip}/32" for item in floating) if port is gateway else frozenset()),
+            | (frozenset(f"{item.floating_ip}/32" for item in floating) if port is gateway else frozenset())
+            | (_metadata(given, port) if port is not gateway else frozenset()),
             proxied=answered(given.router) if port is gateway else frozenset(),
         )
         for port in ports
@@ -105,6 +112,11 @@ def plan(given: RouterInput) -> RouterPlan:
         problems=problems,
         meters=matches(given.labels, given.router, interface_name(gateway) if gateway else ""),
     )
+
+
+def _metadata(given: RouterInput, port: PortView) -> frozenset[str]:
+    """The IPv4 address needs to be on no interface: what is sent to it is taken from its way."""
+    return frozenset({metadata_address.ON_INTERFACE} if given.serves_metadata and port.fixed_ips else ())
 
 
 def _usable(given: RouterInput, problems: dict[tuple[str, str], str]) -> list[PortView]:
@@ -226,8 +238,13 @@ def _table(
         Chain(
             "prerouting",
             "type nat hook prerouting priority dstnat; policy accept;",
-            ("dnat ip to ip daddr map @floating_in", *rules(forwarded)),
+            (
+                *(metadata_address.REDIRECTS if given.serves_metadata else ()),
+                "dnat ip to ip daddr map @floating_in",
+                *rules(forwarded),
+            ),
         ),
+        *([metadata_address.GUARD] if given.serves_metadata else []),
         Chain("forward", f"type filter hook forward priority filter; policy {policy};", tuple(forward)),
         Chain("postrouting", "type nat hook postrouting priority srcnat; policy accept;", tuple(post)),
     )

@@ -1,0 +1,131 @@
+"""Who asks?  A guest is known by the network that it is heard on, its address there, and the MAC address behind that.
+
+The address must be a fixed IP of a port of that network, or the IPv6 link-local address of its MAC; the MAC address
+that the kernel has for it must be the port's own, or that of an allowed address pair for the address.  So a guest that
+sends from another's address, where the switch lets it (a port without port security, an address pair), is no one.
+The cloud's own ports are no guests.
+
+The cards of a guest are the ports of the same project and device that this host knows of.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from heddle.agent.addresses import link_local
+from heddle.agent.mirror import Mirror
+from heddle.host.metadata_wire import News
+from heddle.view.types import FetchReply, NeighbourView, NetworkView, Ref, ScopeNews, SubnetView, digest, network_scope
+
+OWN = "network:"
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A port of a guest, with its network and the subnets of its addresses by id."""
+
+    port: NeighbourView
+    network: NetworkView
+    subnets: Mapping[str, SubnetView]
+
+
+@dataclass(frozen=True, slots=True)
+class Guest:
+    """`cards`: the one that asks first, then the others by id."""
+
+    cards: tuple[Card, ...]
+
+    @property
+    def port(self) -> NeighbourView:
+        return self.cards[0].port
+
+    @property
+    def instance_id(self) -> str:
+        return self.port.device_id or self.port.id
+
+
+class Guests:
+    """What is known of the networks that are served."""
+
+    def __init__(self) -> None:
+        self.mirror = Mirror()
+        self._by_address: dict[tuple[str, str], str] = {}
+        self._keys: dict[str, tuple[tuple[str, str], ...]] = {}
+        self._by_device: dict[tuple[str, str], set[str]] = {}
+        self._device_of: dict[str, tuple[str, str]] = {}
+
+    def take(self, news: News) -> None:
+        """What is new, different or gone."""
+        for ref in news.gone:
+            scope = self._scope_of(ref)
+            if scope:
+                self._apply(FetchReply(revision=1, scopes=[ScopeNews(scope=scope, gone=[ref])]))
+        self._apply(FetchReply(revision=1, scopes=news.scopes, dropped=news.dropped))
+
+    def digests(self) -> dict[str, str]:
+        return {scope: content(self.mirror, scope.partition(":")[2]) for scope in self.mirror.scopes}
+
+    def find(self, network_id: str, address: str, mac: str) -> Guest | None:
+        """The guest that asks on a network from an address, which the kernel has of the MAC address."""
+        text = str(ipaddress.ip_address(address))
+        port = self.mirror.neighbours.get(self._by_address.get((network_id, text), ""))
+        if port is None or mac.lower() not in _macs(port, text):
+            return None
+        same = self._by_device.get(self._device_of[port.id], {port.id})
+        others = [self.mirror.neighbours[id] for id in sorted(same - {port.id})]
+        cards = [card for each in (port, *others) if (card := self._card(each)) is not None]
+        return Guest(tuple(cards)) if cards and cards[0].port is port else None
+
+    def _card(self, port: NeighbourView) -> Card | None:
+        network = self.mirror.networks.get(port.network_id)
+        known = {each.id: each for each in self.mirror.subnets_by_network.of(port.network_id)}
+        return Card(port, network, known) if network is not None else None
+
+    def _scope_of(self, ref: Ref) -> str:
+        item = self.mirror.get(ref)
+        network_id = ref.id if isinstance(item, NetworkView) else str(getattr(item, "network_id", ""))
+        return network_scope(network_id) if item is not None else ""
+
+    def _apply(self, reply: FetchReply) -> None:
+        for ref in self.mirror.apply(reply):
+            if ref.kind == "neighbour":
+                self._forget(ref.id)
+                port = self.mirror.neighbours.get(ref.id)
+                if port is not None and not port.device_owner.startswith(OWN):
+                    self._learn(port)
+
+    def _learn(self, port: NeighbourView) -> None:
+        texts = {str(ipaddress.ip_address(fixed.ip_address)) for fixed in port.fixed_ips}
+        texts |= {str(ipaddress.ip_address(link_local(port.mac_address)))}
+        self._keys[port.id] = tuple((port.network_id, text) for text in sorted(texts))
+        self._by_address.update(dict.fromkeys(self._keys[port.id], port.id))
+        self._device_of[port.id] = (port.project_id, port.device_id)
+        if port.device_id:
+            self._by_device.setdefault(self._device_of[port.id], set()).add(port.id)
+
+    def _forget(self, port_id: str) -> None:
+        for key in self._keys.pop(port_id, ()):
+            if self._by_address.get(key) == port_id:
+                del self._by_address[key]
+        device = self._device_of.pop(port_id, ("", ""))
+        same = self._by_device.get(device, set())
+        same.discard(port_id)
+        if not same:
+            self._by_device.pop(device, None)
+
+
+def content(mirror: Mirror, network_id: str) -> str:
+    """A digest of what is known of a network: the same on both sides when nothing was missed."""
+    network = mirror.networks.get(network_id)
+    items: list[tuple[str, str, int]] = [("network", network.id, network.revision)] if network else []
+    items += [("subnet", each.id, each.revision) for each in mirror.subnets_by_network.of(network_id)]
+    items += [("neighbour", each.id, each.revision) for each in mirror.neighbours_by_network.of(network_id)]
+    return digest(items)
+
+
+def _macs(port: NeighbourView, address: str) -> set[str]:
+    at = ipaddress.ip_address(address)
+    pairs = [each for each in port.allowed_address_pairs if at in ipaddress.ip_network(each.ip_address, strict=False)]
+    return {port.mac_address.lower(), *(pair.mac_address.lower() for pair in pairs)}

@@ -1,0 +1,248 @@
+"""The metadata role: the guests of this host's routers and DHCP servers are heard at 169.254.169.254.
+
+Where, is decided by `metadata_plan`; one process for the whole host answers (`agent/metadata/`), and outlives the
+agent.  The role keeps it told: of the listening sockets, and of the networks that they serve.  A change brings the
+process what changed; now and then, and when the connection is new, it is asked what it holds, and gets what differs.
+So a restarted agent adopts it as it is, and one that was ended is started and told everything.
+
+The namespaces and addresses are made by the roles router and dhcp, which come before this one; what is not there yet is
+tried again.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import msgspec
+
+from heddle.agent.metadata.guests import content
+from heddle.agent.mirror import Mirror
+from heddle.agent.roles.base import Drift, Host
+from heddle.agent.roles.metadata_plan import concerned, is_gateway, owners, places
+from heddle.errors import HeddleError
+from heddle.host.metadata import MetadataProcess, Place
+from heddle.host.metadata_wire import Close, Configure, Holding, Look, News
+from heddle.view.types import NeighbourView, Ref, RoleState, ScopeNews, Status, network_scope
+
+log = logging.getLogger(__name__)
+
+FOLDER = "metadata"
+
+
+class MetadataRole:
+    name = "metadata"
+
+    def __init__(self, process: Callable[[Path], MetadataProcess] = MetadataProcess) -> None:
+        self._make_process = process
+        self._places: dict[str, list[Place]] = {}
+        self._heard: dict[str, str] = {}
+        self._told: set[str] = set()
+        self._failed: set[str] = set()
+        self._gateways: dict[str, str] = {}
+        self._holding = Holding(version="")
+
+    def prepare(self, host: Host) -> None:
+        self._host = host
+        self._process = self._make_process(Path(host.settings.paths.run) / FOLDER)
+
+    def reconcile(self, mirror: Mirror, changed: frozenset[Ref] | None) -> list[Status]:
+        whole = changed is None or not self._process.connected
+        touched = owners(mirror) | self._places.keys()
+        if changed is not None and not whole:
+            touched &= {owner for ref in changed for owner in self._concerned(mirror, ref)}
+        for owner in touched:
+            wanted = places(mirror, owner, self._host.settings.metadata.isolated_networks)
+            if wanted:
+                self._places[owner] = wanted
+            else:
+                self._places.pop(owner, None)
+        if not self._places:
+            self._end()
+            return []
+        if not self._process.connected:
+            self._process.connect(self._configuration())
+        if whole:
+            self._adopt(digests=True)
+            self._gateways = {each.id: each.network_id for each in mirror.neighbours.values() if is_gateway(each)}
+        failures = self._listen(touched)
+        self._tell(mirror, None if whole else changed)
+        return self._statuses(mirror, touched, failures)
+
+    def audit(self, mirror: Mirror, repair: bool = True) -> list[Drift]:
+        if not self._places:
+            return []
+        try:
+            self._adopt(digests=False)
+        except HeddleError as error:
+            found = [Drift("host", self._host.name, "the metadata process", str(error))]
+            if repair:
+                self.reconcile(mirror, None)
+            return found
+        wrong = [(owner, place) for owner, place in self._wanted() if self._heard.get(place.key) != place.stamp()]
+        found = [
+            Drift(*_object(owner), f"{place.namespace}: metadata on {place.device}", "nobody listens")
+            for owner, place in wrong
+            if owner not in self._failed
+        ]
+        if repair and (failures := self._listen({owner for owner, _ in wrong})):
+            self._host.touch([Ref(*_object(owner)) for owner in failures])
+        return found
+
+    def state(self, mirror: Mirror) -> RoleState:
+        metadata = self._host.settings.metadata
+        nova = f"{metadata.nova_protocol}://{metadata.nova_host}:{metadata.nova_port}" if metadata.nova_host else ""
+        return RoleState(
+            role=self.name,
+            configuration={
+                "nova_metadata": nova,
+                "isolated_networks": metadata.isolated_networks,
+                "networks": len(self._told),
+                "listeners": len(self._heard),
+                "requests_answered": self._holding.answered,
+                "requests_refused": self._holding.refused,
+            },
+        )
+
+    def close(self) -> None:
+        self._process.disconnect()
+
+    def _wanted(self) -> Iterable[tuple[str, Place]]:
+        return [(owner, place) for owner, each in sorted(self._places.items()) for place in each]
+
+    def _concerned(self, mirror: Mirror, ref: Ref) -> Iterable[str]:
+        """The owners whose places a change of an object may change, as they were and as they are."""
+        item = mirror.get(ref)
+        if ref.kind == "neighbour":
+            before = self._gateways.pop(ref.id, "")
+            if isinstance(item, NeighbourView) and is_gateway(item):
+                self._gateways[ref.id] = item.network_id
+            yield f"dhcp/{self._gateways.get(ref.id) or before}"
+        elif ref.kind == "port" and item is None:
+            yield from {owner for owner, place in self._wanted() if place.device.endswith(ref.id[:11])}
+        elif ref.kind == "subnet" and item is None:
+            yield from self._places
+        yield from concerned(mirror, ref)
+
+    def _end(self) -> None:
+        """Nobody is served: nothing runs."""
+        if self._process.is_there():
+            self._process.stop()
+            log.info("metadata: nobody is served, the process has ended")
+        self._heard, self._told, self._failed = {}, set(), set()
+
+    def _adopt(self, digests: bool) -> None:
+        """Ask the process what it holds."""
+        self._holding = self._process.ask(Look(digests=digests))
+        self._heard = dict(self._holding.listeners)
+
+    def _listen(self, touched: Iterable[str]) -> dict[str, str]:
+        """Close listeners that are not wanted, open those that are and are missing; what could not be, by owner."""
+        wanted = {place.key: place for _, place in self._wanted()}
+        for key in sorted(self._heard.keys() - wanted.keys()):
+            self._close(key)
+        failures: dict[str, str] = {}
+        for owner in sorted(touched):
+            for place in self._places.get(owner, ()):
+                try:
+                    self._open(place)
+                except OSError as error:
+                    failures[owner] = f"metadata on {place.device}: {error}"
+        return failures
+
+    def _open(self, place: Place) -> None:
+        stamp = place.stamp()
+        heard = self._heard.get(place.key)
+        if stamp and heard == stamp:
+            return
+        if heard is not None:
+            self._close(place.key)
+        self._process.listen(place)
+        self._heard[place.key] = stamp
+        log.info("metadata served network=%s namespace=%s device=%s", place.network_id, place.namespace, place.device)
+
+    def _close(self, key: str) -> None:
+        self._process.ask(Close(key=key))
+        self._heard.pop(key, None)
+
+    def _tell(self, mirror: Mirror, changed: frozenset[Ref] | None) -> None:
+        """Bring the process the networks that are served: what changed, or after a look (None) what differs."""
+        wanted = {place.network_id for _, place in self._wanted() if place.network_id in mirror.networks}
+        if changed is None:
+            held = {scope.partition(":")[2]: digest for scope, digest in self._holding.digests.items()}
+            self._told = {id for id in held.keys() & wanted if held[id] == content(mirror, id)}
+            dropped = held.keys() - wanted
+        else:
+            dropped = self._told - wanted
+        scopes = [_whole(mirror, id) for id in sorted(wanted - self._told)]
+        known, gone = self._news(mirror, changed or (), wanted & self._told)
+        if scopes or known or gone or dropped:
+            names = sorted(network_scope(id) for id in dropped)
+            self._process.say(News(scopes=[*scopes, *known], gone=gone, dropped=names))
+        self._told = wanted
+
+    def _news(self, mirror: Mirror, changed: Iterable[Ref], networks: set[str]) -> tuple[list[ScopeNews], list[Ref]]:
+        """What changed of networks that the process knows."""
+        more: dict[str, list[msgspec.Raw]] = {}
+        gone: list[Ref] = []
+        for ref in changed:
+            if ref.kind in ("network", "subnet", "neighbour"):
+                item = mirror.get(ref)
+                network_id = ref.id if ref.kind == "network" else str(getattr(item, "network_id", ""))
+                if item is None:
+                    gone.append(ref)
+                elif network_id in networks:
+                    more.setdefault(network_id, []).append(_raw(item))
+        return [ScopeNews(scope=network_scope(id), objects=raws) for id, raws in sorted(more.items())], gone
+
+    def _statuses(self, mirror: Mirror, touched: set[str], failures: dict[str, str]) -> list[Status]:
+        """Failures, and what has failed before and is well now: whatever else there is to say others say."""
+        well = (self._failed & touched) - failures.keys()
+        self._failed = (self._failed - touched) | failures.keys()
+        statuses = [_status(mirror, owner, failures.get(owner, "")) for owner in sorted(well | failures.keys())]
+        return [each for each in statuses if each is not None]
+
+    def _configuration(self) -> Configure:
+        """Raises `HeddleError` when the file of certificates cannot be read."""
+        settings, metadata = self._host.settings, self._host.settings.metadata
+        try:
+            ca = Path(metadata.nova_ca_file).read_text(encoding="ascii") if metadata.nova_ca_file else ""
+        except (OSError, UnicodeDecodeError) as error:
+            raise HeddleError(f"metadata.nova_ca_file={metadata.nova_ca_file} cannot be read: {error}") from error
+        return Configure(
+            domain=settings.network.dns_domain,
+            nova_protocol=metadata.nova_protocol,
+            nova_host=metadata.nova_host,
+            nova_port=metadata.nova_port,
+            ca=ca,
+            secret=metadata.shared_secret,
+        )
+
+
+def _raw(item: object) -> msgspec.Raw:
+    return msgspec.Raw(msgspec.msgpack.encode(item))
+
+
+def _whole(mirror: Mirror, network_id: str) -> ScopeNews:
+    items = [
+        mirror.networks[network_id],
+        *mirror.subnets_by_network.of(network_id),
+        *mirror.neighbours_by_network.of(network_id),
+    ]
+    return ScopeNews(scope=network_scope(network_id), whole=True, objects=[_raw(item) for item in items])
+
+
+def _object(owner: str) -> tuple[str, str]:
+    role, _, id = owner.partition("/")
+    return ("router" if role == "router" else "network"), id
+
+
+def _status(mirror: Mirror, owner: str, problem: str) -> Status | None:
+    kind, id = _object(owner)
+    item = mirror.get(Ref(kind, id))
+    if item is None:
+        return None
+    down = getattr(item, "admin_state_up", True) is False
+    state = "error" if problem else "down" if down and kind == "router" else "up"
+    return Status(kind=kind, id=id, revision=item.revision, state=state, message=problem)

@@ -1,0 +1,231 @@
+"""The metadata process of this host, seen from the agent: started when there is somebody to serve, and found again.
+
+One process answers the guests of all routers and networks of the host.  What guests send is parsed there, by a user
+without rights; the agent opens the sockets, in the namespaces, and hands them over.  It outlives the agent and is
+known by its pid file, believed only when the process of that number runs our module with that folder.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from heddle.errors import HeddleError
+from heddle.host import metadata_wire as wire
+from heddle.host import netns
+from heddle.host.netlink import ROUTE, open_socket, within
+from heddle.host.process import alive, command_of
+from heddle.host.run import detach
+from heddle.view.types import Message
+
+MODULE = "heddle.agent.metadata.serve"
+BACKLOG = 64
+_TIMEOUT = 5.0
+_START_WITHIN = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where guests of a network are heard: a port of an interface in a namespace.
+
+    The other end of the interface has the same name in the namespace of the agent.  `addresses`: those that answer,
+    none for all of the interface.
+    """
+
+    namespace: str
+    device: str
+    port: int
+    network_id: str
+    addresses: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> str:
+        return f"{self.namespace}/{self.device}"
+
+    def stamp(self) -> str:
+        """Another one when anything of it is, the interface or the namespace too; "" while one of these is missing."""
+        identity = netns.identity(self.namespace)
+        try:
+            outer = socket.if_nametoindex(self.device)
+        except OSError:
+            return ""
+        return f"{identity}.{outer}.{self.port}.{self.network_id}.{','.join(self.addresses)}" if identity else ""
+
+
+class MetadataProcess:
+    """`folder` holds its control socket, pid file and last words; nobody but root may enter it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._socket: socket.socket | None = None
+
+    @property
+    def connected(self) -> bool:
+        return self._socket is not None
+
+    def connect(self, configuration: wire.Configure) -> None:
+        """Find it, or start it, and tell it the settings.  Raises `HeddleError` when it does not start."""
+        found = self._find()
+        if found is None:
+            self.stop()
+            self._start()
+            found = self._socket_within(_START_WITHIN)
+        self._socket = found
+        self.say(configuration)
+
+    def say(self, message: wire.Told, sockets: Sequence[int] = ()) -> None:
+        """Raises `HeddleError` when it is not there any more."""
+        try:
+            wire.send(self._open(), message, sockets)
+        except OSError as error:
+            raise self._lost(error) from error
+
+    def ask(self, message: wire.Look | wire.Close) -> wire.Holding:
+        """Raises `HeddleError` like `say`."""
+        try:
+            return _ask(self._open(), message)
+        except (OSError, EOFError, ValueError) as error:
+            raise self._lost(error) from error
+
+    def listen(self, place: Place) -> None:
+        """Open the socket and hand it over.  Raises `OSError` when it cannot be opened, and `HeddleError`."""
+        stamp = place.stamp()
+        if not stamp:
+            raise OSError(f"there is no interface {place.device} in {place.namespace}")
+        listener, routing, index = within(netns.path_of(place.namespace), lambda: _listen(place))
+        message = wire.Listen(
+            key=place.key, stamp=stamp, network_id=place.network_id, index=index, addresses=list(place.addresses)
+        )
+        with listener, routing:
+            self.say(message, [listener.fileno(), routing.fileno()])
+
+    def disconnect(self) -> None:
+        """Leave it as it is."""
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+
+    def stop(self) -> bool:
+        """End it; whether there was one."""
+        self.disconnect()
+        return end(self._folder)
+
+    def is_there(self) -> bool:
+        return self.connected or bool(pid_of(self._folder))
+
+    def _find(self) -> socket.socket | None:
+        """One that runs the code that is here now."""
+        found = _connected(self._folder) if pid_of(self._folder) else None
+        if found is None:
+            return None
+        with contextlib.suppress(OSError, EOFError, ValueError):
+            if _ask(found, wire.Look()).version == version():
+                return found
+        found.close()
+        return None
+
+    def _start(self) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._folder.chmod(0o700)
+        detach([sys.executable, "-m", MODULE, str(self._folder)], self._folder / "log")
+
+    def _socket_within(self, seconds: float) -> socket.socket:
+        end_at = time.monotonic() + seconds
+        while time.monotonic() < end_at:
+            found = _connected(self._folder)
+            if found is not None:
+                return found
+            time.sleep(0.005)
+        raise HeddleError(f"the metadata process does not start: {_last_words(self._folder)}")
+
+    def _open(self) -> socket.socket:
+        if self._socket is None:
+            raise HeddleError("the metadata process is not connected")
+        return self._socket
+
+    def _lost(self, error: Exception) -> HeddleError:
+        self.disconnect()
+        words = _last_words(self._folder)
+        return HeddleError(f"the metadata process does not answer: {error or 'it has ended'}; it said: {words}")
+
+
+def version() -> str:
+    """Names the code that the process runs: an agent of another starts it anew."""
+    folder = Path(__file__).parents[1]
+    total = hashlib.blake2b(digest_size=8)
+    service = sorted((folder / "agent" / "metadata").glob("*.py"))
+    for path in (*service, folder / "host" / "metadata_wire.py", folder / "view" / "types.py"):
+        total.update(path.read_bytes())
+    return total.hexdigest()
+
+
+def pid_of(folder: Path) -> int:
+    """The process, when it is there and is ours; else 0."""
+    try:
+        pid = int((folder / "pid").read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return 0
+    return pid if alive(pid) and f"{MODULE} {folder}" in command_of(pid) else 0
+
+
+def end(folder: Path, seconds: float = 2.0) -> bool:
+    """End the process of that folder, and forget its files; whether there was one."""
+    pid = pid_of(folder)
+    for sign in (signal.SIGTERM, signal.SIGKILL) if pid else ():
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, sign)
+        deadline = time.monotonic() + seconds
+        while alive(pid) and time.monotonic() < deadline:
+            time.sleep(0.002)
+    for name in ("pid", "control", "log"):
+        (folder / name).unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        folder.rmdir()
+    return bool(pid)
+
+
+def _listen(place: Place) -> tuple[socket.socket, socket.socket, int]:
+    """In the namespace of the place: a listener for both IP versions, a netlink socket, the interface's number."""
+    listener = socket.socket(socket.AF_INET6, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+    try:
+        listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, place.device.encode() + b"\0")
+        listener.bind(("::", place.port))
+        listener.listen(BACKLOG)
+        listener.setblocking(False)
+        return listener, open_socket(ROUTE), socket.if_nametoindex(place.device)
+    except OSError:
+        listener.close()
+        raise
+
+
+def _ask(of: socket.socket, message: Message) -> wire.Holding:
+    wire.send(of, message)
+    return wire.receive_holding(of)
+
+
+def _connected(folder: Path) -> socket.socket | None:
+    made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+    made.settimeout(_TIMEOUT)
+    try:
+        made.connect(str(folder / "control"))
+        return made
+    except OSError:
+        made.close()
+        return None
+
+
+def _last_words(folder: Path) -> str:
+    try:
+        return (folder / "log").read_text(encoding="utf-8", errors="replace").strip()[-500:] or "nothing"
+    except OSError:
+        return "nothing"

@@ -1,0 +1,185 @@
+"""Metadata for guests, with packets: curl in guests, behind a router and on a network without one."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Iterator
+
+import msgspec
+import pytest
+from tests.fakes import l3
+from tests.real.lab import L3Lab, l3_lab
+from tests.real.test_routers import lease
+
+from heddle.view.types import AssignmentView, GroupView, Ref, RuleView
+
+pytestmark = pytest.mark.real
+
+ROLES = "agent.roles=switch,router,dhcp,metadata"
+OPEN = GroupView(
+    id="open",
+    rules=[
+        RuleView(id=f"{way}{version}", direction=way, ethertype=version)
+        for way in ("ingress", "egress") for version in (4, 6)
+    ],
+)  # fmt: skip
+ROUTER = l3.uuid(0x100)
+V4, V6 = "http://169.254.169.254", "http://[fe80::a9fe:a9fe%25eth0]"
+META = "/openstack/latest/meta_data.json"
+
+
+class Cloud:
+    """A routed network with three guests, and an isolated one with DHCP and three guests; of either the last guest has
+    no port security."""
+
+    def __init__(self, lab: L3Lab) -> None:
+        self.lab = lab
+        lab.cloud.put(
+            OPEN, l3.network("routed", tunnel=100), l3.subnet("routed4", "routed", "10.0.0.0/24", "10.0.0.1"),
+            l3.network("alone", tunnel=101), l3.subnet("alone4", "alone", "10.0.0.0/24", "10.0.0.1"),
+            AssignmentView(id=f"router/{ROUTER}", role="router", object_id=ROUTER),
+            AssignmentView(id="dhcp/alone", role="dhcp", object_id="alone"),
+        )  # fmt: skip
+        lab.cloud.port(l3.interface_port(0x101, ROUTER, "routed", {"routed4": "10.0.0.1"}))
+        lab.cloud.port(l3.dhcp_port(0x102, "alone", {"alone4": "10.0.0.2"}))
+        lab.cloud.put(l3.router(ROUTER))
+        for number, network in ((0x110, "routed"), (0x120, "alone")):
+            for i in range(3):
+                self.guest(number + i, network, f"10.0.0.1{i}", port_security=i < 2)
+        self.wait_up("routed", "alone")
+
+    def guest(self, number: int, network: str, address: str, port_security: bool = True) -> None:
+        more = {"security_groups": ["open"]} if port_security else {"port_security": False}
+        port = l3.port(number, network, {f"{network}4": address}, device=f"vm-{number:x}", name=f"Web {number:x}", **more)
+        self.lab.cloud.port(port)
+        cidrs = [f"{address}/24"] if network == "routed" or not port_security else []
+        gateway = "10.0.0.1" if network == "routed" else ""
+        self.lab.host.plug(f"g{number:x}", port.mac_address, cidrs, port.id, gateway=gateway)
+
+    def wait_up(self, *networks: str) -> None:
+        wanted = [number + i for number in (0x110, 0x120) for i in range(3)]
+        states = self.lab.cloud.state_of
+        self.lab.until(lambda: all(states("port", l3.uuid(each)) == "up" for each in wanted), 10, "the ports are up")
+
+    def get(self, guest: str, url: str, *options: str) -> tuple[int, str]:
+        """Status (0: no answer) and body."""
+        command = ["curl", "-sg", "-m", "3", "-w", "\n%{http_code}", *options, url]
+        body, _, status = self.lab.host.guest(guest, *command).rpartition("\n")
+        return int(status), body
+
+    def who(self, guest: str, base: str = V4, *options: str) -> str:
+        """The instance that the guest is told to be, or the status."""
+        status, body = self.get(guest, base + META, *options)
+        return str(json.loads(body)["uuid"]) if status == 200 else str(status)
+
+    def becomes(self, wanted: str, guest: str, base: str = V4) -> None:
+        self.lab.until(lambda: self.who(guest, base) == wanted, 10, f"{guest} is told that it is {wanted}")
+
+
+@pytest.fixture(scope="module")
+def cloud() -> Iterator[Cloud]:
+    with l3_lab(ROLES) as lab:
+        yield Cloud(lab)
+
+
+def test_behind_a_router(cloud: Cloud) -> None:
+    cloud.becomes("vm-110", "g110")
+    assert cloud.who("g111") == "vm-111"
+    assert cloud.who("g110", V6) == "vm-110" and cloud.who("g111", V6) == "vm-111"
+    found = json.loads(cloud.get("g110", V4 + META)[1])
+    assert found["hostname"] == "web-110.openstacklocal" and found["project_id"] == "project-of-routed"
+    assert cloud.get("g110", f"{V4}/latest/meta-data/local-ipv4") == (200, "10.0.0.10")
+    assert cloud.get("g110", f"{V4}/openstack/latest/user_data")[0] == 404
+
+
+def test_on_a_network_without_a_router(cloud: Cloud) -> None:
+    """By the route that DHCP tells, and by the link-local address without any."""
+    cloud.becomes("vm-122", "g122", V6)
+    assert cloud.who("g122") == "0"
+    assert "lease of 10.0.0.10 obtained" in lease(cloud.lab, "g120")
+    assert "169.254.169.254 via 10.0.0.2" in cloud.lab.in_space("g120", "ip", "route")
+    assert cloud.who("g120") == "vm-120" and cloud.who("g120", V6) == "vm-120" and cloud.who("g121", V6) == "vm-121"
+    data = json.loads(cloud.get("g120", f"{V4}/openstack/latest/network_data.json")[1])
+    assert data["links"][0]["ethernet_mac_address"] == l3.mac(0x120)
+    assert cloud.get("g120", f"http://10.0.0.2{META}")[0] == 404
+
+
+def test_one_guest_never_reads_anothers(cloud: Cloud) -> None:
+    """Headers, and the address of another: refused by the switch, and by the service where the switch does not look."""
+    cloud.becomes("vm-110", "g110")
+    lying = ["-H", "X-Forwarded-For: 10.0.0.11", "-H", "X-Instance-ID: vm-111"]
+    assert cloud.who("g110", V4, *lying) == "vm-110"
+    assert cloud.who("g112") == "vm-112"
+    for guest, expected in (("g110", "0"), ("g112", "404")):
+        cloud.lab.in_space(guest, "ip", "addr", "add", "10.0.0.11/24", "dev", "eth0")
+        cloud.lab.in_space("g111", "ip", "link", "set", "eth0", "down")
+        cloud.lab.in_space(f"qrouter-{ROUTER}", "ip", "neigh", "flush", "all")
+        assert cloud.who(guest, V4, "--interface", "10.0.0.11") == expected
+        cloud.lab.in_space(guest, "ip", "addr", "del", "10.0.0.11/24", "dev", "eth0")
+        cloud.lab.in_space("g111", "ip", "link", "set", "eth0", "up")
+    cloud.lab.in_space("g111", "ip", "route", "replace", "default", "via", "10.0.0.1")
+    cloud.lab.in_space(f"qrouter-{ROUTER}", "ip", "neigh", "flush", "all")
+    cloud.becomes("vm-111", "g111")
+
+
+def process(cloud: Cloud) -> str:
+    return cloud.lab.host.run("pgrep", "-f", "heddle.agent.metadata.serve", check=False).strip()
+
+
+def test_a_change_of_the_port_is_told(cloud: Cloud) -> None:
+    cloud.becomes("vm-111", "g111")
+    port = l3.port(0x111, "routed", {"routed4": "10.0.0.11"}, security_groups=["open"], device="another", name="new")
+    cloud.lab.cloud.port(port)
+    cloud.becomes("another", "g111")
+    assert json.loads(cloud.get("g111", V4 + META)[1])["name"] == "new"
+    cloud.lab.cloud.port(msgspec.structs.replace(port, device_id="vm-111"))
+    cloud.becomes("vm-111", "g111")
+
+
+def test_it_answers_while_the_agent_is_away_and_is_adopted(cloud: Cloud) -> None:
+    cloud.becomes("vm-110", "g110")
+    before = process(cloud)
+    cloud.lab.agent.stop(signal.SIGKILL)
+    assert cloud.who("g110") == "vm-110" and cloud.who("g122", V6) == "vm-122"
+    seen = cloud.lab.agent.log.count("metadata served")
+    cloud.lab.cloud.port(l3.port(0x112, "routed", {"routed4": "10.0.0.12"}, port_security=False, device="while-away"))
+    cloud.lab.start_agent()
+    cloud.becomes("while-away", "g112")
+    assert process(cloud) == before and cloud.lab.agent.log.count("metadata served") == seen
+    assert cloud.who("g110") == "vm-110"
+    owner = cloud.lab.host.run("ps", "-o", "user=,nlwp=", "-p", before).split()
+    assert owner[0] == "nobody" and int(owner[1]) < 8
+
+
+def test_what_is_ended_or_removed_by_hand_comes_back(cloud: Cloud) -> None:
+    cloud.becomes("vm-110", "g110")
+    before = process(cloud)
+    cloud.lab.host.run("kill", "-KILL", before)
+    cloud.lab.until(lambda: process(cloud) not in ("", before), 10, "another process")
+    cloud.lab.until(lambda: "drift role=metadata" in cloud.lab.agent.log, 5, "the drift is logged")
+    cloud.becomes("vm-110", "g110")
+    cloud.becomes("vm-121", "g121", V6)
+    for space in (f"qrouter-{ROUTER}", "qdhcp-alone"):
+        cloud.lab.host.run("ip", "netns", "delete", space)
+        cloud.lab.until(lambda space=space: cloud.lab.has_space(space), 10, "the namespace is back")
+    cloud.becomes("vm-110", "g110")
+    cloud.becomes("vm-121", "g121", V6)
+
+
+def test_when_a_router_comes_the_dhcp_server_leads_there_no_longer(cloud: Cloud) -> None:
+    cloud.becomes("vm-121", "g121", V6)
+    assert "169.254.169.254" in cloud.lab.in_space("qdhcp-alone", "ip", "addr")
+    cloud.lab.cloud.port(l3.interface_port(0x103, ROUTER, "alone", {"alone4": "10.0.0.1"}))
+    cloud.lab.cloud.remove_port(l3.uuid(0x101))
+    cloud.lab.until(lambda: "169.254" not in cloud.lab.in_space("qdhcp-alone", "ip", "addr"), 5, "the address is gone")
+    cloud.lab.in_space("g122", "ip", "route", "add", "default", "via", "10.0.0.1")
+    cloud.becomes("vm-122", "g122")
+    cloud.becomes("vm-122", "g122", V6)
+    assert cloud.who("g110") == "0"
+
+
+def test_nothing_runs_for_nobody(cloud: Cloud) -> None:
+    cloud.lab.cloud.remove(Ref("assignment", f"router/{ROUTER}"), Ref("assignment", "dhcp/alone"))
+    cloud.lab.until(lambda: not process(cloud), 5, "the process has ended")
+    cloud.lab.until(lambda: not cloud.lab.has_space(f"qrouter-{ROUTER}"), 5, "the router is gone")
