@@ -21,6 +21,7 @@ KEPT = {"changes", "counters", "leases", "host_revisions", "agent_instances", "a
 # A project's default group appears with the project's first request and stays.
 LASTING = {"default_security_groups", "security_groups", "security_group_rules"}
 COUNTERS = re.compile(r"\b(cookie|duration|n_packets|n_bytes|idle_age|hard_age)=[^ ,]*,? ?")
+PROCESSES = re.compile(r"\S*(dnsmasq|radvd|keepalived|conntrackd)\b|\S*python\S* -m heddle\.agent\.metadata\b")
 BRIDGES = ("br-int", "br-tun", "br-ex")
 
 
@@ -30,7 +31,7 @@ def on_host(host: TestHost) -> set[str]:
     links = json.loads(host.run("ip", "-j", "link", "show"))
     found |= {f"interface {link['ifname']}" for link in links}
     commands = host.run("ps", "-eo", "args").splitlines()
-    found |= {f"process {line}" for line in commands if re.match(r"\S*(dnsmasq|radvd|keepalived|conntrackd)\b", line)}
+    found |= {f"process {line}" for line in commands if PROCESSES.match(line)}
     rules = host.run("nft", "-s", "list", "ruleset", check=False)
     found |= {f"rule {number} {line.strip()}" for line, number in _numbered(rules)}
     return found | (_on_bridges(host) if isinstance(host, BridgeHost) else _on_switch(host))

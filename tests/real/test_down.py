@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.real.testhost import TestHost
+from tests.real.testhost import TestHost, wait_until
+
+from heddle.host.metadata import MODULE
 
 pytestmark = pytest.mark.real
 
@@ -67,8 +69,12 @@ def test_it_removes_what_is_ours_and_nothing_else(host: TestHost, tmp_path: Path
         (tmp_path / name).mkdir()
         (tmp_path / name / ".heddle").write_text("")
     (tmp_path / "state-host" / "made.json").write_text(json.dumps({"users": [], "files": [str(made)]}))
+    (tmp_path / "run" / "metadata").mkdir()
+    serving = host.popen(sys.executable, "-m", MODULE, str(tmp_path / "run" / "metadata"))
+    wait_until((tmp_path / "run" / "metadata" / "control").exists, 10, "the metadata process listens")
     said = heddle(host, tmp_path, "down", "--yes")
     assert host.run("sh", "-c", LOOK) == before
+    assert serving.wait(5) == 0 and "the metadata process" in said
     assert "qrouter-1" in said and "br-int" in said and "sleep 600" in said
     assert sorted(path.name for path in tmp_path.iterdir()) == ["mine"]
     assert "nothing of Heddle" in heddle(host, tmp_path, "down", "--yes")

@@ -51,7 +51,8 @@ class Cloud:
 
     def guest(self, number: int, network: str, address: str, port_security: bool = True) -> None:
         more = {"security_groups": ["open"]} if port_security else {"port_security": False}
-        port = l3.port(number, network, {f"{network}4": address}, device=f"vm-{number:x}", name=f"Web {number:x}", **more)
+        names = {"device": f"vm-{number:x}", "name": f"Web {number:x}"}
+        port = l3.port(number, network, {f"{network}4": address}, **names, **more)
         self.lab.cloud.port(port)
         cidrs = [f"{address}/24"] if network == "routed" or not port_security else []
         gateway = "10.0.0.1" if network == "routed" else ""

@@ -34,7 +34,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         return 1
     steps = _Steps()
     stop(layout)
-    _data_plane(steps)
+    _data_plane(steps, layout)
     _files(steps, layout)
     print(f"Removed {steps.removed} things; {steps.failed} could not be removed." if steps.removed or steps.failed
           else "There is nothing of Heddle on this host.")  # fmt: skip
@@ -67,7 +67,7 @@ class _Steps:
             print(f"  removed {what}: {', '.join(names[first : first + 4])}")
 
 
-def _data_plane(steps: _Steps) -> None:
+def _data_plane(steps: _Steps, layout: Layout) -> None:
     from heddle.host import teardown
 
     devices: list[str] = []
@@ -79,6 +79,7 @@ def _data_plane(steps: _Steps) -> None:
         return names + bridges
 
     ours = teardown.our_namespaces()
+    steps.do("process", lambda: teardown.end_metadata(layout.run))
     steps.do("process", lambda: teardown.end_processes_in(ours))
     steps.do("bridge", bridges)
     steps.do("namespace", lambda: teardown.remove_namespaces(ours))

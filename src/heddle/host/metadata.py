@@ -27,6 +27,7 @@ from heddle.host.run import detach
 from heddle.view.types import Message
 
 MODULE = "heddle.agent.metadata.serve"
+FOLDER = "metadata"
 BACKLOG = 64
 _TIMEOUT = 5.0
 _START_WITHIN = 10.0
@@ -61,10 +62,10 @@ class Place:
 
 
 class MetadataProcess:
-    """`folder` holds its control socket, pid file and last words; nobody but root may enter it."""
+    """In the run folder, a folder of its own holds its control socket, pid file and last words: only root may enter."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, run_folder: Path) -> None:
+        self._folder = run_folder / FOLDER
         self._socket: socket.socket | None = None
 
     @property

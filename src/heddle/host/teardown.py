@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from heddle.host import netns, probe, rtnetlink
+from heddle.host import metadata, netns, probe, rtnetlink
 from heddle.host.netlink import Netlink
 from heddle.host.process import alive, command_of
 from heddle.host.run import CommandError, run, succeeds
@@ -58,6 +58,11 @@ def end_processes_in(namespaces: Iterable[str], seconds: float = 3.0) -> list[st
         while any(alive(pid) for pid in pids) and time.monotonic() < deadline:
             time.sleep(0.02)
     return ended
+
+
+def end_metadata(run_folder: Path) -> list[str]:
+    """End what answers guests: it is in no namespace, though its sockets are."""
+    return ["the metadata process"] if metadata.end(run_folder / metadata.FOLDER) else []
 
 
 def remove_bridges() -> tuple[list[str], list[str]]:

@@ -28,8 +28,6 @@ from heddle.view.types import NeighbourView, Ref, RoleState, ScopeNews, Status, 
 
 log = logging.getLogger(__name__)
 
-FOLDER = "metadata"
-
 
 class MetadataRole:
     name = "metadata"
@@ -45,7 +43,7 @@ class MetadataRole:
 
     def prepare(self, host: Host) -> None:
         self._host = host
-        self._process = self._make_process(Path(host.settings.paths.run) / FOLDER)
+        self._process = self._make_process(Path(host.settings.paths.run))
 
     def reconcile(self, mirror: Mirror, changed: frozenset[Ref] | None) -> list[Status]:
         whole = changed is None or not self._process.connected
