@@ -19,7 +19,6 @@ from heddle.view.types import CLOUD, group_scope, host_scope, metering_scope, ne
 
 # What of a port travels to hosts; a change of anything else is no news.
 _TRAVELS = (
-    "name",
     "admin_state_up",
     "mac_address",
     "fixed_ips",
@@ -27,10 +26,10 @@ _TRAVELS = (
     "extra_dhcp_opts",
     "security_groups",
     "port_security_enabled",
+    "name",
     "dns_name",
     "dns_zone",
-    "device_id",
-    "device_owner",
+    "device_id", "device_owner",
     "binding_host_id",
 )
 assert set(_TRAVELS) <= set(fields_of(Port))
