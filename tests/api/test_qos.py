@@ -10,6 +10,11 @@ import pytest
 from tests.api.conftest import Cloud
 from tests.api.talk import Talk
 
+from heddle.agent.mirror import Mirror
+from heddle.control import sync
+from heddle.view.compile import Compiler
+from heddle.view.types import FetchReply, FetchRequest, QosLimit, qos_scope
+
 Rule = dict[str, Any]
 NONE = "00000000-0000-4000-8000-000000000000"
 KINDS: dict[str, tuple[Rule, Rule]] = {
@@ -641,3 +646,66 @@ def test_a_port_asks_on_a_network_that_has_lost_its_segments(admin: Talk) -> Non
     asked = admin.show("port", port["id"])["resource_request"]
     assert asked["request_groups"][0]["required"] == ["CUSTOM_VNIC_TYPE_NORMAL"]
     assert port["id"] in admin.ids("port")
+
+
+# What hosts are told
+
+
+def told(cloud: Cloud, host: str, since: FetchReply | None = None) -> tuple[FetchReply, Mirror]:
+    """What a host knows that asks anew, and with `since` the scopes of what is new to one that does not."""
+    request = FetchRequest(host=host)
+    if since is not None:
+        scopes = [each.scope for each in since.scopes]
+        request = FetchRequest(host=host, revision=since.revision, scopes=scopes)
+    reply, mirror = sync.fetch(cloud.store, Compiler(), request), Mirror()
+    mirror.apply(reply)
+    return reply, mirror
+
+
+def test_the_host_of_a_port_is_told_the_policy_that_it_follows(cloud: Cloud, admin: Talk) -> None:
+    host = f"host-{next(VLANS)}"
+    cloud.report(host)
+    gold, silver = admin.create("policy", name="gold"), admin.create("policy", name="silver")
+    rule = add(admin, gold, "bandwidth_limit", max_kbps=900, max_burst_kbps=90, direction="ingress")
+    add(admin, gold, "packet_rate_limit", max_kpps=3)
+    add(admin, gold, "minimum_bandwidth", min_kbps=3)
+    network, _ = admin.network("10.0.0.0/24")
+    port = admin.port(network, {"binding:host_id": host})
+    _, mirror = told(cloud, host)
+    assert mirror.policies == {} and mirror.ports[port["id"]].qos_policy == ""
+    admin.update("network", network["id"], qos_policy_id=gold["id"])
+    second, mirror = told(cloud, host)
+    assert mirror.networks[network["id"]].qos_policy == gold["id"]
+    limits = [QosLimit("ingress", "kbps", 900, 90), QosLimit("egress", "kpps", 3, 0)]
+    assert [(each.id, each.limits, each.dscp) for each in mirror.policies.values()] == [(gold["id"], limits, -1)]
+    change(admin, gold, "bandwidth_limit", rule, max_kbps=1000)
+    news, mirror = told(cloud, host, second)
+    assert mirror.policies[gold["id"]].limits[0].rate == 1000
+    assert [each.scope for each in news.scopes] == [qos_scope(gold["id"])], "a rule concerns nobody's port"
+    add(admin, silver, "dscp_marking", dscp_mark=46)
+    admin.update("port", port["id"], qos_policy_id=silver["id"])
+    news, mirror = told(cloud, host, second)
+    assert mirror.ports[port["id"]].qos_policy == silver["id"] and mirror.policies[silver["id"]].dscp == 46
+    assert not mirror.neighbours, "what limits a port concerns only its host"
+
+
+def test_the_host_of_a_router_is_told_of_its_gateway_and_floating_ips(
+    cloud: Cloud, admin: Talk, outside: Callable[..., dict[str, str]]
+) -> None:
+    host = f"host-{next(VLANS)}"
+    cloud.report(host)
+    ids = {name: admin.create("policy", name=name)["id"] for name in ("gateway", "floating", "unused")}
+    external = outside()
+    gateway = {"network_id": external["id"], "qos_policy_id": ids["gateway"]}
+    router = admin.create("router", external_gateway_info=gateway)
+    network, subnet = admin.network("10.0.0.0/24")
+    admin.put(f"/v2.0/routers/{router['id']}/add_router_interface", {"subnet_id": subnet["id"]})
+    port = admin.port(network)
+    given = {"floating_network_id": external["id"], "port_id": port["id"], "qos_policy_id": ids["floating"]}
+    floating = admin.create("floatingip", given)
+    agents = [each["host"] for each in admin.list("agent") if each["agent_type"] == "L3 agent"]
+    known = [mirror for each in agents for _, mirror in [told(cloud, each)] if router["id"] in mirror.routers]
+    assert len(known) == 1
+    assert known[0].routers[router["id"]].qos_policy == ids["gateway"]
+    assert known[0].floating_ips[floating["id"]].qos_policy == ids["floating"]
+    assert ids["unused"] not in known[0].policies and {ids["gateway"], ids["floating"]} <= known[0].policies.keys()

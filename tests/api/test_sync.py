@@ -46,7 +46,8 @@ class World:
         verbs = [
             self.add_network, self.add_port, self.add_port, self.move_port, self.change_port, self.add_rule,
             self.add_group, self.join, self.add_floating_ip, self.change_network, self.drop, self.drop, self.add_router,
-            self.forward, self.add_address_group, self.change_addresses, self.change_addresses,
+            self.forward, self.add_address_group, self.change_addresses, self.change_addresses, self.add_policy,
+            self.limit, self.follow_policy, self.follow_policy,
         ]  # fmt: skip
         self.chance.choice(verbs)()
 
@@ -134,10 +135,30 @@ class World:
             path = f"/v2.0/floatingips/{id}/port_forwardings"
             assert self.admin.client.post(path, {"port_forwarding": body}).status < 500
 
+    def add_policy(self) -> None:
+        self.made("policy", "qos/policies", {"policy": {"name": "p", "project_id": self.talk.project_id}})
+
+    def limit(self) -> None:
+        """A policy gets its limit, or has another from now on."""
+        id = self.any("policy")
+        if id:
+            path = f"/v2.0/qos/policies/{id}/bandwidth_limit_rules"
+            rule = {"bandwidth_limit_rule": {"max_kbps": self.chance.randrange(1, 1000)}}
+            known = self.admin.client.get(path).json()["bandwidth_limit_rules"]
+            verb, suffix = ("PUT", f"/{known[0]['id']}") if known else ("POST", "")
+            assert self.admin.client.call(verb, path + suffix, rule).status < 300
+
+    def follow_policy(self) -> None:
+        """A port, a network, a gateway or a floating IP has another policy, or none."""
+        kind = self.chance.choice(["port", "network", "floatingip", "router"])
+        policy = {"qos_policy_id": self.chance.choice([self.any("policy"), None])}
+        body = {"external_gateway_info": {"network_id": self.external, **policy}} if kind == "router" else policy
+        self.put(kind, f"{kind}s", {kind: body})
+
     def drop(self) -> None:
         paths = {"port": "ports", "group": "security-groups", "rule": "security-group-rules", "router": "routers",
                  "floatingip": "floatingips", "network": "networks", "subnet": "subnets",
-                 "address group": "address-groups"}  # fmt: skip
+                 "address group": "address-groups", "policy": "qos/policies"}  # fmt: skip
         kind = self.chance.choice([*paths, "port", "rule", "floatingip"])
         id = self.any(kind)
         if id and self.admin.client.call("DELETE", f"/v2.0/{paths[kind]}/{id}").status == 204:
@@ -168,7 +189,7 @@ class Agent:
         tables = (m.hosts, m.assignments, m.networks, m.subnets, m.ports, m.neighbours, m.groups, m.members, m.routers)
         return {
             "scopes": m.scopes,
-            "objects": [dict(sorted(table.items())) for table in (*tables, m.floating_ips)],  # type: ignore[attr-defined]
+            "objects": [dict(sorted(table.items())) for table in (*tables, m.floating_ips, m.policies)],  # type: ignore[attr-defined]
         }
 
 
@@ -192,4 +213,4 @@ def test_news_add_up_to_the_whole(own_cloud: Cloud, seed: int) -> None:
                 whole = Agent(agent.host, chance)
                 whole.fetch(own_cloud, Compiler(), lossy=False)
                 assert agent.content() == whole.content(), (seed, step, agent.host)
-    assert {"port", "router", "floatingip", "group", "address group"} <= set(world.ids)
+    assert {"port", "router", "floatingip", "group", "address group", "policy"} <= set(world.ids)

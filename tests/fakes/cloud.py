@@ -30,6 +30,7 @@ from heddle.view.types import (
     NetworkView,
     Object,
     PortView,
+    QosPolicyView,
     Ref,
     ReportReply,
     ReportRequest,
@@ -42,6 +43,7 @@ from heddle.view.types import (
     host_scope,
     metering_scope,
     network_scope,
+    qos_scope,
     router_scope,
 )
 
@@ -201,6 +203,8 @@ class FakeCloud:
                 return [network_scope(item.network_id)]
             case GroupView():
                 return [group_scope(item.id)]
+            case QosPolicyView():
+                return [qos_scope(item.id)]
             case MemberView():
                 return [group_scope(item.group_id)]
             case RouterView():
@@ -215,6 +219,8 @@ class FakeCloud:
         """The scopes that the host needs now."""
         scopes = {CLOUD, host_scope(self.host)}
         for view in self._views.values():
+            if isinstance(view, NetworkView | PortView | RouterView | FloatingIpView) and view.qos_policy:
+                scopes.add(qos_scope(view.qos_policy))
             if isinstance(view, PortView):
                 scopes.add(network_scope(view.network_id))
                 scopes |= {group_scope(group) for group in view.security_groups}

@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from heddle.agent.permissions import Peers, Permissions
-from heddle.view.types import FixedIp, GroupView, NetworkView, PortView, RuleView, Segment
+from heddle.view.types import (
+    FixedIp,
+    GroupView,
+    NetworkView,
+    PortView,
+    QosLimit,
+    QosPolicyView,
+    RuleView,
+    Segment,
+)
 
 
 def port_id(number: int) -> str:
@@ -16,8 +25,8 @@ def mac(number: int) -> str:
     return f"fa:16:3e:00:{number >> 8:02x}:{number & 255:02x}"
 
 
-def network(name: str = "net-a", *segments: Segment) -> NetworkView:
-    return NetworkView(id=name, mtu=1450, segments=list(segments) or [Segment("local")])
+def network(name: str = "net-a", *segments: Segment, qos_policy: str = "") -> NetworkView:
+    return NetworkView(id=name, mtu=1450, segments=list(segments) or [Segment("local")], qos_policy=qos_policy)
 
 
 def group(name: str, *rules: RuleView, stateful: bool = True) -> GroupView:
@@ -51,6 +60,11 @@ def port(number: int, groups: tuple[str, ...] = ("default",), net: str = "net-a"
         "fixed_ips": [FixedIp(f"subnet-{net}", ip(number))], "device_owner": "compute:lab", **more,
     }
     return PortView(**values)  # type: ignore[arg-type]
+
+
+def policy(name: str, *limits: tuple[str, str, int, int], dscp: int = -1) -> QosPolicyView:
+    """A QoS policy; a limit as (direction, unit, rate, burst)."""
+    return QosPolicyView(id=name, limits=[QosLimit(*each) for each in limits], dscp=dscp)
 
 
 def ip(number: int) -> str:

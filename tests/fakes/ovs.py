@@ -13,6 +13,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from heddle.host.connection import CUT, Tracked
+from heddle.host.flow_meters import Meter, MeterError
+from heddle.host.nft import Table
 from heddle.host.openflow import Difference, FlowBody, FlowKey, text_of
 from heddle.host.ovs import Ovs
 from heddle.host.ovsdb import OvsdbError, Row, Update, as_set, plain
@@ -200,6 +202,51 @@ def _split(line: str) -> tuple[str, str, int]:
 
 def _line(match: str, actions: str, cookie: int) -> str:
     return f"{match} cookie=0x{cookie:x} actions={actions}"
+
+
+class FakeMeters:
+    """Stands for `Meters`; `refuse`: why none can be put."""
+
+    def __init__(self, folder: object, bridge: str) -> None:
+        self.there: dict[int, Meter] = {}
+        self.most = 1 << 18
+        self.refuse = ""
+
+    def capacity(self) -> int:
+        return self.most
+
+    def read(self) -> dict[int, Meter]:
+        return dict(self.there)
+
+    def put(self, meters: Mapping[int, Meter]) -> None:
+        if meters and self.refuse:
+            raise MeterError(self.refuse)
+        self.there |= meters
+
+    def delete(self, numbers: Iterable[int]) -> None:
+        self.there = {number: meter for number, meter in self.there.items() if number not in set(numbers)}
+
+
+class FakeDeviceLimits:
+    """Stands for `DeviceLimits`; `refuse`: why the table cannot be made."""
+
+    def __init__(self) -> None:
+        self.table: Table | None = None
+        self.refuse = ""
+
+    def ensure(self, table: Table) -> None:
+        if self.refuse and table.chains:
+            raise CommandError(["nft"], 1, self.refuse)
+        self.table = table
+
+    def disturbed(self) -> bool:
+        return False
+
+    def repair(self) -> bool:
+        return False
+
+    def close(self) -> None:
+        pass
 
 
 class FakeWatch:

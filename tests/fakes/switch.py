@@ -7,7 +7,15 @@ from typing import Any
 
 from tests.fakes.cloud import FakeCloud
 from tests.fakes.objects import mac, port_id
-from tests.fakes.ovs import FakeConnections, FakeFlows, FakeGuard, FakeWatch, fake_ovs
+from tests.fakes.ovs import (
+    FakeConnections,
+    FakeDeviceLimits,
+    FakeFlows,
+    FakeGuard,
+    FakeMeters,
+    FakeWatch,
+    fake_ovs,
+)
 
 from heddle.agent.mirror import Mirror
 from heddle.agent.roles.base import Host
@@ -31,6 +39,8 @@ class FakeSwitch:
         self.mirror = Mirror()
         self.touched: set[Ref] = set()
         self.flows: dict[str, FakeFlows] = {}
+        self.meters = FakeMeters(None, "br-int")
+        self.limits = FakeDeviceLimits()
         self.link: Link | None = Link(1, "eth0", "02:00:00:00:00:01", 1600, True)
         self.statuses: dict[Ref, Status] = {}
         self.configure(*settings)
@@ -46,6 +56,7 @@ class FakeSwitch:
         self.mirror = Mirror()
         self.role = SwitchRole(
             self._flows, FakeWatch, FakeGuard, self._connections, lambda address: self.link,  # type: ignore[arg-type]
+            lambda folder, bridge: self.meters, lambda: self.limits,  # type: ignore[arg-type,return-value]
         )
         self.role.prepare(Host(self._settings, self.ovs, self.datapath, self.touched.update))
         self.ovs.listen(lambda pairs: self.touched.update(

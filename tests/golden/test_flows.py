@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 
-from tests.fakes.objects import OUT, allow, default_group, group, mac, network, port
+from tests.fakes.objects import OUT, allow, default_group, group, mac, network, policy, port
 from tests.fakes.switch import FakeSwitch
 from tests.golden.helper import check_golden
 
 from heddle.agent.pipeline import base_flows
+from heddle.host.nft import render
 from heddle.view.types import AddressPair, FixedIp, HostView, MemberView, Segment
 
 
@@ -66,6 +67,26 @@ def test_ipv6_pairs_trusted_and_unfiltered_ports() -> None:
     switch.plug(1, 2, 3)
     switch.sync()
     check_golden("flows/kinds_of_ports.flows", text(switch))
+
+
+def test_ports_with_policies() -> None:
+    """One meter, two of them, marks; a trusted port, and one that takes its network's policy."""
+    switch = FakeSwitch()
+    switch.cloud.put(
+        network(qos_policy="plain"), group("open", *OUT), policy("plain", ("egress", "kbps", 5_000, 0)),
+        policy("gold", ("egress", "kpps", 3, 1),
+               ("egress", "kbps", 8_000, 800), ("ingress", "kbps", 9_000, 0), dscp=26),
+        policy("marked", ("ingress", "kpps", 2, 0), dscp=46),
+    )  # fmt: skip
+    switch.cloud.port(port(1, ("open",), qos_policy="gold"))
+    switch.cloud.port(port(2, (), device_owner="network:router_interface", qos_policy="marked"))
+    switch.cloud.port(port(3, (), port_security=False))
+    switch.cloud.port(port(4, (), device_owner="network:dhcp"))
+    switch.plug(1, 2, 3, 4)
+    switch.sync()
+    meters = "".join(f"meter={number} {meter}\n" for number, meter in sorted(switch.meters.there.items()))
+    assert switch.limits.table is not None
+    check_golden("flows/policies.flows", text(switch) + meters + render(switch.limits.table))
 
 
 def test_rules_with_ranges_and_remote_groups() -> None:

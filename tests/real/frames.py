@@ -8,6 +8,7 @@
     frames.py serve <port> / talk <address> <port>       both ends send all the time; each prints what it received
     frames.py echo <port> / ask <address> <port>         the same over UDP, answered by the other end
     frames.py flood <address> <first> <count>            one datagram from each of so many source ports
+    frames.py pour <address> <size> <rate>               datagrams of so many bytes, so many a second, for ever
 """
 
 from __future__ import annotations
@@ -152,7 +153,20 @@ def flood(address: str, first: str, count: str) -> None:
             time.sleep(0.02)
 
 
+def pour(address: str, size: str, rate: str) -> None:
+    """In handfuls, at fixed times."""
+    body, handful, start = b"x" * int(size), 10, time.monotonic()
+    with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM) as out:
+        out.connect((address, 9))
+        print("ready", flush=True)
+        for number in range(1 << 60):
+            for _ in range(handful):
+                with contextlib.suppress(OSError):
+                    out.send(body)
+            time.sleep(max(0.0, start + (number + 1) * handful / float(rate) - time.monotonic()))
+
+
 if __name__ == "__main__":
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    commands = (send, catch, tcp, listen, ping, serve, talk, echo, ask, flood)
+    commands = (send, catch, tcp, listen, ping, serve, talk, echo, ask, flood, pour)
     {command.__name__: command for command in commands}[sys.argv[1]](*sys.argv[2:])

@@ -117,6 +117,32 @@ def test_the_program_expects_the_newest_migration() -> None:
     assert ScriptDirectory.from_config(migrate.config()).get_current_head() == migrate.HEAD
 
 
+def test_hosts_are_told_anew_of_everything_where_there_are_policies(empty: Store) -> None:
+    """What was told before says nothing of policies; without any there is nothing to tell."""
+    before, after = around("policies_told_to_hosts")
+    _run(empty, command.upgrade, before)
+
+    def counted() -> dict[str, int]:
+        with empty.engine.connect() as conn:
+            rows = conn.execute(sa.text("SELECT name, value FROM counters WHERE name IN ('revision', 'forgotten')"))
+            return {row[0]: row[1] for row in rows}
+
+    assert counted() == {"revision": 1, "forgotten": 0}
+    _run(empty, command.upgrade, after)
+    assert counted() == {"revision": 1, "forgotten": 0}
+    _run(empty, command.downgrade, before)
+    values = dict.fromkeys(("project_id", "description", "created_at", "updated_at", "name"), "p")
+    with empty.engine.begin() as conn:
+        policies = sa.Table("qos_policies", sa.MetaData(), autoload_with=conn)
+        row = {**values, "id": "gold", "revision_number": 1, "tags": "[]", "is_default": False}
+        conn.execute(sa.insert(policies), [row])
+    _run(empty, command.upgrade, after)
+    assert counted() == {"revision": 2, "forgotten": 2}
+    with empty.engine.connect() as conn:
+        told = conn.execute(sa.text("SELECT scope, kind, id, revision FROM changes")).all()
+    assert [tuple(row) for row in told] == [("qos:gold", "qos_policy", "gold", 2)]
+
+
 def test_a_shared_qos_policy_stays_shared(empty: Store) -> None:
     """By its column before, by an RBAC entry that counts in its project's quota afterwards."""
     scripts = ScriptDirectory.from_config(migrate.config()).walk_revisions()

@@ -12,8 +12,9 @@ from collections.abc import Iterable
 
 from heddle.agent.mesh import mesh
 from heddle.agent.mirror import Mirror
+from heddle.agent.network_flows import Uplink, network_flows
 from heddle.agent.owners import INT, TUN, Owner, Plan, Uplinks
-from heddle.agent.pipeline import Uplink, WiredPort, network_flows
+from heddle.agent.pipeline import WiredPort
 from heddle.agent.tunnel import kind_of
 from heddle.host.openflow import FlowSet
 from heddle.host.ovs import Interface

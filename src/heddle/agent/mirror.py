@@ -26,6 +26,7 @@ from heddle.view.types import (
     NetworkView,
     Object,
     PortView,
+    QosPolicyView,
     Ref,
     RouterView,
     ScopeNews,
@@ -83,6 +84,7 @@ class Mirror:
         self.routers: dict[str, RouterView] = {}
         self.floating_ips: dict[str, FloatingIpView] = {}
         self.metering_labels: dict[str, MeteringLabelView] = {}
+        self.policies: dict[str, QosPolicyView] = {}
         self.audits: dict[str, AuditView] = {}
         self.ports_by_network: Index[PortView] = Index("network_id")
         self.ports_by_device: Index[PortView] = Index("device_id")
@@ -96,7 +98,7 @@ class Mirror:
             "host": self.hosts, "assignment": self.assignments, "network": self.networks, "subnet": self.subnets,
             "port": self.ports, "neighbour": self.neighbours, "group": self.groups, "member": self.members,
             "router": self.routers, "floating_ip": self.floating_ips,
-            "metering_label": self.metering_labels, "audit": self.audits,
+            "metering_label": self.metering_labels, "qos_policy": self.policies, "audit": self.audits,
         }
         self._indexes: dict[str, tuple[Index[Any], ...]] = {
             "port": (self.ports_by_network, self.ports_by_device), "subnet": (self.subnets_by_network,),

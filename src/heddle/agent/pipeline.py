@@ -4,6 +4,7 @@ A frame gets its network when it enters, and can leave only on that network:
 
     CLASSIFY        by in_port: the network's local tag into reg6, and for a guest its port number into
                     reg5 and its profile into reg7; a frame with a VLAN tag enters from an uplink only
+    METER, MARK     what a port with a QoS policy sends (`policed_flows.py`)
     EGRESS_*        what a guest sends: source addresses (SOURCE), kind (KIND: DHCP, neighbour discovery,
                     the rest), its link-layer options (ND) and targets (TARGET), state and rules
     DISPATCH        by network and destination: a port of this host, the flood list, or the uplinks
@@ -32,15 +33,16 @@ Addresses decide, never what was learned from traffic, so no guest can draw anot
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
 from heddle.agent.addresses import Builder, checked_mac, field_match, link_local
+from heddle.agent.policed_flows import enter
+from heddle.agent.policing import NONE, Policing
 from heddle.host.connection import CUT
 from heddle.host.openflow import FlowSet
 
-CLASSIFY = 0
 EGRESS_SOURCE, EGRESS_KIND, EGRESS_ND, EGRESS_TARGET, EGRESS_STATE, EGRESS_RULES = 10, 11, 12, 13, 14, 15
 DISPATCH, FLOOD, FLOOD_PORTS = 20, 21, 22
 DELIVER, INGRESS_KIND, INGRESS_STATE, INGRESS_RULES, ACCEPT = 30, 31, 32, 33, 34
@@ -58,7 +60,8 @@ class WiredPort:
     """A port as the pipeline needs it.
 
     `addresses`: (MAC, CIDR) pairs that it may use as source.  `profile` is None for a port that is not
-    filtered; such a port also gets frames for unknown addresses where `promiscuous`.
+    filtered; such a port also gets frames for unknown addresses where `promiscuous`.  `device` is its interface,
+    `policing` what limits its traffic: here only what it sends.
     """
 
     id: str
@@ -68,14 +71,8 @@ class WiredPort:
     addresses: tuple[tuple[str, str], ...] = ()
     profile: int | None = None
     promiscuous: bool = False
-
-
-@dataclass(frozen=True)
-class Uplink:
-    """A way out of br-int for a network: `ofport` of the patch port, and the VLAN there (0: untagged)."""
-
-    ofport: int
-    vlan: int
+    device: str = ""
+    policing: Policing = NONE
 
 
 def base_flows() -> FlowSet:
@@ -162,16 +159,13 @@ def _judge(b: Builder, table: int, rules: int, accepted: int, agrees: tuple[str,
 def port_flows(port: WiredPort) -> FlowSet:
     """The flows of one port.  Raises `ValueError` for an address that is none."""
     b = Builder(port.id)
-    enter = f"in_port={port.ofport},{UNTAGGED}"
     if port.profile is None:
-        b.add(CLASSIFY, 10, enter, f"set_field:{port.tag}->reg6,resubmit(,{DISPATCH})")
+        enter(b, port.ofport, UNTAGGED, port.policing, f"set_field:{port.tag}->reg6,resubmit(,{DISPATCH})")
         b.add(DELIVER, 10, f"reg5={port.ofport}", f"resubmit(,{ACCEPT})")
         return b.flows
     profile = f"set_field:0x{port.profile:x}->reg7"
-    b.add(
-        CLASSIFY, 10, enter,
-        f"set_field:{port.ofport}->reg5,set_field:{port.tag}->reg6,{profile},resubmit(,{EGRESS_SOURCE})",
-    )
+    guest = f"set_field:{port.ofport}->reg5,set_field:{port.tag}->reg6,{profile},resubmit(,{EGRESS_SOURCE})"
+    enter(b, port.ofport, UNTAGGED, port.policing, guest)
     b.add(DELIVER, 10, f"reg5={port.ofport}", f"{profile},resubmit(,{INGRESS_KIND})")
     _sources(b, port)
     return b.flows
@@ -202,52 +196,3 @@ def _sources(b: Builder, port: WiredPort) -> None:
         for number in (135, 136):
             target = f"icmp6,reg5={port.ofport},icmp_type={number}" + field_match("nd_target", network)
             b.add(EGRESS_TARGET, 10, target, f"resubmit(,{DISPATCH})")
-
-
-def network_flows(network_id: str, tag: int, ports: Sequence[WiredPort], uplinks: Sequence[Uplink]) -> FlowSet:
-    """The flows of one network on br-int, with its ports of this host."""
-    b = Builder(network_id)
-    here = f"reg6={tag}"
-    for uplink in uplinks:
-        seen = f"dl_vlan={uplink.vlan}" if uplink.vlan else UNTAGGED
-        pop = "pop_vlan," if uplink.vlan else ""
-        enter = f"in_port={uplink.ofport},{seen}"
-        b.add(CLASSIFY, 10, enter, f"{pop}set_field:1->reg4,set_field:{tag}->reg6,resubmit(,{DISPATCH})")
-    if uplinks:
-        b.add(UPLINK, 10, here, ",".join(_leave(uplink) for uplink in uplinks))
-    outward = [f"resubmit(,{SEND})"] if uplinks else []
-    for mac, owners in _destinations(ports).items():
-        shared = any(port.mac != mac for port in owners)
-        again = ["set_field:0->reg2"] if len(owners) > 1 else []
-        actions = [action for port in owners for action in [*again, _deliver(port)]] + (outward if shared else [])
-        b.add(DISPATCH, 30, f"{here},dl_dst={mac}", ",".join(actions))
-    plain = [f"output:{port.ofport}" for port in ports if port.profile is None]
-    filtered = [port for port in ports if port.profile is not None]
-    flood = ([f"resubmit(,{UPLINK})"] if uplinks else []) + plain + ([f"resubmit(,{FLOOD})"] if filtered else [])
-    if flood:
-        b.add(DISPATCH, 20, f"{here},{MULTICAST}", ",".join(flood))
-    if filtered:
-        b.add(FLOOD_PORTS, 10, here, ",".join(_deliver(port) for port in filtered))
-    unknown = outward + [f"output:{port.ofport}" for port in ports if port.promiscuous]
-    if unknown:
-        b.add(DISPATCH, 10, here, ",".join(unknown))
-    return b.flows
-
-
-def _destinations(ports: Sequence[WiredPort]) -> dict[str, list[WiredPort]]:
-    """Who receives what is sent to a MAC: the port it belongs to, and those that may use it besides their own."""
-    found: dict[str, list[WiredPort]] = {}
-    for port in ports:
-        for mac in dict.fromkeys([checked_mac(port.mac), *(mac for mac, _ in port.addresses)]):
-            found.setdefault(mac, []).append(port)
-    return found
-
-
-def _deliver(port: WiredPort) -> str:
-    return f"set_field:{port.ofport}->reg5,resubmit(,{DELIVER})"
-
-
-def _leave(uplink: Uplink) -> str:
-    if not uplink.vlan:
-        return f"output:{uplink.ofport}"
-    return f"push_vlan:0x8100,set_field:{4096 + uplink.vlan}->vlan_vid,output:{uplink.ofport},pop_vlan"

@@ -9,6 +9,7 @@ the others alone; nothing is touched here.  The role applies a plan and tells `s
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from heddle.agent.addresses import checked_mac
 from heddle.agent.installed import Installed
@@ -16,6 +17,8 @@ from heddle.agent.local_networks import LocalNetworks
 from heddle.agent.mirror import Mirror
 from heddle.agent.owners import BASE, INT, TUN, Owner, Plan, Uplinks
 from heddle.agent.pipeline import WiredPort, base_flows, port_flows
+from heddle.agent.policed_flows import meters_of
+from heddle.agent.policing import NOT_LIMITED, policing, policy_of, ports_with
 from heddle.agent.profiles import Profiles
 from heddle.agent.tunnel import tunnel_base_flows
 from heddle.host.openflow import FlowSet
@@ -26,7 +29,7 @@ TRUSTED = "network:"
 
 
 class Wiring:
-    """`plugged` finds the interface of a port on br-int."""
+    """`plugged` finds the interface of a port on br-int; `most_meters` is the largest number that a meter can have."""
 
     def __init__(self, host: str, plugged: Callable[[str], Interface | None]) -> None:
         self.installed = Installed()
@@ -34,6 +37,7 @@ class Wiring:
         self.ports: dict[str, WiredPort] = {}
         self.networks = LocalNetworks(host)
         self.profiles = Profiles()
+        self.most_meters = 0
         self._plugged = plugged
 
     def settle(self, owner: Owner, plan: Plan) -> None:
@@ -83,6 +87,8 @@ class Wiring:
                 ports |= self.profiles.group_changed(mirror, ref.id)
             elif ref.kind == "member":
                 self.profiles.member_changed(ref.id)
+            elif ref.kind == "qos_policy":
+                ports |= ports_with(mirror, ref.id)
         return ports, networks
 
     def _plan_base(self, plan: Plan) -> None:
@@ -101,6 +107,9 @@ class Wiring:
         if view is not None:
             try:
                 wired = self._wire(mirror, view)
+                if wired is not None and max(meters_of(wired.ofport, wired.policing), default=0) > self.most_meters:
+                    wired = replace(wired, policing=replace(wired.policing, sent=()))
+                    plan.problems[Ref("port", port_id)] = NOT_LIMITED.format(self.most_meters)
                 flows = port_flows(wired) if wired else {}
             except ValueError as error:
                 plan.problems[Ref("port", port_id)] = str(error)
@@ -133,7 +142,8 @@ class Wiring:
         return WiredPort(
             id=view.id, ofport=interface.ofport, tag=tag, mac=checked_mac(view.mac_address),
             addresses=tuple(dict.fromkeys((checked_mac(mac), address) for mac, address in pairs)),
-            profile=profile, promiscuous=not trusted and not view.port_security,
+            profile=profile, promiscuous=not trusted and not view.port_security, device=interface.name,
+            policing=policing(mirror.policies.get(policy_of(mirror, view))),
         )
 
     def _settle_port(self, port_id: str, view: PortView | None, wired: WiredPort | None) -> None:

@@ -15,7 +15,15 @@ from heddle.model.resource import fields_of
 from heddle.model.router import Router
 from heddle.model.subnet import Subnet
 from heddle.store.engine import Tx
-from heddle.view.types import CLOUD, group_scope, host_scope, metering_scope, network_scope, router_scope
+from heddle.view.types import (
+    CLOUD,
+    group_scope,
+    host_scope,
+    metering_scope,
+    network_scope,
+    qos_scope,
+    router_scope,
+)
 
 # What of a port travels to hosts; a change of anything else is no news.
 _TRAVELS = (
@@ -32,14 +40,17 @@ _TRAVELS = (
     "device_id", "device_owner",
     "binding_host_id",
 )
-assert set(_TRAVELS) <= set(fields_of(Port))
+# What of a port only the host that carries it needs to know.
+_TO_ITS_HOST = ("qos_policy_id",)
+assert {*_TRAVELS, *_TO_ITS_HOST} <= set(fields_of(Port))
 
 
 def port_news(tx: Tx, port: Port, old: Port | None = None) -> None:
     """A port is new, or other than `old`."""
-    if old is not None and all(getattr(port, name) == getattr(old, name) for name in _TRAVELS):
-        return
-    _port(tx, port, old, gone=False)
+    if old is None or any(getattr(port, name) != getattr(old, name) for name in _TRAVELS):
+        _port(tx, port, old, gone=False)
+    elif any(getattr(port, name) != getattr(old, name) for name in _TO_ITS_HOST):
+        tx.change("port", port.id, _host(port))
 
 
 def port_gone(tx: Tx, port: Port) -> None:
@@ -103,6 +114,11 @@ def floating_ip_news(tx: Tx, new: FloatingIp | None, old: FloatingIp | None = No
 def metering_news(tx: Tx, label: MeteringLabel, *, gone: bool = False) -> None:
     """A metering label or one of its rules changed."""
     _note(tx, "metering_label", label.id, metering_scope("" if label.shared else label.project_id), gone)
+
+
+def policy_news(tx: Tx, policy_id: str, *, gone: bool = False) -> None:
+    """A QoS policy or one of its rules changed."""
+    _note(tx, "qos_policy", policy_id, qos_scope(policy_id), gone)
 
 
 def assignment_news(tx: Tx, role: str, object_id: str, hosts: Iterable[str], gone: Iterable[str] = ()) -> None:

@@ -10,6 +10,7 @@ import msgspec
 from heddle.control import qos_conflicts, rbac, sharing
 from heddle.control.context import Context, new_id
 from heddle.control.lookup import need, not_found
+from heddle.control.news import policy_news
 from heddle.errors import Conflict, Forbidden
 from heddle.model.access import QOS_POLICY_SHARED
 from heddle.model.qos import QosPolicy, QosRule
@@ -29,6 +30,7 @@ def create_policies(ctx: Context, drafts: Sequence[Draft[QosPolicy]]) -> list[Qo
         q.POLICIES.insert(ctx.tx, [policy])
         if policy.shared:
             sharing.open_to_all(ctx, QOS_POLICY_SHARED, policy)
+        policy_news(ctx.tx, policy.id)
         created.append(policy)
     return created
 
@@ -67,6 +69,7 @@ def delete_policy(ctx: Context, policy: QosPolicy) -> None:
     sharing.object_gone(ctx, policy)
     q.delete_rules(ctx.tx, policy.id)
     q.POLICIES.delete(ctx.tx, policy.id)
+    policy_news(ctx.tx, policy.id, gone=True)
 
 
 def _make_default(ctx: Context, policy: QosPolicy) -> None:
@@ -119,6 +122,7 @@ def _lock(ctx: Context, policy_id: str) -> QosPolicy:
 def _bump(ctx: Context, policy: QosPolicy) -> None:
     new = ctx.changed(policy)
     q.POLICIES.update(ctx.tx, policy, new)
+    policy_news(ctx.tx, policy.id)
 
 
 # Use of policies

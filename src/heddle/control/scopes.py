@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from heddle.store.engine import Tx
-from heddle.store.query import hosts, ports, security_groups
-from heddle.view.types import CLOUD, group_scope, host_scope, metering_scope, network_scope, router_scope
+from heddle.store.query import hosts, ports, qos, security_groups
+from heddle.view.types import CLOUD, group_scope, host_scope, metering_scope, network_scope, qos_scope, router_scope
 
 
 def needed_scopes(tx: Tx, host: str) -> set[str]:
-    """What a host must know: its own, its ports' networks and groups, the groups those name, what it serves."""
+    """What a host must know: its own, its ports' networks, groups and policies, what those name, what it serves."""
     needed = {CLOUD, host_scope(host)}
     networks = set(ports.networks_of_host(tx, host))
     for role, object_id, project_id in hosts.served(tx, host):
@@ -21,4 +21,5 @@ def needed_scopes(tx: Tx, host: str) -> set[str]:
         groups |= security_groups.remotes_of(tx, sorted(groups))
     needed |= {network_scope(id) for id in networks}
     needed |= {group_scope(id) for id in groups}
+    needed |= {qos_scope(id) for id in qos.policies_of_host(tx, host)}
     return needed

@@ -1,4 +1,4 @@
-"""The nftables tables of the bridges on this host: all of a change in one transaction, and what was changed by hand.
+"""nftables tables of this host, as those of its bridges: all of a change in one transaction, and what others changed.
 
 What is there is compared only when the kernel's generation counter says that somebody else committed something.  As
 `nft` prints some expressions in another way than they are written, what it prints of our tables is read once after
@@ -58,9 +58,13 @@ class BridgeRules:
         """Whether the tables were changed by hand; they are replaced by what they should be.  Raises `CommandError`."""
         if not self.disturbed():
             return False
-        script = "".join(map(replacement, self._tables))
-        self._note(self._tables, load(self._filter, script, generation(self._filter)))
+        self.replace(self._tables)
         return True
+
+    def replace(self, tables: tuple[Table, ...]) -> None:
+        """Put the tables in the place of what is there.  Raises `CommandError`, then nothing was changed."""
+        script = "".join(map(replacement, tables))
+        self._note(tables, load(self._filter, script, generation(self._filter)))
 
     def disturbed(self) -> bool:
         """Whether the tables were changed by hand.  Raises `CommandError`."""

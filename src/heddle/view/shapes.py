@@ -12,6 +12,7 @@ from heddle.model.fields import same_for_all
 from heddle.model.metering import MeteringLabelRule
 from heddle.model.port import Port
 from heddle.model.port_forwarding import PortForwarding, ends
+from heddle.model.qos import LIMITS, BandwidthLimitRule, DscpMarkingRule, PacketRateLimitRule, QosRule
 from heddle.model.security_group import SecurityGroup, SecurityGroupRule, protocol_number
 from heddle.model.segment import Segment
 from heddle.network_types import registry
@@ -25,6 +26,7 @@ from heddle.store.query import (
     networks,
     port_forwardings,
     ports,
+    qos,
     routers,
     security_groups,
     segments,
@@ -59,6 +61,7 @@ def _networks(tx: Tx, wanted: Revisions) -> Iterable[v.Object]:
             admin_state_up=network.admin_state_up,
             external=network.router_external,
             dns_domain=same_for_all(network.dns_domain),
+            qos_policy=network.qos_policy_id or "",
         )
 
 
@@ -112,6 +115,7 @@ def _ports(tx: Tx, wanted: Revisions) -> Iterable[v.Object]:
             admin_state_up=port.admin_state_up,
             device_owner=port.device_owner,
             device_id=port.device_id,
+            qos_policy=port.qos_policy_id or "",
         )
 
 
@@ -200,6 +204,7 @@ def _routers(tx: Tx, wanted: Revisions) -> Iterable[v.Object]:
             project_id=router.project_id,
             enable_ndp_proxy=bool(router.enable_ndp_proxy),
             ndp_proxies=answers.get(router.id, []),
+            qos_policy=router.qos_policy_id or "",
         )
 
 
@@ -217,6 +222,7 @@ def _floating_ips(tx: Tx, wanted: Revisions) -> Iterable[v.Object]:
                 port_id=item.port_id or "",
                 floating_network_id=item.floating_network_id,
                 forwardings=[_forwarding(each) for each in forwardings.get(item.id, [])],
+                qos_policy=item.qos_policy_id or "",
             )
 
 
@@ -259,6 +265,20 @@ def _cidr(prefix: str | None) -> str:
     return str(ipaddress.ip_interface(prefix).network) if prefix else ""
 
 
+def _qos_policies(tx: Tx, wanted: Revisions) -> Iterable[v.Object]:
+    for id, rules in qos.rules_of(tx, wanted, LIMITS).items():
+        marks = [rule.dscp_mark for rule in rules if isinstance(rule, DscpMarkingRule)]
+        limits = [limit for rule in rules for limit in _limits(rule)]
+        yield v.QosPolicyView(id=id, revision=wanted[id], limits=limits, dscp=marks[0] if marks else -1)
+
+
+def _limits(rule: QosRule) -> Iterable[v.QosLimit]:
+    if isinstance(rule, BandwidthLimitRule):
+        yield v.QosLimit(rule.direction, "kbps", rule.max_kbps, rule.max_burst_kbps)
+    elif isinstance(rule, PacketRateLimitRule):
+        yield v.QosLimit(rule.direction, "kpps", rule.max_kpps, rule.max_burst_kpps)
+
+
 def _audits(tx: Tx, wanted: Revisions) -> Iterable[v.Object]:
     for audit in audits.get_many(tx, wanted).values():
         yield v.AuditView(id=audit.id, revision=wanted[audit.id], repair=audit.repair)
@@ -276,5 +296,6 @@ LOADERS: Mapping[str, Callable[[Tx, Revisions], Iterable[v.Object]]] = {
     "router": _routers,
     "floating_ip": _floating_ips,
     "metering_label": _metering_labels,
+    "qos_policy": _qos_policies,
     "audit": _audits,
 }

@@ -18,6 +18,7 @@ older reader skips what it does not know, objects of other kinds too, and a newe
     router:<id>         the host of the router: `RouterView`, `FloatingIpView`
     metering:<project>  hosts that serve a router of the project: `MeteringLabelView`; `metering:` without a project
                         for those that serve any: the shared ones
+    qos:<id>            hosts that have a port, or a network, router or floating IP with the QoS policy: `QosPolicyView`
 
 **Sync.**  The agent keeps a copy of its scopes and asks `fetch` with the scopes it has and the
 revision up to which it has them.  The answer names a revision and, by scope, the news: a scope
@@ -63,6 +64,10 @@ def metering_scope(project_id: str) -> str:
     return f"metering:{project_id}"
 
 
+def qos_scope(policy_id: str) -> str:
+    return f"qos:{policy_id}"
+
+
 class Message(msgspec.Struct, frozen=True, omit_defaults=True):
     """The base of everything that travels."""
 
@@ -102,11 +107,14 @@ class Segment(Message, frozen=True):
 
 
 class NetworkView(Object, frozen=True, tag="network"):
+    """`qos_policy` is that of its ports without one of their own, "" for none."""
+
     mtu: int
     segments: list[Segment]
     admin_state_up: bool = True
     external: bool = False
     dns_domain: str = ""
+    qos_policy: str = ""
 
 
 class HostRoute(Message, frozen=True):
@@ -154,6 +162,7 @@ class PortView(Object, frozen=True, tag="port"):
 
     `device_owner` starts with "network:" for the cloud's own ports (router interfaces and gateways,
     DHCP), which are trusted.  With `port_security` off nothing is filtered and `security_groups` is empty.
+    `qos_policy` is its own QoS policy, "" without one.
     """
 
     network_id: str
@@ -166,6 +175,7 @@ class PortView(Object, frozen=True, tag="port"):
     device_owner: str = ""
     device_id: str = ""
     name: str = ""
+    qos_policy: str = ""
 
 
 class NeighbourView(Object, frozen=True, tag="neighbour"):
@@ -234,6 +244,7 @@ class RouterView(Object, frozen=True, tag="router"):
 
     `gateway_port_id` is "" without a gateway.  With `enable_ndp_proxy` it answers neighbour solicitations of the
     external network for `ndp_proxies`, IPv6 addresses of guests, and lets in only what is for them (RFC 4389).
+    `qos_policy` is the gateway's, "" for none.
     """
 
     admin_state_up: bool = True
@@ -243,6 +254,7 @@ class RouterView(Object, frozen=True, tag="router"):
     project_id: str = ""
     enable_ndp_proxy: bool = False
     ndp_proxies: list[str] = []
+    qos_policy: str = ""
 
 
 class Forwarding(Message, frozen=True):
@@ -269,6 +281,27 @@ class FloatingIpView(Object, frozen=True, tag="floating_ip"):
     port_id: str
     floating_network_id: str
     forwardings: list[Forwarding] = []
+    qos_policy: str = ""
+
+
+class QosLimit(Message, frozen=True):
+    """How much is let through in a direction, as the guest sees it: "ingress" or "egress".
+
+    `rate` a second and `burst` at once, in kilobits (`unit` "kbps") or thousands of packets ("kpps"); a burst of 0 lets
+    the host choose.
+    """
+
+    direction: str
+    unit: str
+    rate: int
+    burst: int = 0
+
+
+class QosPolicyView(Object, frozen=True, tag="qos_policy"):
+    """`dscp`: the code point that what guests send is marked with, -1 for none (RFC 2474)."""
+
+    limits: list[QosLimit] = []
+    dscp: int = -1
 
 
 class MeteringRule(Message, frozen=True):
@@ -314,6 +347,7 @@ AnyObject = (
     | RouterView
     | FloatingIpView
     | MeteringLabelView
+    | QosPolicyView
     | AuditView
 )
 

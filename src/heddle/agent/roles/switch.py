@@ -20,10 +20,13 @@ from heddle.agent.roles.base import Drift, Host
 from heddle.agent.roles.switch_audit import audit_flows, bridge_drifts, guard_drift, unguarded
 from heddle.agent.roles.switch_bridges import Bridges, folder_of
 from heddle.agent.roles.switch_connections import TrackedConnections
+from heddle.agent.roles.switch_policing import PolicedPorts
 from heddle.agent.roles.switch_status import Observed, refs_of
 from heddle.agent.roles.switch_tags import TAGS, Tags
 from heddle.agent.wiring import Wiring
 from heddle.errors import HeddleError
+from heddle.host.device_limits import DeviceLimits
+from heddle.host.flow_meters import Meters
 from heddle.host.flow_watch import Watch
 from heddle.host.guard import Guard
 from heddle.host.openflow import Flows, FlowSet, changes, repairs
@@ -43,10 +46,12 @@ class SwitchRole:
     def __init__(
         self, make_flows: Callable[[str], Flows] = Flows, make_watch: Callable[..., Watch] = Watch,
         make_guard: Callable[[], Guard] = Guard, make_connections: Callable[..., Connections] = Connections,
-        find_link: FindLink = link_of,
+        find_link: FindLink = link_of, make_meters: Callable[..., Meters] = Meters,
+        make_limits: Callable[[], DeviceLimits] = DeviceLimits,
     ) -> None:
         self._find_link = find_link
         self._make_flows, self._make_watch, self._make_connections = make_flows, make_watch, make_connections
+        self._make_meters, self._make_limits = make_meters, make_limits
         self._guard = make_guard()
         self._adopted = False
         self._undone: list[Drift] = []
@@ -71,6 +76,7 @@ class SwitchRole:
         folder = folder_of(host.settings.agent.ovsdb)
         connections = self._make_connections(folder, host.datapath, INT)
         self._connections = TrackedConnections(host, self._wiring, connections)
+        self._policed = PolicedPorts(self._wiring, self._make_meters(folder, INT), self._make_limits())
         self._watches = {bridge: self._make_watch(folder, bridge, self._came_back(bridge)) for bridge in names}
 
     def close(self) -> None:
@@ -80,6 +86,7 @@ class SwitchRole:
             watch.close()
         for flows in self._flows.values():
             flows.close()
+        self._policed.close()
 
     def _came_back(self, bridge: str) -> Callable[[], None]:
         return lambda: self._host.touch([Ref("bridge", bridge)])
@@ -101,6 +108,7 @@ class SwitchRole:
         plan = self._wiring.plan(mirror, changed)
         if changed is None or any(ref.kind in ("port", "interface") for ref in changed):
             self._begin_guard()
+        self._policed.before(plan)
         self._apply(plan)
         self._finish(plan)
         self._connections.follow(plan)
@@ -123,7 +131,9 @@ class SwitchRole:
         self._make_bridges()
         self._begin_guard()
         self._wiring.installed.clear()
+        self._policed.look()
         plan = self._wiring.plan(mirror, None)
+        self._policed.before(plan)
         differing = 0
         for bridge, flows in self._flows.items():
             mine = [own for owner, own in plan.flows.items() if owner.bridge == bridge]
@@ -195,6 +205,7 @@ class SwitchRole:
         except CommandError as error:
             log.warning("the guard of the devices is not complete: %s", error)
             self._host.touch([Ref("interface", "")])
+        self._policed.after(plan)
         self._tags.note(plan.ports)
 
     # Auditing
@@ -205,6 +216,7 @@ class SwitchRole:
         drifts = self._audit_bridges(repair)
         if repair:
             drifts, self._undone = self._undone + drifts, []
+        drifts += self._policed.audit(repair)
         for bridge, flows in self._flows.items():
             if bridge in self._bridges.missing(self._flows):
                 continue

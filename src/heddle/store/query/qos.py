@@ -13,6 +13,7 @@ from heddle.model.resource import fields_of
 from heddle.store import tables as t
 from heddle.store.engine import Tx
 from heddle.store.one_of import one_of
+from heddle.store.prepared import Prepared
 from heddle.store.query.records import Parent, Records
 from heddle.store.query.tags import tag_filters
 
@@ -50,7 +51,7 @@ def _rules_in(model: type[QosRule]) -> sa.Select[Any]:
     return sa.select(sa.literal(model.kind).label("kind"), *columns).where(one_of(table.c.qos_policy_id, "policies"))
 
 
-_RULES = {types: sa.union_all(*map(_rules_in, types)) for types in (qos.RULE_TYPES, qos.MINIMA)}
+_RULES = {types: sa.union_all(*map(_rules_in, types)) for types in (qos.RULE_TYPES, qos.LIMITS, qos.MINIMA)}
 _BY_KIND = {model.kind: model for model in qos.RULE_TYPES}
 _PLACE = {model.kind: place for place, model in enumerate(qos.RULE_TYPES)}
 
@@ -58,7 +59,7 @@ _PLACE = {model.kind: place for place, model in enumerate(qos.RULE_TYPES)}
 def rules_of(
     tx: Tx, policy_ids: Iterable[str], types: tuple[type[QosRule], ...] = qos.RULE_TYPES
 ) -> dict[str, list[QosRule]]:
-    """The rules of these types (all of them, or `MINIMA`) by policy, in one order."""
+    """The rules of these types (all of them, `LIMITS` or `MINIMA`) by policy, in one order."""
     ids = list(dict.fromkeys(policy_ids))
     found: dict[str, list[QosRule]] = {id: [] for id in ids}
     for row in tx.conn.execute(_RULES[types], {"policies": ids}).mappings() if ids else ():
@@ -112,6 +113,31 @@ def projects_using(tx: Tx, policy_id: str) -> set[str]:
     """The projects whose objects use a policy."""
     uses = [sa.select(table.c.project_id).where(table.c.qos_policy_id == policy_id) for _, table in USERS]
     return {row[0] for row in tx.conn.execute(sa.union(*uses))}
+
+
+def _of_host() -> sa.Select[Any]:
+    """Those of a host's ports and their networks, and of the routers that it serves and their floating IPs."""
+    p, n, r, f, a = t.ports.c, t.networks.c, t.routers.c, t.floating_ips.c, t.assignments.c
+    here, served = p.binding_host_id == sa.bindparam("host"), a.host == sa.bindparam("host")
+    uses = (
+        sa.select(p.qos_policy_id).where(here, p.qos_policy_id.is_not(None)),
+        sa.select(n.qos_policy_id).join(t.ports, p.network_id == n.id).where(here, n.qos_policy_id.is_not(None)),
+        *(
+            sa.select(each.qos_policy_id)
+            .join(t.assignments, sa.and_(a.role == "router", a.object_id == router_id))
+            .where(served, each.qos_policy_id.is_not(None))
+            for each, router_id in ((r, r.id), (f, f.router_id))
+        ),
+    )
+    return sa.select(sa.union(*uses).subquery().c.qos_policy_id)
+
+
+_OF_HOST = Prepared(_of_host())
+
+
+def policies_of_host(tx: Tx, host: str) -> list[str]:
+    """The policies that a host applies."""
+    return [row[0] for row in _OF_HOST.rows(tx.conn, {"host": host})]
 
 
 # Defaults

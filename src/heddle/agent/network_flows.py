@@ -1,0 +1,81 @@
+"""The flows of a network on br-int: where it comes in and leaves, and to whom of this host its frames go.  Pure.
+
+The tables are those of the pipeline (`pipeline.py`), which says what becomes of a frame in them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from heddle.agent.addresses import Builder, checked_mac
+from heddle.agent.pipeline import (
+    DELIVER,
+    DISPATCH,
+    FLOOD,
+    FLOOD_PORTS,
+    MULTICAST,
+    SEND,
+    UNTAGGED,
+    UPLINK,
+    WiredPort,
+)
+from heddle.agent.policed_flows import CLASSIFY
+from heddle.host.openflow import FlowSet
+
+
+@dataclass(frozen=True)
+class Uplink:
+    """A way out of br-int for a network: `ofport` of the patch port, and the VLAN there (0: untagged)."""
+
+    ofport: int
+    vlan: int
+
+
+def network_flows(network_id: str, tag: int, ports: Sequence[WiredPort], uplinks: Sequence[Uplink]) -> FlowSet:
+    """The flows of one network on br-int, with its ports of this host."""
+    b = Builder(network_id)
+    here = f"reg6={tag}"
+    for uplink in uplinks:
+        seen = f"dl_vlan={uplink.vlan}" if uplink.vlan else UNTAGGED
+        pop = "pop_vlan," if uplink.vlan else ""
+        enter = f"in_port={uplink.ofport},{seen}"
+        b.add(CLASSIFY, 10, enter, f"{pop}set_field:1->reg4,set_field:{tag}->reg6,resubmit(,{DISPATCH})")
+    if uplinks:
+        b.add(UPLINK, 10, here, ",".join(_leave(uplink) for uplink in uplinks))
+    outward = [f"resubmit(,{SEND})"] if uplinks else []
+    for mac, owners in _destinations(ports).items():
+        shared = any(port.mac != mac for port in owners)
+        again = ["set_field:0->reg2"] if len(owners) > 1 else []
+        actions = [action for port in owners for action in [*again, _deliver(port)]] + (outward if shared else [])
+        b.add(DISPATCH, 30, f"{here},dl_dst={mac}", ",".join(actions))
+    plain = [f"output:{port.ofport}" for port in ports if port.profile is None]
+    filtered = [port for port in ports if port.profile is not None]
+    flood = ([f"resubmit(,{UPLINK})"] if uplinks else []) + plain + ([f"resubmit(,{FLOOD})"] if filtered else [])
+    if flood:
+        b.add(DISPATCH, 20, f"{here},{MULTICAST}", ",".join(flood))
+    if filtered:
+        b.add(FLOOD_PORTS, 10, here, ",".join(_deliver(port) for port in filtered))
+    unknown = outward + [f"output:{port.ofport}" for port in ports if port.promiscuous]
+    if unknown:
+        b.add(DISPATCH, 10, here, ",".join(unknown))
+    return b.flows
+
+
+def _destinations(ports: Sequence[WiredPort]) -> dict[str, list[WiredPort]]:
+    """Who receives what is sent to a MAC: the port it belongs to, and those that may use it besides their own."""
+    found: dict[str, list[WiredPort]] = {}
+    for port in ports:
+        for mac in dict.fromkeys([checked_mac(port.mac), *(mac for mac, _ in port.addresses)]):
+            found.setdefault(mac, []).append(port)
+    return found
+
+
+def _deliver(port: WiredPort) -> str:
+    return f"set_field:{port.ofport}->reg5,resubmit(,{DELIVER})"
+
+
+def _leave(uplink: Uplink) -> str:
+    if not uplink.vlan:
+        return f"output:{uplink.ofport}"
+    return f"push_vlan:0x8100,set_field:{4096 + uplink.vlan}->vlan_vid,output:{uplink.ofport},pop_vlan"

@@ -1,0 +1,113 @@
+"""What QoS policies make of the traffic of ports: how much of it passes, and how it is marked.  Pure.
+
+**Which policy.**  A port follows its own, else that of its network; the cloud's own ports (DHCP, interfaces of routers)
+take none from their network, but gateways of routers do.  That is the reference's order (OpenStack Neutron,
+`should_apply_to_port`).
+
+**What passes.**  What is beyond a rate and its burst is dropped, in both directions.  A limit in kilobits counts whole
+Ethernet frames, without the checksum that a card adds.  Where a policy names no burst it is four fifths of what passes
+in a second, which lets TCP reach the rate; and it is at least the largest segment that a host hands over whole, or
+such a segment would never pass.  A rate of 0 is no limit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from heddle.agent.mirror import Mirror
+from heddle.host.flow_meters import KBPS, MOST, PACKETS, Meter
+from heddle.host.guard import chain_of
+from heddle.host.nft import Chain, Table
+from heddle.view.types import PortView, QosLimit, QosPolicyView
+
+OWN, GATEWAY = "network:", "network:router_gateway"
+SEGMENT_KBITS = 525  # 64 KiB
+NOT_LIMITED = "what the port sends is not limited: Open vSwitch has {} meters on this host"
+FAMILY, TABLE = "netdev", "heddle_limits"
+
+
+@dataclass(frozen=True, slots=True)
+class Policing:
+    """`sent` and `received` by the guest: limits by kilobits first; `dscp` -1: what it sends is not marked."""
+
+    sent: tuple[Meter, ...] = ()
+    received: tuple[Meter, ...] = ()
+    dscp: int = -1
+
+
+NONE = Policing()
+
+
+def policy_of(mirror: Mirror, port: PortView) -> str:
+    """The id of the policy that a port follows, "" for none."""
+    own = port.device_owner.startswith(OWN) and not port.device_owner.startswith(GATEWAY)
+    network = mirror.networks.get(port.network_id)
+    return port.qos_policy or ("" if own or network is None else network.qos_policy)
+
+
+def ports_with(mirror: Mirror, policy_id: str) -> set[str]:
+    """The ports of this host that follow a policy."""
+    return {port.id for port in mirror.ports.values() if policy_of(mirror, port) == policy_id}
+
+
+def policing(policy: QosPolicyView | None) -> Policing:
+    if policy is None:
+        return NONE
+    return Policing(limits_of(policy, "egress"), limits_of(policy, "ingress"), policy.dscp)
+
+
+def limits_of(policy: QosPolicyView, direction: str) -> tuple[Meter, ...]:
+    """The limits of a direction, as the guest sees it."""
+    limits = sorted((each for each in policy.limits if each.direction == direction), key=lambda each: each.unit)
+    return tuple(_meter(each) for each in limits if each.rate)
+
+
+def _meter(limit: QosLimit) -> Meter:
+    """Raises `ValueError` for a unit that is not known here."""
+    if limit.unit == "kbps":
+        least, factor, unit = SEGMENT_KBITS, 1, KBPS
+    elif limit.unit == "kpps":
+        least, factor, unit = 1, 1000, PACKETS
+    else:
+        raise ValueError(f"a limit in {limit.unit!r} is not known on this host: upgrade its agent")
+    rate, burst = limit.rate * factor, limit.burst * factor
+    return Meter(unit, min(rate, MOST), min(max(burst or rate * 4 // 5, least), MOST))
+
+
+# Limits at devices
+
+
+def limits_table(sent: Iterable[tuple[str, Policing]], received: Iterable[tuple[str, Policing]]) -> Table:
+    """What passes devices: a chain for each at which something `sent`, or `received`, is limited or marked.
+
+    nftables lets a byte limit save up a second's worth and the burst, so of the burst what is beyond that is told.
+    """
+    chains = [_chain(device, "ingress", each.sent, each.dscp) for device, each in sent if each.sent or each.dscp >= 0]
+    chains += [_chain(device, "egress", each.received, -1) for device, each in received if each.received]
+    return Table(FAMILY, TABLE, (), tuple(sorted(chains, key=lambda chain: chain.name)))
+
+
+def _chain(device: str, hook: str, limits: Iterable[Meter], dscp: int) -> Chain:
+    rules = [limit_rule(each) for each in limits]
+    rules += [f"{kind} dscp set 0x{dscp:02x}" for kind in ("ip", "ip6") if dscp >= 0]
+    name = f"{hook}_{chain_of(device)}"
+    return Chain(name, f'type filter hook {hook} device "{device}" priority filter; policy accept;', tuple(rules))
+
+
+def limit_rule(limit: Meter, match: str = "") -> str:
+    """A rule that drops what is beyond a limit."""
+    before = f"{match} " if match else ""
+    if limit.unit == PACKETS:
+        return f"{before}limit rate over {limit.rate}/second burst {limit.burst} packets drop"
+    more = max(limit.burst - limit.rate, 0) * 125
+    burst = f" burst {_bytes(more)}" if more else ""
+    return f"{before}limit rate over {_bytes(limit.rate * 125)}/second{burst} drop"
+
+
+def _bytes(number: int) -> str:
+    """As nft prints it."""
+    for unit, size in (("mbytes", 1 << 20), ("kbytes", 1 << 10)):
+        if number % size == 0:
+            return f"{number // size} {unit}"
+    return f"{number} bytes"

@@ -1,0 +1,112 @@
+"""The limits of QoS policies on Open vSwitch: meters for what ports send, and a table at devices for what they receive.
+
+Meters are in before the flows that name them, and go after them.  What a port receives is limited at its device: a
+meter on the way there would also take a flooded frame from the ports that come after it.
+
+A host that cannot limit carries the traffic nevertheless, and says so on the port.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+
+from heddle.agent.owners import Plan
+from heddle.agent.policed_flows import meters_of
+from heddle.agent.policing import TABLE, limits_table
+from heddle.agent.roles.base import Drift
+from heddle.agent.wiring import Wiring
+from heddle.errors import HeddleError
+from heddle.host.device_limits import DeviceLimits
+from heddle.host.flow_meters import Meter, Meters
+from heddle.view.types import Ref
+
+log = logging.getLogger(__name__)
+
+
+class PolicedPorts:
+    """Remembers which meters are in, and whose they are."""
+
+    def __init__(self, wiring: Wiring, meters: Meters, devices: DeviceLimits) -> None:
+        self._wiring, self._meters, self._devices = wiring, meters, devices
+        self._installed: dict[int, Meter] = {}
+        self._numbers: dict[str, set[int]] = {}
+
+    def close(self) -> None:
+        self._devices.close()
+
+    def look(self) -> None:
+        """vswitchd may have forgotten them, and may be another.  Raises `MeterError`."""
+        self._wiring.most_meters = self._meters.capacity()
+        self._installed = self._meters.read() if self._wiring.most_meters else {}
+        self._numbers.clear()
+
+    def before(self, plan: Plan) -> None:
+        """The flows of a plan are about to come: the meters that they name."""
+        for port_id in sorted(plan.ports):
+            wired = self._wiring.ports.get(port_id)
+            new = {} if wired is None else meters_of(wired.ofport, wired.policing)
+            try:
+                self._put({number: meter for number, meter in new.items() if self._installed.get(number) != meter})
+            except HeddleError as error:
+                plan.problems[Ref("port", port_id)] = f"what the port sends is not limited: {error}"
+
+    def _put(self, meters: Mapping[int, Meter]) -> None:
+        if meters:
+            self._meters.put(meters)
+            self._installed |= meters
+
+    def after(self, plan: Plan) -> None:
+        """The flows of a plan are in: meters that no flow names any more go, and devices are limited."""
+        for port_id in plan.ports:
+            wired = self._wiring.ports.get(port_id)
+            before = self._numbers.pop(port_id, set())
+            numbers = set(meters_of(wired.ofport, wired.policing)) if wired is not None else set()
+            if Ref("port", port_id) in plan.problems:  # its flows may be as they were
+                numbers |= before
+            if numbers:
+                self._numbers[port_id] = numbers
+        self._drop_unused()
+        if plan.ports:
+            self._limit_devices(plan)
+
+    def _drop_unused(self) -> None:
+        gone = self._installed.keys() - {number for numbers in self._numbers.values() for number in numbers}
+        try:
+            self._meters.delete(gone)
+        except HeddleError as error:
+            log.warning("meters that are no longer used stay for now: %s", error)
+        else:
+            self._installed = {number: meter for number, meter in self._installed.items() if number not in gone}
+
+    def _limit_devices(self, plan: Plan) -> None:
+        ports = self._wiring.ports
+        try:
+            self._devices.ensure(limits_table((), ((port.device, port.policing) for port in ports.values())))
+        except HeddleError as error:
+            for port_id in plan.ports:
+                if port_id in ports and ports[port_id].policing.received:
+                    plan.problems[Ref("port", port_id)] = f"what the port receives is not limited: {error}"
+
+    def audit(self, repair: bool) -> list[Drift]:
+        """Compare with what is there; `repair`: and put right what differs.  Raises `HeddleError`."""
+        found = self._audit_meters(repair)
+        if self._devices.repair() if repair else self._devices.disturbed():
+            found.append(Drift("table", TABLE, "as it was left", "limits changed by hand"))
+        return found
+
+    def _audit_meters(self, repair: bool) -> list[Drift]:
+        if not self._wiring.most_meters:
+            return []
+        there = self._meters.read()
+        wrong = {number: meter for number, meter in self._installed.items() if there.get(number) != meter}
+        strange = there.keys() - self._installed.keys()
+        if repair:
+            self._meters.put(wrong)
+            self._meters.delete(strange)
+        names = {number: port_id for port_id, numbers in self._numbers.items() for number in numbers}
+        found = [
+            Drift("port", names.get(number, ""), f"meter {number}: {meter}", str(there.get(number, "missing")))
+            for number, meter in sorted(wrong.items())
+        ]
+        return found + [Drift("meter", str(number), "no such meter", str(there[number])) for number in sorted(strange)]
