@@ -5,7 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from tests.api.conftest import Cloud
 from tests.api.talk import Talk, refusal
+from tests.api.told import router_view
+
+from heddle.view.types import ConntrackHelper
 
 FTP = {"helper": "ftp", "protocol": "tcp", "port": 21}
 
@@ -84,3 +88,17 @@ def test_others_see_nothing(blue: Talk, red: Talk) -> None:
     red.refused(404, "RouterNotFound", "POST", path(router), {"conntrack_helper": FTP})
     own = red.create("router")
     red.refused(404, "ConntrackHelperNotFound", "GET", path(own, made["id"]))
+
+
+def test_hosts_are_told(cloud: Cloud, blue: Talk) -> None:
+    router = blue.create("router")
+    before = router_view(cloud, router["id"])
+    made = add(blue, router)
+    first = router_view(cloud, router["id"])
+    blue.put(path(router, made["id"]), {"conntrack_helper": {"port": 2121}})
+    second = router_view(cloud, router["id"])
+    assert blue.client.call("DELETE", path(router, made["id"])).status == 204
+    last = router_view(cloud, router["id"])
+    told = [view.conntrack_helpers for view in (before, first, second, last)]
+    assert told == [[], [ConntrackHelper("ftp", "tcp", 21)], [ConntrackHelper("ftp", "tcp", 2121)], []]
+    assert before.revision < first.revision < second.revision < last.revision

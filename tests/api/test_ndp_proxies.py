@@ -7,10 +7,7 @@ from typing import Any
 import pytest
 from tests.api.conftest import Cloud
 from tests.api.talk import Talk, addresses
-
-from heddle.store import changes
-from heddle.view.shapes import LOADERS
-from heddle.view.types import RouterView, router_scope
+from tests.api.told import router_view
 
 ID = "7c241101-e2bb-4255-8caf-4136c566a963"
 
@@ -158,12 +155,9 @@ def test_hosts_are_told(cloud: Cloud, blue: Talk, site: Site) -> None:
     seen: list[int] = []
 
     def told() -> tuple[bool, list[str]]:
-        with cloud.store.read() as tx:
-            entries = changes.scope_content(tx.conn, router_scope(site.router["id"]))
-            (revision,) = [entry.revision for entry in entries if entry.kind == "router"]
-            (view,) = LOADERS["router"](tx, {site.router["id"]: revision})
-        assert isinstance(view, RouterView) and revision not in seen
-        seen.append(revision)
+        view = router_view(cloud, site.router["id"])
+        assert view.revision not in seen
+        seen.append(view.revision)
         return view.enable_ndp_proxy, view.ndp_proxies
 
     assert told() == (True, [])

@@ -10,7 +10,7 @@ from tests.golden.helper import check_golden
 from heddle.agent.roles.router_plan import RouterInput, RouterPlan, plan
 from heddle.host.meters import change, table
 from heddle.host.nft import canonical, render, replacement, update
-from heddle.view.types import MeteringRule, Route
+from heddle.view.types import ConntrackHelper, MeteringRule, Route
 
 NETWORKS = {
     "blue": l3.network("blue"),
@@ -60,6 +60,10 @@ def given(kind: str) -> RouterInput:
         subnets["public4"] = msgspec.structs.replace(subnets["public4"], address_scope="A")
         subnets["public6"] = msgspec.structs.replace(subnets["public6"], address_scope="C")
     extra = [Route("192.168.0.0/16", "10.0.1.77"), Route("172.16.0.5/12", "10.0.0.77"), Route("1.1.1.0/24", "9.9.9.9")]
+    followed = [
+        ConntrackHelper(*each)
+        for each in (("tftp", "udp", 69), ("h323", "tcp", 1720), ("ftp", "tcp", 21), ("amanda", "tcp", 1))
+    ]
     cases = {
         "isolated": (l3.router("r1"), (blue, green), ()),
         "gateway": (l3.router("r1", gateway), (gateway, blue), ()),
@@ -70,17 +74,19 @@ def given(kind: str) -> RouterInput:
         "scopes": (l3.router("r1", gateway), (gateway, blue, greens, red), ()),
         "outer-scope": (l3.router("r1", gateway), (gateway, blue, greens, red), floating),
         "ndp": (l3.router("r1", gateway, enable_ndp_proxy=True, ndp_proxies=["fd00:1::9"]), (gateway, blue, green), ()),
+        "helpers": (l3.router("r1", gateway, conntrack_helpers=followed), (gateway, blue), ()),
         "routes": (l3.router("r1", far, routes=extra), (far, blue, green), ()),
         "metadata": (l3.router("r1", gateway), (gateway, blue), floating[1:]),
         "metadata-down": (l3.router("r1", gateway, admin_state_up=False), (gateway, blue), ()),
     }
     router, ports, floating_ips = cases[kind]
-    return RouterInput(router, ports, NETWORKS, subnets, floating_ips, (), kind.startswith("metadata"))
+    lacking = frozenset({("amanda", "tcp")})
+    return RouterInput(router, ports, NETWORKS, subnets, floating_ips, (), kind.startswith("metadata"), lacking)
 
 
 KINDS = [
     "isolated", "gateway", "floating", "no-snat", "forwarding", "down", "routes", "scopes", "outer-scope", "ndp",
-    "metadata", "metadata-down",
+    "metadata", "metadata-down", "helpers",
 ]  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from tests.real.lab import L3Lab, l3_lab
 from tests.real.tenant import OPEN, Tenant
 
 from heddle.host.guest_dhcp import SCRIPT
-from heddle.view.types import AssignmentView, Ref
+from heddle.view.types import AssignmentView, ConntrackHelper, Ref
 
 pytestmark = pytest.mark.real
 
@@ -188,6 +188,103 @@ def answer(made: L3Lab, source: str, address: str, port: int) -> str:
         check=False,
     )  # fmt: skip
     return text.strip() if "Error" not in text else ""
+
+
+FTP_CLIENT = """
+import socket, sys
+own, listening = sys.argv[1], socket.create_server(('', 0)); listening.settimeout(0.5)
+control = socket.create_connection((sys.argv[2], int(sys.argv[3])), 2); control.settimeout(2)
+line = lambda: control.makefile().readline().strip()
+line(); control.sendall(b'USER x\\r\\n'); line()
+high, low = divmod(listening.getsockname()[1], 256)
+control.sendall(f"PORT {own.replace('.', ',')},{high},{low}\\r\\n".encode()); print(line().split()[-1])
+try: print(listening.accept()[0].recv(99).decode())
+except TimeoutError: print('nothing')
+"""
+FTP_SERVER = """
+import select, socket, sys
+servers = [socket.create_server(('', int(port))) for port in sys.argv[1:]]
+while True:
+    for server in select.select(servers, [], [])[0]:
+        control, _ = server.accept()
+        lines = control.makefile()
+        control.sendall(b'220 hello\\r\\n'); lines.readline(); control.sendall(b'230 in\\r\\n')
+        told = lines.readline().split()[1]
+        parts = told.split(','); control.sendall(f'200 {told}\\r\\n'.encode())
+        try: socket.create_connection(('.'.join(parts[:4]), int(parts[4]) * 256 + int(parts[5])), 0.5).sendall(b'data')
+        except OSError: pass
+        control.close()
+"""
+PASSIVE_SERVER = """
+import socket
+data, server = socket.create_server(('', 1025)), socket.create_server(('', 21))
+while True:
+    control, _ = server.accept()
+    lines = control.makefile()
+    control.sendall(b'220 hello\\r\\n'); lines.readline()
+    control.sendall(b'227 Entering Passive Mode (10,0,0,10,4,1)\\r\\n')
+    data.accept()[0].sendall(b'data'); control.close()
+"""
+PASSIVE_CLIENT = """
+import socket, sys
+control = socket.create_connection((sys.argv[1], 21), 2); lines = control.makefile()
+lines.readline(); control.sendall(b'PASV\\r\\n'); told = lines.readline().split('(')[1].split(')')[0]; print(told)
+print(socket.create_connection((sys.argv[1], 1025), 1).recv(99).decode())
+"""
+TFTP_SERVER = """
+import socket
+server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); server.bind(('203.0.113.1', 69))
+while True:
+    _, who = server.recvfrom(99)
+    other = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); other.bind(('203.0.113.1', 0))
+    other.sendto(b'\\0\\3\\0\\1file', who)
+"""
+TFTP_CLIENT = """
+import socket
+client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); client.settimeout(0.5)
+client.sendto(b'\\0\\1name\\0octet\\0', ('203.0.113.1', 69))
+try: print(client.recv(99)[4:].decode())
+except TimeoutError: print('nothing')
+"""
+
+
+def test_connections_that_others_agree_on_are_followed(made: L3Lab, blue: Tenant) -> None:
+    """The data of FTP in both its modes, and of TFTP; without the helpers, and at another port, nothing comes."""
+    blue.reaches(0, "203.0.113.1")
+    for where, script, *ports in (
+        ("outside", FTP_SERVER, "21", "2121"), ("outside", TFTP_SERVER), ("blue1", PASSIVE_SERVER)
+    ):  # fmt: skip
+        made.host.popen("ip", "netns", "exec", where, "python3", "-c", script, *ports, stderr=-3)
+
+    def ftp(port: int) -> list[str]:
+        return made.in_space("blue1", "python3", "-c", FTP_CLIENT, "10.0.0.10", "203.0.113.1", str(port)).split()
+
+    def tftp() -> str:
+        return made.in_space("blue1", "python3", "-c", TFTP_CLIENT).strip()
+
+    made.until(lambda: made.host.guest("outside", "ss", "-Htln").count("21 ") >= 2, 5, "the servers listen")
+    told, came = ftp(21)
+    assert told.startswith("10,0,0,10,") and came == "nothing" and tftp() == "nothing"
+    both = [ConntrackHelper("ftp", "tcp", 21), ConntrackHelper("tftp", "udp", 69)]
+    made.cloud.put(l3.router(blue.router, blue.gateway, conntrack_helpers=both))
+    made.until(lambda: ftp(21)[1] == "data", 5, "the data of FTP comes")
+    assert ftp(21)[0].startswith("203,0,113,10,") and tftp() == "file"
+    assert ftp(2121)[1] == "nothing"
+    made.cloud.put(l3.floating_ip("f9", blue.router, "203.0.113.26", "10.0.0.10", blue.ports[0]))
+    made.until(lambda: made.host.pings("outside", "203.0.113.26", wait=0.1), 5, "the floating IP answers")
+    passive = made.in_space("outside", "python3", "-c", PASSIVE_CLIENT, "203.0.113.26").split()
+    assert passive == ["203,0,113,26,4,1", "data"]
+    made.cloud.remove(Ref("floating_ip", "f9"))
+    made.until(lambda: made.cloud.state_of("router", blue.router) == "up", 5, "the router is up")
+
+    unknown = ConntrackHelper("amanda", "tcp", 10080)
+    made.cloud.put(l3.router(blue.router, blue.gateway, conntrack_helpers=[*both, unknown]))
+    made.until(lambda: made.cloud.state_of("router", blue.router) == "error", 5, "one is told not to be there")
+    assert "no conntrack helper amanda for tcp" in made.cloud.statuses[Ref("router", blue.router)].message
+    assert ftp(21)[1] == "data"
+    made.cloud.put(l3.router(blue.router, blue.gateway))
+    made.until(lambda: made.cloud.state_of("router", blue.router) == "up", 5, "the router is well")
+    assert ftp(21)[1] == "nothing"
 
 
 def test_admin_down_forwards_nothing(made: L3Lab, blue: Tenant) -> None:

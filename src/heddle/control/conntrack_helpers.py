@@ -8,6 +8,7 @@ import msgspec
 
 from heddle.control.context import Context, new_id
 from heddle.control.lookup import not_found
+from heddle.control.news import router_news
 from heddle.errors import BadRequest
 from heddle.model.conntrack_helper import ALLOWED, ConntrackHelper
 from heddle.model.resource import Draft
@@ -20,12 +21,11 @@ def create_conntrack_helpers(ctx: Context, drafts: Sequence[Draft[ConntrackHelpe
     """Raises `BadRequest` for a helper that is not allowed, or there already."""
     created = []
     for draft in drafts:
-        router = router_query.ROUTERS.get(ctx.tx, draft.value.router_id, bare=True, hold=True)
-        if router is None:
-            raise not_found(Router, draft.value.router_id)
+        router = _router(ctx, draft.value.router_id)
         helper = msgspec.structs.replace(draft.value, id=new_id(), project_id=router.project_id)
         _check(ctx, helper)
         q.CONNTRACK_HELPERS.insert(ctx.tx, [helper])
+        router_news(ctx.tx, router)
         created.append(helper)
     return created
 
@@ -34,11 +34,20 @@ def update_conntrack_helper(ctx: Context, old: ConntrackHelper, draft: Draft[Con
     """Raises `BadRequest` like `create_conntrack_helpers`."""
     _check(ctx, draft.value)
     q.CONNTRACK_HELPERS.update(ctx.tx, old, draft.value)
+    router_news(ctx.tx, _router(ctx, old.router_id))
     return draft.value
 
 
 def delete_conntrack_helper(ctx: Context, helper: ConntrackHelper) -> None:
     q.CONNTRACK_HELPERS.delete(ctx.tx, helper.id)
+    router_news(ctx.tx, _router(ctx, helper.router_id))
+
+
+def _router(ctx: Context, id: str) -> Router:
+    router = router_query.ROUTERS.get(ctx.tx, id, bare=True, hold=True)
+    if router is None:
+        raise not_found(Router, id)
+    return router
 
 
 def _check(ctx: Context, helper: ConntrackHelper) -> None:

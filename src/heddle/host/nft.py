@@ -50,6 +50,15 @@ class Chain:
 
 
 @dataclass(frozen=True, slots=True)
+class Helper:
+    """A conntrack helper that rules can set; `type` is the kernel's name of it, `protocol` "tcp" or "udp"."""
+
+    name: str
+    type: str
+    protocol: str
+
+
+@dataclass(frozen=True, slots=True)
 class Table:
     """`counters` are the names of counters; what they have counted is not told."""
 
@@ -58,12 +67,14 @@ class Table:
     elements: tuple[Elements, ...] = ()
     chains: tuple[Chain, ...] = ()
     counters: tuple[str, ...] = ()
+    helpers: tuple[Helper, ...] = ()
 
 
 def render(table: Table) -> str:
     """The table as text."""
-    blocks = [_render_elements(item) for item in table.elements]
-    blocks += [f"\tcounter {name} {{\n\t}}\n" for name in table.counters]
+    blocks = [f"\tcounter {name} {{\n\t}}\n" for name in table.counters]
+    blocks += [_render_helper(helper) for helper in table.helpers]
+    blocks += [_render_elements(item) for item in table.elements]
     blocks += [_render_chain(chain) for chain in table.chains]
     return f"table {table.family} {table.name} {{\n" + "\n".join(blocks) + "}\n"
 
@@ -76,7 +87,7 @@ def replacement(table: Table) -> str:
 
 def update(old: Table, new: Table) -> str:
     """A script that leads from one table to the other by elements alone; "" when that is not enough."""
-    if old.chains != new.chains or _frames(old) != _frames(new) or old.name != new.name:
+    if (old.name, old.helpers, old.chains, _frames(old)) != (new.name, new.helpers, new.chains, _frames(new)):
         return ""
     lines: list[str] = []
     for before, after in zip(old.elements, new.elements, strict=True):
@@ -204,6 +215,11 @@ def _render_elements(item: Elements) -> str:
     if item.items:
         lines.append(f"\t\telements = {{ {', '.join(item.items)} }}")
     return "\n".join([*lines, "\t}\n"])
+
+
+def _render_helper(helper: Helper) -> str:
+    kind = f'\t\ttype "{helper.type}" protocol {helper.protocol}'
+    return f"\tct helper {helper.name} {{\n{kind}\n\t\tl3proto inet\n\t}}\n"
 
 
 def _render_chain(chain: Chain) -> str:

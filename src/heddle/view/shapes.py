@@ -19,6 +19,7 @@ from heddle.network_types import registry
 from heddle.store.engine import Tx
 from heddle.store.query import (
     audits,
+    conntrack_helpers,
     floating_ips,
     hosts,
     metering,
@@ -192,7 +193,7 @@ def _group(group: SecurityGroup, revision: int) -> v.GroupView:
 
 
 def _routers(tx: Tx, wanted: Revisions) -> Iterable[v.Object]:
-    answers = ndp_proxies.addresses_of_routers(tx, wanted)
+    answers, helpers = ndp_proxies.addresses_of_routers(tx, wanted), conntrack_helpers.of_routers(tx, wanted)
     for router in routers.ROUTERS.get_many(tx, wanted).values():
         yield v.RouterView(
             id=router.id,
@@ -205,6 +206,9 @@ def _routers(tx: Tx, wanted: Revisions) -> Iterable[v.Object]:
             enable_ndp_proxy=bool(router.enable_ndp_proxy),
             ndp_proxies=answers.get(router.id, []),
             qos_policy=router.qos_policy_id or "",
+            conntrack_helpers=[
+                v.ConntrackHelper(each.helper, each.protocol, each.port) for each in helpers.get(router.id, ())
+            ],
         )
 
 

@@ -239,6 +239,14 @@ class Route(Message, frozen=True):
     nexthop: str
 
 
+class ConntrackHelper(Message, frozen=True):
+    """Connections of a protocol (by name) to a port, which the helper reads to know the connections agreed on there."""
+
+    helper: str
+    protocol: str
+    port: int
+
+
 class RouterView(Object, frozen=True, tag="router"):
     """A router. Its interfaces and its gateway are ports of this host whose `device_id` is the router's id.
 
@@ -255,6 +263,7 @@ class RouterView(Object, frozen=True, tag="router"):
     enable_ndp_proxy: bool = False
     ndp_proxies: list[str] = []
     qos_policy: str = ""
+    conntrack_helpers: list[ConntrackHelper] = []
 
 
 class Forwarding(Message, frozen=True):

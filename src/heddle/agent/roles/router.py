@@ -21,13 +21,15 @@ from heddle.agent.roles.mended import RULES, drifts, mended, no_namespace
 from heddle.agent.roles.parallel import together
 from heddle.agent.roles.plugs import Plugs, plug
 from heddle.agent.roles.router_forwarding import moved
+from heddle.agent.roles.router_helpers import kinds
 from heddle.agent.roles.router_meters import LastReadings, concerns, readings
 from heddle.agent.roles.router_plan import SETTINGS, RouterInput, RouterPlan, plan
 from heddle.errors import HeddleError
 from heddle.host.announce import Announcement
+from heddle.host.helpers import Helpers
 from heddle.host.layout import Change
 from heddle.host.spaces import Space, Spaces, allow_descriptors
-from heddle.view.types import MeterReading, Ref, RoleState, Status
+from heddle.view.types import MeterReading, Ref, RoleState, RouterView, Status
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +55,7 @@ class RouterRole:
         self._unplugged: list[str] = []
         self._mended: list[Drift] = []
         self._last = LastReadings()
+        self._helpers = Helpers()
 
     def prepare(self, host: Host) -> None:
         allow_descriptors()
@@ -145,17 +148,8 @@ class RouterRole:
 
     def _realise(self, mirror: Mirror, router_id: str, plugs: Plugs) -> list[Status]:
         router = mirror.routers[router_id]
-        given = RouterInput(
-            router,
-            tuple(mirror.ports_by_device.of(router_id)),
-            mirror.networks,
-            mirror.subnets,
-            tuple(mirror.floating_ips_by_router.of(router_id)),
-            tuple(mirror.metering_labels.values()),
-            self._host.settings.serves_metadata,
-        )
-        self._owner.update({ref_of(each): router_id for each in (*given.ports, *given.floating_ips)})
         try:
+            given = self._given(mirror, router)
             wanted = plan(given)
             self._remake(router_id, wanted, plugs)
         except (OSError, HeddleError, ValueError) as error:
@@ -168,6 +162,21 @@ class RouterRole:
             problem = wanted.problems.get(("floating_ip", item.id), "")
             statuses.append(_status("floating_ip", item.id, item.revision, state, problem))
         return statuses
+
+    def _given(self, mirror: Mirror, router: RouterView) -> RouterInput:
+        """What belongs to the router; its objects are noted as its own."""
+        given = RouterInput(
+            router,
+            tuple(mirror.ports_by_device.of(router.id)),
+            mirror.networks,
+            mirror.subnets,
+            tuple(mirror.floating_ips_by_router.of(router.id)),
+            tuple(mirror.metering_labels.values()),
+            self._host.settings.serves_metadata,
+            self._helpers.lacking(kinds(router)),
+        )
+        self._owner.update({ref_of(each): router.id for each in (*given.ports, *given.floating_ips)})
+        return given
 
     def _remake(self, router_id: str, wanted: RouterPlan, plugs: Plugs) -> None:
         name, before = PREFIX + router_id, self._routers.get(router_id)

@@ -21,9 +21,11 @@ from dataclasses import dataclass, field
 
 from heddle.agent.roles import metadata_address
 from heddle.agent.roles.router_forwarding import maps, rules
+from heddle.agent.roles.router_helpers import helpers
 from heddle.agent.roles.router_meters import matches
 from heddle.agent.roles.router_ndp import answered, doors
 from heddle.agent.roles.router_scopes import ROUTED, routed, walls
+from heddle.host.helpers import Kind
 from heddle.host.layout import Interface, Layout
 from heddle.host.meters import Labels
 from heddle.host.nft import Chain, Elements, Table
@@ -52,7 +54,10 @@ SETTINGS = {
 
 @dataclass(frozen=True, slots=True)
 class RouterInput:
-    """A router with all that belongs to it.  `metadata`: it leads its guests to the metadata service."""
+    """A router with all that belongs to it.
+
+    `metadata`: it leads its guests to the metadata service; `lacking`: the conntrack helpers that its host has not.
+    """
 
     router: RouterView
     ports: tuple[PortView, ...]
@@ -61,6 +66,7 @@ class RouterInput:
     floating_ips: tuple[FloatingIpView, ...] = ()
     labels: tuple[MeteringLabelView, ...] = ()
     metadata: bool = False
+    lacking: frozenset[Kind] = frozenset()
 
     @property
     def serves_metadata(self) -> bool:
@@ -248,7 +254,8 @@ def _table(
         Chain("forward", f"type filter hook forward priority filter; policy {policy};", tuple(forward)),
         Chain("postrouting", "type nat hook postrouting priority srcnat; policy accept;", tuple(post)),
     )
-    return Table("inet", "heddle", elements, chains)
+    objects, setting = helpers(given.router, given.lacking, problems)
+    return Table("inet", "heddle", elements, (*setting, *chains), helpers=objects)
 
 
 def _inside(given: RouterInput, ports: Collection[PortView]) -> tuple[str, ...]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import sqlalchemy as sa
 
 from heddle.model.conntrack_helper import ConntrackHelper
@@ -27,6 +29,15 @@ def same(tx: Tx, wanted: ConntrackHelper) -> ConntrackHelper | None:
         _h.id != wanted.id,
     )
     return found[0] if found else None
+
+
+def of_routers(tx: Tx, router_ids: Collection[str]) -> dict[str, list[ConntrackHelper]]:
+    """By router, in order of their ids."""
+    found: dict[str, list[ConntrackHelper]] = {}
+    every = CONNTRACK_HELPERS.find(tx, _h.router_id.in_(list(router_ids)))
+    for helper in sorted(every, key=lambda helper: helper.id):
+        found.setdefault(helper.router_id, []).append(helper)
+    return found
 
 
 def drop(tx: Tx, router_id: str) -> None:
