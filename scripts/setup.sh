@@ -6,7 +6,7 @@ set -eu
 cd "$(dirname "$0")/.."
 kind=${1:-run}
 uv_version=0.13.9
-packages="openvswitch-switch dnsmasq-base nftables iproute2 conntrack tcpdump iputils-ping ethtool busybox kmod
+packages="openvswitch-switch dnsmasq-base radvd nftables iproute2 conntrack tcpdump iputils-ping ethtool busybox kmod
           procps python3-venv ca-certificates"
 [ "$kind" = dev ] && packages="$packages iperf3"
 began=$(date +%s)

@@ -18,6 +18,7 @@ from heddle.host.meters import Count, Labels
 from heddle.host.netlink import NetlinkError
 from heddle.host.nft import Table
 from heddle.host.ovs import Interface, OvsConflict, PortSpec
+from heddle.host.radvd import Advertised
 from heddle.host.rtnetlink import Route
 
 
@@ -42,6 +43,7 @@ class FakeKernel:
         self.servers: dict[str, Files] = {}
         self.leases: dict[str, list[Lease]] = {}
         self.released: list[Lease] = []
+        self.advertised: dict[str, tuple[Advertised, ...]] = {}
         self.ovs = FakeOvs()
         self.fail: dict[str, Exception] = {}
         self.touched: list[tuple[str, str]] = []
@@ -52,6 +54,9 @@ class FakeKernel:
 
     def server(self, network_id: str, namespace: str, run: Path, state: Path) -> FakeDnsmasq:
         return FakeDnsmasq(self, network_id, namespace)
+
+    def radvd(self, router_id: str, namespace: str, run: Path) -> FakeRadvd:
+        return FakeRadvd(self, router_id, namespace)
 
     def make(self, name: str, ours: bool = True) -> Held:
         self._number += 1
@@ -223,6 +228,41 @@ class FakeDnsmasq:
     def remove(self) -> None:
         self._kernel.servers.pop(self._id, None)
         self._kernel.leases.pop(self._id, None)
+
+
+class FakeRadvd:
+    """`FakeKernel.advertised` by router; `touched` has farewells as "farewell"."""
+
+    def __init__(self, kernel: FakeKernel, router_id: str, namespace: str) -> None:
+        self._kernel, self._id, self._namespace = kernel, router_id, namespace
+
+    @property
+    def speaks(self) -> bool:
+        return self._id in self._kernel.advertised
+
+    def part(self, wanted: Collection[Advertised]) -> None:
+        before = self._kernel.advertised.get(self._id, ())
+        kept = {(each.interface, prefix) for each in wanted for prefix, _ in each.prefixes}
+        if {(each.interface, prefix) for each in before for prefix, _ in each.prefixes} - kept:
+            self._kernel.touch("farewell", self._id)
+
+    def ensure(self, wanted: Collection[Advertised]) -> str:
+        self._kernel.check(self._namespace)
+        before = self._kernel.advertised.get(self._id)
+        if not wanted:
+            return "stopped" if self.remove() else "none"
+        self._kernel.advertised[self._id] = tuple(wanted)
+        outcome = "started" if before is None else "same" if before == tuple(wanted) else "reloaded"
+        if outcome != "same":
+            self._kernel.touch(outcome, self._id)
+        return outcome
+
+    def deviations(self, wanted: Collection[Advertised]) -> list[Deviation]:
+        same = self._kernel.advertised.get(self._id, ()) == tuple(wanted)
+        return [] if same else [Deviation("radvd as it was started", "not so")]
+
+    def remove(self) -> bool:
+        return self._kernel.advertised.pop(self._id, None) is not None
 
 
 class FakeOvs:

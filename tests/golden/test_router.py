@@ -10,6 +10,7 @@ from tests.golden.helper import check_golden
 from heddle.agent.roles.router_plan import RouterInput, RouterPlan, plan
 from heddle.host.meters import change, table
 from heddle.host.nft import canonical, render, replacement, update
+from heddle.host.radvd import configuration
 from heddle.view.types import ConntrackHelper, MeteringRule, Route
 
 NETWORKS = {
@@ -32,6 +33,11 @@ IN_SCOPES = {
     "red4": l3.subnet("red4", "red", "10.0.2.0/24", "10.0.2.1", address_scope="A"),
     **{id: msgspec.structs.replace(subnet, address_scope=SCOPES.get(id, "")) for id, subnet in SUBNETS.items()},
 }
+SIX = {
+    "blue6": l3.subnet("blue6", "blue", "fd00:1::/64", "fd00:1::1", dns_nameservers=["fd00:53::1", "fd00:53::2"]),
+    "green6": IN_SCOPES["green6"],
+    "red6": l3.subnet("red6", "red", "fd00:3::/64", "", dns_nameservers=["fd00:53::1"]),
+}
 GUEST = l3.port(9, "blue", {"blue4": "10.0.0.9"})
 OTHER = l3.port(10, "green", {"green4": "10.0.1.10"})
 
@@ -51,9 +57,14 @@ def given(kind: str) -> RouterInput:
         l3.forwarding((8000, 8010), "10.0.1.10", (8000, 8010)), l3.forwarding((9000, 9002), "10.0.0.9", (90, 92)),
         l3.forwarding((5000, 5010), "10.0.0.9", (53, 53), "udp"), l3.forwarding((1, 1), "10.0.0.9", (1, 1), "icmp"),
     )  # fmt: skip
+    reds = l3.interface_port(4, "r1", "red", {"red4": "10.0.2.1", "red6": "fd00:3::1"})
     red = l3.interface_port(4, "r1", "red", {"red4": "10.0.2.1"})
     greens = l3.interface_port(3, "r1", "green", {"green4": "10.0.1.1", "green6": "fd00:2::1"})
     subnets = dict(SUBNETS)
+    if kind == "advertising":
+        modes = {"blue6": "slaac", "green6": "dhcpv6-stateful", "red6": "dhcpv6-stateless"}
+        subnets |= {"red4": IN_SCOPES["red4"]}
+        subnets |= {id: msgspec.structs.replace(SIX[id], ipv6_ra_mode=mode) for id, mode in modes.items()}
     if "scope" in kind:
         subnets = dict(IN_SCOPES)
     if kind == "outer-scope":
@@ -75,6 +86,7 @@ def given(kind: str) -> RouterInput:
         "outer-scope": (l3.router("r1", gateway), (gateway, blue, greens, red), floating),
         "ndp": (l3.router("r1", gateway, enable_ndp_proxy=True, ndp_proxies=["fd00:1::9"]), (gateway, blue, green), ()),
         "helpers": (l3.router("r1", gateway, conntrack_helpers=followed), (gateway, blue), ()),
+        "advertising": (l3.router("r1", gateway), (gateway, blue, greens, reds), ()),
         "routes": (l3.router("r1", far, routes=extra), (far, blue, green), ()),
         "metadata": (l3.router("r1", gateway), (gateway, blue), floating[1:]),
         "metadata-down": (l3.router("r1", gateway, admin_state_up=False), (gateway, blue), ()),
@@ -86,7 +98,7 @@ def given(kind: str) -> RouterInput:
 
 KINDS = [
     "isolated", "gateway", "floating", "no-snat", "forwarding", "down", "routes", "scopes", "outer-scope", "ndp",
-    "metadata", "metadata-down", "helpers",
+    "metadata", "metadata-down", "helpers", "advertising",
 ]  # fmt: skip
 
 
@@ -107,6 +119,8 @@ def test_router(kind: str) -> None:
     made = plan(given(kind))
     check_golden(f"router/{kind}.nft", render(made.table))
     check_golden(f"router/{kind}.layout", layout_text(made))
+    if made.advertised:
+        check_golden(f"router/{kind}.radvd", "".join(f"{line}\n" for line in configuration(made.advertised)))
 
 
 def test_replacement_is_one_transaction() -> None:

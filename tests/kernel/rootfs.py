@@ -25,9 +25,9 @@ from tests.kernel.kernel import Kernel, load_order
 from tests.kernel.trouble import Trouble
 
 PACKAGES = (
-    "openvswitch-switch", "dnsmasq-base", "nftables", "iproute2", "conntrack", "tcpdump", "iputils-ping", "ethtool",
-    "busybox", "kmod", "procps", "python3", "passwd", "bash", "dash", "coreutils", "util-linux", "mount", "sed",
-    "grep", "mawk", "findutils", "libc-bin", "tar", "gzip", "base-files", "hostname", "netbase", "debianutils",
+    "openvswitch-switch", "dnsmasq-base", "radvd", "nftables", "iproute2", "conntrack", "tcpdump", "iputils-ping",
+    "ethtool", "busybox", "kmod", "procps", "python3", "passwd", "bash", "dash", "coreutils", "util-linux", "mount",
+    "sed", "grep", "mawk", "findutils", "libc-bin", "tar", "gzip", "base-files", "hostname", "netbase", "debianutils",
     "ca-certificates", "diffutils", "e2fsprogs", "uuid-runtime",
 )  # fmt: skip
 FIRST_MODULES = ("virtio_pci", "virtio_blk", "ext4", "overlay")

@@ -15,16 +15,16 @@ PLANES = ("openvswitch", "linuxbridge")
 
 
 @contextlib.contextmanager
-def plane_lab(plane: str, folder: Path) -> Iterator[Lab]:
-    """One that is always removed."""
+def plane_lab(plane: str, folder: Path, *settings: str) -> Iterator[Lab]:
+    """One that is always removed; `settings` are of its agent."""
     if plane == "linuxbridge":
-        with bridge_lab(folder) as made:
+        with bridge_lab(folder, *settings) as made:
             yield made
         return
     cloud = FakeCloud("host1")
     cloud.serve(folder / "bus.sock")
     with host() as test_host:
-        agent = Agent(test_host, folder / "bus.sock", folder / "agent.log")
+        agent = Agent(test_host, folder / "bus.sock", folder / "agent.log", *settings)
         try:
             agent.start()
             wait_until(lambda: cloud.reports, 15, f"the agent reports: {agent.log}")

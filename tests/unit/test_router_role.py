@@ -31,7 +31,7 @@ class World:
 
     def restart(self) -> None:
         self.mirror = Mirror()
-        self.role = RouterRole(self.kernel.spaces)  # type: ignore[arg-type]
+        self.role = RouterRole(self.kernel.spaces, self.kernel.radvd)  # type: ignore[arg-type]
         ovs: Any = self.kernel.ovs
         self.role.prepare(Host(Settings(agent=Agent(roles=("router",))), ovs, "netdev", self.touched.extend))
 
@@ -56,6 +56,7 @@ class World:
         for _ in range(2):
             request = FetchRequest(host="host1", revision=self.mirror.revision, scopes=sorted(self.mirror.scopes))
             changed |= self.mirror.apply(self.cloud.fetch(request))
+        self.role.foretell(self.mirror, None if everything else frozenset(changed))
         statuses = self.role.reconcile(self.mirror, None if everything else frozenset(changed))
         return {Ref(each.kind, each.id): each for each in statuses}
 

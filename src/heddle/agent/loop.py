@@ -26,7 +26,7 @@ from heddle.agent.events import STOP, Events
 from heddle.agent.mirror import Mirror
 from heddle.agent.reconcile import Backoff
 from heddle.agent.reporter import Reporter
-from heddle.agent.roles.base import Role
+from heddle.agent.roles.base import Foretelling, Role
 from heddle.bus.base import AgentBus, BusError
 from heddle.config import Settings
 from heddle.errors import HeddleError
@@ -93,6 +93,9 @@ class Loop:
         for pending in self._pending.values():
             pending |= touched
         started = time.monotonic()
+        for role in self._roles:
+            if isinstance(role, Foretelling):
+                self._foretell(role)
         worked = [self._reconcile(role) for role in self._roles]
         if requests and any(worked):
             took = 1000 * (time.monotonic() - started)
@@ -168,6 +171,14 @@ class Loop:
         return self.mirror.digests()
 
     # The roles
+
+    def _foretell(self, role: Foretelling) -> None:
+        pending, whole = self._pending[role.name], role.name in self._whole
+        if pending or whole:
+            try:
+                role.foretell(self.mirror, None if whole else frozenset(pending))
+            except (OSError, HeddleError, ValueError) as error:
+                log.warning("role=%s could not foretell: %s", role.name, error)
 
     def _reconcile(self, role: Role) -> bool:
         """Let a role work on what it has to; returns whether it had to."""

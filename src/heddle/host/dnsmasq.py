@@ -1,39 +1,31 @@
 """dnsmasq: one process per network, in the network's namespace, which outlives the agent and is adopted by it.
 
-It is known by its pid file, and believed only when the process of that number runs dnsmasq with our configuration
-file in the namespace that is wanted; nothing is ever ended by name.  Another configuration means another process;
-other hosts, options or names mean a signal.  Leases are kept in the host folder, over restarts of everything.
+Another configuration means another process; other hosts, options or names mean a signal.  Leases are kept in the host
+folder, over restarts of everything.
 
-The files that dnsmasq reads again after it gave up its rights lie in the run folder, where its user may read them.
 A lease whose holder is not in the hosts any more is released as its client would have done it, or dnsmasq would refuse
 the address to the next one.
 """
 
 from __future__ import annotations
 
-import contextlib
 import ipaddress
 import os
-import pwd
 import random
 import signal
 import socket
-import stat
 import struct
-import time
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-from heddle.errors import HeddleError
 from heddle.host import netns
+from heddle.host.daemon import Daemon, make_folder
 from heddle.host.layout import Deviation
 from heddle.host.netlink import within
-from heddle.host.process import alive
 from heddle.host.run import run
 
 USER = "dnsmasq"
-_GONE_WITHIN = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +48,13 @@ class Lease:
     association: int = 0
 
 
-class Dnsmasq:
+class Dnsmasq(Daemon):
     """The server of one network.  `namespace` is the name of its network namespace."""
 
+    program, argument = "dnsmasq", "--conf-file={conf}"
+
     def __init__(self, network_id: str, namespace: str, run_folder: Path, state_folder: Path) -> None:
-        self.namespace = namespace
-        self.folder = run_folder / "dhcp" / network_id
+        super().__init__(namespace, run_folder / "dhcp" / network_id)
         self.leases_file = state_folder / "dhcp" / f"{network_id}.leases"
 
     def ensure(self, files: Files) -> str:
@@ -70,16 +63,16 @@ class Dnsmasq:
         Returns "same", "reloaded", "started" (it was not there) or "restarted" (another configuration, or the wrong
         namespace).  Raises `CommandError` when dnsmasq refuses to start, `OSError` when a file cannot be written.
         """
-        _make_folder(self.folder.parent, 0o755)
-        _make_folder(self.folder, 0o755)
-        _make_folder(self.leases_file.parent, 0o700)
+        make_folder(self.folder.parent, 0o755)
+        make_folder(self.folder, 0o755)
+        make_folder(self.leases_file.parent, 0o700)
         reload = [
-            self._write(name, lines)
+            self.write(name, lines)
             for name, lines in (("hosts", files.hosts), ("opts", files.opts), ("names", files.names))
         ]
-        new_conf = self._write("conf", self.configuration(files))
+        new_conf = self.write("conf", self.configuration(files))
         pid = self.pid()
-        if pid and not new_conf and self._is_in_place(pid):
+        if pid and not new_conf and self.is_in_place(pid):
             if any(reload):
                 os.kill(pid, signal.SIGHUP)
                 return "reloaded"
@@ -91,17 +84,7 @@ class Dnsmasq:
     def deviations(self, files: Files) -> list[Deviation]:
         """What `ensure` would mend."""
         wanted = {"conf": self.configuration(files), "hosts": files.hosts, "opts": files.opts, "names": files.names}
-        found = [
-            Deviation(f"dnsmasq's file {name} as it was written", "another text, or none")
-            for name, lines in wanted.items()
-            if not self._holds(name, lines)
-        ]
-        pid = self.pid()
-        if not pid:
-            found.append(Deviation(f"dnsmasq in {self.namespace}", "no process"))
-        elif not self._is_in_place(pid):
-            found.append(Deviation(f"dnsmasq in {self.namespace}", f"process {pid} in another namespace"))
-        return found
+        return [each for name, lines in wanted.items() for each in self.unlike(name, lines)] + self.where()
 
     def configuration(self, files: Files) -> tuple[str, ...]:
         """The lines of the configuration file."""
@@ -111,43 +94,16 @@ class Dnsmasq:
             f"dhcp-hostsfile={self.folder}/hosts",
             f"dhcp-optsfile={self.folder}/opts",
             f"addn-hosts={self.folder}/names",
-            f"user={_user(self.folder)}",
+            f"user={self.user(USER)}",
             "group=nogroup",
         )
         return (*files.conf, *paths)
 
-    def pid(self) -> int:
-        """The process, when it is there and is ours; else 0."""
-        try:
-            pid = int((self.folder / "pid").read_text(encoding="ascii"))
-            command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-        except (OSError, ValueError):
-            return 0
-        ours = Path(os.fsdecode(command[0])).name == "dnsmasq" and f"--conf-file={self.folder}/conf".encode() in command
-        return pid if ours and alive(pid) else 0
-
-    def stop(self) -> None:
-        """End it and wait until it is gone.  What it had handed out stays valid."""
-        pid = self.pid()
-        if not pid:
-            return
-        for sign in (signal.SIGTERM, signal.SIGKILL):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, sign)
-            end = time.monotonic() + _GONE_WITHIN
-            while alive(pid) and time.monotonic() < end:
-                time.sleep(0.002)
-            if not alive(pid):
-                return
-
     def remove(self) -> None:
         """End it, and forget its files and leases."""
         self.stop()
-        for name in ("conf", "hosts", "opts", "names", "pid"):
-            (self.folder / name).unlink(missing_ok=True)
+        self.forget("conf", "hosts", "opts", "names")
         self.leases_file.unlink(missing_ok=True)
-        with contextlib.suppress(OSError):
-            self.folder.rmdir()
 
     def leases(self) -> list[Lease]:
         """The leases that are held: those of IPv4, and those of IPv6 that are not temporary."""
@@ -175,29 +131,6 @@ class Dnsmasq:
             return self.leases_file.read_text(encoding="utf-8", errors="replace").splitlines()
         except OSError:
             return []
-
-    def _is_in_place(self, pid: int) -> bool:
-        try:
-            return os.stat(f"/proc/{pid}/ns/net").st_ino == netns.identity(self.namespace)
-        except OSError:
-            return False
-
-    def _holds(self, name: str, lines: Collection[str]) -> bool:
-        with contextlib.suppress(OSError, UnicodeDecodeError):
-            return (self.folder / name).read_text(encoding="utf-8") == "".join(f"{line}\n" for line in lines)
-        return False
-
-    def _write(self, name: str, lines: Collection[str]) -> bool:
-        """Write a file as a whole; returns whether it was another one before."""
-        if self._holds(name, lines):
-            return False
-        path = self.folder / name
-        text = "".join(f"{line}\n" for line in lines)
-        fresh = path.with_suffix(".new")
-        fresh.write_text(text, encoding="utf-8")
-        fresh.chmod(0o644)
-        fresh.rename(path)
-        return True
 
 
 def release_packet(lease: Lease, server: str) -> bytes:
@@ -237,22 +170,3 @@ def _send_releases(leases: Collection[Lease], server: str) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sender:
         for lease in leases:
             sender.sendto(release_packet(lease, server), (server, 67))
-
-
-def _make_folder(folder: Path, mode: int) -> None:
-    """Raises `HeddleError` for a folder that somebody else put there: the server may write beside it, as its user."""
-    folder.mkdir(parents=True, exist_ok=True)
-    there = folder.lstat()
-    if not stat.S_ISDIR(there.st_mode) or there.st_uid != os.geteuid():
-        raise HeddleError(f"{folder} is not a folder of this process's user: remove it, the agent makes it anew")
-    folder.chmod(mode)
-
-
-def _user(folder: Path) -> str:
-    """dnsmasq's own user where it may read the files, else root."""
-    try:
-        pwd.getpwnam(USER)
-    except KeyError:
-        return "root"
-    closed = [each for each in (folder, *folder.parents) if not each.stat().st_mode & stat.S_IXOTH]
-    return "root" if closed else USER

@@ -4,6 +4,7 @@ A role makes one kind of thing of the host be as the view says: the switch its f
 namespaces, DHCP its servers.  The loop calls it from one thread, so a role needs no locks:
 
     prepare                  once, before anything else: what the role needs on the host whatever the view is
+    foretell(mirror, refs)   of roles that have it: what others must hear while all ports are still wired as they were
     reconcile(mirror, None)  everything: at the start, after a failure, and now and then
     reconcile(mirror, refs)  these objects changed: in the view, or on the host (the interface of a port)
     audit(mirror)            compare the host itself with the view, put right what differs, and tell it; or only look
@@ -19,7 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from heddle.agent.mirror import Mirror
 from heddle.agent.roles.plugs import Plugs, SwitchPlugs
@@ -84,3 +85,12 @@ class Role(Protocol):
 
     def close(self) -> None:
         """The agent ends; what carries traffic stays."""
+
+
+@runtime_checkable
+class Foretelling(Protocol):
+    """A role with something to say before any role begins to work on the changes; it changes nothing yet."""
+
+    name: str
+
+    def foretell(self, mirror: Mirror, changed: frozenset[Ref] | None) -> None: ...

@@ -15,12 +15,12 @@ from pathlib import Path
 from heddle.agent.mirror import Mirror, ref_of
 from heddle.agent.roles.base import Drift, Host
 from heddle.agent.roles.dhcp_plan import OWNER, SETTINGS, DhcpInput, DhcpPlan, Entries, plan
-from heddle.agent.roles.mended import drifts, mended, no_namespace
+from heddle.agent.roles.mended import drifts, mended, no_namespace, no_process
 from heddle.agent.roles.parallel import together
 from heddle.agent.roles.plugs import Plugs, plug
 from heddle.errors import HeddleError
 from heddle.host.dnsmasq import Dnsmasq, Lease
-from heddle.host.layout import Change, Deviation
+from heddle.host.layout import Change
 from heddle.host.spaces import Spaces, allow_descriptors
 from heddle.view.types import NetworkView, PortView, Ref, RoleState, Status
 
@@ -145,7 +145,7 @@ class DhcpRole:
         change, outcome = self._apply(network_id, wanted, entries, plugs)
         if before is not None:
             self._mended += mended("network", network_id, name, current, before.plan.layout, change)
-            ended = [Deviation(f"dnsmasq in {name}", "no process")] if current and outcome == "started" else []
+            ended = [no_process("dnsmasq", name)] if current and outcome == "started" else []
             self._mended += drifts("network", network_id, name, ended)
 
     def _apply(self, network_id: str, wanted: DhcpPlan, entries: Entries, plugs: Plugs) -> tuple[Change, str]:

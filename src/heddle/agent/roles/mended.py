@@ -26,3 +26,7 @@ def drifts(kind: str, id_: str, name: str, found: list[Deviation]) -> list[Drift
 
 def no_namespace(kind: str, id_: str, name: str) -> Drift:
     return Drift(kind, id_, f"namespace {name}", "none of that name, or another one")
+
+
+def no_process(program: str, name: str) -> Deviation:
+    return Deviation(f"{program} in {name}", "no process")

@@ -2,11 +2,13 @@
 
 What a router must be is decided by `router_plan` from views alone.  The namespace is then compared with it and the
 difference applied: netlink batches for interfaces, addresses and routes, one nft transaction, one OVSDB transaction
-for the ports of all routers of the round.  A router of which nothing changed is not looked at until the next audit,
-and the audit of one that is right costs three netlink dumps and a question.
+for the ports of all routers of the round, and radvd for a router that has something to advertise.  A router of which
+nothing changed is not looked at until the next audit, and the audit of one that is right costs three netlink dumps, a
+question and a look at a process.
 
 The order within a router is that of safety: rules first, then addresses, then the connections of addresses that were
-taken away are cut, then new addresses are announced.
+taken away are cut, then new addresses are announced and advertised.  What is advertised no longer the guests hear
+before anything changes (`foretell`).
 """
 
 from __future__ import annotations
@@ -14,10 +16,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from heddle.agent.mirror import Mirror, ref_of
 from heddle.agent.roles.base import Drift, Host
-from heddle.agent.roles.mended import RULES, drifts, mended, no_namespace
+from heddle.agent.roles.mended import RULES, drifts, mended, no_namespace, no_process
 from heddle.agent.roles.parallel import together
 from heddle.agent.roles.plugs import Plugs, plug
 from heddle.agent.roles.router_forwarding import moved
@@ -28,6 +31,7 @@ from heddle.errors import HeddleError
 from heddle.host.announce import Announcement
 from heddle.host.helpers import Helpers
 from heddle.host.layout import Change
+from heddle.host.radvd import Radvd
 from heddle.host.spaces import Space, Spaces, allow_descriptors
 from heddle.view.types import MeterReading, Ref, RoleState, RouterView, Status
 
@@ -42,14 +46,19 @@ class Realised:
     """A router as it was last made."""
 
     space: Space
+    radvd: Radvd
     plan: RouterPlan
 
 
 class RouterRole:
     name = "router"
 
-    def __init__(self, spaces: Callable[[str, bool], Spaces] = Spaces) -> None:
-        self._make_spaces = spaces
+    def __init__(
+        self,
+        spaces: Callable[[str, bool], Spaces] = Spaces,
+        radvd: Callable[[str, str, Path], Radvd] = Radvd,
+    ) -> None:
+        self._make_spaces, self._make_radvd = spaces, radvd
         self._routers: dict[str, Realised] = {}
         self._owner: dict[Ref, str] = {}
         self._unplugged: list[str] = []
@@ -69,6 +78,9 @@ class RouterRole:
             concerned = wanted | there | set(self._routers)
         else:
             concerned = {owner for ref in changed for owner in self._owners(mirror, ref)}
+            for ref in changed:
+                if mirror.get(ref) is None:
+                    self._owner.pop(ref, None)
         plugs = self._host.plugs()
         realised = sorted(each for each in concerned & wanted if each in mirror.routers)
         done = together(lambda router_id: self._realise(mirror, router_id, plugs), realised)
@@ -76,6 +88,18 @@ class RouterRole:
         self._unplugged += plugs.commit()
         statuses = [status for statuses in done for status in statuses]
         return [_refuse(status, plugs.refused) if status.kind == "router" else status for status in statuses]
+
+    def foretell(self, mirror: Mirror, changed: frozenset[Ref] | None) -> None:
+        """Say goodbye where something will be advertised no more, but for routers that go to another host."""
+        mine = mirror.assigned("router") & mirror.routers.keys()
+        if changed is not None:
+            mine &= {owner for ref in changed for owner in self._owners(mirror, ref)}
+        for router_id in sorted(mine):
+            radvd = self._radvd(router_id)
+            if radvd.speaks:
+                wanted = plan(self._given(mirror, mirror.routers[router_id]))
+                if not any(kind == "port" for kind, _ in wanted.problems):
+                    radvd.part(wanted.advertised)
 
     def audit(self, mirror: Mirror, repair: bool = True) -> list[Drift]:
         found: list[Drift] = []
@@ -121,8 +145,7 @@ class RouterRole:
 
     def _owners(self, mirror: Mirror, ref: Ref) -> set[str]:
         """The routers that a change concerns, as they were and as they are."""
-        known = self._owner.get(ref, "") if mirror.get(ref) is not None else self._owner.pop(ref, "")
-        found = {known} - {""}
+        found = {self._owner.get(ref, "")} - {""}
         if ref.kind == "router":
             found.add(ref.id)
         elif ref.kind == "assignment" and ref.id.startswith("router/"):
@@ -181,32 +204,38 @@ class RouterRole:
     def _remake(self, router_id: str, wanted: RouterPlan, plugs: Plugs) -> None:
         name, before = PREFIX + router_id, self._routers.get(router_id)
         current = before is not None and self._spaces.is_current(name)
-        change, rules = self._apply(router_id, wanted, plugs)
+        change, rules, radvd = self._apply(router_id, wanted, plugs)
         if before is not None:
             self._mended += mended("router", router_id, name, current, before.plan.layout, change)
-            self._mended += drifts("router", router_id, name, [RULES] if rules == "drift" else [])
+            found = [RULES] if rules == "drift" else []
+            found += [no_process("radvd", name)] if radvd == "started" and current and before.plan.advertised else []
+            self._mended += drifts("router", router_id, name, found)
 
-    def _apply(self, router_id: str, wanted: RouterPlan, plugs: Plugs) -> tuple[Change, str]:
-        """Make the router be as planned; tells what was changed, and how the rules were found."""
+    def _apply(self, router_id: str, wanted: RouterPlan, plugs: Plugs) -> tuple[Change, str, str]:
+        """Make the router be as planned; tells what was changed, how the rules were found, and what became of radvd."""
         before = self._routers.get(router_id)
-        space = self._spaces.ensure(PREFIX + router_id, SETTINGS)
+        space, radvd = self._spaces.ensure(PREFIX + router_id, SETTINGS), self._radvd(router_id)
         rules = max(space.rules(wanted.table), space.meters.ensure(wanted.meters), key=_OUTCOMES.index)
         change = space.converge(wanted.layout)
         self._plug(router_id, wanted, change, plugs)
-        self._routers[router_id] = Realised(space, wanted)
+        self._routers[router_id] = Realised(space, radvd, wanted)
         addresses, services = moved(before.plan.table, wanted.table) if before else (set(), set())
         cut = space.cut(addresses | {address.partition("/")[0] for _, address in change.withdrawn}, services)
         macs = {item.name: item.mac for item in wanted.layout.interfaces}
         news = (*change.added, *change.answering)
         space.announce([Announcement(name, macs[name], each.partition("/")[0]) for name, each in news])
-        if change.any or rules != "same":
+        advertising = radvd.ensure(wanted.advertised)
+        if change.any or rules != "same" or advertising not in ("none", "same"):
             log.info(
-                "router realised router=%s made=%d removed=%d requests=%d rules=%s connections_cut=%d",
-                router_id, len(change.made), len(change.removed), change.requests, rules, cut,
+                "router realised router=%s made=%d removed=%d requests=%d rules=%s connections_cut=%d radvd=%s",
+                router_id, len(change.made), len(change.removed), change.requests, rules, cut, advertising,
             )  # fmt: skip
         if change.failures:
             raise change.failures[0]
-        return change, rules
+        return change, rules, advertising
+
+    def _radvd(self, router_id: str) -> Radvd:
+        return self._make_radvd(router_id, PREFIX + router_id, Path(self._host.settings.paths.run))
 
     def _plug(self, router_id: str, wanted: RouterPlan, change: Change, plugs: Plugs) -> None:
         for name in change.removed:
@@ -221,6 +250,7 @@ class RouterRole:
             del self._owner[ref]
         if known is None and PREFIX + router_id not in self._spaces.ours():
             return []
+        self._radvd(router_id).remove()
         for name in {*self._spaces.remove(PREFIX + router_id), *(known.plan.plugs if known else ())}:
             plugs.drop(name)
         log.info("router removed router=%s", router_id)
@@ -237,7 +267,8 @@ class RouterRole:
         else:
             space = realised.space
             rules = [RULES] if space.disturbed(wanted.table) or space.meters.disturbed(wanted.meters) else []
-            found = drifts("router", router_id, name, realised.space.deviations(wanted.layout) + rules)
+            other = space.deviations(wanted.layout) + rules + realised.radvd.deviations(wanted.advertised)
+            found = drifts("router", router_id, name, other)
         if repair and found:
             self._apply(router_id, wanted, plugs)
         else:

@@ -16,10 +16,11 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from heddle.agent.roles import metadata_address
+from heddle.agent.roles.router_advertising import advertised
 from heddle.agent.roles.router_forwarding import maps, rules
 from heddle.agent.roles.router_helpers import helpers
 from heddle.agent.roles.router_meters import matches
@@ -29,6 +30,7 @@ from heddle.host.helpers import Kind
 from heddle.host.layout import Interface, Layout
 from heddle.host.meters import Labels
 from heddle.host.nft import Chain, Elements, Table
+from heddle.host.radvd import Advertised
 from heddle.host.rtnetlink import Route
 from heddle.view.types import FloatingIpView, MeteringLabelView, NetworkView, PortView, RouterView, SubnetView
 
@@ -77,7 +79,7 @@ class RouterInput:
 class RouterPlan:
     """`plugs`: the ports by the name of their interface; `problems`: what could not be realised, by (kind, id).
 
-    `meters`: what is counted, by metering label.
+    `meters`: what is counted, by metering label; `advertised`: what interfaces tell guests of IPv6.
     """
 
     layout: Layout
@@ -86,6 +88,7 @@ class RouterPlan:
     floating: frozenset[str]
     problems: dict[tuple[str, str], str] = field(default_factory=dict)
     meters: Labels = field(default_factory=dict)
+    advertised: tuple[Advertised, ...] = ()
 
 
 def interface_name(port: PortView) -> str:
@@ -117,6 +120,7 @@ def plan(given: RouterInput) -> RouterPlan:
         floating=frozenset(item.floating_ip for item in floating),
         problems=problems,
         meters=matches(given.labels, given.router, interface_name(gateway) if gateway else ""),
+        advertised=tuple(_advertised(given, ports)),
     )
 
 
@@ -168,6 +172,14 @@ def _floating(
             fixed |= {item.fixed_ip} - {""}
             usable.append(item)
     return usable
+
+
+def _advertised(given: RouterInput, ports: Iterable[PortView]) -> Iterable[Advertised]:
+    for port in ports:
+        if port.device_owner == INTERFACE:
+            mtu, up = given.networks[port.network_id].mtu, given.router.admin_state_up and port.admin_state_up
+            if found := advertised(port, interface_name(port), mtu, given.subnets, up):
+                yield found
 
 
 def _addresses(port: PortView, subnets: Mapping[str, SubnetView]) -> list[str]:
