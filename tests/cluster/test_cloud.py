@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from tests.cluster.lab import DATA, Lab
 from tests.cluster.tenants import Tenant
@@ -51,6 +53,11 @@ def test_a_router_joins_networks_of_hosts(lab: Lab, blue: Tenant) -> None:
     lab.until(lambda: near.pings(far.ip), 20, "the router forwards")
     hosts = lab.api.get(f"/v2.0/routers/{router['id']}/l3-agents")["agents"]
     assert len(hosts) == 1
+    for guest in (near, far):
+        address = "http://169.254.169.254/openstack/latest/meta_data.json"
+        found = json.loads(guest.host.guest(guest.name, "curl", "-s", "-m", "5", address))
+        assert (found["uuid"], found["name"]) == (guest.port["device_id"], guest.port["name"])
+        assert found["project_id"] == guest.port["project_id"]
 
 
 def test_a_floating_ip_from_the_physical_network(lab: Lab, blue: Tenant) -> None:

@@ -29,7 +29,8 @@ ROUTER = l3.uuid(0x100)
 def lab(tmp_path: Path) -> Iterator[BridgeLab]:
     """The external network is behind the card eth1, whose other end is outside."""
     settings = (
-        "agent.roles=switch,router,dhcp", "agent.physical_interface_mappings=public:eth1", "agent.tunnel_ip=127.0.0.1",
+        "agent.roles=switch,router,dhcp,metadata", "agent.physical_interface_mappings=public:eth1",
+        "agent.tunnel_ip=127.0.0.1",
         f"paths.run={tmp_path}/run", f"paths.state={tmp_path}/state",
     )  # fmt: skip
     with bridge_lab(tmp_path, *settings) as made:
@@ -77,6 +78,31 @@ def test_between_networks_and_outward(lab: BridgeLab) -> None:
     assert lab.host.pings(one, "10.0.1.10", count=3) and lab.host.pings(other, "10.0.0.10", count=3)
     assert eventually(lambda: lab.host.pings(one, "203.0.113.1"), 5)
     assert not lab.host.pings("outside", "10.0.0.10", wait=0.5)
+
+
+def test_metadata(lab: BridgeLab) -> None:
+    """Behind a router, and by the link-local address on a network that has none."""
+    guests = routed(lab)
+    lab.cloud.put(
+        l3.network("alone", tunnel=110), l3.subnet("alone4", "alone", "10.5.0.0/24"),
+        AssignmentView(id="dhcp/alone", role="dhcp", object_id="alone"),
+    )  # fmt: skip
+    lab.cloud.port(l3.dhcp_port(0x120, "alone", {"alone4": "10.5.0.2"}))
+    lab.cloud.port(l3.port(0x121, "alone", {"alone4": "10.5.0.10"}, port_security=False))
+    lonely = start_guest(lab, 0x121, "10.5.0.10/24")
+
+    def who(guest: str, base: str = "http://169.254.169.254", *options: str) -> str:
+        path = "/latest/meta-data/instance-id"
+        return lab.host.guest(guest, "curl", "-sgf", "-m", "1", *options, base + path)
+
+    ipv6 = "http://[fe80::a9fe:a9fe%25eth0]"
+    assert eventually(lambda: who(guests[0]) == l3.uuid(0x110), 10), lab.agent.log[-3000:]
+    assert who(guests[1]) == l3.uuid(0x111)
+    assert eventually(lambda: who(lonely, ipv6) == l3.uuid(0x121), 10), lab.agent.log[-3000:]
+    lab.host.guest(guests[0], "ip", "addr", "add", "10.0.0.99/24", "dev", "eth0")
+    assert who(guests[0], "http://169.254.169.254", "--interface", "10.0.0.99") == ""
+    lab.host.guest(lonely, "ip", "route", "add", "169.254.169.254", "via", "10.5.0.2")
+    assert who(lonely) == l3.uuid(0x121)
 
 
 def test_a_floating_ip(lab: BridgeLab) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import json
 import signal
 from collections.abc import Iterator
@@ -26,6 +27,7 @@ OPEN = GroupView(
 )  # fmt: skip
 ROUTER = l3.uuid(0x100)
 V4, V6 = "http://169.254.169.254", "http://[fe80::a9fe:a9fe%25eth0]"
+SOON = ("-m", "0.7")
 META = "/openstack/latest/meta_data.json"
 
 
@@ -64,8 +66,8 @@ class Cloud:
         self.lab.until(lambda: all(states("port", l3.uuid(each)) == "up" for each in wanted), 10, "the ports are up")
 
     def get(self, guest: str, url: str, *options: str) -> tuple[int, str]:
-        """Status (0: no answer) and body."""
-        command = ["curl", "-sg", "-m", "3", "-w", "\n%{http_code}", *options, url]
+        """Status (0: no answer in time) and body."""
+        command = ["curl", "-sg", "-m", "5", "-w", "\n%{http_code}", *options, url]
         body, _, status = self.lab.host.guest(guest, *command).rpartition("\n")
         return int(status), body
 
@@ -75,7 +77,7 @@ class Cloud:
         return str(json.loads(body)["uuid"]) if status == 200 else str(status)
 
     def becomes(self, wanted: str, guest: str, base: str = V4) -> None:
-        self.lab.until(lambda: self.who(guest, base) == wanted, 10, f"{guest} is told that it is {wanted}")
+        self.lab.until(lambda: self.who(guest, base, *SOON) == wanted, 10, f"{guest} is told that it is {wanted}")
 
 
 @pytest.fixture(scope="module")
@@ -92,12 +94,13 @@ def test_behind_a_router(cloud: Cloud) -> None:
     assert found["hostname"] == "web-110.openstacklocal" and found["project_id"] == "project-of-routed"
     assert cloud.get("g110", f"{V4}/latest/meta-data/local-ipv4") == (200, "10.0.0.10")
     assert cloud.get("g110", f"{V4}/openstack/latest/user_data")[0] == 404
+    assert cloud.get("g110", f"http://10.0.0.1:9697{META}", *SOON)[0] == 0, "not by the port behind the address"
 
 
 def test_on_a_network_without_a_router(cloud: Cloud) -> None:
     """By the route that DHCP tells, and by the link-local address without any."""
     cloud.becomes("vm-122", "g122", V6)
-    assert cloud.who("g122") == "0"
+    assert cloud.who("g122", V4, *SOON) == "0"
     assert "lease of 10.0.0.10 obtained" in lease(cloud.lab, "g120")
     assert "169.254.169.254 via 10.0.0.2" in cloud.lab.in_space("g120", "ip", "route")
     assert cloud.who("g120") == "vm-120" and cloud.who("g120", V6) == "vm-120" and cloud.who("g121", V6) == "vm-121"
@@ -112,11 +115,11 @@ def test_one_guest_never_reads_anothers(cloud: Cloud) -> None:
     lying = ["-H", "X-Forwarded-For: 10.0.0.11", "-H", "X-Instance-ID: vm-111"]
     assert cloud.who("g110", V4, *lying) == "vm-110"
     assert cloud.who("g112") == "vm-112"
-    for guest, expected in (("g110", "0"), ("g112", "404")):
+    for guest, expected, more in (("g110", "0", SOON), ("g112", "404", ())):
         cloud.lab.in_space(guest, "ip", "addr", "add", "10.0.0.11/24", "dev", "eth0")
         cloud.lab.in_space("g111", "ip", "link", "set", "eth0", "down")
         cloud.lab.in_space(f"qrouter-{ROUTER}", "ip", "neigh", "flush", "all")
-        assert cloud.who(guest, V4, "--interface", "10.0.0.11") == expected
+        assert cloud.who(guest, V4, "--interface", "10.0.0.11", *more) == expected
         cloud.lab.in_space(guest, "ip", "addr", "del", "10.0.0.11/24", "dev", "eth0")
         cloud.lab.in_space("g111", "ip", "link", "set", "eth0", "up")
     cloud.lab.in_space("g111", "ip", "route", "replace", "default", "via", "10.0.0.1")
@@ -177,7 +180,73 @@ def test_when_a_router_comes_the_dhcp_server_leads_there_no_longer(cloud: Cloud)
     cloud.lab.in_space("g122", "ip", "route", "add", "default", "via", "10.0.0.1")
     cloud.becomes("vm-122", "g122")
     cloud.becomes("vm-122", "g122", V6)
-    assert cloud.who("g110") == "0"
+    assert cloud.who("g110", V4, *SOON) == "0"
+
+
+OTHER = """
+import os, socket, time
+server = socket.create_server(("", 9697))
+print(os.getpid(), flush=True)
+time.sleep(60)
+"""
+
+
+def running(cloud: Cloud, script: str, *where: str) -> str:
+    """The number of a process that listens, and has said so."""
+    started = cloud.lab.host.popen(*where, "python3", "-c", script, stdout=-1, stderr=-3)
+    return started.stdout.readline().decode().strip()
+
+
+def test_an_interface_that_cannot_be_listened_on_is_an_error_and_tried_again(cloud: Cloud) -> None:
+    """Here: somebody else has the port."""
+    cloud.becomes("vm-122", "g122")
+    cloud.lab.agent.stop()
+    cloud.lab.host.run("kill", "-KILL", process(cloud))
+    cloud.lab.until(lambda: not process(cloud), 5, "the process has ended")
+    other = running(cloud, OTHER, "ip", "netns", "exec", f"qrouter-{ROUTER}")
+    cloud.lab.start_agent()
+    cloud.lab.until(lambda: cloud.lab.cloud.state_of("router", ROUTER) == "error", 10, "the router says so")
+    said = cloud.lab.cloud.statuses[Ref("router", ROUTER)].message
+    assert said.startswith("metadata on qr-") and "Address already in use" in said
+    cloud.lab.host.run("kill", other)
+    cloud.lab.until(lambda: cloud.lab.cloud.state_of("router", ROUTER) == "up", 10, "the router is up")
+    cloud.becomes("vm-122", "g122")
+
+
+NOVA = """
+import http.server, json, os
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        body = json.dumps({"path": self.path, **self.headers}).encode()
+        self.send_response(200); self.send_header("Content-Length", str(len(body))); self.end_headers()
+        self.wfile.write(body)
+print(os.getpid(), flush=True)
+http.server.HTTPServer(("127.0.0.1", 8775), Handler).serve_forever()
+"""
+
+
+def test_nova_is_asked_in_the_guests_name(cloud: Cloud) -> None:
+    """Of a restarted agent with other settings: the process that runs gets them."""
+    cloud.becomes("vm-122", "g122")
+    before = process(cloud)
+    nova = running(cloud, NOVA)
+    cloud.lab.agent.stop()
+    cloud.lab.agent.settings += ["metadata.nova_host=127.0.0.1", "metadata.shared_secret=hush-hush"]
+    cloud.lab.start_agent()
+    lying = ["-H", "X-Forwarded-For: 10.9.9.9", "-H", "X-Tenant-ID: red", "-H", "X-Instance-ID: vm-1"]
+    cloud.lab.until(lambda: "Signature" in cloud.get("g122", f"{V4}/a?b=c")[1], 5, "Nova is asked")
+    found = json.loads(cloud.get("g122", f"{V4}/a?b=c", *lying)[1])
+    signature = hmac.new(b"hush-hush", b"vm-122", "sha256").hexdigest()
+    wanted = {"path": "/a?b=c", "X-Instance-ID": "vm-122", "X-Tenant-ID": "project-of-alone",
+              "X-Forwarded-For": "10.0.0.12", "X-Instance-ID-Signature": signature}  # fmt: skip
+    assert {name: found[name] for name in wanted} == wanted
+    assert process(cloud) == before
+    shown = cloud.lab.host.sh(f"tr '\\0' ' ' </proc/{before}/cmdline; tr '\\0' ' ' </proc/{before}/environ")
+    assert "hush-hush" not in shown + cloud.lab.agent.log
+    state = next(each for each in cloud.lab.cloud.reports[-1].roles if each.role == "metadata")
+    assert state.configuration["nova_metadata"] == "http://127.0.0.1:8775" and "hush-hush" not in str(state)
+    cloud.lab.host.run("kill", nova)
+    cloud.lab.until(lambda: cloud.get("g122", f"{V4}/a")[0] == 502, 5, "Nova is away")
 
 
 def test_nothing_runs_for_nobody(cloud: Cloud) -> None:
