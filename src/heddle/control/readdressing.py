@@ -51,7 +51,8 @@ def reallocate(
         if match is not None:
             left.remove(match)
         kept.append(match)
-    automatic = {subnet.id for subnet in subnets if ipam.is_auto_address(subnet)}
+    keeps = port.device_owner not in NO_AUTO
+    automatic = {subnet.id for subnet in subnets if keeps and ipam.is_auto_address(subnet)}
     stay = [] if wanted == [] else [f for f in left if f.subnet_id in automatic]
     release(ctx, [f for f in left if f not in stay], subnets)
     allocator = Allocator(ctx, network, subnets if here is None else here)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from heddle.control import dhcp, ipam, pool_blocks, quotas, readdressing, routed
+from heddle.control import dhcp, gateway_addresses, ipam, pool_blocks, quotas, readdressing, routed
 from heddle.control.context import Context
 from heddle.control.lookup import need
 from heddle.control.news import network_news, subnet_news
@@ -52,6 +52,7 @@ def _create(ctx: Context, draft: Draft[Subnet]) -> Subnet:
     subnet_news(ctx.tx, subnet)
     if ipam.is_auto_address(subnet):
         readdressing.add_auto_addresses(ctx, network, subnet)
+    gateway_addresses.extend(ctx, network, subnet)
     bump(ctx, network)
     _segments_changed(ctx, network, subnet)
     dhcp.refresh(ctx, network)

@@ -6,7 +6,7 @@ project: of two requests at once one finds what the other has made.
 
 from __future__ import annotations
 
-from heddle.control import networks, pool_blocks, routers, subnets
+from heddle.control import networks, pool_blocks, router_interfaces, routers, subnets
 from heddle.control.context import Context
 from heddle.errors import Conflict
 from heddle.model.network import Network
@@ -54,7 +54,7 @@ def make(ctx: Context, project_id: str) -> Topology:
             "subnetpool_id": pool.id,
         }
         (subnet,) = subnets.create_subnets(ctx, [parse_create(Subnet, body, project_id)])
-        routers.add_interface(ctx, router, subnet_id=subnet.id)
+        router_interfaces.add_interface(ctx, router, subnet_id=subnet.id)
     topology = Topology(project_id, network.id, router.id)
     q.insert(ctx.tx, topology)
     return topology
@@ -69,7 +69,7 @@ def delete(ctx: Context, project_id: str) -> None:
     if router is not None:
         for port in port_query.of_device(ctx.tx, router.id, [ROUTER_INTERFACE]):
             if port.network_id == topology.network_id:
-                routers.remove_interface(ctx, router, port_id=port.id)
+                router_interfaces.remove_interface(ctx, router, port_id=port.id)
         routers.delete_router(ctx, router)
     network = network_query.NETWORKS.lock(ctx.tx, topology.network_id)
     if network is not None:

@@ -12,7 +12,7 @@ from heddle.api.network.collections import ROUTER_COLLECTION as ROUTERS
 from heddle.api.rights import Rights
 from heddle.api.schemas import TEXT, TEXT_OR_NULL, only, resource, several
 from heddle.api.services import Services
-from heddle.control import routers
+from heddle.control import router_interfaces, routers
 from heddle.errors import BadRequest
 from heddle.model.fields import Invalid, Uuid
 from heddle.model.resource import Draft
@@ -21,15 +21,15 @@ from heddle.model.values import ROUTES as EXTRA_ROUTES
 from heddle.model.values import HostRoute, read_route
 from heddle.store.engine import Tx
 
-Verb = Callable[..., routers.Interface]
+Verb = Callable[..., router_interfaces.Interface]
 
 
 def add_interface(services: Services, request: Request) -> Response:
-    return _interface(services, request, "add_router_interface", routers.add_interface, exclusive=True)
+    return _interface(services, request, "add_router_interface", router_interfaces.add_interface, exclusive=True)
 
 
 def remove_interface(services: Services, request: Request) -> Response:
-    return _interface(services, request, "remove_router_interface", routers.remove_interface, exclusive=False)
+    return _interface(services, request, "remove_router_interface", router_interfaces.remove_interface, exclusive=False)
 
 
 def _interface(services: Services, request: Request, rule: str, verb: Verb, *, exclusive: bool) -> Response:
