@@ -6,7 +6,7 @@ import pytest
 from tests.fakes.objects import default_group, network, policy, port, port_id
 from tests.fakes.switch import FakeSwitch
 
-from heddle.agent.policing import limit_rule, limits_of, limits_table, policing, policy_of
+from heddle.agent.policing import dscp_name, limit_rules, limits_of, limits_table, policing, policy_of
 from heddle.host.flow_meters import KBPS, MOST, PACKETS, Meter
 from heddle.host.nft import render
 from heddle.view.types import Ref
@@ -53,21 +53,27 @@ def test_a_unit_of_a_newer_server_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("limit", "rule"),
+    ("limit", "rules"),
     [
-        (Meter(KBPS, 8_000, 800), "limit rate over 1000000 bytes/second drop"),
-        (Meter(KBPS, 8_192, 16_384), "limit rate over 1000 kbytes/second burst 1000 kbytes drop"),
-        (Meter(PACKETS, 3_000, 5), "limit rate over 3000/second burst 5 packets drop"),
+        (Meter(KBPS, 8_000, 800), ["limit rate over 1000000 bytes/second drop"]),
+        (Meter(KBPS, 8_192, 16_384), ["limit rate over 1000 kbytes/second burst 1000 kbytes drop"]),
+        (Meter(PACKETS, 3_000, 5), ["limit rate over 3000/second burst 5 packets drop"]),
+        (Meter(KBPS, MOST, MOST), []), (Meter(PACKETS, MOST, MOST), []),
     ],
-)
-def test_rules_at_devices(limit: Meter, rule: str) -> None:
-    assert limit_rule(limit) == rule
+)  # fmt: skip
+def test_rules_at_devices(limit: Meter, rules: list[str]) -> None:
+    assert limit_rules(limit) == rules
+
+
+def test_code_points_have_the_names_that_nft_gives_them() -> None:
+    names = {0: "cs0", 8: "cs1", 10: "af11", 12: "af12", 34: "af41", 38: "af43", 44: "va", 46: "ef", 56: "cs7"}
+    assert {mark: dscp_name(mark) for mark in names} == names
 
 
 def test_only_what_is_limited_has_a_chain() -> None:
     gold, marked = policing(GOLD), policing(policy("marked", dscp=10))
     text = render(limits_table([("tap1", gold), ("tap2", marked), ("tap3", policing(None))], [("tap2", marked)]))
-    assert text.count("chain") == 2 and "ip dscp set 0x0a" in text and 'device "tap3"' not in text
+    assert text.count("chain") == 2 and "ip dscp set af11" in text and 'device "tap3"' not in text
 
 
 def wired(limited: FakeSwitch) -> FakeSwitch:

@@ -24,6 +24,8 @@ from heddle.view.types import PortView, QosLimit, QosPolicyView
 OWN, GATEWAY = "network:", "network:router_gateway"
 SEGMENT_KBITS = 525  # 64 KiB
 NOT_LIMITED = "what the port sends is not limited: Open vSwitch has {} meters on this host"
+MOST_COUNTED = {KBPS: 70_000_000, PACKETS: 100_000_000}
+MOST_BURST = 1_000_000_000
 FAMILY, TABLE = "netdev", "heddle_limits"
 
 
@@ -89,20 +91,29 @@ def limits_table(sent: Iterable[tuple[str, Policing]], received: Iterable[tuple[
 
 
 def _chain(device: str, hook: str, limits: Iterable[Meter], dscp: int) -> Chain:
-    rules = [limit_rule(each) for each in limits]
-    rules += [f"{kind} dscp set 0x{dscp:02x}" for kind in ("ip", "ip6") if dscp >= 0]
+    rules = [rule for each in limits for rule in limit_rules(each)]
+    rules += [f"{kind} dscp set {dscp_name(dscp)}" for kind in ("ip", "ip6") if dscp >= 0]
     name = f"{hook}_{chain_of(device)}"
     return Chain(name, f'type filter hook {hook} device "{device}" priority filter; policy accept;', tuple(rules))
 
 
-def limit_rule(limit: Meter, match: str = "") -> str:
-    """A rule that drops what is beyond a limit."""
+def limit_rules(limit: Meter, match: str = "") -> list[str]:
+    """The rule that drops what is beyond a limit; none for one beyond what nftables can count, and hosts forward."""
     before = f"{match} " if match else ""
+    if limit.rate > MOST_COUNTED[limit.unit]:
+        return []
     if limit.unit == PACKETS:
-        return f"{before}limit rate over {limit.rate}/second burst {limit.burst} packets drop"
-    more = max(limit.burst - limit.rate, 0) * 125
+        return [f"{before}limit rate over {limit.rate}/second burst {min(limit.burst, MOST_BURST)} packets drop"]
+    more = min(max(limit.burst - limit.rate, 0) * 125, MOST)
     burst = f" burst {_bytes(more)}" if more else ""
-    return f"{before}limit rate over {_bytes(limit.rate * 125)}/second{burst} drop"
+    return [f"{before}limit rate over {_bytes(limit.rate * 125)}/second{burst} drop"]
+
+
+def dscp_name(mark: int) -> str:
+    """A code point as nft prints it (RFC 2474, 2597, 3246, 5865)."""
+    if mark % 8 == 0:
+        return f"cs{mark // 8}"
+    return {44: "va", 46: "ef"}.get(mark) or f"af{mark // 8}{mark % 8 // 2}"
 
 
 def _bytes(number: int) -> str:

@@ -25,6 +25,7 @@ from heddle.agent.bridge.ports import (
 from heddle.agent.bridge.rules import Profile
 from heddle.agent.mesh import reached
 from heddle.agent.mirror import Mirror
+from heddle.agent.policing import policing, policy_of
 from heddle.agent.tunnel import Underlay, kind_of
 from heddle.host.bridge import BridgeSpec, UplinkSpec
 from heddle.host.bridge_links import Entry
@@ -83,7 +84,7 @@ class Planner:
         self._changed_members |= {ref.id for ref in refs if ref.kind == "member"}
         if changed is None:
             self._members.clear()
-        if changed is None or any(ref.kind not in ("member", "group") for ref in refs):
+        if changed is None or any(ref.kind not in ("member", "group", "qos_policy") for ref in refs):
             self._meshes.clear()
 
     def plan(self, mirror: Mirror, devices: Collection[str]) -> Desired:
@@ -113,7 +114,8 @@ class Planner:
         if is_filtered(view):
             number = self._profile(mirror, frozenset(view.security_groups), desired, numbers).number
         try:
-            desired.ports[view.id] = bridge_port(view, device, number)
+            limits = policing(mirror.policies.get(policy_of(mirror, view)))
+            desired.ports[view.id] = bridge_port(view, device, number, limits)
         except ValueError as error:
             desired.problems[Ref("port", view.id)] = str(error)
             return

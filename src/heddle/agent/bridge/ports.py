@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from ipaddress import IPv6Network, ip_network
 
 from heddle.agent.addresses import checked_mac, link_local
+from heddle.agent.policing import NONE, Policing
 from heddle.agent.security import profile_number
 from heddle.view.types import GroupView, PortView
 
@@ -25,7 +26,10 @@ PREFIXES = ("tap", "qr-", "qg-")
 
 @dataclass(frozen=True, slots=True)
 class BridgePort:
-    """A port on a bridge.  `sources`: (MAC, CIDR) pairs that it may send from; `profile` None: it is not filtered."""
+    """A port on a bridge.  `sources`: (MAC, CIDR) pairs that it may send from; `profile` None: it is not filtered.
+
+    `policing` is what limits and marks its traffic.
+    """
 
     id: str
     device: str
@@ -33,6 +37,7 @@ class BridgePort:
     macs: tuple[str, ...] = ()
     sources: tuple[tuple[str, str], ...] = ()
     profile: int | None = None
+    policing: Policing = NONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +68,7 @@ def number_of(groups: Iterable[GroupView], names: frozenset[str], taken: dict[in
     return number
 
 
-def bridge_port(view: PortView, device: str, profile: int | None) -> BridgePort:
+def bridge_port(view: PortView, device: str, profile: int | None, policing: Policing = NONE) -> BridgePort:
     """Raises `ValueError` for an address that is none."""
     mac = checked_mac(view.mac_address)
     pairs = [(mac, ip.ip_address) for ip in view.fixed_ips]
@@ -71,7 +76,7 @@ def bridge_port(view: PortView, device: str, profile: int | None) -> BridgePort:
     macs = tuple(dict.fromkeys([mac, *(each for each, _ in pairs)]))
     sources = [(each, str(ip_network(cidr, strict=False))) for each, cidr in pairs]
     sources += [(each, str(IPv6Network(link_local(each)))) for each in macs]
-    return BridgePort(view.id, device, mac, macs, tuple(dict.fromkeys(sources)), profile)
+    return BridgePort(view.id, device, mac, macs, tuple(dict.fromkeys(sources)), profile, policing)
 
 
 def is_filtered(view: PortView) -> bool:

@@ -17,13 +17,16 @@ from heddle.agent.bridge.plan import Desired, Place, Planner, released
 from heddle.agent.bridge.ports import BRIDGE, PREFIXES, TUNNEL, bridge_name
 from heddle.agent.bridge.rules import rules_table
 from heddle.agent.mirror import Mirror
+from heddle.agent.policing import NONE, limits_table
 from heddle.agent.roles.base import Drift, Host
+from heddle.agent.roles.mended import limit_drifts
 from heddle.agent.roles.switch_bridges import parse_tunnel_ip
 from heddle.agent.tunnel import Underlay
 from heddle.errors import HeddleError
 from heddle.host.bridge import Bridges
 from heddle.host.bridge_links import Entry
 from heddle.host.bridge_rules import BridgeRules
+from heddle.host.device_limits import DeviceLimits
 from heddle.host.netns import MARK
 from heddle.host.run import CommandError
 from heddle.host.underlay import link_of
@@ -31,7 +34,7 @@ from heddle.view.types import Ref, RoleState, Status
 
 log = logging.getLogger(__name__)
 
-KINDS = frozenset({"port", "network", "neighbour", "host", "group", "member", "interface"})
+KINDS = frozenset({"port", "network", "neighbour", "host", "group", "member", "interface", "qos_policy"})
 
 
 class BridgeRole:
@@ -48,6 +51,7 @@ class BridgeRole:
         self._bridges = Bridges()
         self._bridges.check()
         self._rules = BridgeRules()
+        self._limits = DeviceLimits()
         self._tunnel_ip = parse_tunnel_ip(host.settings.agent.tunnel_ip)
         self._planner = Planner(self._place())
         self._bridges.look()
@@ -61,6 +65,7 @@ class BridgeRole:
 
     def close(self) -> None:
         self._rules.close()
+        self._limits.close()
         self._bridges.close()
 
     def reconcile(self, mirror: Mirror, changed: frozenset[Ref] | None) -> list[Status]:
@@ -111,9 +116,20 @@ class BridgeRole:
         ports = [desired.ports[each] for each in sorted(desired.ports)]
         self._unplug(desired)
         self._rules.ensure((filter_table(ports, networks, self._strangers(desired)), compiled.table))
+        self._limit(desired)
         done += self._plug(desired)
         self._remove(desired)
         return done + self._forward(desired, bool(done))
+
+    def _limit(self, desired: Desired) -> None:
+        """A host that cannot limit carries the traffic nevertheless, and says so on the port."""
+        devices = [(port.device, port.policing) for port in desired.ports.values()]
+        try:
+            self._limits.ensure(limits_table(devices, devices))
+        except CommandError as error:
+            for port_id, port in desired.ports.items():
+                if port.policing != NONE:
+                    desired.problems[Ref("port", port_id)] = f"the port is not limited: {error}"
 
     def _make(self, desired: Desired) -> list[Drift]:
         done: list[Drift] = []
@@ -257,7 +273,7 @@ class BridgeRole:
     def audit(self, mirror: Mirror, repair: bool = True) -> list[Drift]:
         """What the news of devices brought to light and `reconcile` put right is told by one that repairs, too."""
         if not repair:
-            return deviations(self._bridges, self._rules, self._desired)
+            return deviations(self._bridges, self._rules, self._desired) + limit_drifts(self._limits.disturbed())
         try:
             repaired = self._rules.repair()
         except CommandError as error:
@@ -265,6 +281,7 @@ class BridgeRole:
             repaired = False
         drifts, self._undone = self._undone, []
         drifts += [Drift("table", "heddle_ports", "as it was left", "rules changed by hand")] if repaired else []
+        drifts += limit_drifts(self._limits.repair())
         self._bridges.look()
         self._whole = True
         drifts += self._apply(self._desired)

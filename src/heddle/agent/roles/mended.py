@@ -5,6 +5,7 @@ Only what costs no look of its own is noticed here; whatever else was changed by
 
 from __future__ import annotations
 
+from heddle.agent.policing import TABLE as LIMITS
 from heddle.agent.roles.base import Drift
 from heddle.host.layout import Change, Deviation, Layout
 
@@ -30,3 +31,8 @@ def no_namespace(kind: str, id_: str, name: str) -> Drift:
 
 def no_process(program: str, name: str) -> Deviation:
     return Deviation(f"{program} in {name}", "no process")
+
+
+def limit_drifts(disturbed: bool) -> list[Drift]:
+    """Of the table that limits what passes devices."""
+    return [Drift("table", LIMITS, "as it was left", "limits changed by hand")] if disturbed else []

@@ -13,8 +13,9 @@ from collections.abc import Mapping
 
 from heddle.agent.owners import Plan
 from heddle.agent.policed_flows import meters_of
-from heddle.agent.policing import TABLE, limits_table
+from heddle.agent.policing import limits_table
 from heddle.agent.roles.base import Drift
+from heddle.agent.roles.mended import limit_drifts
 from heddle.agent.wiring import Wiring
 from heddle.errors import HeddleError
 from heddle.host.device_limits import DeviceLimits
@@ -90,10 +91,8 @@ class PolicedPorts:
 
     def audit(self, repair: bool) -> list[Drift]:
         """Compare with what is there; `repair`: and put right what differs.  Raises `HeddleError`."""
-        found = self._audit_meters(repair)
-        if self._devices.repair() if repair else self._devices.disturbed():
-            found.append(Drift("table", TABLE, "as it was left", "limits changed by hand"))
-        return found
+        disturbed = self._devices.repair() if repair else self._devices.disturbed()
+        return self._audit_meters(repair) + limit_drifts(disturbed)
 
     def _audit_meters(self, repair: bool) -> list[Drift]:
         if not self._wiring.most_meters:
