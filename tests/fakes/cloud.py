@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -134,6 +135,10 @@ class FakeCloud:
     def remove_port(self, port_id: str) -> None:
         refs = [ref for ref in self._views if ref.id == port_id or ref.id.endswith("/" + port_id)]
         self.remove(*refs)
+
+    def view(self, ref: Ref) -> Any:
+        """An object as it was put last."""
+        return self._views[ref]
 
     def serve(self, socket: Path) -> None:
         """Answer agents of other processes, at a Unix socket."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 from tests.fakes import l3
+from tests.fakes.objects import policy
 from tests.golden.helper import check_golden
 
 from heddle.agent.roles.router_plan import RouterInput, RouterPlan, plan
@@ -38,6 +39,10 @@ SIX = {
     "green6": IN_SCOPES["green6"],
     "red6": l3.subnet("red6", "red", "fd00:3::/64", "", dns_nameservers=["fd00:53::1"]),
 }
+POLICIES = {each.id: each for each in (
+    policy("gold", ("egress", "kbps", 2_000, 0), ("ingress", "kbps", 3_000, 6_000), ("ingress", "kpps", 2, 0), dscp=46),
+    policy("slow", ("egress", "kbps", 1_000, 0), ("ingress", "kpps", 1, 0)),
+)}  # fmt: skip
 GUEST = l3.port(9, "blue", {"blue4": "10.0.0.9"})
 OTHER = l3.port(10, "green", {"green4": "10.0.1.10"})
 
@@ -51,6 +56,7 @@ def given(kind: str) -> RouterInput:
         l3.floating_ip("f2", "r1", "203.0.113.21", "10.0.1.10", OTHER),
         l3.floating_ip("f1", "r1", "203.0.113.20", "10.0.0.9", GUEST),
     )
+    policed = (msgspec.structs.replace(floating[0], qos_policy="gold"), floating[1])
     forwarding = l3.forwarding_ip(
         "f3", "r1", "203.0.113.22",
         l3.forwarding((2222, 2222), "10.0.0.9", (22, 22)), l3.forwarding((80, 80), "10.0.0.9", (80, 80)),
@@ -88,17 +94,18 @@ def given(kind: str) -> RouterInput:
         "helpers": (l3.router("r1", gateway, conntrack_helpers=followed), (gateway, blue), ()),
         "advertising": (l3.router("r1", gateway), (gateway, blue, greens, reds), ()),
         "routes": (l3.router("r1", far, routes=extra), (far, blue, green), ()),
+        "limits": (l3.router("r1", gateway, qos_policy="slow"), (gateway, blue, green), policed),
         "metadata": (l3.router("r1", gateway), (gateway, blue), floating[1:]),
         "metadata-down": (l3.router("r1", gateway, admin_state_up=False), (gateway, blue), ()),
     }
     router, ports, floating_ips = cases[kind]
     lacking = frozenset({("amanda", "tcp")})
-    return RouterInput(router, ports, NETWORKS, subnets, floating_ips, (), kind.startswith("metadata"), lacking)
+    return RouterInput(router, ports, NETWORKS, subnets, floating_ips, (), kind.startswith("metadata"), lacking, POLICIES)
 
 
 KINDS = [
     "isolated", "gateway", "floating", "no-snat", "forwarding", "down", "routes", "scopes", "outer-scope", "ndp",
-    "metadata", "metadata-down", "helpers", "advertising",
+    "metadata", "metadata-down", "helpers", "advertising", "limits",
 ]  # fmt: skip
 
 

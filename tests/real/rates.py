@@ -12,9 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.real.conftest import Lab
 from tests.real.testhost import TestHost
-from tests.real.traffic import TOOL
+from tests.real.traffic import TOOL, eventually
 
 
 @dataclass(frozen=True)
@@ -39,11 +38,22 @@ def rate(host: TestHost, guest: str, seconds: float = 0.5) -> Rate:
     return Rate((after[0] - before[0]) / 125 / took, (after[1] - before[1]) / took)
 
 
+def comes(host: TestHost, guest: str, low: float, high: float, what: str = "kbps") -> None:
+    """Fails unless so much comes to a guest within some seconds."""
+    found: list[Rate] = []
+
+    def within() -> bool:
+        found.append(rate(host, guest))
+        return low <= getattr(found[-1], what) <= high
+
+    assert eventually(within, 10), f"{guest} gets {found}, not {low:g} to {high:g} {what}"
+
+
 @contextlib.contextmanager
-def pouring(lab: Lab, source: str, address: str, size: int = 1200, per_second: int = 4000) -> Iterator[None]:
+def pouring(host: TestHost, source: str, address: str, size: int = 1200, per_second: int = 4000) -> Iterator[None]:
     """One guest sends datagrams meanwhile, as many as it is told to."""
     command = ["ip", "netns", "exec", source, sys.executable, TOOL, "pour", address, str(size), str(per_second)]
-    child = lab.host.popen(*command, stdout=subprocess.PIPE, text=True)
+    child = host.popen(*command, stdout=subprocess.PIPE, text=True)
     assert child.stdout is not None and child.stdout.readline() == "ready\n"
     try:
         yield

@@ -6,9 +6,12 @@ import signal
 import time
 from collections.abc import Iterator
 
+import msgspec
 import pytest
 from tests.fakes import l3
+from tests.fakes.objects import policy
 from tests.real.lab import L3Lab, l3_lab
+from tests.real.rates import comes, pouring
 from tests.real.tenant import OPEN, Tenant
 
 from heddle.host.guest_dhcp import SCRIPT
@@ -109,6 +112,36 @@ def test_floating_ip(made: L3Lab, blue: Tenant) -> None:
     connections = made.in_space(blue.space, "conntrack", "-L", check=False)
     assert "203.0.113.20" not in connections
     assert source_seen(made, "blue1") == "203.0.113.10"
+
+
+def test_policies_of_floating_ips_and_of_the_gateway(made: L3Lab, blue: Tenant) -> None:
+    """What the gateway's own address sends is limited apart from floating IPs; without a policy nothing is."""
+    blue.reaches(0, "203.0.113.1")
+    floating = l3.floating_ip("f9", blue.router, "203.0.113.29", "10.0.0.10", blue.ports[0])
+    made.cloud.put(floating)
+    made.until(lambda: made.host.pings("outside", "203.0.113.29", wait=0.1), 5, "the floating IP answers")
+    with pouring(made.host, "blue1", "203.0.113.1"):
+        comes(made.host, "outside", 12_000, 60_000)
+        made.cloud.put(policy("fip", ("egress", "kbps", 4_000, 0), ("ingress", "kbps", 6_000, 0)))
+        made.cloud.put(msgspec.structs.replace(floating, qos_policy="fip"))
+        comes(made.host, "outside", 3_400, 4_600)
+    with pouring(made.host, "outside", "203.0.113.29"):
+        comes(made.host, "blue1", 5_100, 6_900)
+    router = made.cloud.view(Ref("router", blue.router))
+    with pouring(made.host, "blue2", "203.0.113.1"):
+        comes(made.host, "outside", 12_000, 60_000)
+        made.cloud.put(policy("gate", ("egress", "kpps", 1, 0)))
+        made.cloud.put(msgspec.structs.replace(router, qos_policy="gate"))
+        comes(made.host, "outside", 850, 1_150, "frames")
+        made.cloud.put(policy("gate", ("egress", "kpps", 2, 0)))
+        comes(made.host, "outside", 1_700, 2_300, "frames")
+    rules = made.in_space(blue.space, "nft", "list", "table", "inet", "heddle")
+    assert rules.count("limit rate") == 3
+    made.cloud.put(router, floating)
+    listing = ("nft", "list", "table", "inet", "heddle")
+    made.until(lambda: "limit" not in made.in_space(blue.space, *listing), 5, "there is no limit")
+    made.cloud.remove(Ref("floating_ip", "f9"))
+    blue.reaches(0, "203.0.113.1")
 
 
 def test_a_floating_ip_of_another_subnet_of_the_network(made: L3Lab, blue: Tenant) -> None:

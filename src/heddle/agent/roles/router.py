@@ -25,6 +25,7 @@ from heddle.agent.roles.parallel import together
 from heddle.agent.roles.plugs import Plugs, plug
 from heddle.agent.roles.router_forwarding import moved
 from heddle.agent.roles.router_helpers import kinds
+from heddle.agent.roles.router_limits import routers_with
 from heddle.agent.roles.router_meters import LastReadings, concerns, readings
 from heddle.agent.roles.router_plan import SETTINGS, RouterInput, RouterPlan, plan
 from heddle.errors import HeddleError
@@ -154,6 +155,8 @@ class RouterRole:
             found.add(mirror.ports[ref.id].device_id)
         elif ref.kind == "floating_ip" and ref.id in mirror.floating_ips:
             found.add(mirror.floating_ips[ref.id].router_id)
+        elif ref.kind == "qos_policy":
+            found |= routers_with(mirror, ref.id)
         elif ref.kind == "metering_label":
             found |= self._metered(mirror, ref.id)
         elif ref.kind == "network":
@@ -197,6 +200,7 @@ class RouterRole:
             tuple(mirror.metering_labels.values()),
             self._host.settings.serves_metadata,
             self._helpers.lacking(kinds(router)),
+            mirror.policies,
         )
         self._owner.update({ref_of(each): router.id for each in (*given.ports, *given.floating_ips)})
         return given

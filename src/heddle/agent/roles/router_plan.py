@@ -23,6 +23,7 @@ from heddle.agent.roles import metadata_address
 from heddle.agent.roles.router_advertising import advertised
 from heddle.agent.roles.router_forwarding import maps, rules
 from heddle.agent.roles.router_helpers import helpers
+from heddle.agent.roles.router_limits import limit_chains
 from heddle.agent.roles.router_meters import matches
 from heddle.agent.roles.router_ndp import answered, doors
 from heddle.agent.roles.router_scopes import ROUTED, routed, walls
@@ -32,7 +33,15 @@ from heddle.host.meters import Labels
 from heddle.host.nft import Chain, Elements, Table
 from heddle.host.radvd import Advertised
 from heddle.host.rtnetlink import Route
-from heddle.view.types import FloatingIpView, MeteringLabelView, NetworkView, PortView, RouterView, SubnetView
+from heddle.view.types import (
+    FloatingIpView,
+    MeteringLabelView,
+    NetworkView,
+    PortView,
+    QosPolicyView,
+    RouterView,
+    SubnetView,
+)
 
 _MAC = re.compile(r"([0-9a-fA-F]{2}:){5}[0-9a-fA-F]{2}")
 GATEWAY, INTERFACE = "network:router_gateway", "network:router_interface"
@@ -69,6 +78,7 @@ class RouterInput:
     labels: tuple[MeteringLabelView, ...] = ()
     metadata: bool = False
     lacking: frozenset[Kind] = frozenset()
+    policies: Mapping[str, QosPolicyView] = field(default_factory=dict)
 
     @property
     def serves_metadata(self) -> bool:
@@ -265,6 +275,7 @@ def _table(
         *([metadata_address.GUARD] if given.serves_metadata else []),
         Chain("forward", f"type filter hook forward priority filter; policy {policy};", tuple(forward)),
         Chain("postrouting", "type nat hook postrouting priority srcnat; policy accept;", tuple(post)),
+        *limit_chains(given.router, out, gateway, floating, given.policies),
     )
     objects, setting = helpers(given.router, given.lacking, problems)
     return Table("inet", "heddle", elements, (*setting, *chains), helpers=objects)
