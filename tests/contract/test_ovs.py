@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tests.fakes.ovs import FakeFlows, fake_ovs
+from tests.fakes.ovs import FakeFlows, FakeMeters, fake_ovs
 from tests.real.testhost import wait_until
 
+from heddle.host.flow_meters import KBPS, LAST_METER, MOST, PACKETS, Meter, MeterError, Meters
 from heddle.host.openflow import FlowBody, FlowKey, changes, cookie_of, repairs
 from heddle.host.ovs import Ovs, OvsConflict, OvsdbError, PortSpec, patch_pair
 from heddle.host.run import CommandError
@@ -31,6 +32,7 @@ class FakeWorld:
     def __init__(self) -> None:
         self.ovs, self.database = fake_ovs()
         self.flows = FakeFlows("br-int")
+        self.meters = FakeMeters(None, "br-int")
 
     def device(self, name: str) -> None:
         self.database.devices.add(name)
@@ -48,6 +50,7 @@ class RealWorld:
         self.ovs = Ovs("unix:/run/openvswitch/db.sock")
         self.ovs.start()
         self.flows = Flows("br-int")
+        self.meters = Meters(Path("/run/openvswitch"), "br-int")
 
     def device(self, name: str) -> None:
         subprocess.run(["ip", "link", "add", name, "type", "veth", "peer", "name", f"{name}x"], check=True)
@@ -168,6 +171,26 @@ def test_a_refused_bundle_changes_nothing(world: World) -> None:
     with pytest.raises(CommandError):
         world.flows.apply(changes({}, bad))
     assert world.flows.differences(FLOWS) == []
+
+
+def test_meters_are_made_changed_and_gone(world: World) -> None:
+    """Whether they were there or not; what is refused names its meter."""
+    assert world.meters.read() == {}
+    units = {0: PACKETS, 1: KBPS}
+    several = {number: Meter(units[number % 2], 1000 * number, 7 * number) for number in range(1, 400)}
+    world.meters.put(several)
+    world.meters.put({1: Meter(PACKETS, MOST, MOST), 500: Meter(KBPS, 1, 1)})
+    expected = several | {1: Meter(PACKETS, MOST, MOST), 500: Meter(KBPS, 1, 1)}
+    assert world.meters.read() == expected
+    world.meters.delete([*range(2, 400), 777])
+    assert world.meters.read() == {number: expected[number] for number in (1, 500)}
+    with pytest.raises(MeterError, match="the meter"):
+        world.meters.put({LAST_METER + 1: Meter(KBPS, 1, 1)})
+    world.meters.delete([1, 500])
+    assert world.meters.capacity() > 400
+    world.meters.put({})
+    world.meters.delete([])
+    assert world.meters.read() == {}
 
 
 def test_the_fake_fails_on_command() -> None:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from heddle.host.connection import CUT, Tracked
-from heddle.host.flow_meters import Meter, MeterError
+from heddle.host.flow_meters import LAST_METER, Meter, MeterError
 from heddle.host.nft import Table
 from heddle.host.openflow import Difference, FlowBody, FlowKey, text_of
 from heddle.host.ovs import Ovs
@@ -219,8 +219,8 @@ class FakeMeters:
         return dict(self.there)
 
     def put(self, meters: Mapping[int, Meter]) -> None:
-        if meters and self.refuse:
-            raise MeterError(self.refuse)
+        if meters and (self.refuse or max(meters) > LAST_METER):
+            raise MeterError(self.refuse or f"refused the meter {max(meters)}")
         self.there |= meters
 
     def delete(self, numbers: Iterable[int]) -> None:
@@ -233,11 +233,13 @@ class FakeDeviceLimits:
     def __init__(self) -> None:
         self.table: Table | None = None
         self.refuse = ""
+        self.absent: set[str] = set()
 
-    def ensure(self, table: Table) -> None:
+    def ensure(self, table: Table) -> set[str]:
         if self.refuse and table.chains:
             raise CommandError(["nft"], 1, self.refuse)
         self.table = table
+        return self.absent
 
     def disturbed(self) -> bool:
         return False

@@ -100,7 +100,8 @@ def given(kind: str) -> RouterInput:
     }
     router, ports, floating_ips = cases[kind]
     lacking = frozenset({("amanda", "tcp")})
-    return RouterInput(router, ports, NETWORKS, subnets, floating_ips, (), kind.startswith("metadata"), lacking, POLICIES)
+    metadata = kind.startswith("metadata")
+    return RouterInput(router, ports, NETWORKS, subnets, floating_ips, (), metadata, lacking, POLICIES)
 
 
 KINDS = [

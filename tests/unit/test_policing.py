@@ -90,19 +90,34 @@ def test_a_host_without_meters_carries_the_port_and_says_so() -> None:
     switch.meters.most = 0
     wired(switch)
     assert "meter" not in str(switch.dump()) and f"in_port={switch.ovs.interface('p-g1').ofport}" in str(switch.dump())  # type: ignore[union-attr]
-    assert "is not limited: Open vSwitch has 0 meters" in switch.fault("port", port_id(1))
+    assert "is not limited: this host's Open vSwitch has no meters" in switch.fault("port", port_id(1))
     assert switch.state_of(2) == "up"
     switch.cloud.put(policy("gold"))
     switch.sync()
     assert switch.state_of(1) == "up"
 
 
+def test_a_host_without_room_for_a_meter_carries_the_port_and_says_so() -> None:
+    switch = FakeSwitch()
+    switch.meters.refuse = "OFPMMFC 10"
+    wired(switch)
+    before = switch.dump()
+    assert "meter" not in str(before) and "OFPMMFC 10" in switch.fault("port", port_id(1))
+    switch.meters.refuse = ""
+    switch.sync(also=[Ref("port", port_id(1))])
+    assert switch.state_of(1) == "up" and "meter" in str(switch.dump()) and len(switch.meters.there) == 1
+
+
 def test_what_refuses_a_limit_is_told_on_the_port_and_tried_again() -> None:
     switch = FakeSwitch()
     switch.limits.refuse = "no egress hook"
+    switch.cloud.put(policy("gold", ("ingress", "kpps", 2, 0)))
     wired(switch)
     assert "no egress hook" in switch.fault("port", port_id(1)) and switch.state_of(2) == "up"
-    switch.limits.refuse = ""
+    switch.limits.refuse, switch.limits.absent = "", {"p-g1"}
+    switch.sync(also=[Ref("port", port_id(1))])
+    assert "the host has no device" in switch.fault("port", port_id(1)), "as one that was moved into a namespace"
+    switch.limits.absent = set()
     switch.sync(also=[Ref("port", port_id(1))])
     assert switch.state_of(1) == "up" and switch.limits.table is not None and len(switch.limits.table.chains) == 1
 

@@ -23,7 +23,6 @@ from heddle.view.types import PortView, QosLimit, QosPolicyView
 
 OWN, GATEWAY = "network:", "network:router_gateway"
 SEGMENT_KBITS = 525  # 64 KiB
-NOT_LIMITED = "what the port sends is not limited: Open vSwitch has {} meters on this host"
 MOST_COUNTED = {KBPS: 70_000_000, PACKETS: 100_000_000}
 MOST_BURST = 1_000_000_000
 FAMILY, TABLE = "netdev", "heddle_limits"

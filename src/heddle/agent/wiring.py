@@ -9,7 +9,6 @@ the others alone; nothing is touched here.  The role applies a plan and tells `s
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 
 from heddle.agent.addresses import checked_mac
 from heddle.agent.installed import Installed
@@ -17,8 +16,7 @@ from heddle.agent.local_networks import LocalNetworks
 from heddle.agent.mirror import Mirror
 from heddle.agent.owners import BASE, INT, TUN, Owner, Plan, Uplinks
 from heddle.agent.pipeline import WiredPort, base_flows, port_flows
-from heddle.agent.policed_flows import meters_of
-from heddle.agent.policing import NOT_LIMITED, policing, policy_of, ports_with
+from heddle.agent.policing import policing, policy_of, ports_with
 from heddle.agent.profiles import Profiles
 from heddle.agent.tunnel import tunnel_base_flows
 from heddle.host.openflow import FlowSet
@@ -29,7 +27,7 @@ TRUSTED = "network:"
 
 
 class Wiring:
-    """`plugged` finds the interface of a port on br-int; `most_meters` is the largest number that a meter can have."""
+    """`plugged` finds the interface of a port on br-int."""
 
     def __init__(self, host: str, plugged: Callable[[str], Interface | None]) -> None:
         self.installed = Installed()
@@ -37,7 +35,6 @@ class Wiring:
         self.ports: dict[str, WiredPort] = {}
         self.networks = LocalNetworks(host)
         self.profiles = Profiles()
-        self.most_meters = 0
         self._plugged = plugged
 
     def settle(self, owner: Owner, plan: Plan) -> None:
@@ -107,9 +104,6 @@ class Wiring:
         if view is not None:
             try:
                 wired = self._wire(mirror, view)
-                if wired is not None and max(meters_of(wired.ofport, wired.policing), default=0) > self.most_meters:
-                    wired = replace(wired, policing=replace(wired.policing, sent=()))
-                    plan.problems[Ref("port", port_id)] = NOT_LIMITED.format(self.most_meters)
                 flows = port_flows(wired) if wired else {}
             except ValueError as error:
                 plan.problems[Ref("port", port_id)] = str(error)

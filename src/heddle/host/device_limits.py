@@ -29,8 +29,11 @@ class DeviceLimits:
     def close(self) -> None:
         self._rules.close()
 
-    def ensure(self, table: Table) -> None:
-        """Have the table be there, without chains for devices that are not.  Raises `CommandError`."""
+    def ensure(self, table: Table) -> set[str]:
+        """Have the table be there, without chains for devices that are not, whose names are returned.
+
+        Raises `CommandError`.
+        """
         self._wanted = table
         devices = _indexes(table.chains)
         kept = all(devices.get(name) == index for name, index in self._devices.items())
@@ -42,6 +45,7 @@ class DeviceLimits:
         if not kept:
             self._replace()
         self._devices = devices if kept else self._devices
+        return {_device(chain) for chain in table.chains} - self._devices.keys()
 
     def _replace(self) -> None:
         self._devices = _indexes(self._wanted.chains)

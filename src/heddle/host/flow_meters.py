@@ -18,6 +18,7 @@ from heddle.errors import HeddleError
 
 KBPS, PACKETS = 1, 2  # OFPMF_KBPS, OFPMF_PKTPS
 MOST = 2**32 - 1
+LAST_METER = 0xFFFF0000  # OFPM_MAX
 SECONDS = 10.0
 _BURST = 4
 _VERSION = 4
@@ -56,7 +57,7 @@ class Meters:
         self._bridge = bridge
 
     def capacity(self) -> int:
-        """The largest number that a meter can have, 0 where the datapath has none.  Raises `MeterError`."""
+        """How many there can be, 0 where the datapath has none.  Raises `MeterError`."""
         return max((struct.unpack_from("!I", body)[0] for body in self._ask(_FEATURES, b"")), default=0)
 
     def read(self) -> dict[int, Meter]:

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 
-from heddle.agent.owners import Plan
+from heddle.agent.owners import INT, Owner, Plan
+from heddle.agent.pipeline import port_flows
 from heddle.agent.policed_flows import meters_of
 from heddle.agent.policing import limits_table
 from heddle.agent.roles.base import Drift
@@ -19,7 +21,7 @@ from heddle.agent.roles.mended import limit_drifts
 from heddle.agent.wiring import Wiring
 from heddle.errors import HeddleError
 from heddle.host.device_limits import DeviceLimits
-from heddle.host.flow_meters import Meter, Meters
+from heddle.host.flow_meters import Meter, MeterError, Meters
 from heddle.view.types import Ref
 
 log = logging.getLogger(__name__)
@@ -30,6 +32,7 @@ class PolicedPorts:
 
     def __init__(self, wiring: Wiring, meters: Meters, devices: DeviceLimits) -> None:
         self._wiring, self._meters, self._devices = wiring, meters, devices
+        self._capacity = 0
         self._installed: dict[int, Meter] = {}
         self._numbers: dict[str, set[int]] = {}
 
@@ -38,21 +41,24 @@ class PolicedPorts:
 
     def look(self) -> None:
         """vswitchd may have forgotten them, and may be another.  Raises `MeterError`."""
-        self._wiring.most_meters = self._meters.capacity()
-        self._installed = self._meters.read() if self._wiring.most_meters else {}
+        self._capacity = self._meters.capacity()
+        self._installed = self._meters.read() if self._capacity else {}
         self._numbers.clear()
 
     def before(self, plan: Plan) -> None:
         """The flows of a plan are about to come: the meters that they name."""
-        for port_id in sorted(plan.ports):
-            wired = self._wiring.ports.get(port_id)
-            new = {} if wired is None else meters_of(wired.ofport, wired.policing)
+        for wired in [self._wiring.ports[port_id] for port_id in sorted(plan.ports & self._wiring.ports.keys())]:
+            new = meters_of(wired.ofport, wired.policing)
             try:
                 self._put({number: meter for number, meter in new.items() if self._installed.get(number) != meter})
             except HeddleError as error:
-                plan.problems[Ref("port", port_id)] = f"what the port sends is not limited: {error}"
+                plan.problems[Ref("port", wired.id)] = f"what the port sends is not limited: {error}"
+                self._wiring.ports[wired.id] = free = replace(wired, policing=replace(wired.policing, sent=()))
+                plan.flows[Owner(INT, "port", wired.id)] = port_flows(free)
 
     def _put(self, meters: Mapping[int, Meter]) -> None:
+        if meters and not self._capacity:
+            raise MeterError("this host's Open vSwitch has no meters")
         if meters:
             self._meters.put(meters)
             self._installed |= meters
@@ -81,13 +87,15 @@ class PolicedPorts:
             self._installed = {number: meter for number, meter in self._installed.items() if number not in gone}
 
     def _limit_devices(self, plan: Plan) -> None:
-        ports = self._wiring.ports
+        limited = {port_id: port for port_id, port in self._wiring.ports.items() if port.policing.received}
+        absent, reason = set(), "the host has no device of its name"
         try:
-            self._devices.ensure(limits_table((), ((port.device, port.policing) for port in ports.values())))
+            absent = self._devices.ensure(limits_table((), ((each.device, each.policing) for each in limited.values())))
         except HeddleError as error:
-            for port_id in plan.ports:
-                if port_id in ports and ports[port_id].policing.received:
-                    plan.problems[Ref("port", port_id)] = f"what the port receives is not limited: {error}"
+            absent, reason = {each.device for each in limited.values()}, str(error)
+        for port_id in plan.ports & limited.keys():
+            if limited[port_id].device in absent:
+                plan.problems[Ref("port", port_id)] = f"what the port receives is not limited: {reason}"
 
     def audit(self, repair: bool) -> list[Drift]:
         """Compare with what is there; `repair`: and put right what differs.  Raises `HeddleError`."""
@@ -95,7 +103,7 @@ class PolicedPorts:
         return self._audit_meters(repair) + limit_drifts(disturbed)
 
     def _audit_meters(self, repair: bool) -> list[Drift]:
-        if not self._wiring.most_meters:
+        if not self._capacity:
             return []
         there = self._meters.read()
         wrong = {number: meter for number, meter in self._installed.items() if there.get(number) != meter}
