@@ -8,7 +8,7 @@ kind=${1:-run}
 uv_version=0.13.9
 packages="openvswitch-switch dnsmasq-base radvd nftables iproute2 conntrack tcpdump iputils-ping ethtool busybox kmod
           procps python3-venv ca-certificates"
-[ "$kind" = dev ] && packages="$packages iperf3"
+[ "$kind" = dev ] && packages="$packages iperf3 curl"
 began=$(date +%s)
 
 say()  { printf '%4ss  %s\n' "$(($(date +%s) - began))" "$*"; }

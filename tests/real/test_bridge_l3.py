@@ -99,6 +99,9 @@ def test_metadata(lab: BridgeLab) -> None:
     assert eventually(lambda: who(guests[0]) == l3.uuid(0x110), 10), lab.agent.log[-3000:]
     assert who(guests[1]) == l3.uuid(0x111)
     assert eventually(lambda: who(lonely, ipv6) == l3.uuid(0x121), 10), lab.agent.log[-3000:]
+    lab.host.guest("outside", "ip", "route", "add", "169.254.169.254", "via", "203.0.113.10")
+    assert lab.host.pings("outside", "203.0.113.10") and who("outside") == ""
+    assert who("outside", "http://203.0.113.10:9697") == "" and who("outside", "http://203.0.113.10") == ""
     lab.host.guest(guests[0], "ip", "addr", "add", "10.0.0.99/24", "dev", "eth0")
     assert who(guests[0], "http://169.254.169.254", "--interface", "10.0.0.99") == ""
     lab.host.guest(lonely, "ip", "route", "add", "169.254.169.254", "via", "10.5.0.2")

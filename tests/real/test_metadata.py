@@ -247,6 +247,7 @@ def test_nova_is_asked_in_the_guests_name(cloud: Cloud) -> None:
     assert state.configuration["nova_metadata"] == "http://127.0.0.1:8775" and "hush-hush" not in str(state)
     cloud.lab.host.run("kill", nova)
     cloud.lab.until(lambda: cloud.get("g122", f"{V4}/a")[0] == 502, 5, "Nova is away")
+    cloud.lab.until(lambda: "127.0.0.1:8775 does not answer" in cloud.lab.agent.log, 5, "the agent says so")
 
 
 def test_nothing_runs_for_nobody(cloud: Cloud) -> None:

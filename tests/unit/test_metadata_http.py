@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import msgspec
 import pytest
 from tests.fakes import l3
 
@@ -181,6 +182,18 @@ def test_a_request_for_nova_is_signed(nova: ThreadingHTTPServer) -> None:
     assert headers["X-Forwarded-For"] == "10.0.0.9" and headers["Content-Type"] == "text/a"
     # printf vm-1 | openssl dgst -sha256 -hmac hush-hush
     assert headers["X-Instance-ID-Signature"] == "54563029b85ad57b054daf71cb040b82bcb9efe792546c970474e6d7845c22a4"
+
+
+def test_what_fits_into_no_header_is_not_sent(nova: ThreadingHTTPServer) -> None:
+    for device in ("vm\r\n X-Tenant-ID: red", "vm\n", "v\N{SNOWMAN}"):
+        port = msgspec.structs.replace(GUEST.port, device_id=device)
+        other = Guest((Card(port, l3.network("n1"), {}),))
+        assert to(nova).forward(other, "10.0.0.9", Request("GET", "/")).status == 404
+    assert to(nova).forward(GUEST, "10.0.0.9", Request("TRACE", "/")).status == 405
+    assert FakeNova.asked == []
+    assert to(nova).forward(GUEST, "10.0.0.9", Request("GET", "/\x01\xe9", b"", "a\x01b")).status == 200
+    ((_, path, headers, _),) = FakeNova.asked
+    assert path == "/%01%E9" and "Content-Type" not in headers
 
 
 def test_what_nova_refuses_is_told_by_its_status_and_no_secret(

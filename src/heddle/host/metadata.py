@@ -12,6 +12,7 @@ import hashlib
 import os
 import signal
 import socket
+import subprocess
 import sys
 import time
 from collections.abc import Sequence
@@ -51,15 +52,6 @@ class Place:
     def key(self) -> str:
         return f"{self.namespace}/{self.device}"
 
-    def stamp(self) -> str:
-        """Another one when anything of it is, the interface or the namespace too; "" while one of these is missing."""
-        identity = netns.identity(self.namespace)
-        try:
-            outer = socket.if_nametoindex(self.device)
-        except OSError:
-            return ""
-        return f"{identity}.{outer}.{self.port}.{self.network_id}.{','.join(self.addresses)}" if identity else ""
-
 
 class MetadataProcess:
     """In the run folder, a folder of its own holds its control socket, pid file and last words: only root may enter."""
@@ -67,6 +59,7 @@ class MetadataProcess:
     def __init__(self, run_folder: Path) -> None:
         self._folder = run_folder / FOLDER
         self._socket: socket.socket | None = None
+        self._child: subprocess.Popen[bytes] | None = None
 
     @property
     def connected(self) -> bool:
@@ -77,10 +70,19 @@ class MetadataProcess:
         found = self._find()
         if found is None:
             self.stop()
-            self._start()
-            found = self._socket_within(_START_WITHIN)
+            found = self._start()
         self._socket = found
         self.say(configuration)
+
+    def stamp(self, place: Place) -> str:
+        """Another one when anything of a place is, its interface or namespace too; "" while one of these is missing."""
+        identity = netns.identity(place.namespace)
+        try:
+            outer = socket.if_nametoindex(place.device)
+        except OSError:
+            return ""
+        told = ",".join(place.addresses)
+        return f"{identity}.{outer}.{place.port}.{place.network_id}.{told}" if identity else ""
 
     def say(self, message: wire.Told, sockets: Sequence[int] = ()) -> None:
         """Raises `HeddleError` when it is not there any more."""
@@ -98,7 +100,7 @@ class MetadataProcess:
 
     def listen(self, place: Place) -> None:
         """Open the socket and hand it over.  Raises `OSError` when it cannot be opened, and `HeddleError`."""
-        stamp = place.stamp()
+        stamp = self.stamp(place)
         if not stamp:
             raise OSError(f"there is no interface {place.device} in {place.namespace}")
         listener, routing, index = within(netns.path_of(place.namespace), lambda: _listen(place))
@@ -117,7 +119,10 @@ class MetadataProcess:
     def stop(self) -> bool:
         """End it; whether there was one."""
         self.disconnect()
-        return end(self._folder)
+        ended = end(self._folder)
+        if self._child is not None:
+            self._child.poll()
+        return ended
 
     def is_there(self) -> bool:
         return self.connected or bool(pid_of(self._folder))
@@ -133,19 +138,17 @@ class MetadataProcess:
         found.close()
         return None
 
-    def _start(self) -> None:
+    def _start(self) -> socket.socket:
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._folder.chmod(0o700)
-        detach([sys.executable, "-m", MODULE, str(self._folder)], self._folder / "log")
-
-    def _socket_within(self, seconds: float) -> socket.socket:
-        end_at = time.monotonic() + seconds
-        while time.monotonic() < end_at:
+        self._child = detach([sys.executable, "-m", MODULE, str(self._folder)], self._folder / "log")
+        end_at = time.monotonic() + _START_WITHIN
+        while time.monotonic() < end_at and self._child.poll() is None:
             found = _connected(self._folder)
             if found is not None:
                 return found
             time.sleep(0.005)
-        raise HeddleError(f"the metadata process does not start: {_last_words(self._folder)}")
+        raise HeddleError(f"the metadata process does not start; it said: {_last_words(self._folder)}")
 
     def _open(self) -> socket.socket:
         if self._socket is None:

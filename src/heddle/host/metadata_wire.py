@@ -10,6 +10,7 @@ from __future__ import annotations
 import socket
 import struct
 from collections.abc import Sequence
+from typing import TypeVar
 
 import msgspec
 
@@ -73,7 +74,7 @@ Any = Configure | Listen | Close | News | Look
 class Holding(Message, frozen=True, kw_only=True):
     """What the process has: stamps of listeners by key, digests by scope; how many requests were answered, and refused.
 
-    `version` names the code that runs.
+    `version` names the code that runs; `problem` is what it has warned of lately, "" for nothing.
     """
 
     version: str
@@ -81,8 +82,10 @@ class Holding(Message, frozen=True, kw_only=True):
     digests: dict[str, str] = {}
     answered: int = 0
     refused: int = 0
+    problem: str = ""
 
 
+T = TypeVar("T")
 _told = msgspec.msgpack.Decoder(Any)
 _holding = msgspec.msgpack.Decoder(Holding)
 
@@ -105,12 +108,19 @@ def receive(of: socket.socket) -> tuple[Any, list[int]]:
     """
     head, descriptors, _, _ = socket.recv_fds(of, _LENGTH.size, SOCKETS)
     body = _rest(of, head)
-    return _told.decode(body), descriptors
+    return _decoded(_told, body), descriptors
 
 
 def receive_holding(of: socket.socket) -> Holding:
     """Raises like `receive`."""
-    return _holding.decode(_rest(of, b""))
+    return _decoded(_holding, _rest(of, b""))
+
+
+def _decoded(decoder: msgspec.msgpack.Decoder[T], body: bytes) -> T:
+    try:
+        return decoder.decode(body)
+    except msgspec.MsgspecError as error:
+        raise ValueError(f"no message: {error}") from error
 
 
 def _rest(of: socket.socket, head: bytes) -> bytes:

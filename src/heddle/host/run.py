@@ -7,6 +7,7 @@ rather than an argument per item.  What goes wrong says which command it was and
 from __future__ import annotations
 
 import contextlib
+import os
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ from pathlib import Path
 from heddle.errors import HeddleError
 
 TIMEOUT = 30.0
+_PLACES = ("PATH", "PYTHONPATH", "PYTHONHOME", "LANG", "LC_ALL", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR")
 
 
 class CommandError(HeddleError):
@@ -73,15 +75,18 @@ def finish(process: subprocess.Popen[str], stdin: str = "", timeout: float = TIM
     return output or ""
 
 
-def detach(command: Sequence[str], log: Path) -> None:
+def detach(command: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
     """Start a process that goes on when this one ends; what it says is in `log`, which is made anew.
+
+    Of the environment it gets what says where programs and their files are: settings, with secrets, are not among that.
 
     Raises `CommandError` when it cannot be started.
     """
     try:
         with log.open("wb") as words:
-            subprocess.Popen(
-                list(command), stdin=subprocess.DEVNULL, stdout=words, stderr=words, start_new_session=True, cwd="/"
-            )
+            return subprocess.Popen(
+                list(command), stdin=subprocess.DEVNULL, stdout=words, stderr=words, start_new_session=True, cwd="/",
+                env={name: os.environ[name] for name in _PLACES if name in os.environ},
+            )  # fmt: skip
     except OSError as error:
         raise CommandError(command, 127, f"cannot be started: {error.strerror}") from error

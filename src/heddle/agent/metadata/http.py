@@ -1,8 +1,8 @@
 """The front to guests: HTTP/1.1 over connections that nobody trusts.
 
 One request per connection, of a bounded head and body, within a bounded time; so many connections at once of one
-address, and in all.  Whoever has more is cut off without an answer.  Of the headers only those are read that say how
-long the body is: what a guest says of itself (X-Forwarded-For, X-Instance-ID…) is not looked at.
+address, of one network and in all.  Whoever has more is cut off without an answer.  Of the headers only those are read
+that say what the body is: what a guest says of itself (X-Forwarded-For, X-Instance-ID…) is not looked at.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 MOST_HEAD = 16 * 1024
 MOST_BODY = 64 * 1024
 MOST_OF_ONE = 8
+MOST_OF_NETWORK = 256
 MOST = 1024
 HEAR_SECONDS = 10.0
 ANSWER_SECONDS = 60.0
@@ -64,27 +65,28 @@ class Front:
 
     def __init__(self, answer: Callable[[Peer, Request], Awaitable[Answer]]) -> None:
         self._answer = answer
-        self._of_one: Counter[tuple[str, str]] = Counter()
+        self._open: Counter[tuple[str, str]] = Counter()
         self._writers: dict[asyncio.StreamWriter, str] = {}
         self.answered = self.refused = 0
 
     async def serve(self, key: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """A connection that was accepted by the listener of that key."""
         peer = _peer(key, writer)
-        who = (key, peer.address)
-        if len(self._writers) >= MOST or self._of_one[who] >= MOST_OF_ONE:
+        callers = {(key, peer.address): MOST_OF_ONE, (key, ""): MOST_OF_NETWORK, ("", ""): MOST}
+        if any(self._open[who] >= most for who, most in callers.items()):
             self.refused += 1
             writer.transport.abort()
             return
-        count(self._of_one, who)
         self._writers[writer] = key
+        self._open.update(callers.keys())
         try:
             await self._converse(peer, reader, writer)
         except (OSError, EOFError, TimeoutError):
             self.refused += 1
         finally:
             del self._writers[writer]
-            count(self._of_one, who, -1)
+            for who in callers:
+                count(self._open, who, -1)
             writer.transport.abort()
 
     def cut(self, key: str) -> None:

@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 SECONDS = 30.0
 MOST_ANSWER = 4 << 20
 MOST_PATH = 8192
+METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE")
 PASSED = (400, 401, 403, 404, 405, 409, 413, 429, 500, 502, 503, 504)
 _TOLD_EVERY = 60.0
 _SAFE = "/?&=;:@!$'()*+,%-._~"
@@ -45,12 +46,17 @@ class Nova:
 
     def forward(self, guest: Guest, address: str, request: Request) -> Answer:
         """Blocks for up to half a minute."""
+        if request.method not in METHODS:
+            return _only(405)
+        if not _is_plain(guest.instance_id):
+            return self._failed(f"is not asked for port {guest.port.id}: its device_id fits into no header", 404)
         headers = signed(guest, address, self._settings.secret)
-        if request.type:
+        if request.type and _is_plain(request.type):
             headers["Content-Type"] = request.type
         connection = self._connection()
         try:
-            connection.request(request.method, quote(request.path, safe=_SAFE), request.body or None, headers)
+            path = quote(request.path.encode("latin-1"), safe=_SAFE)
+            connection.request(request.method, path, request.body or None, headers)
             answer = connection.getresponse()
             body = answer.read(MOST_ANSWER + 1)
         except (OSError, http.client.HTTPException) as error:
@@ -64,7 +70,7 @@ class Nova:
         if answer.status != 200:
             return _only(answer.status if answer.status in PASSED else 502)
         kind = answer.headers.get("Content-Type", TEXT)
-        return Answer(200, body, kind if kind.isprintable() and kind.isascii() else TEXT)
+        return Answer(200, body, kind if _is_plain(kind) else TEXT)
 
     def _connection(self) -> http.client.HTTPConnection:
         host, port = self._settings.nova_host, self._settings.nova_port
@@ -78,6 +84,10 @@ class Nova:
             self._told = now
             log.warning("the metadata server %s:%d %s", self._settings.nova_host, self._settings.nova_port, what)
         return _only(status)
+
+
+def _is_plain(text: str) -> bool:
+    return text.isascii() and text.isprintable()
 
 
 def _only(status: int) -> Answer:

@@ -20,6 +20,7 @@ import sys
 import threading
 from pathlib import Path
 
+from heddle.agent.metadata.said import said
 from heddle.agent.metadata.service import Service
 from heddle.host import metadata_wire as wire
 from heddle.host.metadata import version
@@ -33,7 +34,9 @@ _NO_NEW_PRIVILEGES = 38
 
 def main() -> int:
     folder = Path(sys.argv[1])
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
+    words = logging.StreamHandler()
+    words.addFilter(said)
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s", handlers=[words])
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     control = _control(folder)

@@ -18,6 +18,7 @@ from heddle.agent.metadata.documents import NOT_FOUND, Answer, answer
 from heddle.agent.metadata.guests import Guests
 from heddle.agent.metadata.http import MOST_HEAD, Front, Peer, Request
 from heddle.agent.metadata.nova import Nova
+from heddle.agent.metadata.said import said
 from heddle.host import metadata_wire as wire
 from heddle.host.netlink import Netlink
 from heddle.host.rtnetlink import hardware_address
@@ -72,6 +73,7 @@ class Service:
             digests=self.guests.digests() if digests else {},
             answered=self.front.answered,
             refused=self.front.refused,
+            problem=said.lately(),
         )
 
     async def answer(self, peer: Peer, request: Request) -> Answer:

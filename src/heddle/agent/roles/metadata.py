@@ -28,6 +28,8 @@ from heddle.view.types import NeighbourView, Ref, RoleState, ScopeNews, Status, 
 
 log = logging.getLogger(__name__)
 
+TOLD = ("network", "subnet", "neighbour")
+
 
 class MetadataRole:
     name = "metadata"
@@ -47,9 +49,13 @@ class MetadataRole:
 
     def reconcile(self, mirror: Mirror, changed: frozenset[Ref] | None) -> list[Status]:
         whole = changed is None or not self._process.connected
-        touched = owners(mirror) | self._places.keys()
-        if changed is not None and not whole:
-            touched &= {owner for ref in changed for owner in self._concerned(mirror, ref)}
+        if changed is None or whole:
+            touched = owners(mirror) | self._places.keys()
+        else:
+            mine = {owner for ref in changed for owner in self._concerned(mirror, ref)}
+            touched = {owner for owner in mine if owner in mirror.assignments or owner in self._places}
+            if not touched and not any(ref.kind in TOLD for ref in changed):
+                return []
         for owner in touched:
             wanted = places(mirror, owner, self._host.settings.metadata.isolated_networks)
             if wanted:
@@ -78,7 +84,8 @@ class MetadataRole:
             if repair:
                 self.reconcile(mirror, None)
             return found
-        wrong = [(owner, place) for owner, place in self._wanted() if self._heard.get(place.key) != place.stamp()]
+        heard, stamp = self._heard, self._process.stamp
+        wrong = [(owner, place) for owner, place in self._wanted() if heard.get(place.key) != stamp(place)]
         found = [
             Drift(*_object(owner), f"{place.namespace}: metadata on {place.device}", "nobody listens")
             for owner, place in wrong
@@ -100,6 +107,7 @@ class MetadataRole:
                 "listeners": len(self._heard),
                 "requests_answered": self._holding.answered,
                 "requests_refused": self._holding.refused,
+                "problem": self._holding.problem,
             },
         )
 
@@ -132,7 +140,10 @@ class MetadataRole:
 
     def _adopt(self, digests: bool) -> None:
         """Ask the process what it holds."""
+        before = self._holding.problem
         self._holding = self._process.ask(Look(digests=digests))
+        if self._holding.problem and self._holding.problem != before:
+            log.warning("metadata: %s", self._holding.problem)
         self._heard = dict(self._holding.listeners)
 
     def _listen(self, touched: Iterable[str]) -> dict[str, str]:
@@ -150,7 +161,7 @@ class MetadataRole:
         return failures
 
     def _open(self, place: Place) -> None:
-        stamp = place.stamp()
+        stamp = self._process.stamp(place)
         heard = self._heard.get(place.key)
         if stamp and heard == stamp:
             return
@@ -185,7 +196,7 @@ class MetadataRole:
         more: dict[str, list[msgspec.Raw]] = {}
         gone: list[Ref] = []
         for ref in changed:
-            if ref.kind in ("network", "subnet", "neighbour"):
+            if ref.kind in TOLD:
                 item = mirror.get(ref)
                 network_id = ref.id if ref.kind == "network" else str(getattr(item, "network_id", ""))
                 if item is None:

@@ -46,7 +46,7 @@ def is_gateway(item: NeighbourView) -> bool:
 def places(mirror: Mirror, owner: str, isolated: bool) -> list[Place]:
     """Where the guests of an owner are heard; `isolated`: the DHCP server has the service's address where it should."""
     role, _, id = owner.partition("/")
-    if id not in mirror.assigned(role):
+    if owner not in mirror.assignments:
         return []
     return _at_router(mirror, id) if role == "router" else _at_dhcp(mirror, id) if isolated else []
 
