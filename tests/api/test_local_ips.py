@@ -5,7 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from tests.api.conftest import Cloud
 from tests.api.talk import Talk, addresses, refusal
+
+from heddle.store import changes
+from heddle.view.shapes import LOADERS
+from heddle.view.types import LocalIpView, host_scope
 
 ID = "7c241101-e2bb-4255-8caf-4136c566a963"
 
@@ -132,3 +137,31 @@ def test_wrong_associations_are_refused(blue: Talk, red: Talk, network: dict[str
     red.refused(404, "LocalIPNotFound", "POST", path(local_ip), {"port_association": {"fixed_port_id": two["id"]}})
     blue.update("port", two["id"], fixed_ips=[{"ip_address": "10.0.0.50"}])
     assert blue.client.get(path(local_ip)).json() == {"port_associations": []}
+
+
+def test_hosts_are_told(cloud: Cloud, admin: Talk, blue: Talk, network: dict[str, Any]) -> None:
+    """The host of the port is, wherever it goes."""
+
+    def told(host: str) -> list[tuple[str, str, str, bool]]:
+        with cloud.store.read() as tx:
+            entries = changes.scope_content(tx.conn, host_scope(host))
+            views = LOADERS["local_ip"](tx, {e.id: e.revision for e in entries if e.kind == "local_ip"})
+            found = [view for view in views if isinstance(view, LocalIpView) and view.port_id == port["id"]]
+        assert {view.network_id for view in found} <= {network["id"]}
+        return [(each.port_id, each.local_ip, each.fixed_ip, each.translate) for each in found]
+
+    one = blue.create("local_ip", network_id=network["id"], ip_mode="passthrough")
+    two = blue.create("local_ip", network_id=network["id"])
+    port = blue.port(network)
+    associate(blue, one, port)
+    assert told("host8") == told("host9") == []
+    admin.update("port", port["id"], {"binding:host_id": "host8"})
+    associate(blue, two, port)
+    wanted = [(port["id"], each["local_ip_address"], addresses(port)[0], each is two) for each in (one, two)]
+    assert sorted(told("host8")) == sorted(wanted)
+    admin.update("port", port["id"], {"binding:host_id": "host9"})
+    assert told("host8") == [] and sorted(told("host9")) == sorted(wanted)
+    assert blue.client.call("DELETE", path(one, port["id"])).status == 204
+    assert told("host9") == wanted[1:]
+    blue.delete("port", port["id"])
+    assert told("host9") == []

@@ -25,6 +25,7 @@ from heddle.view.types import (
     FloatingIpView,
     GroupView,
     HostView,
+    LocalIpView,
     MemberView,
     MeteringLabelView,
     NeighbourView,
@@ -200,7 +201,7 @@ class FakeCloud:
         match item:
             case HostView() | AuditView():
                 return [CLOUD]
-            case AssignmentView() | PortView():
+            case AssignmentView() | PortView() | LocalIpView():
                 return [host_scope(self.host)]
             case NetworkView():
                 return [network_scope(item.id)]

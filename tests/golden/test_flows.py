@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 
-from tests.fakes.objects import OUT, allow, default_group, group, mac, network, policy, port
+from tests.fakes.objects import OUT, allow, default_group, group, mac, network, policy, port, port_id
 from tests.fakes.switch import FakeSwitch
 from tests.golden.helper import check_golden
 
 from heddle.agent.pipeline import base_flows
 from heddle.host.nft import render
-from heddle.view.types import AddressPair, FixedIp, HostView, MemberView, Segment
+from heddle.view.types import AddressPair, FixedIp, HostView, LocalIpView, MemberView, Segment
 
 
 def text(switch: FakeSwitch, bridge: str = "br-int") -> str:
@@ -87,6 +87,23 @@ def test_ports_with_policies() -> None:
     meters = "".join(f"meter={number} {meter}\n" for number, meter in sorted(switch.meters.there.items()))
     assert switch.limits.table is not None
     check_golden("flows/policies.flows", text(switch) + meters + render(switch.limits.table))
+
+
+def test_local_ips() -> None:
+    """One that is translated, one that the port knows, and one that two ports of the host are associated with."""
+    switch = FakeSwitch()
+    switch.cloud.put(
+        network(), group("open", *OUT),
+        LocalIpView(id="a", network_id="net-a", port_id=port_id(1), local_ip="10.0.9.9", fixed_ip="10.0.0.1"),
+        LocalIpView(id="b", network_id="net-a", port_id=port_id(2), local_ip="10.0.9.9", fixed_ip="10.0.0.2"),
+        LocalIpView(id="c", network_id="net-a", port_id=port_id(2), local_ip="10.0.9.8", fixed_ip="10.0.0.2",
+                    translate=False),
+    )  # fmt: skip
+    switch.cloud.port(port(1, ("open",)))
+    switch.cloud.port(port(2, ("open",)))
+    switch.plug(1, 2)
+    switch.sync()
+    check_golden("flows/local_ips.flows", text(switch))
 
 
 def test_rules_with_ranges_and_remote_groups() -> None:

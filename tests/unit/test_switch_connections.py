@@ -9,11 +9,12 @@ from tests.fakes.objects import OUT, allow, group, ip, network, port, port_id
 from tests.fakes.ovs import FakeConnections
 from tests.fakes.switch import FakeSwitch
 
+from heddle.agent.local_ips import ZONES
 from heddle.agent.roles import switch_connections
 from heddle.agent.roles.switch_connections import CONNECTIONS
 from heddle.agent.roles.switch_limits import limit_of
 from heddle.host.connection import CUT, Tracked
-from heddle.view.types import MemberView, Ref
+from heddle.view.types import LocalIpView, MemberView, Ref
 
 SSH, HTTP = allow(protocol=6, ports=(22, 22)), allow(protocol=6, ports=(80, 80))
 
@@ -283,3 +284,25 @@ def test_a_small_table_of_the_kernel_is_shared(monkeypatch: pytest.MonkeyPatch) 
         switch.plug(1)
         switch.sync()
         assert set(switch.connections.zones.values()) == {limit}
+
+
+def test_translations_have_a_zone_of_their_own() -> None:
+    """It is limited like the network's; what leads elsewhere, or nowhere, is forgotten there."""
+    switch = make(LIMIT)
+    tags = set(switch.connections.zones)
+    leads = [
+        LocalIpView(id=id, network_id="net-a", port_id=port_id(number), local_ip="10.0.9.9", fixed_ip=ip(number))
+        for id, number in (("a", 1), ("b", 2))
+    ]
+    switch.cloud.put(leads[1])
+    switch.sync()
+    (own,) = set(switch.connections.zones) - tags
+    assert own == ZONES + zone(switch)
+    switch.connections.forgotten.clear()
+    switch.cloud.put(leads[0])
+    switch.sync()
+    assert switch.connections.forgotten == [(own, "10.0.9.9")]
+    switch.cloud.remove(Ref("local_ip", "a"), Ref("local_ip", "b"))
+    switch.sync()
+    assert switch.connections.forgotten == [(own, "10.0.9.9")] * 2
+    assert set(switch.connections.zones) == tags

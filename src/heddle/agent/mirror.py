@@ -20,6 +20,7 @@ from heddle.view.types import (
     FloatingIpView,
     GroupView,
     HostView,
+    LocalIpView,
     MemberView,
     MeteringLabelView,
     NeighbourView,
@@ -83,6 +84,7 @@ class Mirror:
         self.members: dict[str, MemberView] = {}
         self.routers: dict[str, RouterView] = {}
         self.floating_ips: dict[str, FloatingIpView] = {}
+        self.local_ips: dict[str, LocalIpView] = {}
         self.metering_labels: dict[str, MeteringLabelView] = {}
         self.policies: dict[str, QosPolicyView] = {}
         self.audits: dict[str, AuditView] = {}
@@ -91,6 +93,7 @@ class Mirror:
         self.subnets_by_network: Index[SubnetView] = Index("network_id")
         self.neighbours_by_network: Index[NeighbourView] = Index("network_id")
         self.members_by_group: Index[MemberView] = Index("group_id")
+        self.local_ips_by_port: Index[LocalIpView] = Index("port_id")
         self.floating_ips_by_router: Index[FloatingIpView] = Index("router_id")
         self._holders: dict[Ref, int] = {}
         self._partial: set[str] = set()
@@ -98,12 +101,13 @@ class Mirror:
             "host": self.hosts, "assignment": self.assignments, "network": self.networks, "subnet": self.subnets,
             "port": self.ports, "neighbour": self.neighbours, "group": self.groups, "member": self.members,
             "router": self.routers, "floating_ip": self.floating_ips,
-            "metering_label": self.metering_labels, "qos_policy": self.policies, "audit": self.audits,
+            "local_ip": self.local_ips, "metering_label": self.metering_labels, "qos_policy": self.policies,
+            "audit": self.audits,
         }
         self._indexes: dict[str, tuple[Index[Any], ...]] = {
             "port": (self.ports_by_network, self.ports_by_device), "subnet": (self.subnets_by_network,),
             "neighbour": (self.neighbours_by_network,), "member": (self.members_by_group,),
-            "floating_ip": (self.floating_ips_by_router,),
+            "floating_ip": (self.floating_ips_by_router,), "local_ip": (self.local_ips_by_port,),
         }
 
     @property

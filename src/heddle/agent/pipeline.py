@@ -10,7 +10,8 @@ A frame gets its network when it enters, and can leave only on that network:
     DISPATCH        by network and destination: a port of this host, the flood list, or the uplinks
     DELIVER         by port (reg5): a trusted one takes all; for a filtered one its profile goes into reg7
     INGRESS_*       what a guest receives: kind, state and rules
-    ACCEPT, SEND    the end: to the port in reg5, or to the uplinks of the network in reg6
+    ACCEPT, SEND    the end: to the port in reg5 (OUT), or to the uplinks of the network in reg6
+    TRANSLATED*     what was translated on its way, to a local IP (`local_ips.py`) or back
 
 **State.**  A network is one conntrack zone, its tag.  A frame from a guest to a guest of the same host is
 looked up once; the rules of both see the same state, and only ACCEPT or SEND commits, where all have
@@ -44,8 +45,8 @@ from heddle.host.connection import CUT
 from heddle.host.openflow import FlowSet
 
 EGRESS_SOURCE, EGRESS_KIND, EGRESS_ND, EGRESS_TARGET, EGRESS_STATE, EGRESS_RULES = 10, 11, 12, 13, 14, 15
-DISPATCH, FLOOD, FLOOD_PORTS = 20, 21, 22
-DELIVER, INGRESS_KIND, INGRESS_STATE, INGRESS_RULES, ACCEPT = 30, 31, 32, 33, 34
+TRANSLATED, DISPATCH, FLOOD, FLOOD_PORTS = 16, 20, 21, 22
+DELIVER, INGRESS_KIND, INGRESS_STATE, INGRESS_RULES, ACCEPT, OUT, TRANSLATED_BACK = 30, 31, 32, 33, 34, 35, 36
 SEND, UPLINK = 40, 41
 
 STATELESS = 1 << 31
@@ -90,7 +91,11 @@ def base_flows() -> FlowSet:
     b.add(FLOOD, 0, "", f"resubmit(,{FLOOD_PORTS})")
     b.add(UPLINK, 20, "reg4=1", "drop")
     b.add(ACCEPT, 50, MULTICAST, "output:NXM_NX_REG5[]")
-    _commit(b, ACCEPT, ((0, 1), (0, 2), (1, 0), (2, 0), (1, 2), (2, 1)), "output:NXM_NX_REG5[]")
+    _commit(b, ACCEPT, ((0, 1), (0, 2), (1, 0), (2, 0), (1, 2), (2, 1)), f"resubmit(,{OUT})")
+    for table in (OUT, TRANSLATED_BACK):
+        b.add(table, 0, "", "output:NXM_NX_REG5[]")
+    b.add(TRANSLATED, 10, "reg5=0", f"ct_clear,resubmit(,{DISPATCH})")
+    b.add(TRANSLATED, 0, "", f"ct_clear,resubmit(,{EGRESS_KIND})")
     _commit(b, SEND, ((1, 0), (2, 0)), f"resubmit(,{UPLINK})")
     return b.flows
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 
 from heddle.agent.addresses import checked_mac
 from heddle.agent.installed import Installed
+from heddle.agent.local_ips import LocalIps
 from heddle.agent.local_networks import LocalNetworks
 from heddle.agent.mirror import Mirror
 from heddle.agent.owners import BASE, INT, TUN, Owner, Plan, Uplinks
@@ -34,6 +35,7 @@ class Wiring:
         self.uplinks = Uplinks()
         self.ports: dict[str, WiredPort] = {}
         self.networks = LocalNetworks(host)
+        self.local_ips = LocalIps()
         self.profiles = Profiles()
         self._plugged = plugged
 
@@ -52,6 +54,7 @@ class Wiring:
             networks |= self._plan_port(mirror, port_id, plan)
         for network_id in sorted(networks):
             self.networks.plan(mirror, network_id, plan, self.uplinks, self.installed)
+            self.local_ips.plan(mirror, network_id, self.networks, plan)
         self.profiles.plan(mirror, plan)
         plan.ports = ports
         if changed is None:
@@ -78,6 +81,8 @@ class Wiring:
                 ports |= {port.id for port in mirror.ports_by_network.of(ref.id)}
             elif ref.kind == "neighbour":
                 networks |= self.networks.of_neighbour(mirror, ref.id)
+            elif ref.kind == "local_ip":
+                networks |= self.local_ips.networks_of(mirror, ref)
             elif ref.kind == "host":
                 networks |= self.networks.in_tunnels
             elif ref.kind == "group":

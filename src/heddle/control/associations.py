@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from heddle.control import ndp_proxies, port_forwardings
 from heddle.control.context import Context
-from heddle.control.news import floating_ip_news
+from heddle.control.news import floating_ip_news, local_ip_news
 from heddle.errors import BadRequest, Conflict
 from heddle.model.floating_ip import FloatingIp
 from heddle.model.port import Port
@@ -63,6 +63,7 @@ def _drop(ctx: Context, port: Port, uses: set[str], gone: Collection[str] | None
         for association in local_ip_query.to_port(ctx.tx, port.id):
             if lost(association.fixed_ip):
                 local_ip_query.ASSOCIATIONS.delete(ctx.tx, association.id)
+                local_ip_news(ctx.tx, association, "", association.host)
 
 
 def disassociate(ctx: Context, old: FloatingIp) -> FloatingIp:

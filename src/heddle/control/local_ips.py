@@ -9,6 +9,7 @@ import msgspec
 from heddle.control import ports
 from heddle.control.context import Context, new_id
 from heddle.control.lookup import need, not_found
+from heddle.control.news import local_ip_news
 from heddle.errors import BadRequest, Conflict
 from heddle.model.local_ip import LocalIp, LocalIpAssociation
 from heddle.model.port import LOCAL_IP, Port
@@ -124,8 +125,10 @@ def _associate(ctx: Context, wanted: LocalIpAssociation) -> LocalIpAssociation:
         host=port.binding_host_id or "",
     )
     q.ASSOCIATIONS.insert(ctx.tx, [made])
+    local_ip_news(ctx.tx, made, made.host)
     return made
 
 
 def delete_association(ctx: Context, association: LocalIpAssociation) -> None:
     q.ASSOCIATIONS.delete(ctx.tx, association.id)
+    local_ip_news(ctx.tx, association, "", association.host)

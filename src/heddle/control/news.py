@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from heddle.model.floating_ip import FloatingIp
+from heddle.model.local_ip import LocalIpAssociation
 from heddle.model.metering import MeteringLabel
 from heddle.model.network import Network
 from heddle.model.port import Port
@@ -15,6 +16,7 @@ from heddle.model.resource import fields_of
 from heddle.model.router import Router
 from heddle.model.subnet import Subnet
 from heddle.store.engine import Tx
+from heddle.store.query import local_ips
 from heddle.view.types import (
     CLOUD,
     group_scope,
@@ -49,6 +51,9 @@ def port_news(tx: Tx, port: Port, old: Port | None = None) -> None:
     """A port is new, or other than `old`."""
     if old is None or any(getattr(port, name) != getattr(old, name) for name in _TRAVELS):
         _port(tx, port, old, gone=False)
+        if old is not None and old.binding_host_id != port.binding_host_id:
+            for association in local_ips.to_port(tx, port.id):
+                local_ip_news(tx, association, port.binding_host_id, old.binding_host_id)
     elif any(getattr(port, name) != getattr(old, name) for name in _TO_ITS_HOST):
         tx.change("port", port.id, _host(port))
 
@@ -109,6 +114,12 @@ def floating_ip_news(tx: Tx, new: FloatingIp | None, old: FloatingIp | None = No
     floating_ip = new or old
     if floating_ip is not None:
         tx.change("floating_ip", floating_ip.id, now, before - now)
+
+
+def local_ip_news(tx: Tx, association: LocalIpAssociation, host: str, before: str = "") -> None:
+    """A local IP leads to a port on a host, "" for none, and no longer on another."""
+    now, then = ({host_scope(name)} if name else set() for name in (host, before))
+    tx.change("local_ip", association.id, now, then - now)
 
 
 def metering_news(tx: Tx, label: MeteringLabel, *, gone: bool = False) -> None:

@@ -22,6 +22,7 @@ from heddle.store.query import (
     conntrack_helpers,
     floating_ips,
     hosts,
+    local_ips,
     metering,
     ndp_proxies,
     networks,
@@ -283,6 +284,21 @@ def _limits(rule: QosRule) -> Iterable[v.QosLimit]:
         yield v.QosLimit(rule.direction, "kpps", rule.max_kpps, rule.max_burst_kpps)
 
 
+def _local_ips(tx: Tx, wanted: Revisions) -> Iterable[v.Object]:
+    found = local_ips.ASSOCIATIONS.get_many(tx, wanted)
+    owners = local_ips.LOCAL_IPS.get_many(tx, {each.local_ip_id for each in found.values()})
+    for each in found.values():
+        yield v.LocalIpView(
+            id=each.id,
+            revision=wanted[each.id],
+            network_id=owners[each.local_ip_id].network_id,
+            port_id=each.fixed_port_id,
+            local_ip=each.local_ip_address,
+            fixed_ip=each.fixed_ip or "",
+            translate=owners[each.local_ip_id].ip_mode == "translate",
+        )
+
+
 def _audits(tx: Tx, wanted: Revisions) -> Iterable[v.Object]:
     for audit in audits.get_many(tx, wanted).values():
         yield v.AuditView(id=audit.id, revision=wanted[audit.id], repair=audit.repair)
@@ -299,6 +315,7 @@ LOADERS: Mapping[str, Callable[[Tx, Revisions], Iterable[v.Object]]] = {
     "group": _groups,
     "router": _routers,
     "floating_ip": _floating_ips,
+    "local_ip": _local_ips,
     "metering_label": _metering_labels,
     "qos_policy": _qos_policies,
     "audit": _audits,

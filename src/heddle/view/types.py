@@ -7,8 +7,8 @@ older reader skips what it does not know, objects of other kinds too, and a newe
 **Scopes.**  A scope says who is concerned by an object.  It is a string:
 
     cloud               every host: `HostView`, `AuditView`
-    host:<host>         one host: `PortView` of the ports bound to it, `AssignmentView` of the
-                        routers and DHCP networks it serves, `AuditView`
+    host:<host>         one host: `PortView` of the ports bound to it, `LocalIpView` of those that local IPs lead to,
+                        `AssignmentView` of the routers and DHCP networks it serves, `AuditView`
     network:<id>        hosts that have a port of the network: `NetworkView`, `SubnetView`, and a
                         `NeighbourView` for each port (for DHCP and forwarding entries)
     group:<id>          hosts that have a port in the security group, or in one that names it as
@@ -176,6 +176,20 @@ class PortView(Object, frozen=True, tag="port"):
     device_id: str = ""
     name: str = ""
     qos_policy: str = ""
+
+
+class LocalIpView(Object, frozen=True, tag="local_ip"):
+    """An address that leads, for the ports of this host on its network, to a port of this host.
+
+    `id` is that of the association, `network_id` the network of the local IP.  With `translate` it leads to `fixed_ip`
+    of the port; without, the port knows it.
+    """
+
+    network_id: str
+    port_id: str
+    local_ip: str
+    fixed_ip: str
+    translate: bool = True
 
 
 class NeighbourView(Object, frozen=True, tag="neighbour"):
@@ -350,6 +364,7 @@ AnyObject = (
     | NetworkView
     | SubnetView
     | PortView
+    | LocalIpView
     | NeighbourView
     | GroupView
     | MemberView

@@ -69,7 +69,7 @@ class TrackedConnections:
         self._note_profiles()
         released = [(tag, address) for tag, address in plan.released if tag not in plan.freed]
         self._ended += [*((tag, "") for tag in plan.freed), *released]
-        self._limits.follow(self._wiring.networks.tags)
+        self._limits.follow(self._zones())
         for work in (self._forget, self._cut):
             try:
                 work()
@@ -80,7 +80,11 @@ class TrackedConnections:
         self._wait()
 
     def audit(self, repair: bool) -> list[Drift]:
-        return self._limits.audit(self._wiring.networks.tags, repair)
+        return self._limits.audit(self._zones(), repair)
+
+    def _zones(self) -> dict[int, str]:
+        """The zones in use, with their networks: one for each network, and one for its local IPs."""
+        return {tag: network for network, tag in self._wiring.networks.tags.items()} | self._wiring.local_ips.zones
 
     # What became fewer
 

@@ -50,9 +50,9 @@ class ZoneLimits:
         self._set.clear()
         self._works = True
 
-    def follow(self, tags: Mapping[str, int]) -> None:
-        """`tags` are those of the networks that are here now."""
-        wanted = set(tags.values())
+    def follow(self, zones: Mapping[int, str]) -> None:
+        """`zones` are those that are used now, each with its network."""
+        wanted = set(zones)
         if wanted == self._set or not self._works:
             return
         try:
@@ -69,22 +69,21 @@ class ZoneLimits:
             return
         self._set, self._told = wanted, False
 
-    def audit(self, tags: Mapping[str, int], repair: bool) -> list[Drift]:
+    def audit(self, zones: Mapping[int, str], repair: bool) -> list[Drift]:
         """Compare the limits with those of vswitchd; `repair`: and put right what differs.  Raises `HeddleError`."""
         if not self._works:
             if repair:
                 self.restart()
-                self.follow(tags)
+                self.follow(zones)
             return []
         found = self._connections.limits()
-        wrong = {tag: found.get(tag, 0) for tag in self._set if found.get(tag, 0) != self._limit}
+        wrong = {zone: found.get(zone, 0) for zone in self._set if found.get(zone, 0) != self._limit}
         if repair and self._limit:
             self._connections.set_limits(dict.fromkeys(wrong, self._limit))
         elif repair:
             self._connections.remove_limits(wrong.keys())
-        names = {tag: network_id for network_id, tag in tags.items()}
         expected = f"{self._limit} connections" if self._limit else "no limit"
         return [
-            Drift("network", names.get(tag, ""), expected, f"{limit} connections" if limit else "no limit")
-            for tag, limit in wrong.items()
+            Drift("network", zones.get(zone, ""), expected, f"{limit} connections" if limit else "no limit")
+            for zone, limit in wrong.items()
         ]

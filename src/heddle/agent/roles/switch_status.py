@@ -55,6 +55,8 @@ def refs_of(owner: Owner) -> list[Ref]:
     """The objects that a user knows behind an owner of flows."""
     if owner.kind == "profile":
         return [Ref("group", group) for group in owner.id.split("+")]
+    if owner.kind == "local_ips":
+        return [Ref("network", owner.id.partition("/")[0])]
     return [Ref(owner.kind, owner.id)] if owner.kind in ("port", "network") else []
 
 

@@ -233,6 +233,7 @@ _FAULTY = {
     "router": t.routers,
     "floating_ip": t.floating_ips,
     "group": t.security_groups,
+    "local_ip": t.local_ip_associations,
 }
 _CARRIER = {"port": "binding_host_id", "router": "host"}
 
