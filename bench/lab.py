@@ -33,7 +33,8 @@ PORT_ROWS = ("lab-ports", "lab-restart", "lab-restart-pings", "lab-memory", "lab
 ROUTER_ROWS = ("lab-routers", "lab-routers-restart", "lab-routers-pings")
 COMPARED = {
     "lab-ovs": ("filtered", "hand"), "lab-ovs-tracked": ("filtered", "tracked"), "lab-ovs-open": ("open", "hand"),
-    "lab-bridge": ("filtered", "hand"), "lab-bridge-open": ("open", "hand"),
+    "lab-bridge": ("filtered", "hand"), "lab-bridge-tracked": ("filtered", "tracked"),
+    "lab-bridge-open": ("open", "hand"),
 }  # fmt: skip
 SWITCH_ROWS = tuple(name for name in COMPARED if name.startswith("lab-ovs"))
 BRIDGE_ROWS = tuple(name for name in COMPARED if name.startswith("lab-bridge"))
@@ -163,7 +164,7 @@ def measure(run: Run, quick: bool, logs: Path | None) -> None:
 
 def _throughput(run: Run, lab: Lab, names: Sequence[str], quick: bool) -> None:
     def take() -> list[Measured]:
-        made = throughput.roads(lab, tracked=names is SWITCH_ROWS)
+        made = throughput.roads(lab)
         found = throughput.rounds(made, 5 if quick else 21, 2)
         return [throughput.compared(found, *COMPARED[name]) for name in names]
 

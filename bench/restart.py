@@ -21,7 +21,7 @@ from bench.dataplane import check_pings
 from bench.guests import Guest, Net
 from bench.pings import Stream
 from bench.rows import Measured
-from bench.site import Site
+from bench.site import Site, cpu_seconds
 
 ADDED, DELETED, DAMAGED, FLOWS = 20, 20, 5, 20
 SETTLE_SECONDS = 8.0
@@ -120,7 +120,7 @@ def restart(cloud: Site, net: Net, far: Sequence[Guest] = ()) -> tuple[Measured,
     try:
         ids = {each.port_id for each in added}
         wait_until(lambda: all(net.statuses().get(id) == "ACTIVE" for id in ids), 60, "the new ports are ACTIVE", 0.1)
-        active = time.monotonic() - started
+        active, used = time.monotonic() - started, cpu_seconds(cloud.agent())
         time.sleep(SETTLE_SECONDS)
     finally:
         dumps.stop()
@@ -128,7 +128,8 @@ def restart(cloud: Site, net: Net, far: Sequence[Guest] = ()) -> tuple[Measured,
     net.discard(gone)
     _check(net, dumps.taken[-1][1], broken, gone)
     took = in_sync_at(dumps.taken) - started
-    detail = f"{len(before)} flows; new ports ACTIVE after {active:.2f} s; dumps every {_period(dumps):.2f} s"
+    detail = f"{len(before)} flows; new ports ACTIVE after {active:.2f} s, of which {used:.2f} s processor time of the "
+    detail += f"agent; dumps every {_period(dumps):.2f} s"
     lost = stream.lost(started, time.monotonic())
     others = {"before": (quiet, away), "agent away": (away, changing), "guests come and go": (changing, started)}
     parts = [f"{name} {stream.lost(*span).percent:.2f} %" for name, span in others.items()]

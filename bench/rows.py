@@ -71,6 +71,7 @@ ROWS = (
     Row("lab-ovs-tracked", "the same: of by hand with connections", "%", 0, 95, higher=True, data_plane=True),
     Row("lab-ovs-open", "without port security: of by hand", "%", 0, 95, higher=True, data_plane=True),
     Row("lab-bridge", "TCP across, Linux bridge: of by hand", "%", 0, 95, higher=True, data_plane=True),
+    Row("lab-bridge-tracked", "the same: of by hand with connections", "%", 0, 95, higher=True, data_plane=True),
     Row("lab-bridge-open", "without port security: of by hand", "%", 0, 95, higher=True, data_plane=True),
 )  # fmt: skip
 BY_NAME = {row.name: row for row in ROWS}

@@ -34,6 +34,17 @@ class Site(Protocol):
         """Let it be started again."""
 
 
+class Spent:
+    """Processor time from now on, as text."""
+
+    def __init__(self, site: Site) -> None:
+        self._site, self._before = site, site.spent()
+
+    def __str__(self) -> str:
+        used = {role: seconds - self._before[role] for role, seconds in self._site.spent().items()}
+        return f"processor time: server {used['server']:.2f}, agent {used['agent']:.2f} s"
+
+
 def pss(pid: int) -> int:
     """Proportional memory of a process in KB."""
     lines = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").splitlines()

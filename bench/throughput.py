@@ -5,8 +5,8 @@ alike; a round has each road once, and a ratio is the median of the rounds' rati
 
     filtered   ports of Heddle's with a security group
     open       ports of Heddle's on a network without port security
-    hand       a bridge by hand
-    tracked    a bridge of Open vSwitch by hand, whose flows follow connections (`byhand.py`)
+    hand       a bridge by hand (`byhand.py`)
+    tracked    another, which follows connections
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ Road = list[tuple[TestHost, str, str]]
 SETTLE_SECONDS = 0.3
 
 
-def roads(lab: Lab, tracked: bool) -> dict[str, Road]:
+def roads(lab: Lab) -> dict[str, Road]:
     """Two guests each (host, name, address), who have spoken with each other."""
     tenant = Tenant(lab, "fast")
     filtered = tenant.network("filtered", "10.240.0.0/24", dhcp=False)
@@ -43,8 +43,7 @@ def roads(lab: Lab, tracked: bool) -> dict[str, Road]:
     tenant.wait()
     made = {name: [(guest.host, guest.name, guest.ip) for guest in guests] for name, guests in found.items()}
     made["hand"] = ByHand(lab, 1, filtered["mtu"]).guests
-    if tracked:
-        made["tracked"] = ByHand(lab, 2, filtered["mtu"], tracked=True).guests
+    made["tracked"] = ByHand(lab, 2, filtered["mtu"], tracked=True).guests
     for name, ((host, guest, _), (_, _, address)) in made.items():
         reached = functools.partial(host.pings, guest, address)
         wait_until(reached, 30, f"the guests of the road {name} reach each other", 0.1)

@@ -216,11 +216,11 @@ class Lab:
         self.control.sh(f"ip addr add {MGMT}.{CONTROL}/24 dev mgmt0; ip link set mgmt0 up")
         for number, host in enumerate(self.hosts, 1):
             self._cable("mgmt", host, "mgmt0")
-            self._cable("data", host, "eth0", mtu=1600)
             host.sh(f"ip addr add {MGMT}.{number}/24 dev mgmt0; ip link set mgmt0 up")
             if number in self._bridges:
-                host.sh(f"ethtool -K eth0 tx off; ip addr add {DATA}.{number}/24 dev eth0; ip link set eth0 up")
+                self._join(host, number)
                 continue
+            self._cable("data", host, "eth0", mtu=1600)
             host.sh(f"""
                 sysctl -qw net.ipv6.conf.eth0.disable_ipv6=1
                 hook='{{ type filter hook ingress device eth0 priority -500; policy drop; }}'
@@ -230,6 +230,16 @@ class Lab:
                   -- add-port br-phy eth0
             """)
             self.address_underlay(host)
+
+    def other(self, number: int) -> TestHost:
+        """A host that is not Heddle's, without Open vSwitch, on the network between the hosts: 172.31.0.`number`."""
+        host: TestHost = self._part(TestHost(f"other{number}", ovs=False))
+        self._join(host, number)
+        return host
+
+    def _join(self, host: TestHost, number: int) -> None:
+        self._cable("data", host, "eth0", mtu=1600)
+        host.sh(f"ethtool -K eth0 tx off; ip addr add {DATA}.{number}/24 dev eth0; ip link set eth0 up")
 
     def address_underlay(self, host: TestHost) -> None:
         """Give a host with Open vSwitch the address of its tunnels, as its network configuration does whenever br-phy
