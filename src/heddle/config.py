@@ -146,7 +146,8 @@ class Agent(Section, frozen=True):
     without tunnels; `availability_zone`: the part of the cloud that the host is in.  `key_file`: the host's secret, as
     `heddle host add` prints it, for a bus with a broker; empty: agent.key in the host's folder (`paths.host`).
     `connections_per_network`: with Open vSwitch, how many connections a network may have at a time on this host, 0 for
-    no limit.
+    no limit.  `ipv6_gateway`: the link-local address of the next router on external networks whose subnets name no
+    gateway of IPv6; empty: routers take their default route from its advertisements there.
     """
 
     host: str = ""
@@ -164,6 +165,7 @@ class Agent(Section, frozen=True):
     digest_seconds: float = 600.0
     audit_seconds: float = 4.0
     connections_per_network: int = 65_536
+    ipv6_gateway: str = ""
 
     @property
     def mappings(self) -> tuple[str, ...]:

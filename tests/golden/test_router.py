@@ -114,6 +114,7 @@ def layout_text(made: RouterPlan) -> str:
     lines = []
     for item in made.layout.interfaces:
         lines.append(f"interface {item.name} mac {item.mac} mtu {item.mtu} port {made.plugs[item.name].id}")
+        lines += ["    listens to router advertisements"] * item.listens
         lines += [f"    address {address}" for address in sorted(item.addresses)]
         lines += [f"    answers for {address}" for address in sorted(item.proxied)]
     for route in sorted(made.layout.routes):

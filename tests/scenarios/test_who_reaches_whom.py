@@ -195,3 +195,38 @@ def test_a_stateless_group_lets_answers_in_by_a_rule_only(cloud: Cloud, red: Pro
         red.make("security-group-rules", security_group_id=group, direction="ingress", protocol="tcp",
                  remote_ip_prefix=f"{peer['address']}/32")  # fmt: skip
         assert eventually(lambda: connects(cloud.host, "p1", peer["address"], 80))
+
+
+def test_both_ip_versions_between_networks(cloud: Cloud, blue: Project) -> None:
+    """Prefixes from a pool are routed as they are; a guest's kernel makes the address that the API shows for its port.
+
+    The router keeps apart what is in the pool's address scope and what is not; of IPv4 no subnet is in one.
+    """
+    scope = cloud.api.call("POST", "/v2.0/address-scopes", {"address_scope": {"name": "six", "ip_version": 6}})
+    body = {"name": "six", "prefixes": ["2001:db8:10::/48"], "default_prefixlen": 64, "shared": False,
+            "address_scope_id": scope["address_scope"]["id"], "project_id": blue.id}  # fmt: skip
+    pool = cloud.api.call("POST", "/v2.0/subnetpools", {"subnetpool": body})["subnetpool"]["id"]
+    router = blue.make("routers", name="r")["id"]
+    modes = {"ip_version": 6, "ipv6_ra_mode": "slaac", "ipv6_address_mode": "slaac"}
+    guests = {}
+    for number, more in enumerate(({"subnetpool_id": pool}, {"subnetpool_id": pool}, {"cidr": "fd00:9::/64"})):
+        net = blue.make("networks", name=f"six{number}")["id"]
+        four = blue.make("subnets", network_id=net, ip_version=4, cidr=f"10.60.{number}.0/24")
+        six = blue.make("subnets", network_id=net, **modes, **more)
+        for subnet in (four, six):
+            path = f"/v2.0/routers/{router}/add_router_interface"
+            blue.api.call("PUT", path, {"subnet_id": subnet["id"]})
+        port = blue.make("ports", network_id=net)
+        cloud.api.call("PUT", f"/v2.0/ports/{port['id']}", {"port": {"binding:host_id": NAME}})
+        guests[f"v{number}"] = {":" in each["ip_address"]: each["ip_address"] for each in port["fixed_ips"]}
+        cloud.host.plug(f"v{number}", port["mac_address"], [f"{guests[f'v{number}'][False]}/24"], port["id"],
+                        gateway=four["gateway_ip"])  # fmt: skip
+    for name, address in guests.items():
+        def shown(name: str = name) -> str:
+            return cloud.host.run("ip", "-n", name, "-6", "-o", "addr", "show", "scope", "global")
+        assert eventually(lambda shown=shown, own=address[True]: f" {own}/64 " in shown(), 12), shown()
+        assert shown().count("inet6") == 1
+    for name in ("v1", "v2"):
+        assert eventually(lambda to=guests[name][False]: cloud.host.pings("v0", to), 5)
+    assert eventually(lambda: cloud.host.pings("v0", guests["v1"][True]), 5)
+    assert not cloud.host.pings("v0", guests["v2"][True], wait=0.5)

@@ -5,7 +5,17 @@ from __future__ import annotations
 import struct
 
 from heddle.host.announce import Announcement, frame
-from heddle.host.layout import Interface, Layout, Observed, dark, interface_requests, route_requests, surplus
+from heddle.host.layout import (
+    Interface,
+    Layout,
+    Observed,
+    dark,
+    deviations,
+    hearing,
+    interface_requests,
+    route_requests,
+    surplus,
+)
 from heddle.host.netlink import attribute, attributes, nested, text, u32
 from heddle.host.rtnetlink import Link, Route
 
@@ -71,6 +81,18 @@ def test_routes_that_differ_are_replaced() -> None:
     assert names(requests) == [
         "deletion of route 0.0.0.0/0 via 10.0.0.2 dev qr-a", "route 0.0.0.0/0 via 10.0.0.4 dev qr-a",
     ]  # fmt: skip
+
+
+def test_an_interface_listens_to_other_routers_only_where_it_shall() -> None:
+    heard = Route("::/0", "fe80::1", "qr-a")
+    for listens, accept_ra, otherwise, stray in ((True, 2, False, 0), (True, 0, True, 0), (False, 2, True, 1)):
+        item = Interface("qr-a", MAC, 1450, listens=listens)
+        there = Observed({"qr-a": Link(7, "qr-a", MAC, 1450, True, accept_ra=accept_ra)}, {"qr-a": frozenset()},
+                         frozenset(), heard=frozenset({heard}))  # fmt: skip
+        layout = Layout((item,))
+        assert hearing(layout, there) == ({"qr-a": listens} if otherwise else {})
+        assert len(route_requests(layout, there)) == stray
+        assert len(deviations(layout, there)) == otherwise + stray
 
 
 def test_an_interface_that_is_up_and_hears_nobody_is_dark() -> None:

@@ -12,12 +12,15 @@ from heddle.host import rtnetlink as rt
 from heddle.host.netlink import NetlinkError, Request
 from heddle.host.rtnetlink import Link, Route
 
+_WHILE_FORWARDING = 2
+
 
 @dataclass(frozen=True, slots=True)
 class Interface:
     """A wanted interface; `addresses` as "10.0.0.1/24".  `outer`: the name of the other end, "" for the same.
 
-    `proxied`: IPv6 addresses of others, for which it answers neighbour solicitations.
+    `proxied`: IPv6 addresses of others, for which it answers neighbour solicitations.  `listens`: its default route of
+    IPv6 is that which others' router advertisements tell.
     """
 
     name: str
@@ -26,6 +29,7 @@ class Interface:
     addresses: frozenset[str] = frozenset()
     outer: str = ""
     proxied: frozenset[str] = frozenset()
+    listens: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +46,14 @@ class Layout:
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """What a namespace holds; `proxied` as (interface, address)."""
+    """What a namespace holds; `proxied` as (interface, address); `heard`: the routes of router advertisements."""
 
     links: dict[str, Link]
     addresses: dict[str, frozenset[str]]
     routes: frozenset[Route]
     forwards: dict[int, bool] = field(default_factory=dict)
     proxied: frozenset[tuple[str, str]] = frozenset()
+    heard: frozenset[Route] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +100,9 @@ def deviations(layout: Layout, seen: Observed) -> list[Deviation]:
     found += [Deviation(f"neighbour proxy {each} on {name}", "missing") for name, each in sorted(answers - has_them)]
     found += [Deviation("no such proxy", f"{each} on {name}") for name, each in sorted(has_them - answers)]
     found += [Deviation(f"route {_told(each)}", "missing") for each in sorted(layout.routes - seen.routes)]
-    found += [Deviation("no such route", _told(each)) for each in sorted(seen.routes - layout.routes)]
+    found += [Deviation("no such route", _told(each)) for each in _stray(layout, seen)]
+    heard = sorted(hearing(layout, seen).items())
+    found += [Deviation(f"{name}: router advertisements {_taken(on)}", _taken(not on)) for name, on in heard]
     off = sorted(forwarding(layout) - seen.forwards.items())
     return found + [Deviation(f"forwarding of IPv{version} {_switch(on)}", _switch(not on)) for version, on in off]
 
@@ -107,6 +114,18 @@ def _told(route: Route) -> str:
 
 def _switch(on: bool) -> str:
     return "on" if on else "off"
+
+
+def _taken(on: bool) -> str:
+    return "taken" if on else "not taken"
+
+
+def hearing(layout: Layout, seen: Observed) -> dict[str, bool]:
+    """The interfaces that are to take router advertisements, or not to, and do otherwise."""
+    wanted = {item.name: _WHILE_FORWARDING if item.listens else 0 for item in layout.interfaces}
+    return {
+        name: value > 0 for name, value in wanted.items() if name in seen.links and seen.links[name].accept_ra != value
+    }
 
 
 def dark(layout: Layout, seen: Observed) -> list[str]:
@@ -152,9 +171,15 @@ def surplus(layout: Layout, seen: Observed, new: bool) -> list[tuple[str, str]]:
     return found
 
 
+def _stray(layout: Layout, seen: Observed) -> list[Route]:
+    """Routes that nobody wants, and those heard on an interface that is not to listen."""
+    listening = {item.name for item in layout.interfaces if item.listens}
+    return sorted({*(seen.routes - layout.routes), *(each for each in seen.heard if each.device not in listening)})
+
+
 def route_requests(layout: Layout, seen: Observed) -> list[Request]:
     index = {name: link.index for name, link in seen.links.items()}
-    gone = [rt.delete_route(route, index.get(route.device, 0)) for route in sorted(seen.routes - layout.routes)]
+    gone = [rt.delete_route(route, index.get(route.device, 0)) for route in _stray(layout, seen)]
     new = [
         rt.add_route(route, index[route.device]) if route.device in index else rt.add_route(route, 0)
         for route in sorted(layout.routes - seen.routes)

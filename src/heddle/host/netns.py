@@ -29,6 +29,7 @@ from heddle.host.layout import (
     Observed,
     dark,
     forwarding,
+    hearing,
     interface_requests,
     proxies,
     route_requests,
@@ -120,10 +121,11 @@ class Namespace:
         for index, address in rt.addresses(self.routing):
             if index in by_index:
                 found[by_index[index]].add(address)
-        routes = frozenset(rt.routes(self.routing, by_index))
+        routes = list(rt.routes(self.routing, by_index))
+        told, heard = (frozenset(route for route, by_others in routes if by_others == each) for each in (False, True))
         addresses = {name: frozenset(value) for name, value in found.items()}
         answers = frozenset((by_index.get(index, ""), each) for index, each in rt.proxied(self.routing))
-        return Observed(links, addresses, routes, rt.forwards(self.routing), answers)
+        return Observed(links, addresses, told, rt.forwards(self.routing), answers, heard)
 
     def converge(self, layout: Layout, observed: Observed | None = None) -> Change:
         """Bring the namespace to the layout; what is right is left as it is.
@@ -139,10 +141,13 @@ class Namespace:
             failures += self.make(missing)
             seen = self.observe()
         failures += self.root.run([rt.set_link(name, up=True) for name in dark(layout, seen)])
+        heard = hearing(layout, seen)
+        if heard:
+            within(path_of(self.name), lambda: hear(heard))
         added: dict[tuple[str, str], None] = {}
         withdrawn: dict[tuple[str, str], None] = {}
         answering = tuple(sorted(proxies(layout, seen) - seen.proxied))
-        other = 0
+        other = len(heard)
         for _ in range(_PASSES):
             fixes = [request for item in layout.interfaces for request in interface_requests(item, seen)]
             added.update(dict.fromkeys(surplus(layout, seen, new=True)))
@@ -185,6 +190,15 @@ def write_settings(settings: Mapping[str, str]) -> None:
     """Write kernel settings of the namespace of the calling thread.  Raises `OSError`."""
     for name, value in settings.items():
         Path("/proc/sys/net", name).write_text(value)
+
+
+def hear(interfaces: Mapping[str, bool]) -> None:
+    """Take router advertisements on interfaces, but no addresses, or none; in the namespace of the calling thread."""
+    for name, on in interfaces.items():
+        with contextlib.suppress(FileNotFoundError):
+            folder = Path("/proc/sys/net/ipv6/conf", name)
+            (folder / "autoconf").write_text("0")
+            (folder / "accept_ra").write_text("2" if on else "0")
 
 
 def answer_at_once(interfaces: Iterable[str]) -> None:

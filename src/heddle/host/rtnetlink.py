@@ -33,6 +33,7 @@ _UNICAST = 1
 _STATIC, _KERNEL, _RA = 4, 2, 9
 _LINK_SCOPE = 253
 _ANY_PROTOCOL, _ANY_SCOPE = 0, 255
+_ACCEPT_RA = 3
 _NEWNEIGH, _GETNEIGH = 28, 30
 _NEIGHBOUR = struct.Struct("=BxxxiHBB")
 METADATA_IPV6 = "fe80::a9fe:a9fe"
@@ -42,7 +43,7 @@ _METADATA = ipaddress.ip_address(METADATA_IPV6).packed
 @dataclass(frozen=True, slots=True)
 class Link:
     """`master`: the index of the bridge that it is a port of, or 0; `settings` and `port_settings` are what its kind,
-    and the bridge, keep of it, as the kernel encodes them."""
+    and the bridge, keep of it, as the kernel encodes them; `accept_ra`: as the kernel setting of that name."""
 
     index: int
     name: str
@@ -55,6 +56,7 @@ class Link:
     kind: str = ""
     settings: bytes = b""
     port_settings: bytes = b""
+    accept_ra: int = 0
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -108,20 +110,20 @@ def proxied(socket: Netlink) -> Iterator[tuple[int, str]]:
                 yield index, str(ipaddress.ip_address(raw))
 
 
-def routes(socket: Netlink, by_index: Mapping[int, str]) -> Iterator[Route]:
-    """The unicast routes of the main table that neither the kernel nor a router advertisement made."""
+def routes(socket: Netlink, by_index: Mapping[int, str]) -> Iterator[tuple[Route, bool]]:
+    """The unicast routes of the main table that the kernel has not made, and whether a router advertisement did."""
     for kind, body in socket.ask(Request(_GETROUTE, _ROUTE.pack(0, 0, 0, 0, 0, 0, 0, 0, 0), DUMP, "list of routes")):
         if kind != _NEWROUTE:
             continue
         family, length, _, _, table, protocol, _, variety, flags = _ROUTE.unpack_from(body)
-        if table != _MAIN or protocol in (_KERNEL, _RA) or variety != _UNICAST or family not in (2, 10):
+        if table != _MAIN or protocol == _KERNEL or variety != _UNICAST or family not in (2, 10):
             continue
         found = attributes(body, _ROUTE.size)
         empty = bytes(4 if family == socket_family(4) else 16)
         destination = f"{ipaddress.ip_address(found.get(1, empty))}/{length}"
         gateway = str(ipaddress.ip_address(found[5])) if 5 in found else ""
         device = by_index.get(struct.unpack("=I", found[4])[0], "") if 4 in found else ""
-        yield Route(destination, gateway, device, bool(flags & _ONLINK))
+        yield Route(destination, gateway, device, bool(flags & _ONLINK)), protocol == _RA
 
 
 def forwards(socket: Netlink) -> dict[int, bool]:
@@ -220,8 +222,15 @@ def _read_link(body: bytes) -> Link:
     info = attributes(found.get(18, b""))
     return Link(
         index, name, mac, mtu, bool(flags & _UP), bool(flags & _LOWER_UP), alias, master, _string(info.get(1)),
-        info.get(2, b""), info.get(5, b""),
+        info.get(2, b""), info.get(5, b""), _accept_ra(found.get(26, b"")),
     )
+
+
+def _accept_ra(families: bytes) -> int:
+    """From what the address families keep of a link: of IPv6 the settings, as numbers in the order of `ipv6.h`."""
+    settings = attributes(attributes(families).get(socket_family(6), b"")).get(2, b"")
+    value: int = struct.unpack_from("=i", settings, 4 * _ACCEPT_RA)[0] if len(settings) > 4 * _ACCEPT_RA else 0
+    return value
 
 
 def _address_body(link: Link, address: str) -> bytes:

@@ -23,6 +23,7 @@ from heddle.agent.roles.base import Drift, Host
 from heddle.agent.roles.mended import RULES, drifts, mended, no_namespace, no_process
 from heddle.agent.roles.parallel import together
 from heddle.agent.roles.plugs import Plugs, plug
+from heddle.agent.roles.router_advertising import check_gateway
 from heddle.agent.roles.router_forwarding import moved
 from heddle.agent.roles.router_helpers import kinds
 from heddle.agent.roles.router_limits import routers_with
@@ -70,6 +71,7 @@ class RouterRole:
     def prepare(self, host: Host) -> None:
         allow_descriptors()
         self._host = host
+        check_gateway(host.settings.agent.ipv6_gateway)
         self._spaces = self._make_spaces(PREFIX, host.datapath == "netdev")
 
     def reconcile(self, mirror: Mirror, changed: frozenset[Ref] | None) -> list[Status]:
@@ -201,6 +203,7 @@ class RouterRole:
             self._host.settings.serves_metadata,
             self._helpers.lacking(kinds(router)),
             mirror.policies,
+            self._host.settings.agent.ipv6_gateway,
         )
         self._owner.update({ref_of(each): router.id for each in (*given.ports, *given.floating_ips)})
         return given

@@ -14,9 +14,11 @@ that is a link-local one, and when it is not administratively down.
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 from collections.abc import Mapping
 
+from heddle.errors import ConfigError
 from heddle.host.radvd import Advertised
 from heddle.view.types import PortView, SubnetView
 
@@ -44,6 +46,14 @@ def advertised(
         prefixes=tuple(dict.fromkeys(_prefix(subnet) for _, subnet in mine)),
         servers=tuple(usable[:MOST_SERVERS]),
     )
+
+
+def check_gateway(text: str) -> None:
+    """Raises `ConfigError` for an `agent.ipv6_gateway` that is no link-local address."""
+    with contextlib.suppress(ValueError):
+        if not text or (ipaddress.IPv6Address(text).is_link_local and "%" not in text):
+            return
+    raise ConfigError(f"agent.ipv6_gateway = {text!r}: expected a link-local IPv6 address, as fe80::1, or nothing")
 
 
 def _is_gateway(address: str, subnet: SubnetView) -> bool:

@@ -67,7 +67,8 @@ SETTINGS = {
 class RouterInput:
     """A router with all that belongs to it.
 
-    `metadata`: it leads its guests to the metadata service; `lacking`: the conntrack helpers that its host has not.
+    `metadata`: it leads its guests to the metadata service; `lacking`: the conntrack helpers that its host has not;
+    `ipv6_gateway`: the next hop on external networks whose subnets name none of IPv6, "" to hear of it there.
     """
 
     router: RouterView
@@ -79,6 +80,7 @@ class RouterInput:
     metadata: bool = False
     lacking: frozenset[Kind] = frozenset()
     policies: Mapping[str, QosPolicyView] = field(default_factory=dict)
+    ipv6_gateway: str = ""
 
     @property
     def serves_metadata(self) -> bool:
@@ -110,6 +112,8 @@ def plan(given: RouterInput) -> RouterPlan:
     ports = _usable(given, problems)
     gateway = next((port for port in ports if port.device_owner == GATEWAY), None)
     floating = _floating(given, gateway, problems)
+    routes = _routes(given, ports, gateway, problems)
+    listens = gateway is not None and all(route.destination != "::/0" for route in routes)
     interfaces = tuple(
         Interface(
             interface_name(port),
@@ -119,10 +123,10 @@ def plan(given: RouterInput) -> RouterPlan:
             | (frozenset(f"{item.floating_ip}/32" for item in floating) if port is gateway else frozenset())
             | (_metadata(given, port) if port is not gateway else frozenset()),
             proxied=answered(given.router) if port is gateway else frozenset(),
+            listens=listens and port is gateway,
         )
         for port in ports
     )
-    routes = _routes(given, ports, gateway, problems)
     return RouterPlan(
         layout=Layout(interfaces, routes, SETTINGS),
         table=_table(given, ports, gateway, floating, problems),
@@ -216,6 +220,8 @@ def _routes(
             destination = "0.0.0.0/0" if hop.version == 4 else "::/0"
             onlink = hop not in ipaddress.ip_network(subnet.cidr) and not hop.is_link_local
             found.setdefault(destination, Route(destination, str(hop), name, onlink))
+    if gateway is not None and given.ipv6_gateway:
+        found.setdefault("::/0", Route("::/0", given.ipv6_gateway, interface_name(gateway)))
     return frozenset(found.values())
 
 
