@@ -30,7 +30,7 @@ def _counted(host: TestHost, guest: str) -> tuple[int, int]:
     return int(size), int(frames)
 
 
-def rate(host: TestHost, guest: str, seconds: float = 0.5) -> Rate:
+def rate(host: TestHost, guest: str, seconds: float = 0.35) -> Rate:
     """What comes to a guest, for so long."""
     before, start = _counted(host, guest), time.monotonic()
     time.sleep(seconds)
