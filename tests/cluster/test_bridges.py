@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from tests.cluster.lab import Lab
 from tests.cluster.tenants import Tenant
+from tests.real.rates import comes, pouring
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +44,29 @@ def test_networks_routers_and_records_of_both_kinds(lab: Lab) -> None:
     }
     agents = {(agent["host"], agent["agent_type"]) for agent in lab.api.get("/v2.0/agents")["agents"]}
     assert {("host1", "Open vSwitch agent"), ("host2", "Linux bridge agent")} <= agents
+
+
+def test_the_default_policy_of_a_project_limits_guests_of_both_kinds(lab: Lab) -> None:
+    """Networks made from then on follow it; a rule that changes reaches the hosts that have their ports."""
+    free = Tenant(lab, "free").network("net", "10.8.0.0/24")
+    policy = lab.api.request("POST", "/v2.0/qos/policies", {"policy": {"name": "gold", "is_default": True}})["policy"]
+    rules = f"/v2.0/qos/policies/{policy['id']}/bandwidth_limit_rules"
+    rule = {"max_kbps": 4_000, "max_burst_kbps": 600, "direction": "egress"}
+    made = lab.api.request("POST", rules, {"bandwidth_limit_rule": rule})["bandwidth_limit_rule"]
+    slow = Tenant(lab, "slow")
+    network = slow.network("net", "10.8.0.0/24")
+    lab.api.request("PUT", f"/v2.0/qos/policies/{policy['id']}", {"policy": {"is_default": False}})
+    assert (free["qos_policy_id"], network["qos_policy_id"]) == (None, policy["id"])
+    guests = [slow.guest(network, host) for host in lab.hosts[:2]]
+    slow.wait()
+    ends = list(zip(guests, guests[::-1], strict=True))
+    lab.until(lambda: all(one.pings(other.ip) for one, other in ends), 20, "the guests reach each other")
+    for kbps in (6_000, 0):
+        lab.api.request("PUT", f"{rules}/{made['id']}", {"bandwidth_limit_rule": {"max_kbps": kbps}})
+        for one, other in ends:
+            with pouring(one.host, one.name, other.ip):
+                low, high = (0.85 * kbps, 1.15 * kbps) if kbps else (12_000, 60_000)
+                comes(other.host, other.name, low, high)
 
 
 def test_one_audit_of_both_kinds_looks_and_repairs_only_when_it_is_told_to(lab: Lab) -> None:
