@@ -14,7 +14,7 @@ collect_ignore_glob = [] if wanted() else ["test_*.py"]
 @pytest.fixture(scope="module")
 def lab() -> Iterator[Lab]:
     """Three hosts, two servers."""
-    made = Lab(3, servers=2)
+    made = Lab(3, servers=2, of_agents=["agent.report_seconds=1"])
     try:
         made.start()
         yield made

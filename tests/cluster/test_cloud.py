@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
+from typing import Any
 
 import pytest
 from tests.cluster.lab import DATA, Lab
-from tests.cluster.tenants import Tenant
+from tests.cluster.tenants import Guest, Tenant
 
 
 @pytest.fixture(scope="module")
@@ -76,3 +78,79 @@ def test_a_floating_ip_from_the_physical_network(lab: Lab, blue: Tenant) -> None
     lab.until(lambda: neighbour.pings(address), 20, "the floating IP answers")
     assert guest.pings(neighbour.ip)
     assert not address.startswith(DATA)
+
+
+def counted(lab: Lab, label: dict[str, Any]) -> tuple[int, int]:
+    """What a label has counted: packets and bytes."""
+    (found,) = json.loads(lab.client("metering", "--label", label["id"], "--json"))
+    return found["packets"], found["bytes"]
+
+
+def test_what_a_router_forwards_is_counted_wherever_it_is(lab: Lab, blue: Tenant) -> None:
+    outside = blue.network("metered", "198.51.100.0/24", **{
+        "router:external": True, "provider:network_type": "vlan", "provider:physical_network": "physnet1",
+        "provider:segmentation_id": 201,
+    })  # fmt: skip
+    inner = blue.network("counted", "10.5.0.0/24")
+    router = blue.router("meter", inner, outside=outside["id"])
+    guest = blue.guest(inner, lab.hosts[0])
+    neighbour = blue.guest(outside, lab.hosts[2], gateway=False)
+    blue.wait()
+    lab.until(lambda: guest.pings(neighbour.ip), 20, "the router translates")
+    api = lab.api
+    label = api.request("POST", "/v2.0/metering/metering-labels", {"metering_label": {"name": "all", "shared": True}})
+    label = label["metering_label"]
+    for direction in ("ingress", "egress"):
+        rule = {"metering_label_id": label["id"], "direction": direction, "remote_ip_prefix": f"{guest.ip}/32"}
+        api.request("POST", "/v2.0/metering/metering-label-rules", {"metering_label_rule": rule})
+    (home,) = api.get(f"/v2.0/routers/{router['id']}/l3-agents")["agents"]
+    space, hosts = f"qrouter-{router['id']}", {each.name: each for each in lab.hosts}
+    rules = ("nft", "list", "table", "inet", "heddle_meters")
+    lab.until(lambda: hosts[home["host"]].guest(space, *rules).count(guest.ip) == 2, 10, "the rules are there")
+    assert guest.pings(neighbour.ip, count=3)
+    lab.until(lambda: counted(lab, label) == (6, 6 * 84), 10, "six packets of 84 bytes are counted")
+
+    agents = api.get("/v2.0/agents", binary="neutron-l3-agent")["agents"]
+    other = next(each for each in agents if each["host"] != home["host"])
+    api.request("DELETE", f"/v2.0/agents/{home['id']}/l3-routers/{router['id']}")
+    api.request("POST", f"/v2.0/agents/{other['id']}/l3-routers", {"router_id": router["id"]})
+    lab.until(lambda: guest.pings(neighbour.ip), 20, "the router translates on another host")
+    assert guest.pings(neighbour.ip, count=2)
+    there = hosts[other["host"]].guest(space, *rules)
+    packets = max(int(number) for number in re.findall(r"packets (\d+)", there))
+    assert packets >= 6
+    wanted = 6 + packets, (6 + packets) * 84
+    lab.until(lambda: counted(lab, label) == wanted, 10, f"what it forwards there is added: {wanted}")
+    assert f'{{label="{label["id"]}"}} {wanted[1]}' in api.text("/metrics")
+
+
+def test_a_local_ip_leads_to_a_port_of_each_host(lab: Lab, blue: Tenant) -> None:
+    """Hosts 1 and 2 have one of their own; on host 3 the port that holds the address is reached."""
+    network = blue.network("cached", "10.6.0.0/24")
+    holder = blue.guest(network, lab.hosts[2])
+    caches = [blue.guest(network, host) for host in lab.hosts[:2]]
+    clients = [blue.guest(network, host) for host in lab.hosts]
+    blue.wait()
+    for client in clients:
+        lab.until(lambda: client.pings(holder.ip), 15, f"{client.name} reaches the holder")  # noqa: B023
+
+    def led(client: Guest) -> str:
+        """The MAC that a client finds for the address, where it answers."""
+        client.host.run("ip", "-n", client.name, "neigh", "flush", "dev", "eth0")
+        answers = client.pings(holder.ip, wait=0.3)
+        found = client.host.run("ip", "-n", client.name, "neigh", "show", holder.ip)
+        ports = [each.port for each in (holder, *caches) if answers and each.port["mac_address"] in found]
+        return str(ports[0]["id"]) if ports else ""
+
+    assert [led(client) for client in clients] == [holder.port["id"]] * 3
+    wanted = {"local_ip": {"local_port_id": holder.port["id"]}}
+    local_ip = lab.api.request("POST", "/v2.0/local_ips", wanted)["local_ip"]
+    for cache in caches:
+        body = {"port_association": {"fixed_port_id": cache.port["id"]}}
+        lab.api.request("POST", f"/v2.0/local_ips/{local_ip['id']}/port_associations", body)
+    ports = [each.port["id"] for each in (*caches, holder)]
+    lab.until(lambda: [led(client) for client in clients] == ports, 10, "each host has its own")
+    path = f"/v2.0/local_ips/{local_ip['id']}/port_associations/{caches[1].port['id']}"
+    lab.api.request("DELETE", path)
+    ports[1] = holder.port["id"]
+    lab.until(lambda: [led(client) for client in clients] == ports, 10, "host 2 has none any more")

@@ -34,10 +34,15 @@ def take(tx: Tx, host: str, roles: Iterable[RoleState]) -> None:
 def _advance(
     known: dict[tuple[str, str], Counted], host: str, readings: Sequence[MeterReading]
 ) -> dict[tuple[str, str], Counted]:
-    """What is other than before; `readings` in the order in which their counters were made."""
+    """What is other than before; `readings` in the order in which their counters were made.
+
+    A counter that has counted nothing yet is none.
+    """
     now = dict(known)
     for each in readings:
         key = each.label_id, each.router_id
+        if key not in now and not each.packets:
+            continue
         had = now.get(key) or Counted(*key, host, each.since, 0, 0)
         if each.since < had.since or (each.since == had.since and each.bytes < had.bytes):
             continue
