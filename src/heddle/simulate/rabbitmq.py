@@ -101,10 +101,10 @@ class RabbitMq:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _listens(self) -> bool:
-        probe = f"import socket; socket.create_connection(({self.address!r}, {self.port}), 1)"
         if self._enter:
-            words = [*self._enter, "python3", "-c", probe]
-            return not subprocess.run(words, capture_output=True, timeout=10).returncode
+            probe = f"exec 3<>/dev/tcp/{self.address}/{self.port}"
+            words = [*self._enter, "timeout", "1", "bash", "-c", probe]
+            return subprocess.run(words, capture_output=True).returncode == 0
         try:
             socket.create_connection((self.address, self.port), 1).close()
         except OSError:
