@@ -7,6 +7,8 @@ from typing import Any
 from tests.api.conftest import Cloud
 from tests.api.talk import Talk
 
+from heddle.view.types import Status
+
 
 def vlan(port: dict[str, Any], number: int) -> dict[str, Any]:
     return {"port_id": port["id"], "segmentation_type": "vlan", "segmentation_id": number}
@@ -125,6 +127,39 @@ def test_a_trunk_that_is_disabled_or_on_a_host(own_cloud: Cloud) -> None:
     blue.no_delete(409, "TrunkInUse", "trunk", trunk["id"])
     bound = admin.update("port", sub["id"], **{"binding:host_id": "trunkhost"})
     admin.no_create(409, "ParentPortInUse", "trunk", port_id=bound["id"])
+
+
+def test_the_status_of_a_trunk_is_that_of_its_ports(own_cloud: Cloud) -> None:
+    admin, blue = own_cloud.admin, own_cloud.tenant()
+    parent, first, second = (port_of(blue) for _ in range(3))
+    trunk = blue.create("trunk", port_id=parent["id"], sub_ports=[vlan(first, 2)])
+    own_cloud.report("host1")
+    own_cloud.report("bridges", datapath="bridge")
+
+    def seen(**states: str) -> str:
+        ids = {"parent": parent["id"], "first": first["id"], "second": second["id"]}
+        told = [Status(kind="port", id=ids[name], revision=10**9, state=state) for name, state in states.items()]
+        own_cloud.report("host1", *told)
+        status = str(blue.show("trunk", trunk["id"])["status"])
+        assert blue.ids("trunk", f"?status={status}") == [trunk["id"]]
+        return status
+
+    assert seen() == "DOWN"
+    admin.update("port", parent["id"], **{"binding:host_id": "host1"})
+    assert admin.show("port", first["id"])["binding:host_id"] == "host1"
+    assert [seen(first="up"), seen(parent="up")] == ["DOWN", "ACTIVE"]
+    assert act(blue, trunk, "add_subports", vlan(second, 3))["status"] == "BUILD"
+    assert admin.show("port", second["id"])["binding:host_id"] == "host1"
+    assert [seen(second="error"), seen(second="up")] == ["DEGRADED", "ACTIVE"]
+    assert act(blue, trunk, "remove_subports", {"port_id": second["id"]})["status"] == "ACTIVE"
+    assert admin.show("port", second["id"])["binding:host_id"] == ""
+    assert [seen(first="down"), seen(parent="error"), seen(parent="up", first="up")] == ["BUILD", "ERROR", "ACTIVE"]
+    own_cloud.die("host1")
+    assert blue.show("trunk", trunk["id"])["status"] == "DOWN"
+    admin.update("port", parent["id"], **{"binding:host_id": "bridges"})
+    assert admin.show("port", first["id"])["binding:vif_type"] == "binding_failed"
+    admin.update("port", parent["id"], **{"binding:host_id": ""})
+    assert admin.show("port", first["id"])["binding:vif_type"] == "unbound"
 
 
 def test_ports_of_a_trunk_stay(blue: Talk) -> None:

@@ -8,7 +8,7 @@ from tests.fakes.objects import OUT, allow, default_group, group, mac, network, 
 from tests.fakes.switch import FakeSwitch
 from tests.golden.helper import check_golden
 
-from heddle.agent.pipeline import base_flows
+from heddle.agent.base_flows import base_flows
 from heddle.host.nft import render
 from heddle.view.types import AddressPair, FixedIp, HostView, LocalIpView, MemberView, Segment
 

@@ -64,15 +64,15 @@ def answers(b: Builder, tag: int, known: Iterable[Known]) -> None:
             continue
         about = f"arp,dl_vlan={tag},arp_tpa={each.address}"
         b.add(ASK, 30, f"{about},arp_spa={each.address}", ELSEWHERE)
-        b.add(ASK, 20, about, "drop" if each.here else reply(each.address, mac))
+        b.add(ASK, 20, about, "drop" if each.here else f"{made_of(each.address, mac)},in_port")
 
 
-def reply(address: str, mac: str) -> str:
+def made_of(address: str, mac: str) -> str:
     """The actions that make of an ARP request the answer to it."""
     return (
         f"move:NXM_OF_ETH_SRC[]->NXM_OF_ETH_DST[],set_field:{mac}->eth_src,set_field:2->arp_op,"
         f"move:NXM_NX_ARP_SHA[]->NXM_NX_ARP_THA[],move:NXM_OF_ARP_SPA[]->NXM_OF_ARP_TPA[],"
-        f"set_field:{mac}->arp_sha,set_field:{address}->arp_spa,in_port"
+        f"set_field:{mac}->arp_sha,set_field:{address}->arp_spa"
     )
 
 

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address
 
 from heddle.agent.addresses import Builder, checked_mac
-from heddle.agent.answers import reply
+from heddle.agent.answers import made_of
 from heddle.agent.local_networks import LocalNetworks
 from heddle.agent.mirror import Mirror
 from heddle.agent.owners import INT, Owner, Plan
@@ -57,7 +57,10 @@ def _questions(b: Builder, tag: int, each: Local) -> None:
     go_on = f"set_field:1->reg1,resubmit(,{DISPATCH})"
     for other in (f"in_port={each.port.ofport}", "arp_spa=0.0.0.0", f"arp_spa={each.address}"):
         b.add(DISPATCH, 42, f"{about},{other}", go_on)
-    b.add(DISPATCH, 41, f"{about},reg4=0", reply(each.address, checked_mac(each.port.mac)))
+    answer = made_of(each.address, checked_mac(each.port.mac))
+    b.add(DISPATCH, 41, f"{about},reg4=0,reg8=0", f"{answer},in_port")
+    b.add(DISPATCH, 40, f"{about},reg4=0", f"{answer},push_vlan:0x8100,move:NXM_NX_REG8[0..11]->NXM_OF_VLAN_TCI[0..11],"
+                                           "in_port")  # fmt: skip
 
 
 def _there(b: Builder, tag: int, each: Local) -> None:

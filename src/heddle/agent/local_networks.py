@@ -21,6 +21,8 @@ from heddle.host.ovs import Interface
 from heddle.view.types import NetworkView, Ref, Segment
 
 MAX_TAG = 4094
+# Of the row of a port in OVSDB: its network, and those of its subports with their tags, as "network=tag,…".
+NETWORK, SUBPORTS = "heddle-network", "heddle-subports"
 
 
 class LocalNetworks:
@@ -38,9 +40,9 @@ class LocalNetworks:
     def adopt_tags(self, interfaces: Iterable[Interface]) -> None:
         """Take over the tags that the ports bear in OVSDB."""
         for each in interfaces:
-            network = each.port_external_ids.get("heddle-network", "")
-            if network and each.tag and network not in self.tags and each.tag not in self.tags.values():
-                self.tags[network] = each.tag
+            for network, tag in tags_on(each).items():
+                if network not in self.tags and tag not in self.tags.values():
+                    self.tags[network] = tag
 
     def tag(self, network_id: str) -> int:
         """The tag of a network, a new one if it has none.  Raises `ValueError` when none is left."""
@@ -107,7 +109,7 @@ class LocalNetworks:
         if network is None:
             return
         tag = self.tags[network_id]
-        ports = sorted(members.values(), key=lambda port: port.ofport)
+        ports = sorted(members.values(), key=lambda port: port.number)
         segment = _segment_here(network, uplinks)
         if segment is None:
             plan.problems[Ref("network", network_id)] = _unreached(network)
@@ -122,6 +124,17 @@ class LocalNetworks:
                 plan.problems[Ref("network", network_id)] = made.problem
         if flows is not None and (flows or tunnel_owner in there):
             plan.flows[tunnel_owner] = flows
+
+
+def tags_on(interface: Interface) -> dict[str, int]:
+    """The local tags of networks that the row of a port tells."""
+    ids = interface.port_external_ids
+    found = {ids[NETWORK]: interface.tag} if interface.tag and ids.get(NETWORK) else {}
+    for each in ids.get(SUBPORTS, "").split(","):
+        network, _, tag = each.partition("=")
+        if tag.isdecimal():
+            found.setdefault(network, int(tag))
+    return found
 
 
 def _segment_here(network: NetworkView, uplinks: Uplinks) -> Segment | None:

@@ -90,6 +90,7 @@ class Mirror:
         self.audits: dict[str, AuditView] = {}
         self.ports_by_network: Index[PortView] = Index("network_id")
         self.ports_by_device: Index[PortView] = Index("device_id")
+        self.ports_by_parent: Index[PortView] = Index("parent_port_id")
         self.subnets_by_network: Index[SubnetView] = Index("network_id")
         self.neighbours_by_network: Index[NeighbourView] = Index("network_id")
         self.members_by_group: Index[MemberView] = Index("group_id")
@@ -105,9 +106,10 @@ class Mirror:
             "audit": self.audits,
         }
         self._indexes: dict[str, tuple[Index[Any], ...]] = {
-            "port": (self.ports_by_network, self.ports_by_device), "subnet": (self.subnets_by_network,),
-            "neighbour": (self.neighbours_by_network,), "member": (self.members_by_group,),
-            "floating_ip": (self.floating_ips_by_router,), "local_ip": (self.local_ips_by_port,),
+            "port": (self.ports_by_network, self.ports_by_device, self.ports_by_parent),
+            "subnet": (self.subnets_by_network,), "neighbour": (self.neighbours_by_network,),
+            "member": (self.members_by_group,), "floating_ip": (self.floating_ips_by_router,),
+            "local_ip": (self.local_ips_by_port,),
         }
 
     @property

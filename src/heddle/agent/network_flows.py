@@ -49,14 +49,14 @@ def network_flows(network_id: str, tag: int, ports: Sequence[WiredPort], uplinks
         again = ["set_field:0->reg2"] if len(owners) > 1 else []
         actions = [action for port in owners for action in [*again, _deliver(port)]] + (outward if shared else [])
         b.add(DISPATCH, 30, f"{here},dl_dst={mac}", ",".join(actions))
-    plain = [f"output:{port.ofport}" for port in ports if port.profile is None]
+    plain = [_output(port) for port in ports if port.profile is None]
     filtered = [port for port in ports if port.profile is not None]
     flood = ([f"resubmit(,{UPLINK})"] if uplinks else []) + plain + ([f"resubmit(,{FLOOD})"] if filtered else [])
     if flood:
         b.add(DISPATCH, 20, f"{here},{MULTICAST}", ",".join(flood))
     if filtered:
         b.add(FLOOD_PORTS, 10, here, ",".join(_deliver(port) for port in filtered))
-    unknown = outward + [f"output:{port.ofport}" for port in ports if port.promiscuous]
+    unknown = outward + [_output(port) for port in ports if port.promiscuous]
     if unknown:
         b.add(DISPATCH, 10, here, ",".join(unknown))
     return b.flows
@@ -72,10 +72,19 @@ def _destinations(ports: Sequence[WiredPort]) -> dict[str, list[WiredPort]]:
 
 
 def _deliver(port: WiredPort) -> str:
-    return f"set_field:{port.ofport}->reg5,resubmit(,{DELIVER})"
+    return f"set_field:{port.number}->reg5,resubmit(,{DELIVER})"
+
+
+def _output(port: WiredPort) -> str:
+    return _tagged(port.ofport, port.vlan)
 
 
 def _leave(uplink: Uplink) -> str:
-    if not uplink.vlan:
-        return f"output:{uplink.ofport}"
-    return f"push_vlan:0x8100,set_field:{4096 + uplink.vlan}->vlan_vid,output:{uplink.ofport},pop_vlan"
+    return _tagged(uplink.ofport, uplink.vlan)
+
+
+def _tagged(ofport: int, vlan: int) -> str:
+    """Out by a port with this VLAN ID, 0 for none."""
+    if not vlan:
+        return f"output:{ofport}"
+    return f"push_vlan:0x8100,set_field:{4096 + vlan}->vlan_vid,output:{ofport},pop_vlan"

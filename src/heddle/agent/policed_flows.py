@@ -5,6 +5,8 @@ A flow can name one meter, so the second limit of a port is in a table of its ow
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from heddle.agent.addresses import Builder
 from heddle.agent.policing import Policing
 from heddle.host.flow_meters import Meter
@@ -13,21 +15,20 @@ CLASSIFY, METER, MARK = 0, 1, 2
 _OF_A_PORT = 2
 
 
-def meters_of(ofport: int, policing: Policing) -> dict[int, Meter]:
-    """The meters of what a port sends, by number."""
-    return {_OF_A_PORT * ofport + place: meter for place, meter in enumerate(policing.sent)}
+def meters_of(port: int, policing: Policing) -> dict[int, Meter]:
+    """The meters of what a port sends, by number; `port` is the number of the port."""
+    return {_OF_A_PORT * port + place: meter for place, meter in enumerate(policing.sent)}
 
 
-def enter(b: Builder, ofport: int, kind: str, policing: Policing, actions: str) -> None:
-    """What the port sends of a `kind` meets its meters and is marked, and then these actions."""
-    sender = f"in_port={ofport}"
-    if policing.dscp >= 0:
+def enter(b: Builder, sender: str, meters: Iterable[int], dscp: int, actions: str) -> None:
+    """What a port sends (the match `sender`) meets its meters and is marked, and then these actions."""
+    if dscp >= 0:
         for version in ("ip", "ipv6"):
-            b.add(MARK, 20, f"{version},{sender}", f"set_field:{policing.dscp}->ip_dscp,{actions}")
+            b.add(MARK, 20, f"{version},{sender}", f"set_field:{dscp}->ip_dscp,{actions}")
         b.add(MARK, 10, sender, actions)
         actions = f"resubmit(,{MARK})"
-    first, *others = meters_of(ofport, policing) or (0,)
+    first, *others = tuple(meters) or (0,)
     for number in others:
         b.add(METER, 10, sender, f"meter:{number},{actions}")
         actions = f"resubmit(,{METER})"
-    b.add(CLASSIFY, 10, f"{sender},{kind}", f"meter:{first},{actions}" if first else actions)
+    b.add(CLASSIFY, 10, sender, f"meter:{first},{actions}" if first else actions)

@@ -11,12 +11,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from heddle.agent.addresses import checked_mac
+from heddle.agent.base_flows import base_flows
 from heddle.agent.installed import Installed
 from heddle.agent.local_ips import LocalIps
 from heddle.agent.local_networks import LocalNetworks
 from heddle.agent.mirror import Mirror
 from heddle.agent.owners import BASE, INT, TUN, Owner, Plan, Uplinks
-from heddle.agent.pipeline import WiredPort, base_flows, port_flows
+from heddle.agent.pipeline import WiredPort, port_flows
 from heddle.agent.policing import policing, policy_of, ports_with
 from heddle.agent.profiles import Profiles
 from heddle.agent.tunnel import tunnel_base_flows
@@ -28,12 +29,16 @@ TRUSTED = "network:"
 
 
 class Wiring:
-    """`plugged` finds the interface of a port on br-int."""
+    """`plugged` finds the interface of a port on br-int.
+
+    `subports` are, by the card, the networks of its subports with their tags.
+    """
 
     def __init__(self, host: str, plugged: Callable[[str], Interface | None]) -> None:
         self.installed = Installed()
         self.uplinks = Uplinks()
         self.ports: dict[str, WiredPort] = {}
+        self.subports: dict[str, dict[str, tuple[str, int]]] = {}
         self.networks = LocalNetworks(host)
         self.local_ips = LocalIps()
         self.profiles = Profiles()
@@ -56,7 +61,7 @@ class Wiring:
             self.networks.plan(mirror, network_id, plan, self.uplinks, self.installed)
             self.local_ips.plan(mirror, network_id, self.networks, plan)
         self.profiles.plan(mirror, plan)
-        plan.ports = ports
+        plan.ports |= ports
         if changed is None:
             for owner in self.installed.keys() - plan.flows.keys():
                 plan.flows[owner] = {}
@@ -75,7 +80,7 @@ class Wiring:
         networks: set[str] = set()
         for ref in changed:
             if ref.kind == "port":
-                ports.add(ref.id)
+                ports |= {ref.id, *(subport.id for subport in mirror.ports_by_parent.of(ref.id))}
             elif ref.kind == "network":
                 networks.add(ref.id)
                 ports |= {port.id for port in mirror.ports_by_network.of(ref.id)}
@@ -114,6 +119,7 @@ class Wiring:
                 plan.problems[Ref("port", port_id)] = str(error)
                 wired = None
         before, old_network = self.ports.get(port_id), self.networks.of_port(port_id)
+        plan.ports |= {each.card for each in (before, wired) if each is not None and each.card}
         if before is not None and (view is None or wired is not None):
             plan.released += _released(before, wired)
         self._settle_port(port_id, view, wired)
@@ -126,7 +132,7 @@ class Wiring:
 
     def _wire(self, mirror: Mirror, view: PortView) -> WiredPort | None:
         """The port as the pipeline needs it; None when it is not plugged, or shall be down."""
-        interface = self._plugged(view.id)
+        interface = self._plugged(card_of(view))
         if interface is None or not interface.ofport or not view.admin_state_up:
             return None
         if view.network_id not in mirror.networks:
@@ -142,19 +148,29 @@ class Wiring:
             id=view.id, ofport=interface.ofport, tag=tag, mac=checked_mac(view.mac_address),
             addresses=tuple(dict.fromkeys((checked_mac(mac), address) for mac, address in pairs)),
             profile=profile, promiscuous=not trusted and not view.port_security, device=interface.name,
-            policing=policing(mirror.policies.get(policy_of(mirror, view))),
+            policing=policing(mirror.policies.get(policy_of(mirror, view))), vlan=view.vlan, card=view.parent_port_id,
         )
 
     def _settle_port(self, port_id: str, view: PortView | None, wired: WiredPort | None) -> None:
         """Remember the port as it is wired, or forget it."""
+        before = self.ports.get(port_id)
+        if before is not None and before.card:
+            self.subports[before.card].pop(port_id, None)
         if view is None or wired is None:
             self.ports.pop(port_id, None)
             self.networks.leave(port_id)
             self.profiles.leave(port_id)
             return
         self.ports[port_id] = wired
+        if wired.card:
+            self.subports.setdefault(wired.card, {})[port_id] = view.network_id, wired.tag
         self.networks.join(port_id, view.network_id, wired)
         self.profiles.join(port_id, frozenset(view.security_groups) if wired.profile is not None else None)
+
+
+def card_of(view: PortView) -> str:
+    """The port on whose card the frames of a port are: of a subport, the parent of its trunk."""
+    return view.parent_port_id or view.id
 
 
 def _released(before: WiredPort, wired: WiredPort | None) -> list[tuple[int, str]]:

@@ -15,7 +15,7 @@ from __future__ import annotations
 import logging
 
 from heddle.config import Settings
-from heddle.control import dhcp, router_hosts
+from heddle.control import dhcp, router_hosts, subports
 from heddle.control.context import Context, timestamp
 from heddle.store import clock
 from heddle.store.engine import Store
@@ -48,6 +48,7 @@ def bury(ctx: Context, host: str) -> None:
     log.warning("agents are dead, nothing was heard for %d s host=%s roles=%s", down, host, ",".join(sorted(dead)))
     if not WIRING & (agents.keys() - dead):
         statuses.set_ports_down(ctx.tx, host)
+        subports.host_silent(ctx.tx, host)
     if ctx.settings.server.automatic_failover:
         move_away(ctx, host)
 

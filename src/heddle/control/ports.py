@@ -19,6 +19,7 @@ from heddle.control import (
     quotas,
     readdressing,
     security_groups,
+    subports,
     trunks,
 )
 from heddle.control.context import Context
@@ -126,6 +127,7 @@ def update_port(ctx: Context, old: Port, draft: Draft[Port], *, own: bool = Fals
     if set(new.security_groups) != set(old.security_groups):
         q.set_groups(ctx.tx, [new])
     port_news(ctx.tx, new, old)
+    subports.follow(ctx, new, old)
     return new
 
 

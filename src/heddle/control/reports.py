@@ -12,7 +12,7 @@ import logging
 from collections.abc import Sequence
 
 from heddle.config import Settings
-from heddle.control import audits, failover, heartbeats, instances, meter_counts
+from heddle.control import audits, failover, heartbeats, instances, meter_counts, subports
 from heddle.control.context import Context, timestamp
 from heddle.model.caller import SYSTEM
 from heddle.store.engine import Store, Tx
@@ -60,6 +60,7 @@ def _take_statuses(tx: Tx, host: str, reported: Sequence[Status]) -> None:
             if kind == "router" and state == "down":
                 continue
             statuses.set_status(tx, kind, host, ids, name)
+    subports.ports_changed(tx, [s.id for s in valid if s.kind == "port"])
     failed = [Fault(host, s.kind, s.id, s.message[:2000], timestamp()) for s in valid if s.state == "error"]
     hosts.set_faults(tx, failed)
     well = [(s.kind, s.id) for s in reported if s.state != "error"]

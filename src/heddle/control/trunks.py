@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from heddle.control import quotas
+from heddle.control import quotas, subports
 from heddle.control.context import Context
 from heddle.control.lookup import need
 from heddle.control.news import port_news
@@ -57,12 +57,12 @@ def delete_trunk(ctx: Context, trunk: Trunk) -> None:
     quotas.give_back(ctx, trunk.project_id, "trunk")
 
 
-def add_subports(ctx: Context, trunk: Trunk, subports: Sequence[SubPort]) -> Trunk:
+def add_subports(ctx: Context, trunk: Trunk, wanted: Sequence[SubPort]) -> Trunk:
     """Raises `BadRequest`, `NotFound`, `Conflict` like `create_trunks`."""
     _check_enabled(trunk)
-    parent = port_query.PORTS.get(ctx.tx, trunk.port_id)
+    parent = port_query.PORTS.lock(ctx.tx, trunk.port_id)
     assert parent is not None
-    joined = _join(ctx, trunk, parent, subports)
+    joined = _join(ctx, trunk, parent, wanted)
     return _changed(ctx, trunk, [*trunk.sub_ports, *joined])
 
 
@@ -119,9 +119,12 @@ def _check_parent(port: Port) -> None:
 
 
 def _changed(ctx: Context, old: Trunk, sub_ports: list[SubPort]) -> Trunk:
-    new = ctx.changed(old, sub_ports=sub_ports, status="DOWN")
+    new = ctx.changed(old, sub_ports=sub_ports)
     q.TRUNKS.update(ctx.tx, old, new)
-    return new
+    subports.settle(ctx.tx, [old.id])
+    found = q.TRUNKS.get(ctx.tx, old.id)
+    assert found is not None
+    return found
 
 
 def _join(ctx: Context, trunk: Trunk, parent: Port, wanted: Sequence[SubPort]) -> list[SubPort]:
@@ -151,9 +154,10 @@ def _join(ctx: Context, trunk: Trunk, parent: Port, wanted: Sequence[SubPort]) -
                 f"segmentation_type {subport.segmentation_type} and segmentation_id {subport.segmentation_id} already "
                 f"in use on trunk {trunk.id}.",
             )
-    for port in ports:
-        _change_port(ctx, port, device_owner=SUBPORT_OWNER, device_id=trunk.id)
     q.add_subports(ctx.tx, trunk.id, found)
+    for port in ports:
+        there = {"device_owner": SUBPORT_OWNER, "device_id": trunk.id}
+        subports.place(ctx, port, networks[port.network_id], parent.binding_host_id, **there)
     return found
 
 
@@ -185,8 +189,9 @@ def _with_id(subport: SubPort, network: Network) -> SubPort:
 def _leave(ctx: Context, trunk: Trunk, port_ids: Sequence[str]) -> None:
     for port_id in port_ids:
         port = port_query.PORTS.lock(ctx.tx, port_id)
-        if port is not None:
-            _change_port(ctx, port, device_owner="", device_id="")
+        network = network_query.NETWORKS.get(ctx.tx, port.network_id, bare=True) if port is not None else None
+        if port is not None and network is not None:
+            subports.place(ctx, port, network, "", device_owner="", device_id="")
     q.remove_subports(ctx.tx, trunk.id, port_ids)
 
 

@@ -7,6 +7,7 @@ that card.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 from typing import Annotated, Any, ClassVar
 
 import msgspec
@@ -60,6 +61,18 @@ def check_distinct(subports: list[SubPort]) -> None:
             raise Invalid(f"the {what} {', '.join(repeated)} is there twice")
 
 
+def status_of(parent: str, subports: Collection[str]) -> str:
+    """The status of a trunk from those of its ports (Networking API v2.0, trunk networking).
+
+    Without a card that a host carries it is DOWN; DEGRADED where a subport is refused, BUILD while one is awaited.
+    """
+    if parent != "ACTIVE":
+        return "ERROR" if parent == "ERROR" else "DOWN"
+    if "ERROR" in subports:
+        return "DEGRADED"
+    return "ACTIVE" if all(status == "ACTIVE" for status in subports) else "BUILD"
+
+
 _ITEM = {
     "type": "object",
     "properties": {
@@ -74,7 +87,7 @@ SUBPORTS = Json(read_subports, {"type": ["array", "null"], "items": _ITEM})
 
 
 class Trunk(Named, kw_only=True):
-    """`status` is DOWN until a host carries the trunk."""
+    """`status` tells of the parent port and of the subports: `status_of`."""
 
     member: ClassVar[str] = "trunk"
     collection: ClassVar[str] = "trunks"

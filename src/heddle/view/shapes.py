@@ -15,6 +15,7 @@ from heddle.model.port_forwarding import PortForwarding, ends
 from heddle.model.qos import LIMITS, BandwidthLimitRule, DscpMarkingRule, PacketRateLimitRule, QosRule
 from heddle.model.security_group import SecurityGroup, SecurityGroupRule, protocol_number
 from heddle.model.segment import Segment
+from heddle.model.trunk import SUBPORT_OWNER
 from heddle.network_types import registry
 from heddle.store.engine import Tx
 from heddle.store.query import (
@@ -34,6 +35,7 @@ from heddle.store.query import (
     segments,
     subnet_pools,
     subnets,
+    trunks,
 )
 from heddle.view import types as v
 
@@ -104,7 +106,10 @@ def _fixed_ips(port: Port) -> list[v.FixedIp]:
 
 
 def _ports(tx: Tx, wanted: Revisions) -> Iterable[v.Object]:
-    for port in ports.PORTS.get_many(tx, wanted).values():
+    found = ports.PORTS.get_many(tx, wanted)
+    places = trunks.places(tx, [port.id for port in found.values() if port.device_owner == SUBPORT_OWNER])
+    for port in found.values():
+        parent, vlan = places.get(port.id, ("", 0))
         yield v.PortView(
             id=port.id,
             revision=wanted[port.id],
@@ -118,6 +123,8 @@ def _ports(tx: Tx, wanted: Revisions) -> Iterable[v.Object]:
             device_owner=port.device_owner,
             device_id=port.device_id,
             qos_policy=port.qos_policy_id or "",
+            parent_port_id=parent,
+            vlan=vlan,
         )
 
 

@@ -163,6 +163,7 @@ class PortView(Object, frozen=True, tag="port"):
     `device_owner` starts with "network:" for the cloud's own ports (router interfaces and gateways,
     DHCP), which are trusted.  With `port_security` off nothing is filtered and `security_groups` is empty.
     `qos_policy` is its own QoS policy, "" without one.
+    A subport of a trunk has no card of its own: its frames bear `vlan` on the card of `parent_port_id`.
     """
 
     network_id: str
@@ -176,6 +177,8 @@ class PortView(Object, frozen=True, tag="port"):
     device_id: str = ""
     name: str = ""
     qos_policy: str = ""
+    parent_port_id: str = ""
+    vlan: int = 0
 
 
 class LocalIpView(Object, frozen=True, tag="local_ip"):

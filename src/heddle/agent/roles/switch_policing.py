@@ -26,6 +26,8 @@ from heddle.view.types import Ref
 
 log = logging.getLogger(__name__)
 
+NOT_OF_SUBPORTS = "what the port receives is not limited: it is a subport of a trunk"
+
 
 class PolicedPorts:
     """Remembers which meters are in, and whose they are."""
@@ -48,7 +50,7 @@ class PolicedPorts:
     def before(self, plan: Plan) -> None:
         """The flows of a plan are about to come: the meters that they name."""
         for wired in [self._wiring.ports[port_id] for port_id in sorted(plan.ports & self._wiring.ports.keys())]:
-            new = meters_of(wired.ofport, wired.policing)
+            new = meters_of(wired.number, wired.policing)
             try:
                 self._put({number: meter for number, meter in new.items() if self._installed.get(number) != meter})
             except HeddleError as error:
@@ -68,7 +70,7 @@ class PolicedPorts:
         for port_id in plan.ports:
             wired = self._wiring.ports.get(port_id)
             before = self._numbers.pop(port_id, set())
-            numbers = set(meters_of(wired.ofport, wired.policing)) if wired is not None else set()
+            numbers = set(meters_of(wired.number, wired.policing)) if wired is not None else set()
             if Ref("port", port_id) in plan.problems:  # its flows may be as they were
                 numbers |= before
             if numbers:
@@ -87,12 +89,15 @@ class PolicedPorts:
             self._installed = {number: meter for number, meter in self._installed.items() if number not in gone}
 
     def _limit_devices(self, plan: Plan) -> None:
-        limited = {port_id: port for port_id, port in self._wiring.ports.items() if port.policing.received}
+        limited = {id: port for id, port in self._wiring.ports.items() if port.policing.received and not port.card}
         absent, reason = set(), "the host has no device of its name"
         try:
             absent = self._devices.ensure(limits_table((), ((each.device, each.policing) for each in limited.values())))
         except HeddleError as error:
             absent, reason = {each.device for each in limited.values()}, str(error)
+        for port_id in plan.ports & self._wiring.ports.keys():
+            if self._wiring.ports[port_id].card and self._wiring.ports[port_id].policing.received:
+                plan.problems[Ref("port", port_id)] = NOT_OF_SUBPORTS
         for port_id in plan.ports & limited.keys():
             if limited[port_id].device in absent:
                 plan.problems[Ref("port", port_id)] = f"what the port receives is not limited: {reason}"

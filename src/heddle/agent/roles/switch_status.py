@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from heddle.agent.mirror import Mirror
 from heddle.agent.owners import INT, Owner, Plan
-from heddle.agent.wiring import Wiring
+from heddle.agent.wiring import Wiring, card_of
 from heddle.host.ovs import Ovs
 from heddle.view.types import Ref, Status
 
@@ -37,13 +37,14 @@ class Observed:
     def _port(self, mirror: Mirror, port_id: str, plan: Plan) -> Status:
         view = mirror.ports[port_id]
         state, message = "down", ""
-        interface = self._ovs.plugged(port_id)
+        card = card_of(view)
+        interface = self._ovs.plugged(card)
         if Ref("port", port_id) in plan.problems:
             state, message = "error", plan.problems[Ref("port", port_id)]
         elif not view.admin_state_up:
             message = "the port is administratively down"
         elif interface is None:
-            message = "no interface on br-int bears the port's id"
+            message = f"no interface on br-int bears the {'port' if card == port_id else 'parent port'}'s id"
         elif not interface.ofport:
             message = interface.error or "the interface has no OpenFlow port yet"
         elif Owner(INT, "port", port_id) in self._wiring.installed:

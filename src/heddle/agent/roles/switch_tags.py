@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
+from heddle.agent.local_networks import NETWORK, SUBPORTS, tags_on
 from heddle.agent.owners import INT
 from heddle.agent.wiring import Wiring
-from heddle.host.ovs import Ovs
+from heddle.host.ovs import Interface, Ovs
 from heddle.view.types import Ref
 
 TAGS = Ref("tags", "")
@@ -28,16 +30,16 @@ class Tags:
         self._untagged: set[str] = set()
 
     def note(self, ports: set[str]) -> None:
-        """These ports were wired or unwired."""
-        written = {each.tag for each in self._ovs.interfaces(INT) if each.tag} if ports else set()
+        """These ports were wired or unwired; a subport is told with the port whose card it is on."""
+        written = {tag for each in self._ovs.interfaces(INT) for tag in tags_on(each).values()} if ports else set()
         fresh = self._untagged - ports
         urgent = False
         for port_id in ports:
-            wired, interface = self._wiring.ports.get(port_id), self._ovs.plugged(port_id)
             self._untagged.discard(port_id)
-            if wired is not None and interface is not None and interface.tag != wired.tag:
+            interface = self._ovs.plugged(port_id)
+            if interface is not None and (wanted := self._wanted(port_id, interface)) != interface:
                 self._untagged.add(port_id)
-                urgent = urgent or wired.tag not in written
+                urgent = urgent or not written.issuperset(tags_on(wanted).values())
         if urgent:
             self.write()
         elif self._untagged and not fresh:
@@ -45,12 +47,24 @@ class Tags:
             timer.daemon = True
             timer.start()
 
+    def _wanted(self, port_id: str, interface: Interface) -> Interface:
+        """The interface with what its row should say."""
+        wired = self._wiring.ports.get(port_id)
+        ids = dict(interface.port_external_ids)
+        if wired is not None:
+            ids[NETWORK] = self._wiring.networks.of_port(port_id)
+        subports = self._wiring.subports.get(port_id, {})
+        if subports or ids.get(SUBPORTS):
+            ids[SUBPORTS] = ",".join(f"{network}={tag}" for network, tag in sorted(set(subports.values())))
+        return replace(interface, tag=wired.tag if wired is not None else interface.tag, port_external_ids=ids)
+
     def write(self) -> None:
         """Write those that are not there yet."""
         batch = self._ovs.batch()
         for port_id in self._untagged:
-            wired, interface = self._wiring.ports.get(port_id), self._ovs.plugged(port_id)
-            if wired is not None and interface is not None:
-                batch.set_port(interface.name, wired.tag, {"heddle-network": self._wiring.networks.of_port(port_id)})
+            interface = self._ovs.plugged(port_id)
+            if interface is not None:
+                wanted = self._wanted(port_id, interface)
+                batch.set_port(interface.name, wanted.tag, wanted.port_external_ids)
         batch.commit()
         self._untagged.clear()
