@@ -19,6 +19,7 @@ udp,orig=(src=2001:db8::1,dst=2001:db8::2,sport=5,dport=53),reply=(src=2001:db8:
 zone=4095
 icmp,orig=(src=10.0.0.1,dst=10.0.0.2,id=11,type=8,code=0),reply=(src=10.0.0.2,dst=10.0.0.1,id=11,type=0,code=0),\
 zone=2,mark=7
+tcp,orig=(src=10.0.0.1,dst=10.0.9.9,sport=1,dport=2),reply=(src=10.0.0.3,dst=10.0.0.1,sport=2,dport=1),zone=32770
 47,orig=(src=10.0.0.1,dst=10.0.0.2),reply=(src=10.0.0.2,dst=10.0.0.1),zone=2,mark=1
 sctp,orig=(src=10.0.0.1,dst=10.0.0.2,sport=1,dport=2),reply=(src=10.0.0.2,dst=10.0.0.1,sport=2,dport=1),zone=2
 mystery,orig=(src=10.0.0.1,dst=10.0.0.2),reply=(src=10.0.0.2,dst=10.0.0.1),zone=2
@@ -30,6 +31,7 @@ def test_what_a_dump_says() -> None:
         Tracked(1, 6, "10.0.0.1", "10.0.0.2", 40332, 80, 0, 3),
         Tracked(4095, 17, "2001:db8::1", "2001:db8::2", 5, 53),
         Tracked(2, 1, "10.0.0.1", "10.0.0.2", 11, 8, 0, 7),
+        Tracked(32770, 6, "10.0.0.1", "10.0.9.9", 1, 2, translated="10.0.0.3"),
         Tracked(2, 47, "10.0.0.1", "10.0.0.2", mark=1),
         Tracked(2, 132, "10.0.0.1", "10.0.0.2", 1, 2),
     ]

@@ -296,6 +296,12 @@ def test_translations_have_a_zone_of_their_own() -> None:
     ]
     switch.cloud.put(leads[1])
     switch.sync()
+    kept, table = Tracked(ZONES + zone(switch), 6, ip(3), "10.0.9.9", 1, 80, translated=ip(2)), switch.connections.table
+    table += [kept, kept._replace(translated=ip(1)), kept._replace(zone=zone(switch), translated=ip(1))]
+    switch.start()
+    switch.connections.table = table
+    switch.sync()
+    assert switch.connections.table == [kept, kept._replace(zone=zone(switch), translated=ip(1))]
     (own,) = set(switch.connections.zones) - tags
     assert own == ZONES + zone(switch)
     switch.connections.forgotten.clear()

@@ -114,21 +114,27 @@ class LocalIps:
         port = mirror.ports.get(item.port_id) if item else None
         return {self._network_of.get(ref.id, ""), port.network_id if port else ""} - {""}
 
-    def plan(self, mirror: Mirror, network_id: str, networks: LocalNetworks, plan: Plan) -> None:
-        """Add the flows of a network's local IPs to the plan."""
+    def translates(self, zone: int, address: str, inside: str) -> bool:
+        """Whether what goes to an address in a zone is translated to this one."""
+        known = self._led.get(self.zones.get(zone, ""), {}).get(address)
+        return known is not None and known.inside == inside
+
+    def plan(self, mirror: Mirror, network_id: str, networks: LocalNetworks, plan: Plan, first: bool = False) -> None:
+        """Add the flows of a network's local IPs to the plan; `first`: what was before is not known."""
         members = networks.members.get(network_id, {})
         if not mirror.local_ips and network_id not in self._led:
             return
-        tag = networks.tags.get(network_id, 0)
+        here = networks.tags.get(network_id, 0)
         before, now = self._led.pop(network_id, {}), self._local(mirror, network_id, members, plan)
         if now or before:
-            flows = local_ip_flows(network_id, tag, [now[address] for address in sorted(now)])
+            flows = local_ip_flows(network_id, here, [now[address] for address in sorted(now)])
             plan.flows[owner_of(network_id)] = flows
-        self._note(network_id, tag, now)
-        for address, old in before.items():
-            new = now.get(address)
-            if old.inside and (new is None or (new.inside, new.port.tag) != (old.inside, old.port.tag)):
-                plan.released.append((ZONES + old.port.tag, address))
+        self._note(network_id, here, now)
+        for address in sorted(before.keys() | now.keys()) if not first else ():
+            was, becomes = (found.get(address) for found in (before, now))
+            if (was and (was.inside, was.port.tag)) != (becomes and (becomes.inside, becomes.port.tag)):
+                tags = {each.port.tag for each in (was, becomes) if each and each.inside}
+                plan.released += [(ZONES + tag, address) for tag in sorted(tags)]
 
     def _local(
         self, mirror: Mirror, network_id: str, members: Mapping[str, WiredPort], plan: Plan

@@ -59,7 +59,7 @@ class Wiring:
             networks |= self._plan_port(mirror, port_id, plan)
         for network_id in sorted(networks):
             self.networks.plan(mirror, network_id, plan, self.uplinks, self.installed)
-            self.local_ips.plan(mirror, network_id, self.networks, plan)
+            self.local_ips.plan(mirror, network_id, self.networks, plan, not self.installed)
         self.profiles.plan(mirror, plan)
         plan.ports |= ports
         if changed is None:

@@ -29,7 +29,7 @@ _MACS = bytes.fromhex("024e4444ff02024e4444ff01")
 PROTOCOLS = {"icmp": 1, "igmp": 2, "tcp": 6, "udp": 17, "dccp": 33, "icmpv6": 58, "sctp": 132, "udplite": 136}
 _LINE = re.compile(
     r"^(\w+),orig=\(src=([^,]+),dst=([^,)]+)(?:,id=(\d+))?(?:,type=(\d+),code=(\d+))?(?:,sport=(\d+),dport=(\d+))?"
-    r"[^)]*\)[^\n]*?,zone=(\d+)(?:[^\n]*?,mark=(\d+))?", re.MULTILINE,
+    r"[^)]*\)(?:,reply=\(src=([^,)]+))?[^\n]*?,zone=(\d+)(?:[^\n]*?,mark=(\d+))?", re.MULTILINE,
 )
 
 
@@ -37,7 +37,8 @@ class Tracked(NamedTuple):
     """A connection as it began: `source` sent the first frame.
 
     `protocol` is a number; `source_port` and `target_port` are 0 where there are none or Open vSwitch does not tell
-    them, and of ICMP the identifier and the type, with its `code`.
+    them, and of ICMP the identifier and the type, with its `code`.  `translated`: who answers in the place of the
+    target, "" where that does itself.
     """
 
     zone: int
@@ -48,17 +49,18 @@ class Tracked(NamedTuple):
     target_port: int = 0
     code: int = 0
     mark: int = 0
+    translated: str = ""
 
 
 def parse_connections(text: str) -> Iterator[Tracked]:
     """The lines of dpctl/dump-conntrack; what has no protocol that we know is left out."""
-    for name, source, target, identifier, kind, code, source_port, target_port, zone, mark in _LINE.findall(text):
+    for name, source, target, identifier, kind, code, source_port, target_port, by, zone, mark in _LINE.findall(text):
         protocol = PROTOCOLS.get(name, int(name) if name.isdecimal() else -1)
         if not 0 <= protocol <= 255:
             continue
         yield Tracked(
             int(zone), protocol, source, target, int(identifier or source_port or 0), int(kind or target_port or 0),
-            int(code or 0), int(mark or 0),
+            int(code or 0), int(mark or 0), by if by != target else "",
         )
 
 

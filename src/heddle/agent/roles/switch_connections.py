@@ -52,6 +52,7 @@ class TrackedConnections:
         self._ports: dict[str, WiredPort] = {}
         self._due: dict[str, Due] = {}
         self._ended: list[tuple[int, str]] = []
+        self._stale = False
         self._timer: threading.Timer | None = None
 
     def adopt(self, plan: Plan, differing: bool) -> None:
@@ -60,6 +61,7 @@ class TrackedConnections:
         if differing:
             for port_id in plan.ports:
                 self._ask(port_id, False)
+        self._stale = True
         self.follow(plan)
 
     def follow(self, plan: Plan) -> None:
@@ -116,10 +118,20 @@ class TrackedConnections:
                 networks.setdefault(tag, []).append(ip_network(address, strict=False))
             else:
                 self._connections.forget(tag, address)
+        if self._stale:
+            self._forget_translations()
         if networks:
             for each in forgotten(self._connections.list(networks), networks, self._wiring.ports.values()):
                 self._connections.forget_one(each)
         self._ended.clear()
+
+    def _forget_translations(self) -> None:
+        """To local IPs that led elsewhere while nobody looked."""
+        local_ips = self._wiring.local_ips
+        for each in self._connections.list(local_ips.zones):
+            if not local_ips.translates(each.zone, each.target, each.translated):
+                self._connections.forget_one(each)
+        self._stale = False
 
     def _cut(self) -> None:
         now = time.monotonic()
@@ -148,7 +160,7 @@ class TrackedConnections:
         self._due = {port_id: Due(later, each.passes, each.unjudged) for port_id, each in self._due.items()}
 
     def _wait(self) -> None:
-        if (self._due or self._ended) and (self._timer is None or not self._timer.is_alive()):
+        if (self._due or self._ended or self._stale) and (self._timer is None or not self._timer.is_alive()):
             self._timer = threading.Timer(AGAIN, self._host.touch, ([CONNECTIONS],))
             self._timer.daemon = True
             self._timer.start()
