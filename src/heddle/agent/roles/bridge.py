@@ -34,7 +34,8 @@ from heddle.view.types import Ref, RoleState, Status
 
 log = logging.getLogger(__name__)
 
-KINDS = frozenset({"port", "network", "neighbour", "host", "group", "member", "interface", "qos_policy"})
+KINDS = frozenset({"port", "network", "neighbour", "host", "group", "member", "interface", "qos_policy", "local_ip"})
+NOT_LED = "a Linux bridge leads {} to the port that holds it: associate ports of hosts with Open vSwitch"
 
 
 class BridgeRole:
@@ -79,6 +80,8 @@ class BridgeRole:
             self._whole = True
         self._bridges.look()
         before, self._desired = self._desired, self._planner.plan(mirror, self._bridges.links)
+        for item in mirror.local_ips.values():
+            self._desired.problems[Ref("local_ip", item.id)] = NOT_LED.format(item.local_ip)
         done = self._apply(self._desired)
         self._undone += [each for each in done if self._was_settled(each, before)]
         self._settle()
