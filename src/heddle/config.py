@@ -99,7 +99,8 @@ class Network(Section, frozen=True):
 
     `tenant_types` in the order in which they are tried; the ranges of tunnels as "first:last"; `vlan_ranges` as
     "physnet:first:last" or "physnet" (only by the administrator); `flat_physnets` names physical networks, "*"
-    for any; `physical_mtu` and `path_mtu` in bytes; `overlay_ip_version` is that of the hosts' addresses for tunnels.
+    for any; `physical_mtu` and `path_mtu` in bytes; `overlay_ip_version` is that of the hosts' addresses for tunnels;
+    `dhcp_hosts`: so many hosts serve DHCP in a network, as far as there are.
     """
 
     tenant_types: tuple[str, ...] = ("vxlan",)
@@ -114,6 +115,7 @@ class Network(Section, frozen=True):
     base_mac: str = "fa:16:3e:00:00:00"
     dns_domain: str = "openstacklocal"
     dhcp_lease_seconds: int = 86400
+    dhcp_hosts: int = 1
     max_routes: int = 30
     max_fixed_ips_per_port: int = 5
     max_host_routes: int = 20
@@ -272,6 +274,8 @@ def load(
             f"server.agent_down_seconds={settings.server.agent_down_seconds}: write at least {LEAST_DOWN_SECONDS}, and "
             "more than twice the agents' agent.report_seconds"
         )
+    if settings.network.dhcp_hosts < 1:
+        raise ConfigError(f"network.dhcp_hosts={settings.network.dhcp_hosts}: write 1 or more")
     _check_metadata(settings.metadata)
     return settings
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.api.conftest import Cloud
+from tests.api.conftest import Cloud, build
 from tests.api.talk import Talk, addresses
 
 from heddle.control import sync
@@ -86,6 +87,30 @@ def test_a_network_has_several_dhcp_agents(own_cloud: Cloud) -> None:
     assert set(servers(admin, network)) == {"host1", "host2"}
     assert admin.client.call("DELETE", f"/v2.0/agents/{agent_of(admin, first, 'dhcp')}/dhcp-networks/{network['id']}")
     assert list(servers(admin, network)) == [second]
+
+
+def test_as_many_hosts_serve_a_network_as_the_settings_say(tmp_path: Path) -> None:
+    """As far as there are: more when hosts come, others when one is dead."""
+    cloud = build(tmp_path, more=["network.dhcp_hosts=2"])
+    try:
+        admin, blue = cloud.admin, cloud.tenant()
+        cloud.report("host1")
+        network, _ = blue.network("10.0.0.0/24")
+        assert set(servers(admin, network)) == {"host1"}
+        cloud.report("host2")
+        found = servers(admin, network)
+        assert set(found) == {"host1", "host2"} and len({addresses(port)[0] for port in found.values()}) == 2
+        cloud.report("host3")
+        assert set(servers(admin, network)) == {"host1", "host2"}
+        other, _ = blue.network("10.0.1.0/24")
+        assert "host3" in servers(admin, other) and len(servers(admin, other)) == 2
+        cloud.die("host1")
+        assert set(servers(admin, network)) == {"host2", "host3"}
+        assert told(cloud, "host3", network["id"])
+        blue.subnet(network, "10.2.0.0/24")
+        assert [len(addresses(port)) for port in servers(admin, network).values()] == [2, 2]
+    finally:
+        cloud.close()
 
 
 def test_a_network_is_given_an_agent_before_it_has_a_subnet(own_cloud: Cloud) -> None:

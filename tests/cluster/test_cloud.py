@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from tests.cluster.lab import DATA, Lab
 from tests.cluster.tenants import Guest, Tenant
+from tests.real.traffic import lease
 
 
 @pytest.fixture(scope="module")
@@ -122,6 +123,38 @@ def test_what_a_router_forwards_is_counted_wherever_it_is(lab: Lab, blue: Tenant
     wanted = 6 + packets, (6 + packets) * 84
     lab.until(lambda: counted(lab, label) == wanted, 10, f"what it forwards there is added: {wanted}")
     assert f'{{label="{label["id"]}"}} {wanted[1]}' in api.text("/metrics")
+
+
+def test_a_guest_gets_its_address_while_one_of_two_dhcp_hosts_is_away(lab: Lab, blue: Tenant) -> None:
+    network = blue.network("leases", "10.7.0.0/24")
+    guest = blue.guest(network, lab.hosts[2])
+    path = f"/v2.0/networks/{network['id']}/dhcp-agents"
+    agents = {each["host"]: each["id"] for each in lab.api.get("/v2.0/agents", agent_type="DHCP agent")["agents"]}
+    ((first, *_),) = [[each["host"] for each in lab.api.get(path)["agents"]]]
+    second = next(host.name for host in lab.hosts[:2] if host.name != first)
+    lab.api.request("POST", f"/v2.0/agents/{agents[second]}/dhcp-networks", {"network_id": network["id"]})
+    space, hosts = f"qdhcp-{network['id']}", {host.name: host for host in lab.hosts}
+
+    def serves(name: str) -> str:
+        return hosts[name].sh(f"ip netns pids {space} 2>/dev/null || true").strip()
+
+    for name in (first, second):
+        lab.until(lambda: serves(name), 15, f"{name} serves")  # noqa: B023
+    blue.wait()
+    for away, there in ((first, second), (second, first)):
+        agent = next(each for each in lab.agents if each.name == away)
+        agent.end()
+        hosts[away].sh(f"kill {serves(away)}".replace("\n", " "))
+        said = lease(guest.host, guest.name)
+        assert f"lease of {guest.ip} obtained from {server(lab, network, there)}" in said
+        agent.start()
+        lab.until(lambda: serves(away), 15, f"{away} is back")  # noqa: B023
+
+
+def server(lab: Lab, network: dict[str, Any], host: str) -> str:
+    """The address of a host's DHCP server."""
+    found = lab.api.get("/v2.0/ports", network_id=network["id"], device_owner="network:dhcp")["ports"]
+    return next(str(each["fixed_ips"][0]["ip_address"]) for each in found if each["binding:host_id"] == host)
 
 
 def test_a_local_ip_leads_to_a_port_of_each_host(lab: Lab, blue: Tenant) -> None:

@@ -13,9 +13,8 @@ from tests.fakes.api import PASSWORD
 from tests.real.bridgehost import BridgeLab, bridge_lab
 from tests.real.test_guests import BY_HAND, FREE, OBJECTS, PORT
 from tests.real.testhost import wait_until
-from tests.real.traffic import Pinging, eventually
+from tests.real.traffic import Pinging, eventually, lease
 
-from heddle.host.guest_dhcp import SCRIPT
 from heddle.view.types import AssignmentView, GroupView, RuleView
 
 OPEN = GroupView(
@@ -173,11 +172,7 @@ def test_a_lease(lab: BridgeLab) -> None:
         wait_until(
             lambda number=number: lab.cloud.state_of("port", l3.uuid(number)) == "up", 10, f"{number:x} is wired"
         )
-    lab.host.sh(f"mkdir -p /run/lease; cat >/run/lease/script <<'EOF'\n{SCRIPT}\nEOF\nchmod 755 /run/lease/script")
-    said = lab.host.guest(
-        guest, "env", "RESOLV_CONF=/run/lease/resolv.conf", "busybox", "udhcpc", "-f", "-q", "-n", "-t", "8", "-T", "1",
-        "-i", "eth0", "-s", "/run/lease/script", "-O", "mtu", "-O", "staticroutes",
-    )  # fmt: skip
+    said = lease(lab.host, guest)
     assert "lease of 10.5.0.10 obtained" in said
     assert "mtu 1400" in lab.host.guest(guest, "ip", "link", "show", "eth0")
     assert "default via 10.5.0.1" in lab.host.guest(guest, "ip", "route")

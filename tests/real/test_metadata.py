@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from tests.fakes import l3
 from tests.real.lab import L3Lab, l3_lab
-from tests.real.test_routers import lease
+from tests.real.traffic import lease
 
 from heddle.view.types import AssignmentView, GroupView, Ref, RuleView
 
@@ -101,7 +101,7 @@ def test_on_a_network_without_a_router(cloud: Cloud) -> None:
     """By the route that DHCP tells, and by the link-local address without any."""
     cloud.becomes("vm-122", "g122", V6)
     assert cloud.who("g122", V4, *SOON) == "0"
-    assert "lease of 10.0.0.10 obtained" in lease(cloud.lab, "g120")
+    assert "lease of 10.0.0.10 obtained" in lease(cloud.lab.host, "g120")
     assert "169.254.169.254 via 10.0.0.2" in cloud.lab.in_space("g120", "ip", "route")
     assert cloud.who("g120") == "vm-120" and cloud.who("g120", V6) == "vm-120" and cloud.who("g121", V6) == "vm-121"
     data = json.loads(cloud.get("g120", f"{V4}/openstack/latest/network_data.json")[1])

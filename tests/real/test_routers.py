@@ -13,8 +13,8 @@ from tests.fakes.objects import policy
 from tests.real.lab import L3Lab, l3_lab
 from tests.real.rates import comes, pouring
 from tests.real.tenant import OPEN, Tenant
+from tests.real.traffic import lease
 
-from heddle.host.guest_dhcp import SCRIPT
 from heddle.view.types import AssignmentView, ConntrackHelper, Ref
 
 pytestmark = pytest.mark.real
@@ -361,15 +361,6 @@ def test_a_router_that_is_not_wanted_goes(made: L3Lab, blue: Tenant, red: Tenant
     blue.reaches(0, "203.0.113.1")
 
 
-def lease(made: L3Lab, guest: str) -> str:
-    """A lease by busybox, applied by the lab guests' script."""
-    made.host.sh(f"mkdir -p /run/lease; cat >/run/lease/script <<'EOF'\n{SCRIPT}\nEOF\nchmod 755 /run/lease/script")
-    return made.host.guest(
-        guest, "env", "RESOLV_CONF=/run/lease/resolv.conf", "busybox", "udhcpc", "-f", "-q", "-n", "-t", "8", "-T", "1",
-        "-i", "eth0", "-s", "/run/lease/script", "-O", "mtu", "-O", "staticroutes",
-    )  # fmt: skip
-
-
 @pytest.fixture(scope="module")
 def served(made: L3Lab) -> Iterator[str]:
     """A network with DHCP, and a plugged guest without an address."""
@@ -387,7 +378,7 @@ def test_dhcp_lease(made: L3Lab, served: str) -> None:
     made.host.plug("leased", guest.mac_address, [], guest.id)
     made.until(lambda: made.cloud.state_of("port", guest.id) == "up", 5, "the port is wired")
     started = time.monotonic()
-    text = lease(made, "leased")
+    text = lease(made.host, "leased")
     took = time.monotonic() - started
     print(f"lease after {1000 * took:.0f} ms")
     assert "lease of 10.5.0.10 obtained" in text
@@ -422,7 +413,7 @@ def test_an_address_goes_to_the_next_port(made: L3Lab, served: str) -> None:
         made.cloud.port(port)
         made.host.plug(name, port.mac_address, [], port.id)
         made.until(lambda id_=port.id: made.cloud.state_of("port", id_) == "up", 5, "the port is wired")
-        assert "lease of 10.5.0.20 obtained" in lease(made, name)
+        assert "lease of 10.5.0.20 obtained" in lease(made.host, name)
         made.cloud.remove_port(port.id)
 
 

@@ -13,6 +13,8 @@ from pathlib import Path
 
 from tests.real.testhost import PATIENCE, TestHost
 
+from heddle.host.guest_dhcp import SCRIPT
+
 TOOL = str(Path(__file__).with_name("frames.py"))
 BROADCAST = "ff:ff:ff:ff:ff:ff"
 
@@ -94,6 +96,18 @@ def listening(host: TestHost, guest: str, port: int) -> Iterator[None]:
 
 def connects(host: TestHost, guest: str, address: str, port: int, seconds: float = 0.5) -> bool:
     return "open" in host.guest(guest, sys.executable, TOOL, "tcp", address, str(port), str(seconds * PATIENCE))
+
+
+def lease(host: TestHost, guest: str) -> str:
+    """What busybox says of the lease that it gets, which the script of the lab's guests applies.
+
+    Raises `RuntimeError` when no server answers within seconds.
+    """
+    host.sh(f"mkdir -p /run/lease; cat >/run/lease/script <<'EOF'\n{SCRIPT}\nEOF\nchmod 755 /run/lease/script")
+    return host.guest(
+        guest, "env", "RESOLV_CONF=/run/lease/resolv.conf", "busybox", "udhcpc", "-f", "-q", "-n", "-t", "8", "-T", "1",
+        "-i", "eth0", "-s", "/run/lease/script", "-O", "mtu", "-O", "staticroutes", check=True,
+    )  # fmt: skip
 
 
 class Talking:

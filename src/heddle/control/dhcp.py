@@ -1,14 +1,18 @@
 """DHCP: which hosts serve a network, and the ports that their servers have there.
 
-A network with a subnet that wants DHCP is served by one host, or by those that the administrator has chosen; on a
-routed network each segment with such a subnet has a host of its own.  A server's port has an address of each subnet
-that it serves.  `refresh` brings that in line after a change of the subnets or segments, and when hosts come.
+A network with a subnet that wants DHCP is served by as many hosts as the settings say (`network.dhcp_hosts`), or by
+those that the administrator has chosen; on a routed network each segment with such a subnet has hosts of its own.  All
+know all addresses: each answers whoever asks, and a guest takes the first answer.  A server's port has an address of
+each subnet that it serves.  `refresh` brings that in line after a change of the subnets or segments, and when hosts
+come.
 """
 
 from __future__ import annotations
 
+import itertools
 import uuid
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
 
 import msgspec
 
@@ -42,15 +46,17 @@ def refresh(ctx: Context, network: Network) -> None:
     names = hosts.hosts_of(ctx.tx, ROLE, network.id)
     known = hosts.named(ctx.tx, names) if names else {}
     servers = _servers(ctx, network)
-    served: set[str] = set()
+    served: Counter[str] = Counter()
     for name in names:
         here = _subnets_at(known.get(name), subnets, segments)
         _bring(ctx, network, name, here, servers.get(name))
-        served |= {subnet.id for subnet in here}
-    for part in _parts(subnet for subnet in subnets if subnet.id not in served):
-        host = _choose(ctx, network, part, segments)
-        if host is not None and _bring(ctx, network, host.name, part, None):
-            _assign(ctx, network.id, host.name)
+        served.update(subnet.id for subnet in here)
+    wanted = ctx.settings.network.dhcp_hosts
+    for part in _parts(subnet for subnet in subnets if served[subnet.id] < wanted):
+        missing = wanted - min(served[subnet.id] for subnet in part)
+        for host in _choose(ctx, network, part, segments, missing, names):
+            if _bring(ctx, network, host.name, part, None):
+                _assign(ctx, network.id, host.name)
 
 
 def delete_any_port(ctx: Context, port: Port) -> None:
@@ -160,10 +166,12 @@ def _parts(subnets: Iterable[Subnet]) -> list[list[Subnet]]:
     return list(found.values())
 
 
-def _choose(ctx: Context, network: Network, subnets: Sequence[Subnet], segments: Sequence[Segment]) -> Host | None:
-    """The least loaded live host that reaches the subnets."""
+def _choose(ctx: Context, network: Network, subnets: Sequence[Subnet], segments: Sequence[Segment], most: int,
+            besides: Collection[str]) -> list[Host]:  # fmt: skip
+    """The least loaded live hosts that reach the subnets and are not among those that serve already."""
     free = hosts.serving(ctx.tx, ROLE, network.availability_zone_hints)
-    return next((host for host in free if _subnets_at(host, subnets, segments)), None)
+    able = (host for host in free if host.name not in besides and _subnets_at(host, subnets, segments))
+    return list(itertools.islice(able, most))
 
 
 def _bring(ctx: Context, network: Network, host: str, subnets: list[Subnet], port: Port | None) -> bool:

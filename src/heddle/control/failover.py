@@ -56,7 +56,8 @@ def bury(ctx: Context, host: str) -> None:
 def serve_unserved(ctx: Context) -> None:
     """Give networks and routers that no host serves, or only a dead one, one that does."""
     move_stranded(ctx)
-    for network in networks.NETWORKS.get_many(ctx.tx, hosts.unserved_networks(ctx.tx)).values():
+    unserved = hosts.unserved_networks(ctx.tx, ctx.settings.network.dhcp_hosts)
+    for network in networks.NETWORKS.get_many(ctx.tx, unserved).values():
         dhcp.refresh(ctx, network)
     for router in router_query.ROUTERS.get_many(ctx.tx, hosts.unserved_routers(ctx.tx)).values():
         router_hosts.schedule(ctx, router)

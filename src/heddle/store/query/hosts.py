@@ -257,12 +257,11 @@ def _held_back(role: str) -> sa.Select[Any]:
     return sa.select(_a.object_id).where(_a.role == role, _a.host == HELD_BACK)
 
 
-def unserved_networks(tx: Tx) -> list[str]:
-    """Networks with a subnet that wants DHCP and has no address of a server's port."""
+def unserved_networks(tx: Tx, least: int = 1) -> list[str]:
+    """Networks with a subnet that wants DHCP and has addresses of fewer servers' ports than `least`."""
     s, p, i = t.subnets.c, t.ports.c, t.ip_allocations.c
-    served = sa.exists().where(
-        p.network_id == s.network_id, p.device_owner == DHCP, i.port_id == p.id, i.subnet_id == s.id
-    )
+    here = (p.network_id == s.network_id, p.device_owner == DHCP, i.port_id == p.id, i.subnet_id == s.id)
+    served = sa.select(sa.func.count(sa.distinct(p.id))).where(*here).scalar_subquery() >= least
     wants = (s.enable_dhcp == sa.true(), sa.func.coalesce(s.ipv6_address_mode, "") != "slaac")
     query = sa.select(s.network_id).where(*wants, ~served, s.network_id.not_in(_held_back("dhcp"))).distinct()
     return [row[0] for row in tx.conn.execute(query)]
