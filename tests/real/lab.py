@@ -14,7 +14,7 @@ from tests.real.conftest import Agent
 from tests.real.testhost import PATIENCE, TestHost, host, wait_until
 
 SETTINGS = [
-    "agent.roles=switch,router,dhcp", "agent.bridge_mappings=public:br-ex", "agent.tunnel_ip=127.0.0.1",
+    "agent.roles=switch,router,dhcp,metadata", "agent.bridge_mappings=public:br-ex", "agent.tunnel_ip=127.0.0.1",
     "agent.audit_seconds=0.5", "agent.resync_seconds=5", "agent.report_seconds=0.5",
 ]  # fmt: skip
 

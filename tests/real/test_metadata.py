@@ -17,7 +17,6 @@ from heddle.view.types import AssignmentView, GroupView, Ref, RuleView
 
 pytestmark = pytest.mark.real
 
-ROLES = "agent.roles=switch,router,dhcp,metadata"
 OPEN = GroupView(
     id="open",
     rules=[
@@ -82,7 +81,7 @@ class Cloud:
 
 @pytest.fixture(scope="module")
 def cloud() -> Iterator[Cloud]:
-    with l3_lab(ROLES) as lab:
+    with l3_lab() as lab:
         yield Cloud(lab)
 
 
@@ -94,6 +93,7 @@ def test_behind_a_router(cloud: Cloud) -> None:
     assert found["hostname"] == "web-110.openstacklocal" and found["project_id"] == "project-of-routed"
     assert cloud.get("g110", f"{V4}/latest/meta-data/local-ipv4") == (200, "10.0.0.10")
     assert cloud.get("g110", f"{V4}/openstack/latest/user_data")[0] == 404
+    assert "a9fe" not in cloud.lab.in_space(f"qrouter-{ROUTER}", "ip", "-6", "addr"), "no address to speak from"
     assert cloud.get("g110", f"http://10.0.0.1:9697{META}", *SOON)[0] == 0, "not by the port behind the address"
 
 
@@ -107,6 +107,8 @@ def test_on_a_network_without_a_router(cloud: Cloud) -> None:
     data = json.loads(cloud.get("g120", f"{V4}/openstack/latest/network_data.json")[1])
     assert data["links"][0]["ethernet_mac_address"] == l3.mac(0x120)
     assert cloud.get("g120", f"http://10.0.0.2{META}")[0] == 404
+    route = cloud.lab.in_space("qdhcp-alone", "ip", "-6", "route", "get", "ff02::1", "oif", "tap00000102-00")
+    assert "src fe80::f816:3eff:fe00:102" in route, "what the server sends by itself is from its own address"
 
 
 def test_one_guest_never_reads_anothers(cloud: Cloud) -> None:

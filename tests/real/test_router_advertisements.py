@@ -26,7 +26,7 @@ from heddle.agent.addresses import link_local
 from heddle.control.ipam import eui64_address
 from heddle.view.types import AssignmentView, GroupView, PortView, Ref, RuleView, SubnetView
 
-SETTINGS = ("agent.roles=switch,router,dhcp", "agent.audit_seconds=0.5", "agent.resync_seconds=600",
+SETTINGS = ("agent.roles=switch,router,dhcp,metadata", "agent.audit_seconds=0.5", "agent.resync_seconds=600",
             "agent.tunnel_ip=127.0.0.1")  # fmt: skip
 OPEN = GroupView(
     id="open", rules=[RuleView(id=way, direction=way, ethertype=6, protocol=58) for way in ("ingress", "egress")]

@@ -36,6 +36,7 @@ _ANY_PROTOCOL, _ANY_SCOPE = 0, 255
 _ACCEPT_RA = 3
 _NEWNEIGH, _GETNEIGH = 28, 30
 _NEIGHBOUR = struct.Struct("=BxxxiHBB")
+_LIFETIMES, _FOREVER = 6, 0xFFFFFFFF
 METADATA_IPV6 = "fe80::a9fe:a9fe"
 _METADATA = ipaddress.ip_address(METADATA_IPV6).packed
 
@@ -179,6 +180,7 @@ def delete_index(index: int) -> Request:
 
 
 def add_address(link: Link, address: str) -> Request:
+    """The metadata address is one that answers, and nothing is sent from by itself (deprecated, RFC 4862 5.5.4)."""
     where = f"address {address} of {link.name}"
     return Request(_NEWADDR, _address_body(link, address), ADD, where, (errno.EEXIST,))
 
@@ -241,6 +243,8 @@ def _address_body(link: Link, address: str) -> bytes:
     body = head + attribute(2, raw) + attribute(1, raw)
     if interface.version == 4 and interface.network.prefixlen < 31:
         body += attribute(4, interface.network.broadcast_address.packed)
+    if raw == _METADATA:
+        body += attribute(_LIFETIMES, struct.pack("=IIII", 0, _FOREVER, 0, 0))
     return body
 
 

@@ -120,9 +120,8 @@ def plan(given: RouterInput) -> RouterPlan:
             port.mac_address,
             given.networks[port.network_id].mtu,
             frozenset(_addresses(port, given.subnets))
-            | (frozenset(f"{item.floating_ip}/32" for item in floating) if port is gateway else frozenset())
-            | (_metadata(given, port) if port is not gateway else frozenset()),
-            proxied=answered(given.router) if port is gateway else frozenset(),
+            | (frozenset(f"{item.floating_ip}/32" for item in floating) if port is gateway else frozenset()),
+            proxied=answered(given.router) if port is gateway else metadata_address.at_router(given.serves_metadata),
             listens=listens and port is gateway,
         )
         for port in ports
@@ -136,11 +135,6 @@ def plan(given: RouterInput) -> RouterPlan:
         meters=matches(given.labels, given.router, interface_name(gateway) if gateway else ""),
         advertised=tuple(_advertised(given, ports)),
     )
-
-
-def _metadata(given: RouterInput, port: PortView) -> frozenset[str]:
-    """The IPv4 address needs to be on no interface: what is sent to it is taken from its way."""
-    return frozenset({metadata_address.ON_INTERFACE} if given.serves_metadata and port.fixed_ips else ())
 
 
 def _usable(given: RouterInput, problems: dict[tuple[str, str], str]) -> list[PortView]:
