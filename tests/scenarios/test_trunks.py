@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from bench.client import ApiError
 from bench.cloud import NAME, Cloud, running
+from tests.real.rates import comes, pouring
 from tests.real.testhost import plug_arguments, wait_until
 from tests.real.traffic import Pinging, arp, catching, connects, eventually, listening, send, udp
 from tests.scenarios.test_who_reaches_whom import Project, network
@@ -138,6 +139,30 @@ def test_a_subport_is_filtered_like_any_port(trunked: Trunked) -> None:
         with catching(host, ["g1"], frame[-40:]) as caught:
             send(host, "in1", frame)
         assert bool(caught["g1"]) is passes
+
+
+def test_a_subport_has_limits_of_its_own(trunked: Trunked) -> None:
+    """In both directions; what else goes through the card is not limited by them."""
+    cloud, host, kbps = trunked.cloud, trunked.cloud.host, 2_000
+    open_udp = {"security_group_id": trunked.group, "direction": "ingress", "protocol": "udp"}
+    trunked.project.make("security-group-rules", **open_udp)
+    made = cloud.api.call("POST", "/v2.0/qos/policies", {"policy": {"name": "slow", "shared": True}})["policy"]
+    for direction in ("egress", "ingress"):
+        rule = {"max_kbps": kbps, "max_burst_kbps": 600, "direction": direction}
+        path = f"/v2.0/qos/policies/{made['id']}/bandwidth_limit_rules"
+        cloud.api.call("POST", path, {"bandwidth_limit_rule": rule})
+    for one in (1, 0):
+        ports = [f"/v2.0/ports/{trunked.ports[number]['id']}" for number in (one, 1 - one)]
+        cloud.api.call("PUT", ports[0], {"port": {"qos_policy_id": made["id"]}})
+        pairs = [(f"in{number}", trunked.address(number), f"g{number}", trunked.guests[number]["address"])
+                 for number in (one, 1 - one)]  # fmt: skip
+        with pouring(host, pairs[0][0], pairs[0][3]), pouring(host, pairs[1][0], pairs[1][3]):
+            comes(host, pairs[0][2], 0.8 * kbps, 1.2 * kbps)
+            comes(host, pairs[1][2], 8_000, 60_000)
+        with pouring(host, pairs[0][2], pairs[0][1]), pouring(host, pairs[1][2], pairs[1][1]):
+            comes(host, pairs[0][0], 0.8 * kbps, 1.2 * kbps)
+            comes(host, pairs[1][0], 8_000, 60_000)
+        cloud.api.call("PUT", ports[0], {"port": {"qos_policy_id": None}})
 
 
 def test_subports_come_and_go_while_others_talk(trunked: Trunked) -> None:

@@ -6,7 +6,7 @@ import pytest
 from tests.fakes.objects import default_group, network, policy, port, port_id
 from tests.fakes.switch import FakeSwitch
 
-from heddle.agent.policing import dscp_name, limit_rules, limits_of, limits_table, policing, policy_of
+from heddle.agent.policing import AtDevice, dscp_name, limit_rules, limits_of, limits_table, policing, policy_of
 from heddle.host.flow_meters import KBPS, MOST, PACKETS, Meter
 from heddle.host.nft import render
 from heddle.view.types import Ref
@@ -72,8 +72,17 @@ def test_code_points_have_the_names_that_nft_gives_them() -> None:
 
 def test_only_what_is_limited_has_a_chain() -> None:
     gold, marked = policing(GOLD), policing(policy("marked", dscp=10))
-    text = render(limits_table([("tap1", gold), ("tap2", marked), ("tap3", policing(None))], [("tap2", marked)]))
+    sent = [AtDevice("tap1", gold), AtDevice("tap2", marked), AtDevice("tap3", policing(None))]
+    text = render(limits_table(sent, [AtDevice("tap2", marked)]))
     assert text.count("chain") == 2 and "ip dscp set af11" in text and 'device "tap3"' not in text
+
+
+def test_subports_and_the_card_of_a_trunk_are_told_apart() -> None:
+    """As nft prints it."""
+    gold = policing(policy("gold", ("ingress", "kpps", 2, 0)))
+    (chain,) = limits_table([], [AtDevice("tap1", gold), AtDevice("tap1", gold, 101)], {"tap1"}).chains
+    limit = "limit rate over 2000/second burst 1600 packets drop"
+    assert chain.rules == (f"ether type != 8021q {limit}", f"vlan id 101 {limit}")
 
 
 def wired(limited: FakeSwitch) -> FakeSwitch:

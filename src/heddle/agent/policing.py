@@ -12,7 +12,7 @@ such a segment would never pass.  A rate of 0 is no limit.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from heddle.agent.mirror import Mirror
@@ -79,25 +79,50 @@ def _meter(limit: QosLimit) -> Meter:
 # Limits at devices
 
 
-def limits_table(sent: Iterable[tuple[str, Policing]], received: Iterable[tuple[str, Policing]]) -> Table:
+@dataclass(frozen=True, slots=True)
+class AtDevice:
+    """The traffic of a port at its device; of a subport, what bears the ID `vlan` on the card of its trunk."""
+
+    device: str
+    policing: Policing
+    vlan: int = 0
+
+
+def limits_table(sent: Iterable[AtDevice], received: Iterable[AtDevice], trunks: Collection[str] = ()) -> Table:
     """What passes devices: a chain for each at which something `sent`, or `received`, is limited or marked.
 
-    nftables lets a byte limit save up a second's worth and the burst, so of the burst what is beyond that is told.
+    On a device of `trunks` a port's own traffic is what bears no VLAN ID.
     """
-    chains = [_chain(device, "ingress", each.sent, each.dscp) for device, each in sent if each.sent or each.dscp >= 0]
-    chains += [_chain(device, "egress", each.received, -1) for device, each in received if each.received]
+    rules: dict[tuple[str, str], list[str]] = {}
+    for each in sent:
+        rules.setdefault((each.device, "ingress"), []).extend(
+            [*_at_device(each, each.policing.sent, trunks), *_marks(each.policing.dscp)]
+        )
+    for each in received:
+        rules.setdefault((each.device, "egress"), []).extend(_at_device(each, each.policing.received, trunks))
+    chains = [_chain(device, hook, found) for (device, hook), found in rules.items() if found]
     return Table(FAMILY, TABLE, (), tuple(sorted(chains, key=lambda chain: chain.name)))
 
 
-def _chain(device: str, hook: str, limits: Iterable[Meter], dscp: int) -> Chain:
-    rules = [rule for each in limits for rule in limit_rules(each)]
-    rules += [f"{kind} dscp set {dscp_name(dscp)}" for kind in ("ip", "ip6") if dscp >= 0]
+def _at_device(port: AtDevice, limits: Iterable[Meter], trunks: Collection[str]) -> list[str]:
+    match = f"vlan id {port.vlan}" if port.vlan else "ether type != 8021q" if port.device in trunks else ""
+    return [rule for each in limits for rule in limit_rules(each, match)]
+
+
+def _marks(dscp: int) -> list[str]:
+    return [f"{kind} dscp set {dscp_name(dscp)}" for kind in ("ip", "ip6") if dscp >= 0]
+
+
+def _chain(device: str, hook: str, rules: Iterable[str]) -> Chain:
     name = f"{hook}_{chain_of(device)}"
     return Chain(name, f'type filter hook {hook} device "{device}" priority filter; policy accept;', tuple(rules))
 
 
 def limit_rules(limit: Meter, match: str = "") -> list[str]:
-    """The rule that drops what is beyond a limit; none for one beyond what nftables can count, and hosts forward."""
+    """The rule that drops what is beyond a limit; none for one beyond what nftables can count, and hosts forward.
+
+    nftables lets a byte limit save up a second's worth and the burst, so of the burst what is beyond that is told.
+    """
     before = f"{match} " if match else ""
     if limit.rate > MOST_COUNTED[limit.unit]:
         return []

@@ -17,7 +17,7 @@ from heddle.agent.bridge.plan import Desired, Place, Planner, released
 from heddle.agent.bridge.ports import BRIDGE, PREFIXES, TUNNEL, bridge_name
 from heddle.agent.bridge.rules import rules_table
 from heddle.agent.mirror import Mirror
-from heddle.agent.policing import NONE, limits_table
+from heddle.agent.policing import NONE, AtDevice, limits_table
 from heddle.agent.roles.base import Drift, Host
 from heddle.agent.roles.mended import limit_drifts
 from heddle.agent.roles.switch_bridges import parse_tunnel_ip
@@ -126,7 +126,7 @@ class BridgeRole:
 
     def _limit(self, desired: Desired) -> None:
         """A host that cannot limit carries the traffic nevertheless, and says so on the port."""
-        devices = [(port.device, port.policing) for port in desired.ports.values()]
+        devices = [AtDevice(port.device, port.policing) for port in desired.ports.values()]
         try:
             self._limits.ensure(limits_table(devices, devices))
         except CommandError as error:

@@ -15,7 +15,7 @@ from dataclasses import replace
 from heddle.agent.owners import INT, Owner, Plan
 from heddle.agent.pipeline import port_flows
 from heddle.agent.policed_flows import meters_of
-from heddle.agent.policing import limits_table
+from heddle.agent.policing import AtDevice, limits_table
 from heddle.agent.roles.base import Drift
 from heddle.agent.roles.mended import limit_drifts
 from heddle.agent.wiring import Wiring
@@ -25,8 +25,6 @@ from heddle.host.flow_meters import Meter, MeterError, Meters
 from heddle.view.types import Ref
 
 log = logging.getLogger(__name__)
-
-NOT_OF_SUBPORTS = "what the port receives is not limited: it is a subport of a trunk"
 
 
 class PolicedPorts:
@@ -89,15 +87,14 @@ class PolicedPorts:
             self._installed = {number: meter for number, meter in self._installed.items() if number not in gone}
 
     def _limit_devices(self, plan: Plan) -> None:
-        limited = {id: port for id, port in self._wiring.ports.items() if port.policing.received and not port.card}
+        limited = {id: port for id, port in self._wiring.ports.items() if port.policing.received}
+        trunks = {port.device for port in self._wiring.ports.values() if port.card}
+        table = limits_table((), (AtDevice(each.device, each.policing, each.vlan) for each in limited.values()), trunks)
         absent, reason = set(), "the host has no device of its name"
         try:
-            absent = self._devices.ensure(limits_table((), ((each.device, each.policing) for each in limited.values())))
+            absent = self._devices.ensure(table)
         except HeddleError as error:
             absent, reason = {each.device for each in limited.values()}, str(error)
-        for port_id in plan.ports & self._wiring.ports.keys():
-            if self._wiring.ports[port_id].card and self._wiring.ports[port_id].policing.received:
-                plan.problems[Ref("port", port_id)] = NOT_OF_SUBPORTS
         for port_id in plan.ports & limited.keys():
             if limited[port_id].device in absent:
                 plan.problems[Ref("port", port_id)] = f"what the port receives is not limited: {reason}"
