@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from tests.cluster.lab import DATA, Lab
 from tests.cluster.tenants import Guest, Tenant
-from tests.real.traffic import lease
+from tests.real.traffic import connects, eventually, lease, listening, talking
 
 
 @pytest.fixture(scope="module")
@@ -123,6 +123,26 @@ def test_what_a_router_forwards_is_counted_wherever_it_is(lab: Lab, blue: Tenant
     wanted = 6 + packets, (6 + packets) * 84
     lab.until(lambda: counted(lab, label) == wanted, 10, f"what it forwards there is added: {wanted}")
     assert f'{{label="{label["id"]}"}} {wanted[1]}' in api.text("/metrics")
+
+
+def test_a_rule_taken_away_cuts_what_it_let_in_from_another_host(lab: Lab, blue: Tenant) -> None:
+    network = blue.network("cut", "10.8.0.0/24")
+    client, served = blue.guest(network, lab.hosts[0]), blue.guest(network, lab.hosts[1])
+    group = blue.make("security_group", "served")["id"]
+    rules = {
+        port: blue.make("security_group_rule", "", security_group_id=group, direction="ingress", protocol="tcp",
+                        port_range_min=port, port_range_max=port)["id"] for port in (80, 90)
+    }  # fmt: skip
+    lab.api.request("PUT", f"/v2.0/ports/{served.port['id']}", {"port": {"security_groups": [group]}})
+    blue.wait()
+    names = client.name, served.name
+    with listening(served.host, served.name, 80):
+        lab.until(lambda: connects(client.host, client.name, served.ip, 80), 15, "the rule lets in")
+    with talking(client.host, names, served.ip, 80, 90, there=served.host) as (lost, kept):
+        lab.api.request("DELETE", f"/v2.0/security-group-rules/{rules[80]}")
+        assert eventually(lambda: lost.is_silent(1.0), 10), "what is established is cut"
+        assert kept.goes_on()
+        assert lost.is_silent(), "and stays so"
 
 
 def test_a_guest_gets_its_address_while_one_of_two_dhcp_hosts_is_away(lab: Lab, blue: Tenant) -> None:

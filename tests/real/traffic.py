@@ -113,13 +113,14 @@ def lease(host: TestHost, guest: str) -> str:
 class Talking:
     """Two guests that send to each other all the time over one connection that the first began; TCP, or UDP.
 
-    `received` are the bytes that have come to each of them.
+    `received` are the bytes that have come to each of them; the second is on the host `there`, if it is another.
     """
 
-    def __init__(self, host: TestHost, guests: tuple[str, str], address: str, port: int, udp: bool = False) -> None:
+    def __init__(self, host: TestHost, guests: tuple[str, str], address: str, port: int, udp: bool = False,
+                 there: TestHost | None = None) -> None:  # fmt: skip
         far, near = ("echo", "ask") if udp else ("serve", "talk")
         self.received = [0, 0]
-        self._children = [self._start(host, guests[1], 1, far, str(port))]
+        self._children = [self._start(there or host, guests[1], 1, far, str(port))]
         self._children.append(self._start(host, guests[0], 0, near, address, str(port)))
 
     def _start(self, host: TestHost, guest: str, place: int, *arguments: str) -> subprocess.Popen[str]:
@@ -152,9 +153,10 @@ class Talking:
 
 
 @contextlib.contextmanager
-def talking(host: TestHost, guests: tuple[str, str], address: str, *ports: int) -> Iterator[list[Talking]]:
+def talking(host: TestHost, guests: tuple[str, str], address: str, *ports: int,
+            there: TestHost | None = None) -> Iterator[list[Talking]]:  # fmt: skip
     """A TCP connection to each of these ports, that goes on."""
-    made = [Talking(host, guests, address, port) for port in ports]
+    made = [Talking(host, guests, address, port, there=there) for port in ports]
     try:
         assert all(each.goes_on() for each in made)
         yield made
