@@ -23,8 +23,9 @@ from heddle.host.spaces import Spaces
 
 INSIDE = "HEDDLE_TEST_RADVD"
 SPACE = "qtest-router"
-ONE = (Advertised("qr-a", 1450, True, False, False, (("fd00::/64", True),), ("fd00:53::1",)),)
-OTHER = (Advertised("qr-a", 1450, True, True, False, (("fd00::/64", False), ("fd00:1::/64", True))),)
+SOURCE = "fe80::f816:3eff:fe00:1"
+ONE = (Advertised("qr-a", SOURCE, 1450, True, False, False, (("fd00::/64", True),), ("fd00:53::1",)),)
+OTHER = (Advertised("qr-a", SOURCE, 1450, True, True, False, (("fd00::/64", False), ("fd00:1::/64", True))),)
 Make = Callable[[], Any]
 
 

@@ -18,7 +18,7 @@ from heddle.host.meters import Count, Labels
 from heddle.host.netlink import NetlinkError
 from heddle.host.nft import Table
 from heddle.host.ovs import Interface, OvsConflict, PortSpec
-from heddle.host.radvd import Advertised
+from heddle.host.radvd import Advertised, Farewell, configuration, farewells
 from heddle.host.rtnetlink import Route
 
 
@@ -44,6 +44,7 @@ class FakeKernel:
         self.leases: dict[str, list[Lease]] = {}
         self.released: list[Lease] = []
         self.advertised: dict[str, tuple[Advertised, ...]] = {}
+        self.farewells: list[Farewell] = []
         self.ovs = FakeOvs()
         self.fail: dict[str, Exception] = {}
         self.touched: list[tuple[str, str]] = []
@@ -231,23 +232,24 @@ class FakeDnsmasq:
 
 
 class FakeRadvd:
-    """`FakeKernel.advertised` by router; `touched` has farewells as "farewell"."""
+    """`FakeKernel.advertised` by router; what guests were told of its end is in `farewells`."""
 
     def __init__(self, kernel: FakeKernel, router_id: str, namespace: str) -> None:
-        self._kernel, self._id, self._namespace = kernel, router_id, namespace
+        self._kernel, self._id, self.namespace = kernel, router_id, namespace
 
     @property
     def speaks(self) -> bool:
         return self._id in self._kernel.advertised
 
-    def part(self, wanted: Collection[Advertised]) -> None:
-        before = self._kernel.advertised.get(self._id, ())
-        kept = {(each.interface, prefix) for each in wanted for prefix, _ in each.prefixes}
-        if {(each.interface, prefix) for each in before for prefix, _ in each.prefixes} - kept:
-            self._kernel.touch("farewell", self._id)
+    def retract(self, wanted: Collection[Advertised]) -> list[Farewell]:
+        before = "".join(f"{line}\n" for line in configuration(self._kernel.advertised.get(self._id, ())))
+        return farewells(before, wanted)
+
+    def tell(self, gone: Collection[Farewell]) -> None:
+        self._kernel.farewells += gone
 
     def ensure(self, wanted: Collection[Advertised]) -> str:
-        self._kernel.check(self._namespace)
+        self._kernel.check(self.namespace)
         before = self._kernel.advertised.get(self._id)
         if not wanted:
             return "stopped" if self.remove() else "none"

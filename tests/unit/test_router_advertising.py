@@ -6,10 +6,12 @@ from tests.fakes import l3
 from tests.real.advertisements import read
 
 from heddle.agent.roles.router_advertising import advertised
+from heddle.agent.roles.router_plan import RouterInput, plan
 from heddle.host.radvd import Advertised, Farewell, advertisement, configuration, farewells
 
-ONE = Advertised("qr-a", 1450, True, False, False, (("fd00::/64", True), ("fd00:1::/64", False)))
-OTHER = Advertised("qr-b", 1450, False, True, False, (("fd00:2::/64", False),))
+SOURCE = "fe80::1"
+ONE = Advertised("qr-a", SOURCE, 1450, True, False, False, (("fd00::/64", True), ("fd00:1::/64", False)))
+OTHER = Advertised("qr-b", SOURCE, 1450, False, True, False, (("fd00:2::/64", False),))
 
 
 def text(*every: Advertised) -> str:
@@ -47,20 +49,30 @@ def test_name_servers_are_those_of_slaac_and_at_most_three() -> None:
 
 def test_a_link_too_small_for_ipv6_has_no_mtu_option() -> None:
     assert "AdvLinkMTU 1450" in text(ONE)
-    assert "AdvLinkMTU" not in text(Advertised("qr-a", 1000, True, False, False, ()))
+    assert "AdvLinkMTU" not in text(Advertised("qr-a", SOURCE, 1000, True, False, False, ()))
 
 
 def test_farewells() -> None:
     before = text(ONE, OTHER)
     assert farewells(before, (ONE, OTHER)) == []
-    assert farewells(before, ()) == [Farewell("qr-a", 0, ONE.prefixes), Farewell("qr-b", 0, OTHER.prefixes)]
-    fewer = Advertised("qr-a", 1450, True, False, False, (("fd00:1::/64", False),))
-    assert farewells(before, (fewer, OTHER)) == [Farewell("qr-a", 300, (("fd00::/64", True),))]
-    no_default = Advertised("qr-a", 1450, False, False, False, ONE.prefixes)
-    assert farewells(before, (no_default, OTHER)) == [Farewell("qr-a", 0)]
+    every = [Farewell("qr-a", SOURCE, 0, ONE.prefixes), Farewell("qr-b", SOURCE, 0, OTHER.prefixes)]
+    assert farewells(before, ()) == every
+    fewer = Advertised("qr-a", SOURCE, 1450, True, False, False, (("fd00:1::/64", False),))
+    assert farewells(before, (fewer, OTHER)) == [Farewell("qr-a", SOURCE, 300, (("fd00::/64", True),))]
+    no_default = Advertised("qr-a", SOURCE, 1450, False, False, False, ONE.prefixes)
+    assert farewells(before, (no_default, OTHER)) == [Farewell("qr-a", SOURCE, 0)]
 
 
 def test_what_a_farewell_says() -> None:
-    said = read(advertisement(Farewell("qr-a", 0, ONE.prefixes)))
+    said = read(advertisement(Farewell("qr-a", SOURCE, 0, ONE.prefixes)))
     assert said["lifetime"] == 0
     assert said["prefixes"] == {"fd00::/64": [True, 0], "fd00:1::/64": [False, 0]}
+
+
+def test_addresses_are_as_the_kernel_writes_them() -> None:
+    """Or they would be taken away and given again, time and again."""
+    subnets = {"s": l3.subnet("s", "n", "fd00:0::/64", "fd00:0::1", ipv6_ra_mode="slaac")}
+    port = l3.interface_port(1, "r", "n", {"s": "FD00:0::1"})
+    made = plan(RouterInput(l3.router("r"), (port,), {"n": l3.network("n")}, subnets))
+    assert made.layout.interfaces[0].addresses == {"fd00::1/64"}
+    assert made.advertised[0].default and made.advertised[0].prefixes == (("fd00::/64", True),)

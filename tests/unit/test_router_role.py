@@ -15,7 +15,7 @@ from heddle.agent.roles.base import Host
 from heddle.agent.roles.router import RouterRole
 from heddle.config import Agent, Settings
 from heddle.host.ovs import PortSpec
-from heddle.view.types import AssignmentView, FetchRequest, Ref, Route, Status
+from heddle.view.types import AssignmentView, FetchRequest, PortView, Ref, Route, Status
 
 
 class World:
@@ -307,3 +307,39 @@ def test_the_record_counts(world: World) -> None:
     world.step()
     shown = world.role.state(world.mirror).configuration
     assert (shown["routers"], shown["interfaces"], shown["ex_gw_ports"], shown["floating_ips"]) == (1, 1, 1, 1)
+
+
+def advertising(world: World) -> tuple[str, PortView]:
+    """A router that advertises on an interface."""
+    router = world.router(0x10)
+    port = l3.interface_port(0x13, router, "six", {"six6": "fd00::1"})
+    world.cloud.put(l3.network("six"), l3.subnet("six6", "six", "fd00::/64", "fd00::1", ipv6_ra_mode="slaac"))
+    world.cloud.port(port)
+    assert world.step()[Ref("router", router)].state == "up"
+    assert [each.interface for each in world.kernel.advertised[router]] == ["qr-00000013-00"]
+    return router, port
+
+
+def test_who_advertises_no_more_says_so(world: World) -> None:
+    router, port = advertising(world)
+    world.step()
+    assert world.kernel.farewells == []
+    world.cloud.remove_port(port.id)
+    world.step()
+    assert [(each.interface, each.lifetime) for each in world.kernel.farewells] == [("qr-00000013-00", 0)]
+    assert router not in world.kernel.advertised
+
+
+def test_a_router_that_goes_to_another_host_says_nothing(world: World) -> None:
+    router, _ = advertising(world)
+    world.cloud.remove(Ref("assignment", f"router/{router}"))
+    world.step()
+    assert world.kernel.farewells == [] and router not in world.kernel.advertised
+
+
+def test_after_a_restart_what_went_meanwhile_is_told(world: World) -> None:
+    _, port = advertising(world)
+    world.cloud.remove_port(port.id)
+    world.restart()
+    world.step(everything=True)
+    assert [(each.interface, each.lifetime) for each in world.kernel.farewells] == [("qr-00000013-00", 0)]

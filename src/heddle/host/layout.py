@@ -139,6 +139,8 @@ def interface_requests(wanted: Interface, seen: Observed) -> list[Request]:
     if link is None:
         return []
     requests: list[Request] = []
+    if link.mac != wanted.mac and link.up:  # its link-local address follows from the MAC address when it comes up
+        requests.append(rt.set_link(wanted.name, up=False))
     if link.mac != wanted.mac or link.mtu != wanted.mtu or not link.up:
         requests.append(rt.set_link(wanted.name, mac=wanted.mac, mtu=wanted.mtu, up=True))
     has = seen.addresses[wanted.name]

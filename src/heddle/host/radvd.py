@@ -36,18 +36,20 @@ _LEAST_MTU = 1280
 _ALL_NODES = "ff02::1"
 _BLOCK = re.compile(r"^interface (\S+) \{\n(.*?)^\};\n", re.MULTILINE | re.DOTALL)
 _PREFIX = re.compile(r"^  prefix (\S+) \{ AdvAutonomous (on|off);", re.MULTILINE)
+_SOURCE = re.compile(r"^  AdvRASrcAddress \{ (\S+); \};", re.MULTILINE)
 _NO_ROUTER = "  AdvDefaultLifetime 0;\n"
 
 
 @dataclass(frozen=True, slots=True)
 class Advertised:
-    """What an interface advertises.
+    """What an interface advertises, from its link-local address `source`: it may have others, which others have too.
 
     `default`: the router is a default router; `managed` and `other`: addresses, and other things, come by DHCPv6;
     `prefixes`: CIDR -> whether guests make their own address in it; `servers`: of names; `mtu` in bytes.
     """
 
     interface: str
+    source: str
     mtu: int
     default: bool
     managed: bool
@@ -58,10 +60,11 @@ class Advertised:
 
 @dataclass(frozen=True, slots=True)
 class Farewell:
-    """What guests on an interface must hear of what is no more: `lifetime` of the router in seconds; `prefixes`, with
-    whether guests make their own address in it."""
+    """What guests on an interface must hear of what is no more, from the address `source`: `lifetime` of the router in
+    seconds; `prefixes`, with whether guests make their own address in it."""
 
     interface: str
+    source: str
     lifetime: int
     prefixes: tuple[tuple[str, bool], ...] = ()
 
@@ -79,16 +82,24 @@ class Radvd(Daemon):
         """Whether something has been advertised and not been taken back."""
         return (self.folder / "conf").exists()
 
-    def part(self, wanted: Collection[Advertised]) -> None:
-        """Tell guests what was advertised and will be no more, while the interfaces are still there."""
+    def retract(self, wanted: Collection[Advertised]) -> list[Farewell]:
+        """Advertise nothing any more that is not wanted; returns what guests must be told of it, in a moment.
+
+        What is new in `wanted` is left to `ensure`.  Raises like that.
+        """
         try:
             before = (self.folder / "conf").read_text(encoding="utf-8")
         except OSError:
-            return
-        every = farewells(before, wanted)
-        if every:
-            with contextlib.suppress(OSError):
-                within(netns.path_of(self.namespace), lambda: _send(every))
+            return []
+        gone = farewells(before, wanted)
+        if gone:
+            there = {name for name, _ in _BLOCK.findall(before)}
+            self.ensure([each for each in wanted if each.interface in there])
+        return gone
+
+    def tell(self, gone: Collection[Farewell]) -> None:
+        """Say goodbye, while the interfaces are still there.  Raises `OSError` when the namespace is not."""
+        within(netns.path_of(self.namespace), lambda: _send(gone))
 
     def ensure(self, wanted: Collection[Advertised]) -> str:
         """Make it advertise these, or end it when there are none.
@@ -134,6 +145,7 @@ def configuration(wanted: Collection[Advertised]) -> tuple[str, ...]:
             f"interface {each.interface} {{",
             "  AdvSendAdvert on;",
             "  IgnoreIfMissing on;",
+            f"  AdvRASrcAddress {{ {each.source}; }};",
             f"  MinRtrAdvInterval {INTERVAL[0]};",
             f"  MaxRtrAdvInterval {INTERVAL[1]};",
             f"  AdvDefaultLifetime {LIFETIME if each.default else 0};",
@@ -157,8 +169,9 @@ def farewells(before: str, wanted: Collection[Advertised]) -> list[Farewell]:
         kept = {prefix for prefix, _ in now.prefixes} if now else set()
         gone = tuple((prefix, own == "on") for prefix, own in _PREFIX.findall(block) if prefix not in kept)
         default = now is not None and now.default
-        if gone or (not default and _NO_ROUTER not in block):
-            found.append(Farewell(name, LIFETIME if default else 0, gone))
+        source = _SOURCE.search(block)
+        if source and (gone or (not default and _NO_ROUTER not in block)):
+            found.append(Farewell(name, source[1], LIFETIME if default else 0, gone))
     return found
 
 
@@ -180,6 +193,7 @@ def _send(every: Collection[Farewell]) -> None:
             socket.socket(socket.AF_INET6, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.IPPROTO_ICMPV6) as sender,
         ):
             index = socket.if_nametoindex(each.interface)
+            sender.bind((each.source, 0, 0, index))
             sender.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, index)
             sender.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, 255)
             sender.sendto(advertisement(each), (_ALL_NODES, 0, 0, index))

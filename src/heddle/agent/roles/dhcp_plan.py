@@ -135,7 +135,7 @@ def _layout(given: DhcpInput, name: str) -> Layout:
         if subnet is None:
             continue
         network = ipaddress.ip_network(subnet.cidr)
-        addresses.add(f"{item.ip_address}/{network.prefixlen}")
+        addresses.add(f"{ipaddress.ip_address(item.ip_address)}/{network.prefixlen}")
         if subnet.gateway_ip and ipaddress.ip_address(subnet.gateway_ip) in network:
             destination = "0.0.0.0/0" if network.version == 4 else "::/0"
             routes.setdefault(destination, Route(destination, subnet.gateway_ip, name))

@@ -16,6 +16,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from heddle.agent.mirror import Mirror, ref_of
@@ -24,6 +25,7 @@ from heddle.agent.roles.mended import RULES, drifts, mended, no_namespace, no_pr
 from heddle.agent.roles.parallel import together
 from heddle.agent.roles.plugs import Plugs, plug
 from heddle.agent.roles.router_advertising import check_gateway
+from heddle.agent.roles.router_farewells import say_goodbye
 from heddle.agent.roles.router_forwarding import moved
 from heddle.agent.roles.router_helpers import kinds
 from heddle.agent.roles.router_limits import routers_with
@@ -97,12 +99,10 @@ class RouterRole:
         mine = mirror.assigned("router") & mirror.routers.keys()
         if changed is not None:
             mine &= {owner for ref in changed for owner in self._owners(mirror, ref)}
-        for router_id in sorted(mine):
-            radvd = self._radvd(router_id)
-            if radvd.speaks:
-                wanted = plan(self._given(mirror, mirror.routers[router_id]))
-                if not any(kind == "port" for kind, _ in wanted.problems):
-                    radvd.part(wanted.advertised)
+        say_goodbye((self._radvd(each), partial(self._planned, mirror, each)) for each in sorted(mine))
+
+    def _planned(self, mirror: Mirror, router_id: str) -> RouterPlan:
+        return plan(self._given(mirror, mirror.routers[router_id]))
 
     def audit(self, mirror: Mirror, repair: bool = True) -> list[Drift]:
         found: list[Drift] = []

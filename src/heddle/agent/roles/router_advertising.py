@@ -18,6 +18,7 @@ import contextlib
 import ipaddress
 from collections.abc import Mapping
 
+from heddle.agent.addresses import link_local
 from heddle.errors import ConfigError
 from heddle.host.radvd import Advertised
 from heddle.view.types import PortView, SubnetView
@@ -39,6 +40,7 @@ def advertised(
     usable = [each for each in dict.fromkeys(servers) if ipaddress.ip_address(each).version == 6]
     return Advertised(
         interface,
+        link_local(port.mac_address),
         mtu,
         default=up and any(_is_gateway(address, subnet) for address, subnet in mine),
         managed=STATEFUL in modes,

@@ -191,7 +191,9 @@ def _advertised(given: RouterInput, ports: Iterable[PortView]) -> Iterable[Adver
 
 
 def _addresses(port: PortView, subnets: Mapping[str, SubnetView]) -> list[str]:
-    return [f"{item.ip_address}/{subnets[item.subnet_id].cidr.partition('/')[2]}" for item in port.fixed_ips]
+    """As the kernel writes them."""
+    lengths = {item: subnets[item.subnet_id].cidr.partition("/")[2] for item in port.fixed_ips}
+    return [f"{ipaddress.ip_address(item.ip_address)}/{length}" for item, length in lengths.items()]
 
 
 def _routes(
