@@ -111,6 +111,20 @@ def test_on_a_network_without_a_router(cloud: Cloud) -> None:
     assert "src fe80::f816:3eff:fe00:102" in route, "what the server sends by itself is from its own address"
 
 
+def test_nor_there_with_the_address_of_another(cloud: Cloud) -> None:
+    """Who has no port security gets its own metadata, from its own address alone; others not even an answer."""
+    for guest, other, mine in (("g122", "404", "vm-122"), ("g120", "0", "vm-120")):
+        cloud.becomes(mine, guest, V6)
+        for words in (["addr", "replace", "10.0.0.11/24", "dev", "eth0"],
+                      ["route", "replace", "169.254.169.254", "via", "10.0.0.2"]):  # fmt: skip
+            cloud.lab.in_space(guest, "ip", *words)
+        cloud.lab.in_space("qdhcp-alone", "ip", "neigh", "flush", "all")
+        assert cloud.who(guest, V4, "--interface", "10.0.0.11", *(SOON if other == "0" else ())) == other
+        assert cloud.who(guest) == mine
+        cloud.lab.in_space(guest, "ip", "addr", "del", "10.0.0.11/24", "dev", "eth0")
+        cloud.lab.in_space(guest, "ip", "route", "del", "169.254.169.254")
+
+
 def test_one_guest_never_reads_anothers(cloud: Cloud) -> None:
     """Headers, and the address of another: refused by the switch, and by the service where the switch does not look."""
     cloud.becomes("vm-110", "g110")
@@ -246,10 +260,26 @@ def test_nova_is_asked_in_the_guests_name(cloud: Cloud) -> None:
     shown = cloud.lab.host.sh(f"tr '\\0' ' ' </proc/{before}/cmdline; tr '\\0' ' ' </proc/{before}/environ")
     assert "hush-hush" not in shown + cloud.lab.agent.log
     state = next(each for each in cloud.lab.cloud.reports[-1].roles if each.role == "metadata")
-    assert state.configuration["nova_metadata"] == "http://127.0.0.1:8775" and "hush-hush" not in str(state)
+    assert state.configuration["nova_metadata_host"] == "127.0.0.1" and "hush-hush" not in str(state)
     cloud.lab.host.run("kill", nova)
     cloud.lab.until(lambda: cloud.get("g122", f"{V4}/a")[0] == 502, 5, "Nova is away")
     cloud.lab.until(lambda: "127.0.0.1:8775 does not answer" in cloud.lab.agent.log, 5, "the agent says so")
+
+
+def test_an_agent_without_the_role_ends_the_process(cloud: Cloud) -> None:
+    cloud.becomes("502", "g122")
+    before = process(cloud)
+    cloud.lab.agent.stop()
+    roles = next(each for each in cloud.lab.agent.settings if "metadata" in each and each.startswith("agent.roles="))
+    cloud.lab.agent.settings.append(roles.replace(",metadata", ""))
+    cloud.lab.start_agent()
+    assert process(cloud) == ""
+    assert "9697" not in cloud.lab.in_space(f"qrouter-{ROUTER}", "nft", "list", "ruleset")
+    cloud.lab.agent.stop()
+    cloud.lab.agent.settings.pop()
+    cloud.lab.start_agent()
+    cloud.becomes("502", "g122")
+    assert process(cloud) not in ("", before)
 
 
 def test_nothing_runs_for_nobody(cloud: Cloud) -> None:

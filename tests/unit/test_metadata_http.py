@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import socket
 import threading
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from heddle.agent.metadata.documents import Answer
 from heddle.agent.metadata.guests import Card, Guest
 from heddle.agent.metadata.http import Front, Peer, Request
 from heddle.agent.metadata.nova import Nova
+from heddle.agent.metadata.said import A_MINUTE, LATELY, Said
 from heddle.host.metadata_wire import Configure
 
 GUEST = Guest((Card(l3.neighbour(l3.port(1, "n1", {}), device_id="vm-1", project_id="blue"), l3.network("n1"), {}),))
@@ -213,3 +215,19 @@ def test_a_nova_that_is_away_or_says_too_much(nova: ThreadingHTTPServer, monkeyp
         port = free.getsockname()[1]
     away = Nova(Configure(nova_host="127.0.0.1", nova_port=port, secret="x"))
     assert away.forward(GUEST, "10.0.0.9", Request("GET", "/")).status == 502
+
+
+def test_of_warnings_a_few_lines_a_minute_are_kept_and_the_last_is_told() -> None:
+    now = [600.0]
+    made = Said(lambda: now[0])
+
+    def kept(text: str) -> int:
+        record = logging.LogRecord("x", logging.WARNING, "", 0, "%s", (text,), None)
+        return sum(bool(made.filter(record)) for _ in range(A_MINUTE + 5))
+
+    assert made.lately() == ""
+    assert kept("first") == A_MINUTE and made.lately() == "first"
+    now[0] += 60
+    assert kept("second") == A_MINUTE and made.lately() == "second"
+    now[0] += LATELY + 1
+    assert made.lately() == ""

@@ -7,6 +7,7 @@ import os
 import signal
 import threading
 from collections.abc import Iterable
+from pathlib import Path
 
 from heddle.agent.data_planes import open_plane
 from heddle.agent.data_planes.base import DataPlane
@@ -42,6 +43,12 @@ def make_roles(names: Iterable[str], plane: DataPlane) -> list[Role]:
     return roles
 
 
+def _without_metadata(settings: Settings) -> None:
+    """End the process that a metadata role of earlier has left: nobody tells it of changes any more."""
+    from heddle.host import metadata
+    metadata.end(Path(settings.paths.run) / metadata.FOLDER)
+
+
 def _end(events: Events) -> None:
     """End after the work at hand, but at once when that waits for a server or a process that does not answer.
 
@@ -65,6 +72,8 @@ def run_agent(settings: Settings, bus: AgentBus) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: _end(events))
     try:
+        if not settings.serves_metadata:
+            _without_metadata(settings)
         for role in roles:
             role.prepare(plane.host)
             prepared.append(role)

@@ -97,11 +97,11 @@ class MetadataRole:
 
     def state(self, mirror: Mirror) -> RoleState:
         metadata = self._host.settings.metadata
-        nova = f"{metadata.nova_protocol}://{metadata.nova_host}:{metadata.nova_port}" if metadata.nova_host else ""
         return RoleState(
             role=self.name,
             configuration={
-                "nova_metadata": nova,
+                "nova_metadata_host": metadata.nova_host,
+                "nova_metadata_port": metadata.nova_port if metadata.nova_host else 0,
                 "isolated_networks": metadata.isolated_networks,
                 "networks": len(self._told),
                 "listeners": len(self._heard),
