@@ -177,17 +177,17 @@ def test_meters_are_made_changed_and_gone(world: World) -> None:
     """Whether they were there or not; what is refused names its meter."""
     assert world.meters.read() == {}
     units = {0: PACKETS, 1: KBPS}
-    several = {number: Meter(units[number % 2], 1000 * number, 7 * number) for number in range(1, 400)}
+    several = {number: Meter(units[number % 2], 1000 * number, 7 * number) for number in range(1, 1500)}
     world.meters.put(several)
-    world.meters.put({1: Meter(PACKETS, MOST, MOST), 500: Meter(KBPS, 1, 1)})
-    expected = several | {1: Meter(PACKETS, MOST, MOST), 500: Meter(KBPS, 1, 1)}
+    world.meters.put({1: Meter(PACKETS, MOST, MOST), 5000: Meter(KBPS, 1, 1)})
+    expected = several | {1: Meter(PACKETS, MOST, MOST), 5000: Meter(KBPS, 1, 1)}
     assert world.meters.read() == expected
-    world.meters.delete([*range(2, 400), 777])
-    assert world.meters.read() == {number: expected[number] for number in (1, 500)}
+    world.meters.delete([*range(2, 1500), 7777])
+    assert world.meters.read() == {number: expected[number] for number in (1, 5000)}
     with pytest.raises(MeterError, match="the meter"):
         world.meters.put({LAST_METER + 1: Meter(KBPS, 1, 1)})
-    world.meters.delete([1, 500])
-    assert world.meters.capacity() > 400
+    world.meters.delete([1, 5000])
+    assert world.meters.capacity() > 1500
     world.meters.put({})
     world.meters.delete([])
     assert world.meters.read() == {}

@@ -137,8 +137,8 @@ class TestHost:
                 "--pidfile --log-file -vconsole:off -vsyslog:off -vfile:info")  # fmt: skip
 
     def kill(self, program: str) -> None:
-        """`ovs-vswitchd` or `ovsdb-server`, at once."""
-        self.sh(f"kill -9 $(cat /run/openvswitch/{program}.pid)")
+        """`ovs-vswitchd` or `ovsdb-server`, at once; it is gone then."""
+        self.sh(f"pid=$(cat /run/openvswitch/{program}.pid); kill -9 $pid; while kill -0 $pid 2>/dev/null; do :; done")
 
     def unplug(self, name: str) -> None:
         self.sh(f"ovs-vsctl --if-exists del-port p-{name}; ip link del p-{name}; ip netns del {name}")

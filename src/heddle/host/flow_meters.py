@@ -20,6 +20,7 @@ KBPS, PACKETS = 1, 2  # OFPMF_KBPS, OFPMF_PKTPS
 MOST = 2**32 - 1
 LAST_METER = 0xFFFF0000  # OFPM_MAX
 SECONDS = 10.0
+AT_ONCE = 64  # vswitchd hears no more while it cannot tell its errors
 _BURST = 4
 _VERSION = 4
 _HELLO, _ERROR, _ECHO, _ECHO_REPLY, _MULTIPART, _MULTIPART_REPLY, _BARRIER, _BARRIER_REPLY, _METER_MOD = (
@@ -93,11 +94,13 @@ class Meters:
             return {}
         refused: dict[int, int] = {}
         with _Talk(self._path) as talk:
-            asked = {talk.send(_METER_MOD, _body(*change)): change[1] for change in changes}
-            for kind, xid, body in talk.until_barrier():
-                if kind == _ERROR and xid in asked:
-                    group, code = struct.unpack_from("!HH", body)
-                    refused[asked[xid]] = code if group == _FAILED else 0
+            for start in range(0, len(changes), AT_ONCE):
+                several = changes[start : start + AT_ONCE]
+                asked = {talk.send(_METER_MOD, _body(*change)): change[1] for change in several}
+                for kind, xid, body in talk.until_barrier():
+                    if kind == _ERROR and xid in asked:
+                        group, code = struct.unpack_from("!HH", body)
+                        refused[asked[xid]] = code if group == _FAILED else 0
         return refused
 
     def _ask(self, what: int, body: bytes) -> Iterator[bytes]:

@@ -9,11 +9,11 @@ A host that cannot limit carries the traffic nevertheless, and says so on the po
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 
 from heddle.agent.owners import INT, Owner, Plan
-from heddle.agent.pipeline import port_flows
+from heddle.agent.pipeline import WiredPort, port_flows
 from heddle.agent.policed_flows import meters_of
 from heddle.agent.policing import AtDevice, limits_table
 from heddle.agent.roles.base import Drift
@@ -35,6 +35,8 @@ class PolicedPorts:
         self._capacity = 0
         self._installed: dict[int, Meter] = {}
         self._numbers: dict[str, set[int]] = {}
+        self._limited: set[str] = set()
+        self._looked = False
 
     def close(self) -> None:
         self._devices.close()
@@ -44,24 +46,33 @@ class PolicedPorts:
         self._capacity = self._meters.capacity()
         self._installed = self._meters.read() if self._capacity else {}
         self._numbers.clear()
+        self._looked = False
 
     def before(self, plan: Plan) -> None:
-        """The flows of a plan are about to come: the meters that they name."""
-        for wired in [self._wiring.ports[port_id] for port_id in sorted(plan.ports & self._wiring.ports.keys())]:
-            new = meters_of(wired.number, wired.policing)
-            try:
-                self._put({number: meter for number, meter in new.items() if self._installed.get(number) != meter})
-            except HeddleError as error:
-                plan.problems[Ref("port", wired.id)] = f"what the port sends is not limited: {error}"
-                self._wiring.ports[wired.id] = free = replace(wired, policing=replace(wired.policing, sent=()))
-                plan.flows[Owner(INT, "port", wired.id)] = port_flows(free)
+        """The flows of a plan are about to come: the meters that they name, at once; if refused, port by port."""
+        ports = [self._wiring.ports[port_id] for port_id in sorted(plan.ports & self._wiring.ports.keys())]
+        try:
+            self._put(ports)
+        except HeddleError:
+            for wired in ports:
+                self._put_or_tell(wired, plan)
 
-    def _put(self, meters: Mapping[int, Meter]) -> None:
-        if meters and not self._capacity:
+    def _put_or_tell(self, wired: WiredPort, plan: Plan) -> None:
+        try:
+            self._put([wired])
+        except HeddleError as error:
+            plan.problems[Ref("port", wired.id)] = f"what the port sends is not limited: {error}"
+            self._wiring.ports[wired.id] = free = replace(wired, policing=replace(wired.policing, sent=()))
+            plan.flows[Owner(INT, "port", wired.id)] = port_flows(free)
+
+    def _put(self, ports: Iterable[WiredPort]) -> None:
+        wanted = {number: meter for port in ports for number, meter in meters_of(port.number, port.policing).items()}
+        changed = {number: meter for number, meter in wanted.items() if self._installed.get(number) != meter}
+        if changed and not self._capacity:
             raise MeterError("this host's Open vSwitch has no meters")
-        if meters:
-            self._meters.put(meters)
-            self._installed |= meters
+        if changed:
+            self._meters.put(changed)
+            self._installed |= changed
 
     def after(self, plan: Plan) -> None:
         """The flows of a plan are in: meters that no flow names any more go, and devices are limited."""
@@ -74,8 +85,7 @@ class PolicedPorts:
             if numbers:
                 self._numbers[port_id] = numbers
         self._drop_unused()
-        if plan.ports:
-            self._limit_devices(plan)
+        self._limit_devices(plan)
 
     def _drop_unused(self) -> None:
         gone = self._installed.keys() - {number for numbers in self._numbers.values() for number in numbers}
@@ -88,6 +98,9 @@ class PolicedPorts:
 
     def _limit_devices(self, plan: Plan) -> None:
         limited = {id: port for id, port in self._wiring.ports.items() if port.policing.received}
+        if self._looked and not plan.ports & (limited.keys() | self._limited):
+            return
+        self._looked, self._limited = True, set(limited)
         trunks = {port.device for port in self._wiring.ports.values() if port.card}
         table = limits_table((), (AtDevice(each.device, each.policing, each.vlan) for each in limited.values()), trunks)
         absent, reason = set(), "the host has no device of its name"
