@@ -28,7 +28,7 @@ PACKAGES = (
     "openvswitch-switch", "dnsmasq-base", "radvd", "nftables", "iproute2", "conntrack", "tcpdump", "iputils-ping",
     "ethtool", "busybox", "kmod", "procps", "python3", "passwd", "bash", "dash", "coreutils", "util-linux", "mount",
     "sed", "grep", "mawk", "findutils", "libc-bin", "tar", "gzip", "base-files", "hostname", "netbase", "debianutils",
-    "ca-certificates", "diffutils", "e2fsprogs", "uuid-runtime",
+    "ca-certificates", "diffutils", "e2fsprogs", "uuid-runtime", "curl",
 )  # fmt: skip
 FIRST_MODULES = ("virtio_pci", "virtio_blk", "ext4", "overlay")
 SOURCES = ("src", "scripts", "tests", "pyproject.toml", "Makefile")

@@ -2,87 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import msgspec
 import pytest
 from tests.fakes import l3
 from tests.fakes.cloud import FakeCloud
+from tests.fakes.metadata import FakeProcess
 
-from heddle.agent.metadata.guests import Guests
 from heddle.agent.mirror import Mirror
 from heddle.agent.roles.base import Host
 from heddle.agent.roles.metadata import MetadataRole
 from heddle.config import Metadata, Settings
 from heddle.errors import HeddleError
-from heddle.host.metadata import Place
-from heddle.host.metadata_wire import Close, Configure, Holding, Look, News, Told
 from heddle.view.types import AssignmentView, FetchRequest, Ref, Status
 
 ROUTER = l3.uuid(0x100)
-
-
-class FakeProcess:
-    """The process as the agent sees it, with the knowledge of a real one.  `broken`: interfaces that are not there."""
-
-    def __init__(self) -> None:
-        self.guests, self.listeners, self.broken = Guests(), dict[str, str](), set[str]()
-        self.news: list[News] = []
-        self.opened: list[str] = []
-        self.connected = self.running = False
-        self.starts = 0
-
-    def __call__(self, folder: Path) -> FakeProcess:
-        self.connected = False
-        return self
-
-    def connect(self, configuration: Configure) -> None:
-        if not self.running:
-            self.guests, self.listeners, self.starts = Guests(), {}, self.starts + 1
-        self.connected = self.running = True
-
-    def stamp(self, place: Place) -> str:
-        return "" if place.device in self.broken else f"{place}"
-
-    def listen(self, place: Place) -> None:
-        self._check()
-        if place.device in self.broken:
-            raise OSError(f"there is no interface {place.device}")
-        self.listeners[place.key] = self.stamp(place)
-        self.opened.append(place.key)
-
-    def say(self, message: Told) -> None:
-        self._check()
-        assert isinstance(message, News)
-        decoded = msgspec.msgpack.decode(msgspec.msgpack.encode(message), type=News)
-        self.news.append(decoded)
-        self.guests.take(decoded)
-
-    def ask(self, message: Look | Close) -> Holding:
-        self._check()
-        if isinstance(message, Close):
-            self.listeners.pop(message.key, None)
-            return Holding(version="")
-        digests = self.guests.digests() if message.digests else {}
-        return Holding(version="", listeners=dict(self.listeners), digests=digests)
-
-    def is_there(self) -> bool:
-        return self.running
-
-    def stop(self) -> bool:
-        self.connected = self.running = False
-        return True
-
-    def disconnect(self) -> None:
-        self.connected = False
-
-    def killed(self) -> None:
-        self.running = False
-
-    def _check(self) -> None:
-        if not self.running:
-            self.connected = False
-            raise HeddleError("it has ended")
 
 
 class World:
