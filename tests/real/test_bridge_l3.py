@@ -12,7 +12,7 @@ from tests.fakes import l3
 from tests.fakes.api import PASSWORD
 from tests.real.bridgehost import BridgeLab, bridge_lab
 from tests.real.test_guests import BY_HAND, FREE, OBJECTS, PORT
-from tests.real.testhost import wait_until
+from tests.real.testhost import PATIENCE, wait_until
 from tests.real.traffic import Pinging, eventually, lease
 
 from heddle.view.types import AssignmentView, GroupView, RuleView
@@ -92,7 +92,7 @@ def test_metadata(lab: BridgeLab) -> None:
 
     def who(guest: str, base: str = "http://169.254.169.254", *options: str) -> str:
         path = "/latest/meta-data/instance-id"
-        return lab.host.guest(guest, "curl", "-sgf", "-m", "1", *options, base + path)
+        return lab.host.guest(guest, "curl", "-sgf", "-m", str(PATIENCE), *options, base + path)
 
     ipv6 = "http://[fe80::a9fe:a9fe%25eth0]"
     assert eventually(lambda: who(guests[0]) == l3.uuid(0x110), 10), lab.agent.log[-3000:]

@@ -11,6 +11,7 @@ import msgspec
 import pytest
 from tests.fakes import l3
 from tests.real.lab import L3Lab, l3_lab
+from tests.real.testhost import PATIENCE
 from tests.real.traffic import lease
 
 from heddle.view.types import AssignmentView, GroupView, Ref, RuleView
@@ -26,7 +27,7 @@ OPEN = GroupView(
 )  # fmt: skip
 ROUTER = l3.uuid(0x100)
 V4, V6 = "http://169.254.169.254", "http://[fe80::a9fe:a9fe%25eth0]"
-SOON = ("-m", "0.7")
+SOON = ("-m", f"{0.7 * PATIENCE}")
 META = "/openstack/latest/meta_data.json"
 
 
@@ -66,7 +67,7 @@ class Cloud:
 
     def get(self, guest: str, url: str, *options: str) -> tuple[int, str]:
         """Status (0: no answer in time) and body."""
-        command = ["curl", "-sg", "-m", "5", "-w", "\n%{http_code}", *options, url]
+        command = ["curl", "-sg", "-m", f"{5 * PATIENCE}", "-w", "\n%{http_code}", *options, url]
         body, _, status = self.lab.host.guest(guest, *command).rpartition("\n")
         return int(status), body
 
