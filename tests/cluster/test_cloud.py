@@ -57,10 +57,26 @@ def test_a_router_joins_networks_of_hosts(lab: Lab, blue: Tenant) -> None:
     hosts = lab.api.get(f"/v2.0/routers/{router['id']}/l3-agents")["agents"]
     assert len(hosts) == 1
     for guest in (near, far):
-        address = "http://169.254.169.254/openstack/latest/meta_data.json"
-        found = json.loads(guest.host.guest(guest.name, "curl", "-s", "-m", "5", address))
+        found = metadata(guest)
         assert (found["uuid"], found["name"]) == (guest.port["device_id"], guest.port["name"])
         assert found["project_id"] == guest.port["project_id"]
+
+
+def metadata(guest: Guest, address: str = "169.254.169.254") -> dict[str, Any]:
+    """What a guest is told of itself; empty when nobody answers."""
+    url = f"http://{address}/openstack/latest/meta_data.json"
+    found: dict[str, Any] = json.loads(guest.host.guest(guest.name, "curl", "-sgf", "-m", "5", url) or "{}")
+    return found
+
+
+def test_metadata_from_another_host_without_a_router(lab: Lab, blue: Tenant) -> None:
+    """From the network's DHCP server, by IPv6: guests' addresses are set by hand here, and need no route for that."""
+    alone = blue.network("served", "10.5.0.0/24")
+    guests = [blue.guest(alone, host) for host in lab.hosts]
+    blue.wait()
+    for guest in guests:
+        found = lab.until(lambda guest=guest: metadata(guest, "[fe80::a9fe:a9fe%25eth0]"), 20, f"{guest.name} is told")
+        assert (found["uuid"], found["name"]) == (guest.port["device_id"], guest.port["name"])
 
 
 def test_a_floating_ip_from_the_physical_network(lab: Lab, blue: Tenant) -> None:
