@@ -18,9 +18,10 @@ from tests.real.rates import comes, pouring
 from tests.real.testhost import wait_until
 from tests.real.traffic import Pinging, catching, eventually, send, udp
 
+from heddle.agent.addresses import link_local
 from heddle.view.types import AuditView
 
-OPENED = group("open", *OUT, allow())
+OPENED = group("open", *OUT, allow(), allow(ethertype=6))
 FAST = 20_000  # what pours has about 40,000 kbit/s in frames of 1242 bytes
 
 
@@ -91,12 +92,20 @@ def tos_of(lab: Lab, nonce: str) -> set[int]:
     return {int(frame[30:32], 16) for frame in caught["g2"]}
 
 
+def classes_of(lab: Lab, nonce: str) -> set[int]:
+    """The traffic classes with which guest 2 gets what guest 1 sends over IPv6."""
+    with catching(lab.host, ["g2"], nonce, 0.4) as caught:
+        lab.host.guest("g1", "ping", "-6", "-c1", "-W1", "-p", nonce, f"{link_local(mac(2))}%eth0")
+    return {int(frame[29:31], 16) for frame in caught["g2"]}
+
+
 def test_what_a_guest_sends_is_marked(lab: Lab) -> None:
     assert tos_of(lab, "aa" * 8) == {0}
     lab.cloud.put(policy("marked", dscp=26))
     lab.cloud.port(port(1, ("open",), qos_policy="marked"))
     wait_until(lambda: tos_of(lab, "bb" * 8) == {26 << 2}, 10, "frames bear the code point")
     assert lab.host.pings("g1", ip(2)) and lab.host.pings("g2", ip(1))
+    assert classes_of(lab, "ab" * 8) == {26 << 2}
     lab.cloud.put(policy("marked", ("egress", "kbps", 5_000, 0), ("egress", "kpps", 5, 0), dscp=46))
     wait_until(lambda: tos_of(lab, "cc" * 8) == {46 << 2}, 10, "frames bear the other code point")
     with pouring(lab.host, "g1", ip(2)):

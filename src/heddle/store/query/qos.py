@@ -124,7 +124,7 @@ def _of_host() -> sa.Select[Any]:
         sa.select(n.qos_policy_id).join(t.ports, p.network_id == n.id).where(here, n.qos_policy_id.is_not(None)),
         *(
             sa.select(each.qos_policy_id)
-            .join(t.assignments, sa.and_(a.role == "router", a.object_id == router_id))
+            .join(t.assignments, a.object_id == router_id)  # the role would lead SQLite past the index of hosts
             .where(served, each.qos_policy_id.is_not(None))
             for each, router_id in ((r, r.id), (f, f.router_id))
         ),
