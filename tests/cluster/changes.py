@@ -109,6 +109,13 @@ class Changes(threading.Thread):
             "name": f"{network['name']}-v4",
         }})  # fmt: skip
 
+    def _ready_network(self) -> Json:
+        """One that has its subnet: where a server died between the two, there is none, and ports get no address."""
+        found = [each for each in self.mine("networks") if each["subnets"]]
+        if not found:
+            raise ClientError("there are no networks with a subnet", 404)
+        return self._random.choice(found)
+
     def _delete_network(self) -> None:
         network = self._pick("networks")
         for port in self.mine("ports"):
@@ -120,7 +127,7 @@ class Changes(threading.Thread):
         """A port, and its guest is plugged."""
         if len(self.guests) >= GUESTS:
             raise ClientError("there are enough guests", 409)
-        network = self._pick("networks")
+        network = self._ready_network()
         host = self._random.choice(self._lab.hosts)
         port = self._new(
             "ports", GUESTS + UNPLUGGED, network_id=network["id"], device_owner="compute:lab", device_id=self.name,
@@ -136,7 +143,7 @@ class Changes(threading.Thread):
         for port in self.mine("ports"):
             if port["device_owner"] == "compute:none":
                 self._drop(port)
-        network, hosts = self._pick("networks"), self._lab.hosts
+        network, hosts = self._ready_network(), self._lab.hosts
         values = {"network_id": network["id"], "device_owner": "compute:none", "security_groups": [self._open]}
         self._made += 1
         ports = [

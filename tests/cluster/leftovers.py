@@ -13,6 +13,7 @@ from tests.cluster.lab import Lab
 from tests.real.bridgehost import BridgeHost
 from tests.real.testhost import TestHost
 
+from heddle.control.instances import KEEP_SECONDS
 from heddle.store.query.realised import KEPT_MS
 
 # Rows that are not of users' objects: what changed lately, who was heard, what was asked, and how far hosts are.
@@ -84,15 +85,20 @@ def in_database(lab: Lab) -> dict[str, int]:
 
 
 def kept_rows(lab: Lab) -> dict[str, int]:
-    """The number of rows of the tables that are trimmed; of `host_revisions` those that should have been."""
-    late = (
-        "SELECT count(*) FROM host_revisions AS one WHERE applied_at < "
-        f"(SELECT max(applied_at) FROM host_revisions AS last WHERE last.host = one.host) - {KEPT_MS}"
-    )
+    """The number of rows of the tables that are trimmed; of those that are kept by time, the rows that are too old."""
+
+    def late(table: str, column: str, newest: str, kept: int) -> str:
+        last = f"SELECT max({newest}) FROM {table} AS last WHERE last.host = one.host"
+        return f"SELECT count(*) FROM {table} AS one WHERE {column} < ({last}) - {kept}"
+
+    counts = {
+        "host_revisions": late("host_revisions", "applied_at", "applied_at", KEPT_MS),
+        "agent_instances": late("agent_instances", "last_heard", "first_heard", KEEP_SECONDS),
+    }
     with psycopg.connect(lab.database.url) as connection:
         return {
             name: connection.execute(  # type: ignore[index]
-                late if name == "host_revisions" else f'SELECT count(*) FROM "{name}"'
+                counts.get(name, f'SELECT count(*) FROM "{name}"')
             ).fetchone()[0]
             for name in sorted(KEPT)
         }
