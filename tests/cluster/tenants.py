@@ -45,10 +45,14 @@ class Tenant:
         made: dict[str, Any] = self.lab.api.request("POST", f"/v2.0/{collection}", {member: body})[member]
         return made
 
-    def network(self, name: str, cidr: str, gateway: bool = True, dhcp: bool = True, **more: Any) -> dict[str, Any]:
+    def network(
+        self, name: str, cidr: str, gateway: bool = True, dhcp: bool = True, mode: str = "", **more: Any
+    ) -> dict[str, Any]:
+        """`mode`: how guests get their IPv6 addresses."""
         made = self.make("network", name, **more)
         version = 6 if ":" in cidr else 4
         subnet = {"network_id": made["id"], "cidr": cidr, "ip_version": version, "enable_dhcp": dhcp}
+        subnet |= {"ipv6_ra_mode": mode, "ipv6_address_mode": mode} if mode else {}
         made["subnet"] = self.make("subnet", name, **subnet, **({} if gateway else {"gateway_ip": None}))
         return made
 
@@ -61,7 +65,7 @@ class Tenant:
         return made
 
     def guest(self, network: dict[str, Any], host: TestHost, gateway: bool = True, groups: bool = True) -> Guest:
-        """A guest that is plugged, with its addresses set by hand, as its port is ACTIVE."""
+        """A guest that is plugged, with its addresses set by hand where it does not make them itself."""
         number = self._made = self._made + 1
         port = self.make(
             "port", f"g{number}", network_id=network["id"], device_owner="compute:lab",
@@ -70,9 +74,10 @@ class Tenant:
         )  # fmt: skip
         subnet, name = network["subnet"], f"{self.name}{number}"
         length = subnet["cidr"].partition("/")[2]
-        cidrs = [f"{each['ip_address']}/{length}" for each in port["fixed_ips"]]
+        own = subnet["ipv6_ra_mode"] == "slaac"
+        cidrs = [] if own else [f"{each['ip_address']}/{length}" for each in port["fixed_ips"]]
         host.plug(name, port["mac_address"], cidrs, port["id"], mtu=network["mtu"],
-                  gateway=(subnet["gateway_ip"] or "") if gateway else "")  # fmt: skip
+                  gateway=(subnet["gateway_ip"] or "") if gateway and not own else "")  # fmt: skip
         made = Guest(name, host, port)
         self.guests.append(made)
         return made

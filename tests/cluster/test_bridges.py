@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from tests.cluster.lab import Lab
-from tests.cluster.tenants import Tenant
+from tests.cluster.tenants import Guest, Tenant
 from tests.real.rates import comes, pouring
 
 
@@ -44,6 +44,36 @@ def test_networks_routers_and_records_of_both_kinds(lab: Lab) -> None:
     }
     agents = {(agent["host"], agent["agent_type"]) for agent in lab.api.get("/v2.0/agents")["agents"]}
     assert {("host1", "Open vSwitch agent"), ("host2", "Linux bridge agent")} <= agents
+
+
+def test_routers_advertise_to_guests_of_all_hosts(lab: Lab) -> None:
+    """Guests make their addresses and their routes, and keep them when the router goes to a host of the other kind."""
+    six = Tenant(lab, "six")
+    left, right = six.network("left", "fd00:2::/64", mode="slaac"), six.network("right", "fd00:3::/64", mode="slaac")
+    router = six.router("router", left, right)
+    near, far = ([six.guest(network, host) for host in lab.hosts] for network in (left, right))
+    six.wait()
+
+    def routes(guest: Guest) -> str:
+        return guest.host.run("ip", "-n", guest.name, "-6", "route", "show", "default").partition(" expires")[0]
+
+    def advertises() -> list[str]:
+        look = f"ls /run/netns | grep -q {router['id']} && ip netns pids qrouter-{router['id']} || true"
+        return [host.name for host in lab.hosts if host.sh(look).split()]
+
+    for guest in (*near, *far):
+        lab.until(lambda guest=guest: near[0].pings(guest.ip), 20, f"{near[0].name} reaches {guest.name}")
+        lab.until(lambda guest=guest: guest.pings(far[1].ip), 20, f"{guest.name} reaches {far[1].name}")
+    before = [routes(guest) for guest in (*near, *far)]
+    (home,) = lab.api.get(f"/v2.0/routers/{router['id']}/l3-agents")["agents"]
+    agents = lab.api.get("/v2.0/agents", binary="neutron-l3-agent")["agents"]
+    other = next(each for each in agents if (each["host"] == "host1") != (home["host"] == "host1"))
+    assert advertises() == [home["host"]]
+    lab.api.request("DELETE", f"/v2.0/agents/{home['id']}/l3-routers/{router['id']}")
+    lab.api.request("POST", f"/v2.0/agents/{other['id']}/l3-routers", {"router_id": router["id"]})
+    lab.until(lambda: advertises() == [other["host"]], 20, "the other host advertises")
+    lab.until(lambda: all(guest.pings(far[0].ip) for guest in near), 20, "the router forwards there")
+    assert [routes(guest) for guest in (*near, *far)] == before and all(before)
 
 
 def test_the_default_policy_of_a_project_limits_guests_of_both_kinds(lab: Lab) -> None:

@@ -32,7 +32,7 @@ INSIDE = l3.interface_port(0x11, ROUTER, "blue", {"blue4": "10.0.0.1", "blue6": 
 GUEST = l3.port(0x20, "blue", {"blue4": "10.0.0.9", "blue6": eui64_address(PREFIX, l3.mac(0x20))},
                 security_groups=["open"])  # fmt: skip
 ADDRESS = GUEST.fixed_ips[1].ip_address
-ADVERTISED = """interface eth0 { AdvSendAdvert on; MinRtrAdvInterval 3; MaxRtrAdvInterval 4;
+ADVERTISED = """interface eth0 { AdvSendAdvert on; MinRtrAdvInterval 100; MaxRtrAdvInterval 200;
 prefix 2001:db8:9::/64 { AdvAutonomous on; }; };"""
 
 

@@ -18,7 +18,6 @@ import pytest
 from tests.fakes import l3
 from tests.real.conftest import Lab
 from tests.real.planes import PLANES, plane_lab
-from tests.real.test_ipv6 import SOLICIT
 from tests.real.testhost import wait_until
 from tests.real.traffic import Pinging, eventually
 
@@ -37,6 +36,26 @@ SPACE = f"qrouter-{ROUTER}"
 MODES = ("slaac", "dhcpv6-stateless", "dhcpv6-stateful", "")
 MTUS = (1450, 1400, 1450, 1450)
 ASK = str(Path(__file__).with_name("advertisements.py"))
+SOLICIT = """
+import socket, struct, sys
+mac = bytes.fromhex(open('/sys/class/net/eth0/address').read().strip().replace(':', ''))
+duid = b'\\0\\3\\0\\1' + mac
+option = lambda code, value: struct.pack('!HH', code, len(value)) + value
+message = b'\\1abc' + option(1, duid) + option(3, struct.pack('!III', 7, 0, 0)) + option(8, b'\\0\\0')
+index = socket.if_nametoindex('eth0')
+s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+s.bind(('::', 546)); s.settimeout(2)
+s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, index)
+for _ in range(3):
+    s.sendto(message, ('ff02::1:2', 547, 0, index))
+    try:
+        answer = s.recv(2048)
+    except TimeoutError:
+        continue
+    at = answer.find(struct.pack('!HH', 5, 24))
+    print(answer[0], socket.inet_ntop(socket.AF_INET6, answer[at + 4:at + 20]))
+    break
+"""
 INFORMATION = """
 import socket, struct
 option = lambda code, value: struct.pack('!HH', code, len(value)) + value

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 from tests.real.testhost import TestHost
 
-TOOLS = ("ovs-vswitchd", "ovsdb-server", "nft", "unshare", "dnsmasq", "busybox")
+TOOLS = ("ovs-vswitchd", "ovsdb-server", "nft", "unshare", "dnsmasq", "radvd", "busybox")
 pytestmark = [
     pytest.mark.real,
     pytest.mark.skipif(os.geteuid() != 0 or not all(map(shutil.which, TOOLS)), reason="needs root and OVS"),

@@ -21,6 +21,7 @@ import os
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
+from heddle.host import icmpv6
 from heddle.host import rtnetlink as rt
 from heddle.host.layout import (
     Change,
@@ -130,7 +131,8 @@ class Namespace:
     def converge(self, layout: Layout, observed: Observed | None = None) -> Change:
         """Bring the namespace to the layout; what is right is left as it is.
 
-        When an address goes, the kernel takes others and routes along; so after each change it is read again.
+        When an address goes, the kernel takes others and routes along; so after each change it is read again.  Routes
+        of others are heard when those of ours have gone: the kernel would take one of them for the other.
         """
         seen = observed or self.observe()
         wanted = {interface.name for interface in layout.interfaces}
@@ -142,8 +144,8 @@ class Namespace:
             seen = self.observe()
         failures += self.root.run([rt.set_link(name, up=True) for name in dark(layout, seen)])
         heard = hearing(layout, seen)
-        if heard:
-            within(path_of(self.name), lambda: hear(heard))
+        late = {name: on for name, on in heard.items() if on and name not in {item.name for item in missing}}
+        self._hear({name: on for name, on in heard.items() if name not in late})
         added: dict[tuple[str, str], None] = {}
         withdrawn: dict[tuple[str, str], None] = {}
         answering = tuple(sorted(proxies(layout, seen) - seen.proxied))
@@ -161,12 +163,17 @@ class Namespace:
             within(path_of(self.name), lambda: answer_at_once({name for name, _ in answering}))
         repairs = route_requests(layout, seen)
         failures += self.routing.run(repairs)
+        self._hear(late)
         if forwarding(layout) - seen.forwards.items():
             within(path_of(self.name), lambda: write_settings(layout.settings))
             other += 1
         made = tuple(item.name for item in missing)
         return Change(made, removed, tuple(added), tuple(withdrawn), other + len(repairs), tuple(failures),
                       answering)  # fmt: skip
+
+    def _hear(self, interfaces: Mapping[str, bool]) -> None:
+        if interfaces:
+            within(path_of(self.name), lambda: hear(interfaces))
 
     def make(self, interfaces: Collection[Interface]) -> list[NetlinkError]:
         """Make veths that are missing, with the host's IPv6 off outside."""
@@ -193,12 +200,18 @@ def write_settings(settings: Mapping[str, str]) -> None:
 
 
 def hear(interfaces: Mapping[str, bool]) -> None:
-    """Take router advertisements on interfaces, but no addresses, or none; in the namespace of the calling thread."""
+    """Take router advertisements on interfaces, but no addresses, or none; in the namespace of the calling thread.
+
+    Where they are taken from now, routers are asked at once: some advertise every half hour.
+    """
     for name, on in interfaces.items():
         with contextlib.suppress(FileNotFoundError):
             folder = Path("/proc/sys/net/ipv6/conf", name)
             (folder / "autoconf").write_text("0")
             (folder / "accept_ra").write_text("2" if on else "0")
+        if on:
+            with contextlib.suppress(OSError):
+                icmpv6.send(name, icmpv6.SOLICITATION, icmpv6.ALL_ROUTERS)
 
 
 def answer_at_once(interfaces: Iterable[str]) -> None:

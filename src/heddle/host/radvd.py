@@ -16,13 +16,12 @@ import ipaddress
 import os
 import re
 import signal
-import socket
 import struct
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-from heddle.host import netns
+from heddle.host import icmpv6, netns
 from heddle.host.daemon import Daemon, make_folder
 from heddle.host.layout import Deviation
 from heddle.host.netlink import within
@@ -33,7 +32,6 @@ INTERVAL = (30, 100)
 LIFETIME = 3 * INTERVAL[1]
 _WITHDRAWN = 7200
 _LEAST_MTU = 1280
-_ALL_NODES = "ff02::1"
 _BLOCK = re.compile(r"^interface (\S+) \{\n(.*?)^\};\n", re.MULTILINE | re.DOTALL)
 _PREFIX = re.compile(r"^  prefix (\S+) \{ AdvAutonomous (on|off);", re.MULTILINE)
 _SOURCE = re.compile(r"^  AdvRASrcAddress \{ (\S+); \};", re.MULTILINE)
@@ -188,12 +186,5 @@ def advertisement(farewell: Farewell) -> bytes:
 
 def _send(every: Collection[Farewell]) -> None:
     for each in every:
-        with (
-            contextlib.suppress(OSError),
-            socket.socket(socket.AF_INET6, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.IPPROTO_ICMPV6) as sender,
-        ):
-            index = socket.if_nametoindex(each.interface)
-            sender.bind((each.source, 0, 0, index))
-            sender.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, index)
-            sender.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, 255)
-            sender.sendto(advertisement(each), (_ALL_NODES, 0, 0, index))
+        with contextlib.suppress(OSError):
+            icmpv6.send(each.interface, advertisement(each), icmpv6.ALL_NODES, each.source)
