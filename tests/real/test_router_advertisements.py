@@ -258,3 +258,16 @@ def test_an_interface_that_goes_says_goodbye(lab: Lab) -> None:
         lab.cloud.remove_port(interface(number).id)
     assert eventually(lambda: not default(lab, "g1") and not default(lab, "g2"), 5)
     assert eventually(lambda: not lab.host.sh("pgrep radvd || true").strip(), 5)
+
+
+def test_nothing_is_left_of_a_router_that_went_meanwhile(lab: Lab) -> None:
+    """Not even where its namespace went as well, by hand."""
+    lab.cloud.port(interface(0))
+    before = wait_until(lambda: radvd(lab), 5, "radvd runs")
+    lab.agent.stop()
+    lab.cloud.remove(Ref("assignment", f"router/{ROUTER}"))
+    lab.host.run("ip", "netns", "del", SPACE)
+    assert lab.host.sh(f"kill -0 {before} && echo runs").split() == ["runs"]
+    lab.agent.start()
+    assert eventually(lambda: not lab.host.sh("pgrep radvd || true").strip(), 10), lab.agent.log[-2000:]
+    assert eventually(lambda: not lab.host.sh(f"ls {lab.agent._log.parent}/run/ra").split(), 5)

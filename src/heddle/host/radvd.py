@@ -27,7 +27,7 @@ from heddle.host.layout import Deviation
 from heddle.host.netlink import within
 from heddle.host.run import run
 
-USER = "radvd"
+USER, FOLDER = "radvd", "ra"
 INTERVAL = (30, 100)
 LIFETIME = 3 * INTERVAL[1]
 _WITHDRAWN = 7200
@@ -73,7 +73,7 @@ class Radvd(Daemon):
     program, argument = "radvd", "{conf}"
 
     def __init__(self, router_id: str, namespace: str, run_folder: Path) -> None:
-        super().__init__(namespace, run_folder / "ra" / router_id)
+        super().__init__(namespace, run_folder / FOLDER / router_id)
 
     @property
     def speaks(self) -> bool:
@@ -133,6 +133,14 @@ class Radvd(Daemon):
         self.stop((signal.SIGKILL,))
         self.forget("conf")
         return there
+
+
+def advertising(run_folder: Path) -> set[str]:
+    """The routers that have something to advertise, or had when they were last looked at."""
+    try:
+        return set(os.listdir(run_folder / FOLDER))
+    except OSError:
+        return set()
 
 
 def configuration(wanted: Collection[Advertised]) -> tuple[str, ...]:

@@ -35,7 +35,7 @@ from heddle.errors import HeddleError
 from heddle.host.announce import Announcement
 from heddle.host.helpers import Helpers
 from heddle.host.layout import Change
-from heddle.host.radvd import Radvd
+from heddle.host.radvd import Radvd, advertising
 from heddle.host.spaces import Space, Spaces, allow_descriptors
 from heddle.view.types import MeterReading, Ref, RoleState, RouterView, Status
 
@@ -74,13 +74,14 @@ class RouterRole:
         allow_descriptors()
         self._host = host
         check_gateway(host.settings.agent.ipv6_gateway)
+        self._run_folder = Path(host.settings.paths.run)
         self._spaces = self._make_spaces(PREFIX, host.datapath == "netdev")
 
     def reconcile(self, mirror: Mirror, changed: frozenset[Ref] | None) -> list[Status]:
         wanted = mirror.assigned("router")
         if changed is None:
             there = {name.removeprefix(PREFIX) for name in self._spaces.ours()}
-            concerned = wanted | there | set(self._routers)
+            concerned = wanted | there | set(self._routers) | advertising(self._run_folder)
         else:
             concerned = {owner for ref in changed for owner in self._owners(mirror, ref)}
             for ref in changed:
@@ -242,7 +243,7 @@ class RouterRole:
         return change, rules, advertising
 
     def _radvd(self, router_id: str) -> Radvd:
-        return self._make_radvd(router_id, PREFIX + router_id, Path(self._host.settings.paths.run))
+        return self._make_radvd(router_id, PREFIX + router_id, self._run_folder)
 
     def _plug(self, router_id: str, wanted: RouterPlan, change: Change, plugs: Plugs) -> None:
         for name in change.removed:
@@ -255,9 +256,9 @@ class RouterRole:
         self._last.keep(router_id, self._spaces.counts(PREFIX + router_id))
         for ref in [ref for ref, owner in self._owner.items() if owner == router_id]:
             del self._owner[ref]
+        self._radvd(router_id).remove()
         if known is None and PREFIX + router_id not in self._spaces.ours():
             return []
-        self._radvd(router_id).remove()
         for name in {*self._spaces.remove(PREFIX + router_id), *(known.plan.plugs if known else ())}:
             plugs.drop(name)
         log.info("router removed router=%s", router_id)
