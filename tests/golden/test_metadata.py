@@ -61,7 +61,11 @@ def guest(kind: str) -> Guest:
     ports = [card(9, FIRST[kind])]
     if kind == "two-cards":
         ports.append(card(8, {"bare": "10.1.0.8"}, "n2"))
-    found = known(*ports).find("n1", "fe80::f816:3eff:fe00:9", l3.mac(9))
+    made = known(*ports)
+    floating = l3.floating_ip("f", "r1", "203.0.113.9", "10.0.0.9", l3.port(9, "n1", {}))
+    raw = msgspec.Raw(msgspec.msgpack.encode(floating))
+    made.take(News(scopes=[ScopeNews(scope="router:r1", whole=True, objects=[raw])]))
+    found = made.find("n1", "fe80::f816:3eff:fe00:9", l3.mac(9))
     assert found is not None
     return found
 

@@ -94,6 +94,12 @@ def test_behind_a_router(cloud: Cloud) -> None:
     assert found["hostname"] == "web-110.openstacklocal" and found["project_id"] == "project-of-routed"
     assert cloud.get("g110", f"{V4}/latest/meta-data/local-ipv4") == (200, "10.0.0.10")
     assert cloud.get("g110", f"{V4}/openstack/latest/user_data")[0] == 404
+    port = l3.port(0x110, "routed", {"routed4": "10.0.0.10"})
+    cloud.lab.cloud.put(l3.floating_ip("f1", ROUTER, "203.0.113.9", "10.0.0.10", port))
+    public = f"{V4}/latest/meta-data/public-ipv4"
+    cloud.lab.until(lambda: cloud.get("g110", public) == (200, "203.0.113.9"), 5, "the guest is told its floating IP")
+    assert cloud.get("g111", public)[0] == 404
+    cloud.lab.cloud.remove(Ref("floating_ip", "f1"))
     assert "a9fe" not in cloud.lab.in_space(f"qrouter-{ROUTER}", "ip", "-6", "addr"), "no address to speak from"
     assert cloud.get("g110", f"http://10.0.0.1:9697{META}", *SOON)[0] == 0, "not by the port behind the address"
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import msgspec
 from tests.fakes import l3
 
-from heddle.agent.metadata.guests import Guests, content
+from heddle.agent.metadata.guests import Guests
+from heddle.agent.metadata.scopes import content
 from heddle.host.metadata_wire import News
 from heddle.view.types import AddressPair, NeighbourView, Object, Ref, ScopeNews, network_scope
 
@@ -97,9 +98,32 @@ def test_what_is_gone_or_moved_is_no_longer_found() -> None:
     assert made.digests().keys() == {network_scope("n2")}
 
 
+def test_floating_ips_follow_the_port_that_they_lead_to() -> None:
+    made = guests(l3.neighbour(ME), l3.neighbour(OTHER))
+
+    def bring(*items: Object, whole: bool = False) -> None:
+        raws = [msgspec.Raw(msgspec.msgpack.encode(item)) for item in items]
+        made.take(News(scopes=[ScopeNews(scope="router:r1", whole=whole, objects=raws)]))
+
+    def floating(number: int) -> tuple[str, ...]:
+        found = made.find("n1", f"10.0.0.{number}", l3.mac(number))
+        return found.cards[0].floating if found else ("nobody",)
+
+    forwards = l3.forwarding_ip("f2", "r1", "203.0.113.2")
+    bring(l3.floating_ip("f1", "r1", "203.0.113.1", "10.0.0.1", ME), forwards, whole=True)
+    assert floating(1) == ("203.0.113.1",) and floating(2) == ()
+    bring(l3.floating_ip("f1", "r1", "203.0.113.1", "10.0.0.2", OTHER))
+    assert floating(1) == () and floating(2) == ("203.0.113.1",)
+    made.take(News(gone=[Ref("floating_ip", "f1")]))
+    assert floating(1) == floating(2) == ()
+    bring(l3.floating_ip("f3", "r1", "203.0.113.3", "10.0.0.1", ME))
+    made.take(News(dropped=["router:r1"]))
+    assert floating(1) == ()
+
+
 def test_a_digest_tells_whether_something_was_missed() -> None:
     one, other = guests(l3.neighbour(ME)), guests(l3.neighbour(ME), l3.neighbour(OTHER))
     scope = network_scope("n1")
-    assert one.digests()[scope] != other.digests()[scope] == content(other.mirror, "n1")
+    assert one.digests()[scope] != other.digests()[scope] == content(other.mirror, scope)
     other.take(News(gone=[Ref("neighbour", OTHER.id)]))
     assert one.digests() == other.digests()

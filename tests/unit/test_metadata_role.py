@@ -88,6 +88,23 @@ def test_a_guest_more_is_an_object_more(world: World) -> None:
     assert world.process.news == [] and world.process.opened == []
 
 
+def test_a_floating_ip_more_is_an_object_more(world: World) -> None:
+    world.routed()
+    world.step()
+    guest = l3.port(0x1000, "n1", {"s1": "10.0.16.0"})
+    world.cloud.put(l3.floating_ip("f", ROUTER, "203.0.113.9", "10.0.16.0", guest))
+    world.step()
+    found = world.process.guests.find("n1", "10.0.16.0", l3.mac(0x1000))
+    assert world.told() == 1 and found is not None and found.cards[0].floating == ("203.0.113.9",)
+    world.restart()
+    world.step()
+    assert world.process.news == []
+    world.cloud.remove(Ref("floating_ip", "f"))
+    world.step()
+    found = world.process.guests.find("n1", "10.0.16.0", l3.mac(0x1000))
+    assert world.told() == 0 and found is not None and found.cards[0].floating == ()
+
+
 def test_a_restarted_agent_brings_what_differs(world: World) -> None:
     world.routed()
     world.isolated()

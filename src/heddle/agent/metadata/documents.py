@@ -105,6 +105,7 @@ def _ec2(guest: Guest, domain: str) -> dict[str, Any]:
         "local-ipv4": "\n".join(_addresses(guest, 0, ".")[:1]),
         "mac": guest.port.mac_address,
         "network": {"interfaces": {"macs": cards}},
+        "public-ipv4": "\n".join(guest.cards[0].floating[:1]),
     }
     return {"meta-data": {key: value for key, value in values.items() if value}}
 
@@ -116,6 +117,7 @@ def _card(guest: Guest, number: int) -> dict[str, str]:
         "interface-id": port.id,
         "local-ipv4s": "\n".join(_addresses(guest, number, ".")),
         "ipv6s": "\n".join(_addresses(guest, number, ":")),
+        "public-ipv4s": "\n".join(guest.cards[number].floating),
     }
     return {key: value for key, value in values.items() if value}
 

@@ -15,20 +15,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from heddle.agent.addresses import link_local
+from heddle.agent.metadata.scopes import content, scope_of
 from heddle.agent.mirror import Mirror
 from heddle.host.metadata_wire import News
-from heddle.view.types import FetchReply, NeighbourView, NetworkView, Ref, ScopeNews, SubnetView, digest, network_scope
+from heddle.view.types import FetchReply, NeighbourView, NetworkView, ScopeNews, SubnetView
 
 OWN = "network:"
 
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """A port of a guest, with its network and the subnets of its addresses by id."""
+    """A port of a guest, with its network, the subnets of its addresses by id, and its floating IPs."""
 
     port: NeighbourView
     network: NetworkView
     subnets: Mapping[str, SubnetView]
+    floating: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ class Guest:
 
 
 class Guests:
-    """What is known of the networks that are served."""
+    """What is known of the networks that are served, and of the floating IPs of their routers here."""
 
     def __init__(self) -> None:
         self.mirror = Mirror()
@@ -55,17 +57,19 @@ class Guests:
         self._keys: dict[str, tuple[tuple[str, str], ...]] = {}
         self._by_device: dict[tuple[str, str], set[str]] = {}
         self._device_of: dict[str, tuple[str, str]] = {}
+        self._floating: dict[str, set[str]] = {}
+        self._port_of: dict[str, str] = {}
 
     def take(self, news: News) -> None:
         """What is new, different or gone."""
         for ref in news.gone:
-            scope = self._scope_of(ref)
+            scope = scope_of(self.mirror.get(ref))
             if scope:
                 self._apply(FetchReply(revision=1, scopes=[ScopeNews(scope=scope, gone=[ref])]))
         self._apply(FetchReply(revision=1, scopes=news.scopes, dropped=news.dropped))
 
     def digests(self) -> dict[str, str]:
-        return {scope: content(self.mirror, scope.partition(":")[2]) for scope in self.mirror.scopes}
+        return {scope: content(self.mirror, scope) for scope in self.mirror.scopes}
 
     def find(self, network_id: str, address: str, mac: str) -> Guest | None:
         """The guest that asks on a network from an address, which the kernel has of the MAC address."""
@@ -81,12 +85,8 @@ class Guests:
     def _card(self, port: NeighbourView) -> Card | None:
         network = self.mirror.networks.get(port.network_id)
         known = {each.id: each for each in self.mirror.subnets_by_network.of(port.network_id)}
-        return Card(port, network, known) if network is not None else None
-
-    def _scope_of(self, ref: Ref) -> str:
-        item = self.mirror.get(ref)
-        network_id = ref.id if isinstance(item, NetworkView) else str(getattr(item, "network_id", ""))
-        return network_scope(network_id) if item is not None else ""
+        floating = [self.mirror.floating_ips[id].floating_ip for id in sorted(self._floating.get(port.id, ()))]
+        return Card(port, network, known, tuple(floating)) if network is not None else None
 
     def _apply(self, reply: FetchReply) -> None:
         for ref in self.mirror.apply(reply):
@@ -95,6 +95,20 @@ class Guests:
                 port = self.mirror.neighbours.get(ref.id)
                 if port is not None and not port.device_owner.startswith(OWN):
                     self._learn(port)
+            elif ref.kind == "floating_ip":
+                self._lead(ref.id)
+
+    def _lead(self, floating_ip_id: str) -> None:
+        """Note to which port a floating IP leads now."""
+        before = self._port_of.pop(floating_ip_id, "")
+        if before:
+            self._floating[before].discard(floating_ip_id)
+            if not self._floating[before]:
+                del self._floating[before]
+        item = self.mirror.floating_ips.get(floating_ip_id)
+        if item is not None and item.port_id:
+            self._port_of[floating_ip_id] = item.port_id
+            self._floating.setdefault(item.port_id, set()).add(floating_ip_id)
 
     def _learn(self, port: NeighbourView) -> None:
         texts = {str(ipaddress.ip_address(fixed.ip_address)) for fixed in port.fixed_ips}
@@ -114,15 +128,6 @@ class Guests:
         same.discard(port_id)
         if not same:
             self._by_device.pop(device, None)
-
-
-def content(mirror: Mirror, network_id: str) -> str:
-    """A digest of what is known of a network: the same on both sides when nothing was missed."""
-    network = mirror.networks.get(network_id)
-    items: list[tuple[str, str, int]] = [("network", network.id, network.revision)] if network else []
-    items += [("subnet", each.id, each.revision) for each in mirror.subnets_by_network.of(network_id)]
-    items += [("neighbour", each.id, each.revision) for each in mirror.neighbours_by_network.of(network_id)]
-    return digest(items)
 
 
 def _macs(port: NeighbourView, address: str) -> set[str]:

@@ -17,18 +17,16 @@ from pathlib import Path
 
 import msgspec
 
-from heddle.agent.metadata.guests import content
+from heddle.agent.metadata.scopes import TOLD, content, items, scope_of
 from heddle.agent.mirror import Mirror
 from heddle.agent.roles.base import Drift, Host
 from heddle.agent.roles.metadata_plan import concerned, is_gateway, owners, places
 from heddle.errors import HeddleError
 from heddle.host.metadata import MetadataProcess, Place
 from heddle.host.metadata_wire import Close, Configure, Holding, Look, News
-from heddle.view.types import NeighbourView, Ref, RoleState, ScopeNews, Status, network_scope
+from heddle.view.types import NeighbourView, Ref, RoleState, ScopeNews, Status, network_scope, router_scope
 
 log = logging.getLogger(__name__)
-
-TOLD = ("network", "subnet", "neighbour")
 
 
 class MetadataRole:
@@ -103,7 +101,7 @@ class MetadataRole:
                 "nova_metadata_host": metadata.nova_host,
                 "nova_metadata_port": metadata.nova_port if metadata.nova_host else 0,
                 "isolated_networks": metadata.isolated_networks,
-                "networks": len(self._told),
+                "networks": sum(scope.startswith("network:") for scope in self._told),
                 "listeners": len(self._heard),
                 "requests_answered": self._holding.answered,
                 "requests_refused": self._holding.refused,
@@ -176,34 +174,20 @@ class MetadataRole:
         self._heard.pop(key, None)
 
     def _tell(self, mirror: Mirror, changed: frozenset[Ref] | None) -> None:
-        """Bring the process the networks that are served: what changed, or after a look (None) what differs."""
-        wanted = {place.network_id for _, place in self._wanted() if place.network_id in mirror.networks}
+        """Bring the process what is served: what changed, or after a look (None) what differs."""
+        wanted = {network_scope(place.network_id) for _, place in self._wanted() if place.network_id in mirror.networks}
+        wanted |= {router_scope(id) for role, id in map(_role, self._places) if role == "router"}
         if changed is None:
-            held = {scope.partition(":")[2]: digest for scope, digest in self._holding.digests.items()}
-            self._told = {id for id in held.keys() & wanted if held[id] == content(mirror, id)}
+            held = self._holding.digests
+            self._told = {scope for scope in held.keys() & wanted if held[scope] == content(mirror, scope)}
             dropped = held.keys() - wanted
         else:
             dropped = self._told - wanted
-        scopes = [_whole(mirror, id) for id in sorted(wanted - self._told)]
-        known, gone = self._news(mirror, changed or (), wanted & self._told)
+        scopes = [_whole(mirror, scope) for scope in sorted(wanted - self._told)]
+        known, gone = _news(mirror, changed or (), wanted & self._told)
         if scopes or known or gone or dropped:
-            names = sorted(network_scope(id) for id in dropped)
-            self._process.say(News(scopes=[*scopes, *known], gone=gone, dropped=names))
+            self._process.say(News(scopes=[*scopes, *known], gone=gone, dropped=sorted(dropped)))
         self._told = wanted
-
-    def _news(self, mirror: Mirror, changed: Iterable[Ref], networks: set[str]) -> tuple[list[ScopeNews], list[Ref]]:
-        """What changed of networks that the process knows."""
-        more: dict[str, list[msgspec.Raw]] = {}
-        gone: list[Ref] = []
-        for ref in changed:
-            if ref.kind in TOLD:
-                item = mirror.get(ref)
-                network_id = ref.id if ref.kind == "network" else str(getattr(item, "network_id", ""))
-                if item is None:
-                    gone.append(ref)
-                elif network_id in networks:
-                    more.setdefault(network_id, []).append(_raw(item))
-        return [ScopeNews(scope=network_scope(id), objects=raws) for id, raws in sorted(more.items())], gone
 
     def _statuses(self, mirror: Mirror, touched: set[str], failures: dict[str, str]) -> list[Status]:
         """Failures, and what has failed before and is well now: whatever else there is to say others say."""
@@ -233,17 +217,32 @@ def _raw(item: object) -> msgspec.Raw:
     return msgspec.Raw(msgspec.msgpack.encode(item))
 
 
-def _whole(mirror: Mirror, network_id: str) -> ScopeNews:
-    items = [
-        mirror.networks[network_id],
-        *mirror.subnets_by_network.of(network_id),
-        *mirror.neighbours_by_network.of(network_id),
-    ]
-    return ScopeNews(scope=network_scope(network_id), whole=True, objects=[_raw(item) for item in items])
+def _whole(mirror: Mirror, scope: str) -> ScopeNews:
+    return ScopeNews(scope=scope, whole=True, objects=[_raw(item) for item in items(mirror, scope)])
+
+
+def _news(mirror: Mirror, changed: Iterable[Ref], scopes: set[str]) -> tuple[list[ScopeNews], list[Ref]]:
+    """What changed in scopes that the process knows."""
+    more: dict[str, list[msgspec.Raw]] = {}
+    gone: list[Ref] = []
+    for ref in changed:
+        if ref.kind in TOLD:
+            item = mirror.get(ref)
+            scope = scope_of(item)
+            if item is None:
+                gone.append(ref)
+            elif scope in scopes:
+                more.setdefault(scope, []).append(_raw(item))
+    return [ScopeNews(scope=scope, objects=raws) for scope, raws in sorted(more.items())], gone
+
+
+def _role(owner: str) -> tuple[str, str]:
+    role, _, id = owner.partition("/")
+    return role, id
 
 
 def _object(owner: str) -> tuple[str, str]:
-    role, _, id = owner.partition("/")
+    role, id = _role(owner)
     return ("router" if role == "router" else "network"), id
 
 
