@@ -116,6 +116,15 @@ def test_an_interface_that_is_not_wanted_goes(spaces: Any) -> None:
     assert space.converge(BOTH).made == ("qg-b",)
 
 
+def test_what_the_kernel_puts_into_every_namespace_is_left_alone(spaces: Any) -> None:
+    space = spaces.ensure(NAME, SETTINGS)
+    kernels = Interface("gre0", "fa:16:3e:00:00:03", 1450)
+    space.converge(Layout((LAN, kernels), frozenset(), SETTINGS))
+    alone = Layout((LAN,), frozenset(), SETTINGS)
+    assert not space.deviations(alone) and not space.converge(alone).any
+    assert spaces.remove(NAME) == ["qr-a"]
+
+
 def test_a_route_that_cannot_be_is_told_and_hinders_nothing(spaces: Any) -> None:
     space = spaces.ensure(NAME, SETTINGS)
     change = space.converge(Layout((LAN,), frozenset({TO_FAR, Route("10.8.0.0/16", "192.0.2.1")}), SETTINGS))

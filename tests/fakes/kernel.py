@@ -19,7 +19,7 @@ from heddle.host.netlink import NetlinkError
 from heddle.host.nft import Table
 from heddle.host.ovs import Interface, OvsConflict, PortSpec
 from heddle.host.radvd import Advertised, Farewell, configuration, farewells
-from heddle.host.rtnetlink import Route
+from heddle.host.rtnetlink import FALLBACK, Route
 
 
 @dataclass
@@ -108,7 +108,7 @@ class FakeSpaces:
         if held is None:
             return []
         self._kernel.touch("removal", name)
-        return sorted(held.addresses)
+        return sorted(held.addresses.keys() - FALLBACK)
 
     def forget(self, name: str) -> None:
         self._open.pop(name, None)
@@ -126,7 +126,7 @@ class FakeSpace:
     def converge(self, layout: Layout) -> Change:
         self._kernel.check(self._name)
         held, wanted = self.held, {item.name: item for item in layout.interfaces}
-        removed = tuple(name for name in held.addresses if name not in wanted)
+        removed = tuple(name for name in held.addresses if name not in wanted and name not in FALLBACK)
         made = tuple(name for name in wanted if name not in held.addresses)
         for name in removed:
             del held.addresses[name]

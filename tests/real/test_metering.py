@@ -97,8 +97,10 @@ def test_bytes_are_counted_over_changes_of_rules_and_restarts(made: L3Lab) -> No
     counts.become({"one": counted(*one, (1, 20)), "all": counted(*every, (2, 20)), "idle": counted((1, 50), (1, 20))})
     one, every = [*one, (1, 20)], [*every, (2, 20)]
 
-    made.in_space(blue.space, "nft", "flush", "chain", "inet", "heddle_meters", "l-all")
-    made.until(lambda: "drift role=router" in made.agent.log, 5, "the drift is found")
+    chain, space = ("chain", "inet", "heddle_meters", "l-all"), blue.space
+    made.in_space(space, "nft", "flush", *chain)
+    made.until(lambda: "m-all" in made.in_space(space, "nft", "list", *chain, check=False), 5, "the rules are back")
+    made.until(lambda: "drift role=router" in made.agent.log, 5, "the drift is told")
     counts.ping(0, "203.0.113.1", 1, 21)
     counts.become({"one": counted(*one, (1, 21)), "all": counted(*every, (2, 21)),
                    "idle": counted((1, 50), (1, 20), (1, 21))})  # fmt: skip

@@ -116,7 +116,7 @@ class Namespace:
         return any(link.name == "lo" and link.alias == MARK for link in rt.links(self.routing))
 
     def observe(self) -> Observed:
-        links = {link.name: link for link in rt.links(self.routing)}
+        links = {link.name: link for link in rt.links(self.routing) if link.name not in rt.FALLBACK}
         by_index = {link.index: name for name, link in links.items()}
         found: dict[str, set[str]] = {name: set() for name in links}
         for index, address in rt.addresses(self.routing):

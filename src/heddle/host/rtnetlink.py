@@ -34,11 +34,14 @@ _STATIC, _KERNEL, _RA = 4, 2, 9
 _LINK_SCOPE = 253
 _ANY_PROTOCOL, _ANY_SCOPE = 0, 255
 _ACCEPT_RA = 3
-_NEWNEIGH, _GETNEIGH = 28, 30
-_NEIGHBOUR = struct.Struct("=BxxxiHBB")
 _LIFETIMES, _FOREVER = 6, 0xFFFFFFFF
 METADATA_IPV6 = "fe80::a9fe:a9fe"
 _METADATA = ipaddress.ip_address(METADATA_IPV6).packed
+
+# The kernel's own devices, in every namespace as soon as the module of a kind of tunnel is loaded; none can be deleted.
+FALLBACK = frozenset({
+    "tunl0", "gre0", "gretap0", "erspan0", "sit0", "ip_vti0", "ip6tnl0", "ip6gre0", "ip6_vti0",
+})  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -156,7 +156,8 @@ class Spaces:
 def _interfaces(name: str) -> list[str]:
     routing = Netlink(netns=netns.path_of(name))
     try:
-        return [link.name for link in rtnetlink.links(routing) if link.name != "lo"]
+        own = {"lo", *rtnetlink.FALLBACK}
+        return [link.name for link in rtnetlink.links(routing) if link.name not in own]
     finally:
         routing.close()
 
