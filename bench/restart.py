@@ -99,8 +99,10 @@ def restart(cloud: Site, net: Net, far: Sequence[Guest] = ()) -> tuple[Measured,
     pinged, gone, victims = guests[:40], guests[40 : 40 + DELETED], guests[60 : 60 + DAMAGED]
     added = net.make(ADDED)
     before = dump(cloud.host)
-    sources = [*pinged[: FLOWS - len(far)], *far]
-    stream = Stream([(source, sink.address) for source, sink in zip(sources, pinged[FLOWS:], strict=True)])
+    pairs = list(zip([*pinged[: FLOWS - len(far)], *far], pinged[FLOWS:], strict=True))
+    if silent := sum(check_pings(source, [sink]) for source, sink in pairs):
+        raise RuntimeError(f"{silent} of {FLOWS} guests do not answer before the restart")
+    stream = Stream([(source, sink.address) for source, sink in pairs])
     stream.start()
     quiet = time.monotonic()
     time.sleep(1)
