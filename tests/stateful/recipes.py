@@ -247,6 +247,14 @@ def segment_range(world: World) -> None:
         cook.life(f"network-segment-ranges/{made['id']}", "network_segment_range", {"maximum": low + 5})
 
 
+def address_scope(world: World) -> None:
+    """One that no pool is in."""
+    cook = Cook(world)
+    made = cook.make("address-scopes", "address_scope", name="s", ip_version=world.rng.choice((4, 6)))
+    if made:
+        cook.life(f"address-scopes/{made['id']}", "address_scope", {"name": "t"})
+
+
 def address_group(world: World) -> None:
     cook = Cook(world)
     made = cook.make("address-groups", "address_group", name="g", addresses=["10.1.0.0/24"])
@@ -357,6 +365,7 @@ RECIPES: tuple[tuple[str, Recipe], ...] = (
     ("/v2.0/trunks", trunk),
     ("/v2.0/log", logs),
     ("/v2.0/address-groups", address_group),
+    ("/v2.0/address-scopes", address_scope),
     ("/v2.0/subnetpools/{id}/tags", tags_of("subnetpools")),
     ("/v2.0/subnetpools", subnet_pool),
     ("/v2.0/segments/{id}/tags", tags_of("segments")),
