@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +105,19 @@ def test_the_segment_of_each_network_survives(empty: Store) -> None:
     with empty.engine.connect() as conn:
         found = conn.execute(sa.select(networks).order_by(networks.c.id)).all()
     assert [tuple(row[-3:]) for row in found] == [("local", None, None), provider]
+
+
+def test_servers_that_start_at_once_migrate_once(empty: Store) -> None:
+    """Whoever waited sees all that the first has done, however slowly that is committed."""
+    stores = [Store(empty.url) for _ in range(3)]
+    for store in stores:
+        sa.event.listen(store.engine, "commit", lambda conn: time.sleep(0.3))
+    with ThreadPoolExecutor(len(stores)) as pool:
+        for done in [pool.submit(migrate.upgrade, store) for store in stores]:
+            done.result(timeout=60)
+    assert migrate.current(empty) == migrate.HEAD
+    for store in stores:
+        store.close()
 
 
 def test_a_newer_database_is_left_alone(empty: Store) -> None:

@@ -73,10 +73,11 @@ def upgrade(store: Store, target: str = "head") -> None:
             f"the database is at revision {found}, which this version of Heddle does not know: it was made by a "
             "newer version. Start that version, or restore a backup made before the upgrade."
         )
-    with store.engine.begin() as conn, _alone(conn):
+    with store.engine.connect() as conn, _alone(conn):
         if found is None and _found(conn) is None and is_mysql(store.engine.dialect.name):
             conn.execute(sa.text(_EXACT))
         command.upgrade(config(conn), target)
+        conn.commit()  # before MariaDB's lock goes to the next, who is to see the revision
 
 
 @contextmanager
