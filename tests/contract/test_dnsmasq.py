@@ -6,14 +6,13 @@ The real part runs in another process with network, mount and pid namespaces of 
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.contract.inside import OWN_PROCESSES, run_inside
 from tests.fakes.kernel import FakeKernel
 
 from heddle.errors import HeddleError
@@ -52,13 +51,7 @@ def make(tmp_path: Path) -> Iterator[Make]:
 def test_dnsmasq_keeps_the_contract() -> None:
     if os.environ.get(INSIDE):
         return
-    command = f"mount -t tmpfs tmpfs /run && exec {sys.executable} -m pytest -q -p no:cacheprovider {__file__}"
-    done = subprocess.run(
-        ["unshare", "-n", "-m", "-p", "--fork", "--mount-proc", "--kill-child", "sh", "-ec", command],
-        env={**os.environ, INSIDE: "1"}, capture_output=True, text=True,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "passed" in done.stdout
+    run_inside(__file__, INSIDE, *OWN_PROCESSES)
 
 
 def test_started_once(make: Make) -> None:

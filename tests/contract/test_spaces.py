@@ -6,12 +6,11 @@ The kernel's part runs in another process with network and mount namespaces of i
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from tests.contract.inside import run_inside
 from tests.fakes.kernel import FakeKernel
 
 from heddle.host.announce import Announcement
@@ -47,12 +46,7 @@ def spaces() -> Iterator[Any]:
 @pytest.mark.real
 @pytest.mark.skipif(bool(os.environ.get(INSIDE)) or os.geteuid() != 0, reason="needs root")
 def test_the_kernel_keeps_the_contract() -> None:
-    command = f"mount -t tmpfs tmpfs /run && exec {sys.executable} -m pytest -q -p no:cacheprovider {__file__}"
-    done = subprocess.run(
-        ["unshare", "-n", "-m", "sh", "-ec", command], env={**os.environ, INSIDE: "1"}, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "passed" in done.stdout
+    run_inside(__file__, INSIDE)
 
 
 def test_made_once_and_found_again(spaces: Any) -> None:

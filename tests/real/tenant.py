@@ -13,6 +13,16 @@ OPEN = GroupView(
 )  # fmt: skip
 
 
+def with_outside(made: L3Lab) -> None:
+    """An external network, with somebody on it."""
+    made.cloud.put(
+        OPEN, l3.network("public", mtu=1500, external=True),
+        l3.subnet("public4", "public", "203.0.113.0/24", "203.0.113.1"),
+    )  # fmt: skip
+    made.until(lambda: "br-ex" in made.host.run("ovs-vsctl", "list-br").split(), 5, "br-ex is there")
+    made.outside("outside", "203.0.113.1/24")
+
+
 class Tenant:
     """A router with two networks, and a guest with an address by hand on each; ids from `base` on."""
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from tests.fakes import l3
 from tests.real.lab import L3Lab, l3_lab
-from tests.real.test_routers import OPEN, Tenant
+from tests.real.tenant import Tenant, with_outside
 
 from heddle.view.types import AssignmentView
 
@@ -47,12 +47,7 @@ def made() -> Iterator[L3Lab]:
         each.agent.stop()
         each.agent.settings.append("agent.resync_seconds=600")  # it would repair as well, and tell nothing
         each.start_agent()
-        each.cloud.put(
-            OPEN, l3.network("public", mtu=1500, external=True),
-            l3.subnet("public4", "public", "203.0.113.0/24", "203.0.113.1"),
-        )  # fmt: skip
-        each.until(lambda: "br-ex" in each.host.run("ovs-vsctl", "list-br").split(), 5, "br-ex is there")
-        each.outside("outside", "203.0.113.1/24")
+        with_outside(each)
         yield each
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from tests.fakes import l3
 from tests.real.lab import L3Lab, l3_lab
-from tests.real.tenant import OPEN, Tenant
+from tests.real.tenant import Tenant, with_outside
 
 from heddle.view.types import MeteringRule, Ref
 
@@ -24,13 +24,7 @@ HEAD = 28  # of IPv4 and of ICMP
 @pytest.fixture(scope="module")
 def made() -> Iterator[L3Lab]:
     with l3_lab() as each:
-        each.cloud.put(
-            OPEN,
-            l3.network("public", mtu=1500, external=True),
-            l3.subnet("public4", "public", "203.0.113.0/24", "203.0.113.1"),
-        )
-        each.until(lambda: "br-ex" in each.host.run("ovs-vsctl", "list-br").split(), 5, "br-ex is there")
-        each.outside("outside", "203.0.113.1/24")
+        with_outside(each)
         each.in_space("outside", "ip", "addr", "add", "203.0.113.3/24", "dev", "eth0")
         yield each
 

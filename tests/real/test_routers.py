@@ -12,7 +12,7 @@ from tests.fakes import l3
 from tests.fakes.objects import policy
 from tests.real.lab import L3Lab, l3_lab
 from tests.real.rates import comes, pouring
-from tests.real.tenant import OPEN, Tenant
+from tests.real.tenant import Tenant, with_outside
 from tests.real.traffic import lease
 
 from heddle.view.types import AssignmentView, ConntrackHelper, Ref
@@ -22,13 +22,7 @@ pytestmark = pytest.mark.real
 @pytest.fixture(scope="module")
 def made() -> Iterator[L3Lab]:
     with l3_lab() as each:
-        each.cloud.put(
-            OPEN,
-            l3.network("public", mtu=1500, external=True),
-            l3.subnet("public4", "public", "203.0.113.0/24", "203.0.113.1"),
-        )
-        each.until(lambda: "br-ex" in each.host.run("ovs-vsctl", "list-br").split(), 5, "br-ex is there")
-        each.outside("outside", "203.0.113.1/24")
+        with_outside(each)
         yield each
 
 

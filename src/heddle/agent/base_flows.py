@@ -30,6 +30,7 @@ from heddle.agent.pipeline import (
     UPLINK,
     WHOLE,
     ZONE,
+    retag,
 )
 from heddle.host.connection import CUT
 from heddle.host.openflow import FlowSet
@@ -51,8 +52,7 @@ def base_flows() -> FlowSet:
     b.add(UPLINK, 20, "reg4=1", "drop")
     b.add(ACCEPT, 50, MULTICAST, f"resubmit(,{CARD})")
     b.add(CARD, 10, "reg5=0x0/0xffff0000", "output:NXM_NX_REG5[]")
-    b.add(CARD, 0, "", "push_vlan:0x8100,move:NXM_NX_REG5[16..27]->NXM_OF_VLAN_TCI[0..11],output:NXM_NX_REG5[0..15],"
-                       "pop_vlan")  # fmt: skip
+    b.add(CARD, 0, "", f"{retag('NXM_NX_REG5[16..27]')},output:NXM_NX_REG5[0..15],pop_vlan")
     _commit(b, ACCEPT, ((0, 1), (0, 2), (1, 0), (2, 0), (1, 2), (2, 1)), f"resubmit(,{OUT})")
     for table in (OUT, TRANSLATED_BACK):
         b.add(table, 0, "", f"resubmit(,{CARD})")

@@ -26,7 +26,7 @@ from heddle.agent.answers import made_of
 from heddle.agent.local_networks import LocalNetworks
 from heddle.agent.mirror import Mirror
 from heddle.agent.owners import INT, Owner, Plan
-from heddle.agent.pipeline import DISPATCH, EGRESS_KIND, OUT, TRANSLATED, TRANSLATED_BACK, WiredPort
+from heddle.agent.pipeline import DISPATCH, EGRESS_KIND, OUT, TRANSLATED, TRANSLATED_BACK, WiredPort, retag
 from heddle.host.openflow import FlowSet
 from heddle.view.types import LocalIpView, Ref
 
@@ -59,8 +59,7 @@ def _questions(b: Builder, tag: int, each: Local) -> None:
         b.add(DISPATCH, 42, f"{about},{other}", go_on)
     answer = made_of(each.address, checked_mac(each.port.mac))
     b.add(DISPATCH, 41, f"{about},reg4=0,reg8=0", f"{answer},in_port")
-    b.add(DISPATCH, 40, f"{about},reg4=0", f"{answer},push_vlan:0x8100,move:NXM_NX_REG8[0..11]->NXM_OF_VLAN_TCI[0..11],"
-                                           "in_port")  # fmt: skip
+    b.add(DISPATCH, 40, f"{about},reg4=0", f"{answer},{retag('NXM_NX_REG8[0..11]')},in_port")
 
 
 def _there(b: Builder, tag: int, each: Local) -> None:

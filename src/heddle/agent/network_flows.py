@@ -16,9 +16,9 @@ from heddle.agent.pipeline import (
     FLOOD_PORTS,
     MULTICAST,
     SEND,
-    UNTAGGED,
     UPLINK,
     WiredPort,
+    untag,
 )
 from heddle.agent.policed_flows import CLASSIFY
 from heddle.host.openflow import FlowSet
@@ -37,8 +37,7 @@ def network_flows(network_id: str, tag: int, ports: Sequence[WiredPort], uplinks
     b = Builder(network_id)
     here = f"reg6={tag}"
     for uplink in uplinks:
-        seen = f"dl_vlan={uplink.vlan}" if uplink.vlan else UNTAGGED
-        pop = "pop_vlan," if uplink.vlan else ""
+        seen, pop = untag(uplink.vlan)
         enter = f"in_port={uplink.ofport},{seen}"
         b.add(CLASSIFY, 10, enter, f"{pop}set_field:1->reg4,set_field:{tag}->reg6,resubmit(,{DISPATCH})")
     if uplinks:

@@ -88,12 +88,21 @@ class WiredPort:
         return self.vlan << 16 | self.ofport
 
 
+def untag(vlan: int) -> tuple[str, str]:
+    """What a frame with this VLAN ID (0: none) matches, and the actions that take the tag off."""
+    return (f"dl_vlan={vlan}", "pop_vlan,") if vlan else (UNTAGGED, "")
+
+
+def retag(field: str) -> str:
+    """The actions that give a frame a tag with the VLAN ID in a field."""
+    return f"push_vlan:0x8100,move:{field}->NXM_OF_VLAN_TCI[0..11]"
+
+
 def port_flows(port: WiredPort) -> FlowSet:
     """The flows of one port.  Raises `ValueError` for an address that is none."""
     b = Builder(port.id)
-    kind, strip = UNTAGGED, ""
-    if port.vlan:
-        kind, strip = f"dl_vlan={port.vlan}", f"pop_vlan,set_field:{port.vlan}->reg8,"
+    kind, strip = untag(port.vlan)
+    strip += f"set_field:{port.vlan}->reg8," if port.vlan else ""
     sender = f"in_port={port.ofport},{kind}"
     if port.profile is None:
         actions = f"{strip}set_field:{port.tag}->reg6,resubmit(,{DISPATCH})"
