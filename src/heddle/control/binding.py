@@ -11,7 +11,6 @@ from heddle.model.fields import Invalid, Mac
 from heddle.model.network import Network
 from heddle.model.port import Port
 from heddle.model.segment import Segment
-from heddle.model.trunk import SUBPORT_OWNER
 from heddle.network_types import registry
 from heddle.store.query import hosts
 from heddle.store.query import segments as segment_query
@@ -32,8 +31,8 @@ OVS_DETAILS = {
 def bind(ctx: Context, port: Port, network: Network, old: Port | None = None) -> None:
     """Fill in the binding of a port for the host that it names.
 
-    A port without a host is "unbound".  A host that is not known, or that reaches no segment of the network, or one
-    with Linux bridges for a subport, gives "binding_failed": the port exists, and is not wired.
+    A port without a host is "unbound".  A host that is not known, or that reaches no segment of the network, gives
+    "binding_failed": the port exists, and is not wired.
     """
     port.binding_host_id = port.binding_host_id or ""
     if old is not None and (old.binding_host_id, old.binding_vnic_type) == (
@@ -43,8 +42,6 @@ def bind(ctx: Context, port: Port, network: Network, old: Port | None = None) ->
         return
     port.status = "DOWN"
     port.binding_vif_type, port.binding_vif_details = plug(ctx, port.binding_host_id, port.binding_vnic_type, network)
-    if port.device_owner == SUBPORT_OWNER and port.binding_vif_type == "bridge":
-        port.binding_vif_type, port.binding_vif_details = "binding_failed", {}
 
 
 def plug(ctx: Context, host_name: str, vnic_type: str, network: Network) -> tuple[str, dict[str, Any]]:

@@ -78,12 +78,12 @@ def remove_bridges() -> tuple[list[str], list[str]]:
 
 
 def remove_linux_bridges() -> tuple[list[str], list[str]]:
-    """Remove our Linux bridges, and our tunnel and VLAN devices; returns their names and those of the ports."""
+    """Remove our Linux bridges, and our devices of tunnels, VLANs and subports; returns their names and the ports'."""
     netlink = Netlink()
     try:
         links = list(rtnetlink.links(netlink))
         bridges = {link.index: link.name for link in links if link.kind == "bridge" and _bears_mark(link)}
-        uplinks = [link.name for link in links if link.kind in ("vxlan", "vlan") and _bears_mark(link)]
+        uplinks = [link.name for link in links if link.kind in ("vxlan", "vlan", "veth") and _bears_mark(link)]
         ours = [*bridges.values(), *uplinks]
         ports = [link.name for link in links if link.master in bridges and link.name not in ours]
         failures = netlink.run([rtnetlink.delete_link(name) for name in ours])

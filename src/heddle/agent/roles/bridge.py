@@ -19,6 +19,7 @@ from heddle.agent.bridge.rules import rules_table
 from heddle.agent.mirror import Mirror
 from heddle.agent.policing import NONE, AtDevice, limits_table
 from heddle.agent.roles.base import Drift, Host
+from heddle.agent.roles.bridge_trunks import BridgeTrunks
 from heddle.agent.roles.mended import limit_drifts
 from heddle.agent.roles.switch_bridges import parse_tunnel_ip
 from heddle.agent.tunnel import Underlay
@@ -53,6 +54,7 @@ class BridgeRole:
         self._bridges.check()
         self._rules = BridgeRules()
         self._limits = DeviceLimits()
+        self._trunks = BridgeTrunks(self._bridges)
         self._tunnel_ip = parse_tunnel_ip(host.settings.agent.tunnel_ip)
         self._planner = Planner(self._place())
         self._bridges.look()
@@ -67,6 +69,7 @@ class BridgeRole:
     def close(self) -> None:
         self._rules.close()
         self._limits.close()
+        self._trunks.close()
         self._bridges.close()
 
     def reconcile(self, mirror: Mirror, changed: frozenset[Ref] | None) -> list[Status]:
@@ -79,7 +82,8 @@ class BridgeRole:
         if changed is None or any(ref.kind == "interface" and ref.id.startswith(ours) for ref in changed):
             self._whole = True
         self._bridges.look()
-        before, self._desired = self._desired, self._planner.plan(mirror, self._bridges.links)
+        self._trunks.make(mirror)
+        before, self._desired = self._desired, self._plan(mirror)
         for item in mirror.local_ips.values():
             self._desired.problems[Ref("local_ip", item.id)] = NOT_LED.format(item.local_ip)
         done = self._apply(self._desired)
@@ -87,6 +91,11 @@ class BridgeRole:
         self._settle()
         self._rules.forget(released(before, self._desired))
         return self._statuses(mirror, self._desired)
+
+    def _plan(self, mirror: Mirror) -> Desired:
+        desired = self._planner.plan(mirror, self._bridges.links.keys() - self._trunks.foreign)
+        desired.problems |= self._trunks.problems
+        return desired
 
     def _settle(self) -> None:
         """Remember which devices are plugged: what is done to the same one again, somebody had undone."""
@@ -121,6 +130,8 @@ class BridgeRole:
         self._rules.ensure((filter_table(ports, networks, self._strangers(desired)), compiled.table))
         self._limit(desired)
         done += self._plug(desired)
+        self._trunks.steer(_cards(desired))
+        desired.problems |= self._trunks.problems
         self._remove(desired)
         return done + self._forward(desired, bool(done))
 
@@ -260,7 +271,7 @@ class BridgeRole:
 
     def _port_status(self, mirror: Mirror, port_id: str, desired: Desired) -> Status:
         view = mirror.ports[port_id]
-        state, message = "down", f"this host has no device tap{port_id[:11]} yet"
+        state, message = "down", f"this host has no device tap{(view.parent_port_id or port_id)[:11]} yet"
         if Ref("port", port_id) in desired.problems:
             state, message = "error", desired.problems[Ref("port", port_id)]
         elif not view.admin_state_up:
@@ -276,7 +287,8 @@ class BridgeRole:
     def audit(self, mirror: Mirror, repair: bool = True) -> list[Drift]:
         """What the news of devices brought to light and `reconcile` put right is told by one that repairs, too."""
         if not repair:
-            return deviations(self._bridges, self._rules, self._desired) + limit_drifts(self._limits.disturbed())
+            found = deviations(self._bridges, self._rules, self._desired) + limit_drifts(self._limits.disturbed())
+            return found + self._trunks.deviations(_cards(self._desired))
         try:
             repaired = self._rules.repair()
         except CommandError as error:
@@ -286,6 +298,7 @@ class BridgeRole:
         drifts += [Drift("table", "heddle_ports", "as it was left", "rules changed by hand")] if repaired else []
         drifts += limit_drifts(self._limits.repair())
         self._bridges.look()
+        drifts += self._trunks.repair(mirror, _cards(self._desired))
         self._whole = True
         drifts += self._apply(self._desired)
         self._settle()
@@ -305,3 +318,8 @@ class BridgeRole:
             "extensions": [],
             **({"warnings": warnings} if underlay.address and not underlay.device else {}),
         })
+
+
+def _cards(desired: Desired) -> set[str]:
+    """The devices of all ports here."""
+    return {port.device for port in desired.ports.values()}
