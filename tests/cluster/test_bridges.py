@@ -10,6 +10,7 @@ import pytest
 from tests.cluster.lab import Lab
 from tests.cluster.tenants import Guest, Tenant
 from tests.real.rates import comes, pouring
+from tests.real.traffic import catching, send, udp
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +99,43 @@ def test_the_default_policy_of_a_project_limits_guests_of_both_kinds(lab: Lab) -
             with pouring(one.host, one.name, other.ip):
                 low, high = (0.85 * kbps, 1.15 * kbps) if kbps else (12_000, 60_000)
                 comes(other.host, other.name, low, high)
+
+
+def test_trunks_of_both_kinds_reach_their_networks_on_hosts_of_the_other(lab: Lab) -> None:
+    """A subport's frames bear its tag on the card, and on no other; those with another tag reach nobody."""
+    amber, nonce = Tenant(lab, "amber"), "feedc0de" * 2
+    outer, inner = amber.network("outer", "10.9.0.0/24"), amber.network("inner", "10.10.0.0/24")
+    plain = [amber.guest(inner, host) for host in lab.hosts]
+    for number, host in enumerate(lab.hosts[:2]):
+        card = amber.guest(outer, host)
+        sub = amber.make("port", f"sub{number}", network_id=inner["id"], security_groups=[amber.group["id"]])
+        place = {"port_id": sub["id"], "segmentation_type": "vlan", "segmentation_id": 101}
+        port = f"/v2.0/ports/{card.port['id']}"
+        lab.api.request("PUT", port, {"port": {"binding:host_id": ""}})
+        trunk = amber.make("trunk", f"t{number}", port_id=card.port["id"], sub_ports=[place])
+        lab.api.request("PUT", port, {"port": {"binding:host_id": host.name}})
+        path = f"/v2.0/trunks/{trunk['id']}"
+        lab.until(lambda: lab.api.get(path)["trunk"]["status"] == "ACTIVE", 20, "the trunk is ACTIVE")  # noqa: B023
+        amber.wait()
+        address = sub["fixed_ips"][0]["ip_address"]
+        for guest in plain:
+            mac = guest.port["mac_address"]
+            there = udp(sub["mac_address"], mac, address, guest.ip, nonce)
+            back = udp(mac, sub["mac_address"], guest.ip, address, nonce)
+
+            def passes(tag: str, there: str = there, guest: Guest = guest, card: Guest = card) -> bool:
+                with catching(guest.host, [guest.name], nonce, 0.2) as caught:
+                    send(card.host, card.name, there[:24] + tag + there[24:])
+                return bool(caught[guest.name])
+
+            def comes_back(back: str = back, guest: Guest = guest, card: Guest = card) -> bool:
+                with catching(card.host, [card.name], nonce, 0.2) as caught:
+                    send(guest.host, guest.name, back)
+                return bool(caught[card.name])
+
+            lab.until(lambda: passes("81000065"), 20, f"{host.name}'s subport reaches {guest.name}")
+            lab.until(comes_back, 20, f"{guest.name} reaches {host.name}'s subport")
+            assert not passes("81000066") and not passes("")
 
 
 def test_one_audit_of_both_kinds_looks_and_repairs_only_when_it_is_told_to(lab: Lab) -> None:

@@ -90,17 +90,23 @@ def _load(code: bytes, name: str) -> int:
     number = _CALLS.get(platform.machine())
     if number is None:
         raise OSError(f"programs for frames cannot be loaded on {platform.machine()}")
+    found = _ask(number, code, name, None)
+    if found < 0:
+        error, log = ctypes.get_errno(), ctypes.create_string_buffer(_LOG)
+        _ask(number, code, name, log)
+        reason = " ".join([os.strerror(error), *log.value.decode(errors="replace").strip().splitlines()[-1:]])
+        raise OSError(error, f"the kernel does not take a program for frames: {reason}")
+    return found
+
+
+def _ask(number: int, code: bytes, name: str, log: ctypes.Array[ctypes.c_char] | None) -> int:
+    """The descriptor of the program, or -1; what the kernel has to say comes into `log`, where there is one."""
     instructions, license = ctypes.create_string_buffer(code, len(code)), ctypes.create_string_buffer(b"GPL")
-    log = ctypes.create_string_buffer(_LOG)
+    place, size = (ctypes.addressof(log), _LOG) if log is not None else (0, 0)
     words = struct.pack(
         "=IIQQIIQII16s", _SCHED_CLS, len(code) // _INSTRUCTION.size, ctypes.addressof(instructions),
-        ctypes.addressof(license), 1, _LOG, ctypes.addressof(log), 0, 0, name.encode()[:15],
+        ctypes.addressof(license), size > 0, size, place, 0, 0, name.encode()[:15],
     )  # fmt: skip
     body = ctypes.create_string_buffer(words, len(words))
     found: int = libc.syscall(number, _LOAD, body, len(words))
-    if found < 0:
-        error = ctypes.get_errno()
-        said = log.value.decode(errors="replace").strip().splitlines()
-        reason = " ".join([os.strerror(error), *said[-1:]])
-        raise OSError(error, f"the kernel does not take a program for frames: {reason}")
     return found

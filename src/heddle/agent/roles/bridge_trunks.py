@@ -97,8 +97,8 @@ class BridgeTrunks:
                 found.append(Drift("port", card, f"{len(targets)} subports of {card}", "led otherwise"))
         links = self._bridges.links
         for each in self._subports.values():
-            link, card = links.get(each.device), links.get(each.card)
-            if link is not None and card is not None and not self._devices.tags(link, each.vlan, card):
+            device, below = links.get(each.device), links.get(each.card)
+            if device is not None and below is not None and not self._devices.tags(device, each.vlan, below):
                 found.append(Drift("port", each.id, f"{each.device} tags with {each.vlan}", "led otherwise"))
         return found
 
