@@ -8,7 +8,7 @@ kind=${1:-run}
 uv_version=0.13.9
 packages="openvswitch-switch dnsmasq-base radvd nftables iproute2 conntrack tcpdump iputils-ping ethtool busybox kmod
           procps python3-venv ca-certificates"
-[ "$kind" = dev ] && packages="$packages iperf3 curl"
+[ "$kind" = dev ] && packages="$packages iperf3 curl knot"
 began=$(date +%s)
 
 say()  { printf '%4ss  %s\n' "$(($(date +%s) - began))" "$*"; }
@@ -29,6 +29,11 @@ if [ -n "$missing" ]; then
     say "$(echo $missing | wc -w) system packages to install"
     echo $missing | fold -s -w 90 | sed 's/^/       /'
     export DEBIAN_FRONTEND=noninteractive
+    # The tests start a DNS server of their own: that of the package must not start, now or with the next boot.
+    masked=
+    case " $missing " in
+        *" knot "*) [ ! -d /run/systemd/system ] || { systemctl -q mask knot; masked=1; } ;;
+    esac
     log=$(mktemp)
     { apt-get -q update && apt-get -q install -y --no-install-recommends $missing; } >"$log" 2>&1 || {
         tail -n 15 "$log" >&2
@@ -37,6 +42,7 @@ if [ -n "$missing" ]; then
             "Check the network and /etc/apt/sources.list*, try 'apt-get update', then run this again."
     }
     rm -f "$log"
+    [ -z "$masked" ] || { systemctl -q unmask knot; systemctl -q disable knot; }
 else
     say "system packages: all there"
 fi

@@ -18,6 +18,7 @@ from typing import Any
 
 import msgspec
 
+from heddle.dns_settings import Designate, Dns, Rfc2136
 from heddle.errors import ConfigError
 
 DEFAULT_FILE = Path("/etc/heddle/heddle.toml")
@@ -202,6 +203,9 @@ class Settings(Section, frozen=True):
     quota: Quota = Quota()
     agent: Agent = Agent()
     metadata: Metadata = Metadata()
+    dns: Dns = Dns()
+    rfc2136: Rfc2136 = Rfc2136()
+    designate: Designate = Designate()
 
     @property
     def serves_metadata(self) -> bool:

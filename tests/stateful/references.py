@@ -30,6 +30,7 @@ OTHERS = {
     "trunk_subports.segmentation_id", "role_assignments.target_id", "revoked_tokens.audit_id",
     "users.default_project_id", "defaults.object_id", "rbac_policies.object_id", "assignments.object_id",
     "default_security_group_rules.remote_group_id", "metering_counts.router_id",
+    "dns_marks.object_id", "dns_records.owner_id",
 }  # fmt: skip
 SHARED = {kind: {"qos_policy": "qos_policies"}.get(kind, kind + "s") for kind in ACTIONS}
 

@@ -16,7 +16,7 @@ from heddle.api.schemas import TEXT
 from heddle.api.services import Services
 from heddle.control.realised import BOUNDS
 from heddle.store.changes import current_revision
-from heddle.store.query import hosts, metering
+from heddle.store.query import dns_records, hosts, metering
 from heddle.store.query.hosts import Host
 
 TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -29,8 +29,9 @@ def show(services: Services, request: Request) -> Response:
         live = hosts.live(tx, [host.name for host in every])
         figures = {"revision": current_revision(tx.conn), "failed": len(hosts.faults(tx))}
         counted = metering.totals(tx)
+        names = dns_records.counts(tx)
     lines = [*_hosts(every, live, figures), *_latency(every), *_requests(services.counts.by_status())]
-    lines += _metering(counted)
+    lines += [*_metering(counted), *_names(names)]
     return Response(200, ("\n".join(lines) + "\n").encode(), (("Content-Type", TYPE),))
 
 
@@ -81,6 +82,12 @@ def _metering(counted: Sequence[tuple[str, str, int, int, int]]) -> Iterator[str
         yield from _head(name, "counter", f"The {unit} that a metering label has counted, at all routers.")
         for label, each in sums.items():
             yield f'{name}{{label="{label}"}} {each[number]}'
+
+
+def _names(counted: Mapping[str, int]) -> Iterator[str]:
+    yield from _head("heddle_dns_names", "gauge", "Names and types for a DNS server outside, by how far they are.")
+    for state, count in counted.items():
+        yield f'heddle_dns_names{{state="{state}"}} {count}'
 
 
 ROUTES = [Route("GET", "/metrics", show, "get_metrics", 200, "Figures for a monitoring system, in Prometheus' text",

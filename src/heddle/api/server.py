@@ -21,7 +21,7 @@ from types import FrameType
 
 from waitress.server import create_server
 
-from heddle import network_types
+from heddle import dns, network_types
 from heddle.api.app import App
 from heddle.api.auth import EmbeddedAuth
 from heddle.api.counts import Counts
@@ -31,7 +31,7 @@ from heddle.bus.base import ServerBus
 from heddle.bus.registry import relay, server_bus, worker_bus
 from heddle.bus.relay import RelayBus
 from heddle.config import Settings
-from heddle.control import host_keys, reports, segment_ranges, sync
+from heddle.control import dns_publisher, host_keys, reports, segment_ranges, sync
 from heddle.control.context import Context
 from heddle.control.duties import Keeper
 from heddle.errors import ConfigError
@@ -70,7 +70,8 @@ class AgentCalls:
 
 def open_store(settings: Settings) -> Store:
     """The database, at this program's schema."""
-    store = Store(settings.database_url, settings.database.pool, together=settings.workers > 1)
+    together, publishes = settings.workers > 1, bool(settings.dns.driver)
+    store = Store(settings.database_url, settings.database.pool, together=together, publishes=publishes)
     migrate.upgrade(store)
     return store
 
@@ -80,6 +81,7 @@ def make_app(settings: Settings, store: Store, counts: Counts | None = None) -> 
     if settings.identity.auth != "embedded":
         raise ConfigError(f"identity.auth = '{settings.identity.auth}' is not supported: use 'embedded'")
     network_types.check_settings(settings.network)
+    dns.driver(settings)
     store.write(lambda tx: segment_ranges.settle_defaults(Context(tx, SYSTEM, settings)))
     auth = EmbeddedAuth(store, settings)
     policy = Policy(settings.identity.policy_file)
@@ -122,6 +124,10 @@ def serve(settings: Settings, sockets: Sequence[socket], ready: Callable[[], Non
         keeper = Keeper(store, settings, bus.hears)
         threading.Thread(target=keeper.run, args=(stopping,), name="duties", daemon=True).start()
         stops.insert(0, keeper.give_back)
+        publisher = dns_publisher.keeper(store, settings)
+        if publisher is not None:
+            threading.Thread(target=publisher.run, args=(stopping,), name="dns", daemon=True).start()
+            stops.insert(0, publisher.give_back)
     log.info("server ready url=%s database=%s process=%d/%d", settings.public_url, store.engine.dialect.name, number,
              settings.workers)  # fmt: skip
     sys.setswitchinterval(SWITCH_SECONDS)  # who comes back from a synced commit has others waiting for its lock

@@ -37,7 +37,7 @@ def look(settings: Settings) -> dict[str, Any]:
     """All that is known: server, agents, bridges, counts, drift, failed, problems and `healthy`."""
     found: dict[str, Any] = {
         "server": _server(settings), "agents": [], "hosts": [], "bridges": _bridges(), "counts": {},
-        "drift": 0, "failed": [],
+        "drift": 0, "failed": [], "names": {},
     }  # fmt: skip
     problems: list[str] = []
     if not found["server"]["process"]:
@@ -96,7 +96,7 @@ def _ask(settings: Settings, found: dict[str, Any]) -> list[str]:
             (items,) = client.get(f"/v2.0/{name}", fields="id").values()
             found["counts"][name] = len(items)
         told = client.get("/heddle/v1/hosts")
-        found["hosts"], found["failed"] = told["hosts"], told["faults"]
+        found["hosts"], found["failed"], found["names"] = told["hosts"], told["faults"], told.get("names", {})
     except ClientError as error:
         return [f"the API does not say: {error}"]
     found["drift"] = sum(int(host["drift"]) for host in found["hosts"])
@@ -139,6 +139,9 @@ def text(found: dict[str, Any]) -> list[str]:
         lines.append(f"bridge    {bridge['name']:<20} {bridge['ports']} ports")
     counts = ", ".join(f"{number} {name.replace('-', ' ')}" for name, number in found["counts"].items())
     lines.append(f"objects   {counts or '-'}")
+    if any(found["names"].values()):
+        names = ", ".join(f"{count} {state}" for state, count in found["names"].items())
+        lines.append(f"DNS       {names}")
     lines.append(f"drift     {found['drift']} put right since the agent started")
     lines.append(f"failed    {len(found['failed'])} objects that a host could not realise")
     lines += [f"PROBLEM   {problem}" for problem in found["problems"]]

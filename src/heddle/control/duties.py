@@ -54,12 +54,13 @@ class Term:
     settings: Settings
     holder: str
     heard: float
+    lease: str = LEASE
 
     def write(self, work: Callable[[Context], T]) -> T:
         """Run `work` in a transaction in which this process has the lease.  Raises `LeaseLost`."""
 
         def held(tx: Tx) -> T:
-            if not leases.hold(tx, LEASE, self.holder, LEASE_SECONDS):
+            if not leases.hold(tx, self.lease, self.holder, LEASE_SECONDS):
                 raise LeaseLost("the lease was lost")
             return work(Context(tx, SYSTEM, self.settings))
 
@@ -105,12 +106,16 @@ def boot_clock() -> float:
 
 
 class Keeper:
-    """Does the duties of one process.  `hears`: whether agents can reach this process now."""
+    """Does the duties of one process.  `hears`: whether agents can reach this process now.
+
+    Duties that may take long have a lease of their own, another Keeper, and a thread.
+    """
 
     def __init__(
         self, store: Store, settings: Settings, hears: Callable[[], bool], duties: Sequence[Duty] = DUTIES,
-        clock: Callable[[], float] = boot_clock,
+        clock: Callable[[], float] = boot_clock, *, lease: str = LEASE, look_seconds: float = LOOK_SECONDS,
     ) -> None:
+        self._lease, self._look_seconds = lease, look_seconds
         self.holder = str(uuid.uuid4())
         self._store, self._settings, self._hears, self._duties, self._clock = store, settings, hears, duties, clock
         self._since = self._looked = clock()
@@ -119,7 +124,7 @@ class Keeper:
 
     def run(self, stopping: Event) -> None:
         """Until `stopping` is set."""
-        while not stopping.wait(LOOK_SECONDS):
+        while not stopping.wait(self._look_seconds):
             try:
                 self.look()
             except Exception as error:
@@ -134,10 +139,10 @@ class Keeper:
             self._looked = now
             self.give_back()
             return False
-        held = self._store.write(lambda tx: leases.take(tx, LEASE, self.holder, LEASE_SECONDS))
+        held = self._store.write(lambda tx: leases.take(tx, self._lease, self.holder, LEASE_SECONDS))
         self._looked = now
         if held != self._held:
-            log.info("this process %s the duties of the cloud", "has" if held else "no longer has")
+            log.info("this process %s the %s of the cloud", "has" if held else "no longer has", self._lease)
         self._held = held
         if held:
             for duty in self._duties:
@@ -149,7 +154,7 @@ class Keeper:
             return
         self._due[duty.name] = now + duty.seconds
         try:
-            duty.run(Term(self._store, self._settings, self.holder, now - self._since))
+            duty.run(Term(self._store, self._settings, self.holder, now - self._since, self._lease))
         except LeaseLost:
             log.warning("the lease was lost during a duty name=%s", duty.name)
         except Exception as error:
@@ -158,5 +163,5 @@ class Keeper:
     def give_back(self) -> None:
         """Let another process do the duties at once."""
         if self._held:
-            self._store.write(lambda tx: leases.release(tx, LEASE, self.holder))
+            self._store.write(lambda tx: leases.release(tx, self._lease, self.holder))
         self._held = False

@@ -118,6 +118,8 @@ def delete_floating_ip(ctx: Context, floating_ip: FloatingIp) -> None:
     if floating_ip.port_id:
         associations.disassociate(ctx, floating_ip)
     q.FLOATING_IPS.delete(ctx.tx, floating_ip.id)
+    if floating_ip.dns_name:
+        ctx.tx.publish("floating_ip", floating_ip.id)
     port = port_query.PORTS.get(ctx.tx, floating_ip.floating_port_id)
     if port is not None:
         ports.delete_port(ctx, port, own=True)

@@ -88,6 +88,8 @@ def update_network(ctx: Context, old: Network, draft: Draft[Network]) -> Network
     if new.router_external != old.router_external:
         _set_external(ctx, old, new.router_external)
     q.NETWORKS.update(ctx.tx, old, new)
+    if (new.dns_domain, new.router_external) != (old.dns_domain, old.router_external):
+        ctx.tx.publish("network", new.id)
     network_news(ctx.tx, new)
     return new if not {"shared", "router_external"} & draft.given else q.NETWORKS.get(ctx.tx, new.id) or new
 

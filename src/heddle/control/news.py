@@ -51,6 +51,8 @@ def port_news(tx: Tx, port: Port, old: Port | None = None) -> None:
     """A port is new, or other than `old`."""
     if old is None or any(getattr(port, name) != getattr(old, name) for name in _TRAVELS):
         _port(tx, port, old, gone=False)
+        if port.dns_name or (old is not None and old.dns_name):
+            tx.publish("port", port.id)
         if old is not None and old.binding_host_id != port.binding_host_id:
             for association in local_ips.to_port(tx, port.id):
                 local_ip_news(tx, association, port.binding_host_id, old.binding_host_id)
@@ -60,6 +62,8 @@ def port_news(tx: Tx, port: Port, old: Port | None = None) -> None:
 
 def port_gone(tx: Tx, port: Port) -> None:
     _port(tx, port, port, gone=True)
+    if port.dns_name:
+        tx.publish("port", port.id)
 
 
 def _port(tx: Tx, port: Port, old: Port | None, *, gone: bool) -> None:
@@ -113,6 +117,8 @@ def floating_ip_news(tx: Tx, new: FloatingIp | None, old: FloatingIp | None = No
     before = {router_scope(old.router_id)} if old and old.router_id else set()
     floating_ip = new or old
     if floating_ip is not None:
+        if floating_ip.dns_name or (new and new.port_id) != (old and old.port_id):
+            tx.publish("floating_ip", floating_ip.id)
         tx.change("floating_ip", floating_ip.id, now, before - now)
 
 

@@ -107,6 +107,8 @@ def update_subnet(ctx: Context, old: Subnet, draft: Draft[Subnet]) -> Subnet:
     _change_segment(ctx, old, new)
     q.SUBNETS.update(ctx.tx, old, new)
     subnet_news(ctx.tx, new)
+    if new.dns_publish_fixed_ip != old.dns_publish_fixed_ip:
+        ctx.tx.publish("network", new.network_id)
     if network is not None:
         bump(ctx, network)
         if new.segment_id != old.segment_id:

@@ -29,6 +29,7 @@ from heddle.errors import Unavailable
 from heddle.store.changes import ChangeNotes
 from heddle.store.connections import make_engine
 from heddle.store.dialect import is_mysql
+from heddle.store.marks import write_marks
 from heddle.store.turn import Turn
 
 log = logging.getLogger(__name__)
@@ -46,9 +47,10 @@ class Tx:
     `alone`: no other transaction writes meanwhile, so that locks on rows are needless; `held` are the ids of the
     subnets whose addresses nobody else takes or gives back until this one ends.  `viewer` is the project in whose eyes
     objects are read: whether one is shared depends on it.  `told`: what ports tell of networks that were read, by id.
+    `marks`: what a DNS server may have to be told of, None where there is none.
     """
 
-    __slots__ = ("alone", "conn", "held", "notes", "request_id", "told", "viewer")
+    __slots__ = ("alone", "conn", "held", "marks", "notes", "request_id", "told", "viewer")
 
     def __init__(self, conn: sa.Connection, request_id: str = "", viewer: str = "") -> None:
         self.conn = conn
@@ -58,6 +60,12 @@ class Tx:
         self.alone = conn.dialect.name == "sqlite"
         self.held: set[str] = set()
         self.told: dict[str, Any] = {}
+        self.marks: dict[str, str] | None = None
+
+    def publish(self, kind: str, id: str) -> None:
+        """Note that names of an object (a "port", "floating_ip" or "network") may be new, other, or gone."""
+        if self.marks is not None:
+            self.marks[id] = kind
 
     def change(self, kind: str, id: str, scopes: Iterable[str], gone: Iterable[str] = ()) -> None:
         """Note that an object is new or other than before in `scopes`, and no longer in `gone`."""
@@ -68,10 +76,11 @@ class Store:
     """`on_commit(scopes, request_id)` is called after each commit that changed something.
 
     `together`: other processes write as much as this one, which matters with SQLite: their threads take turns too.
+    `publishes`: there is a DNS server that is told of names.
     """
 
-    def __init__(self, url: str, pool: int = 10, *, together: bool = False) -> None:
-        self.url = url
+    def __init__(self, url: str, pool: int = 10, *, together: bool = False, publishes: bool = False) -> None:
+        self.url, self.publishes = url, publishes
         self.on_commit: Callable[[list[str], str], None] = lambda scopes, request_id: None
         self.engine = make_engine(url, pool)
         self.sqlite = self.engine.dialect.name == "sqlite"
@@ -121,7 +130,10 @@ class Store:
             elif self._mysql:
                 conn.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
             tx = Tx(conn, request_id, viewer)
+            tx.marks = {} if self.publishes else None
             result = work(tx)
+            if tx.marks:
+                write_marks(conn, tx.marks)
             scopes = tx.notes.write(conn)
             conn.commit()
         if scopes:

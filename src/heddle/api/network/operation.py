@@ -14,7 +14,7 @@ from heddle.control.context import Context
 from heddle.errors import BadRequest, NotFound, invalid
 from heddle.model.fields import Bool, Invalid
 from heddle.store.engine import Tx
-from heddle.store.query import hosts
+from heddle.store.query import dns_records, hosts
 from heddle.store.query import quotas as quota_query
 
 
@@ -124,13 +124,19 @@ def list_zones(services: Services, request: Request) -> Response:
 
 
 def list_faults(services: Services, request: Request) -> Response:
-    """What hosts could not realise, and how the hosts are."""
+    """What hosts and a DNS server outside could not realise, and how the hosts are."""
     require(services, request, "get_agent")
     with services.store.read() as tx:
         faults: list[dict[str, Any]] = [
             {"host": f.host, "kind": f.kind, "id": f.id, "message": f.message, "since": f.since}
             for f in hosts.faults(tx)
         ]
+        server = f"DNS server ({services.settings.dns.driver or 'no longer set'})"
+        faults += [
+            {"host": server, "kind": "name", "id": f"{row.name} {row.type}", "message": row.error, "since": row.since}
+            for row in dns_records.failing(tx)
+        ]
+        names = dns_records.counts(tx)
         shown = [
             {
                 "name": host.name,
@@ -144,7 +150,7 @@ def list_faults(services: Services, request: Request) -> Response:
             }
             for host in hosts.every(tx)
         ]
-    return json_response({"hosts": shown, "faults": faults})
+    return json_response({"hosts": shown, "faults": faults, "names": names})
 
 
 _LIMITS = {
@@ -170,7 +176,7 @@ _DETAILS = only(quota=only(**dict.fromkeys(quotas.RESOURCES, only(limit=NUMBER, 
 _QUOTAS = only(quotas=several(only(project_id=TEXT, tenant_id=TEXT, **_NUMBERS)))
 _ZONES = only(availability_zones=several(some(name=TEXT, resource=TEXT, state=TEXT)))
 _OWN = only(tenant=only(tenant_id=TEXT, project_id=TEXT))
-_HOSTS = only(hosts=several(OBJECT), faults=several(OBJECT))
+_HOSTS = only(hosts=several(OBJECT), faults=several(OBJECT), names=OBJECT)
 
 _ALL, _ONE = "/v2.0/quotas", "/v2.0/quotas/{id}"
 _EXTENSIONS, _ZONES_URL = "/v2.0/extensions", "/v2.0/availability_zones"

@@ -61,6 +61,10 @@ def of_port(tx: Tx, port_id: str) -> list[FloatingIp]:
     return FLOATING_IPS.find(tx, _f.port_id == port_id)
 
 
+def of_ports(tx: Tx, port_ids: Sequence[str]) -> list[FloatingIp]:
+    return FLOATING_IPS.find(tx, one_of(_f.port_id, list(port_ids))) if port_ids else []
+
+
 def of_router(tx: Tx, router_id: str) -> list[FloatingIp]:
     return FLOATING_IPS.find(tx, _f.router_id == router_id)
 

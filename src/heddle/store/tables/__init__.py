@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from heddle.store.tables.address_groups import address_group_addresses, address_groups
+from heddle.store.tables.dns import dns_marks, dns_records
 from heddle.store.tables.identity import (
     application_credentials,
     domains,
@@ -111,6 +112,8 @@ __all__ = [
     "default_security_group_rules",
     "default_security_groups",
     "defaults",
+    "dns_marks",
+    "dns_records",
     "domains",
     "failed_logins",
     "faults",
