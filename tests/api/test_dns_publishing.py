@@ -1,4 +1,4 @@
-"""What a DNS server outside is told, and when: the use cases of the API, faults of that server, restarts, several servers.
+"""What a DNS server outside is told, and when: the API's use cases, faults of that server, restarts, several servers.
 
 The server is Knot, with dynamic updates; `tests/contract/test_dns_drivers.py` has the drivers by themselves.
 """
@@ -195,7 +195,9 @@ def test_floating_ips(names: Names) -> None:
 
 def test_a_name_belongs_to_whom_it_was_given_first(names: Names) -> None:
     network = public(names.cloud.admin, "192.0.2.0/24", dns_domain="example.org.")
-    first, second = (names.cloud.tenant().port(network, dns_name="web") for _ in range(2))
+    first = names.cloud.tenant().port(network, dns_name="web")
+    assert names.told(WEB) == set(addresses(first))
+    second = names.cloud.tenant().port(network, dns_name="web")
     assert names.told(WEB) == set(addresses(first))
     (fault,) = [each for each in names.status()["faults"] if each["kind"] == "name"]
     assert fault["id"] == f"{WEB} A" and "another port or floating IP" in fault["message"]

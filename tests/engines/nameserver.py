@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import socket
 import subprocess
@@ -55,7 +56,8 @@ class Nameserver:
     """`secret` is that of the keys "heddle", which may change the zones, and "other", which may not."""
 
     def __init__(self) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="heddle-dns-")
+        memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+        self._folder = tempfile.TemporaryDirectory(prefix="heddle-dns-", dir=memory)
         self.secret = b64encode(secrets.token_bytes(32)).decode()
         self.port = _free_port()
         folder = Path(self._folder.name)

@@ -67,7 +67,7 @@ class Publisher:
         with term.store.read() as tx:
             if not q.anything(tx, clock.now(tx)):
                 return
-        while term.write(self._settle) == BATCH:
+        while term.write(self._settle):
             pass
         if time.monotonic() >= self._silent_until:
             self._tell(term)
