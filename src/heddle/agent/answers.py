@@ -6,6 +6,7 @@ tunnel.  All else does, to the hosts that have the network:
 
     an address that no port has                the one who has it may answer
     an address that another port may use too   as an allowed pair, alone or within a CIDR: both may answer
+    an address of a port that not all meet     who may not meet it shall not hear of it (`kinds.py`)
     an address of a port without port security it may use what it likes, another MAC too
     a probe for duplicates                     of 0.0.0.0 (RFC 5227) or :: (RFC 4862): the port itself shall object
     an announcement                            sender and target are the same (gratuitous ARP)

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from heddle.agent.kind_flows import kind_flows
+from heddle.agent.kinds import elsewhere, heard_by
 from heddle.agent.mesh import mesh
 from heddle.agent.mirror import Mirror
 from heddle.agent.network_flows import Uplink, network_flows
 from heddle.agent.owners import INT, TUN, Owner, Plan, Uplinks
-from heddle.agent.pipeline import WiredPort
+from heddle.agent.pipeline import DISPATCH, SENDER, WiredPort
 from heddle.agent.tunnel import kind_of
 from heddle.host.openflow import FlowSet
 from heddle.host.ovs import Interface
@@ -35,6 +37,7 @@ class LocalNetworks:
         self._network_of: dict[str, str] = {}
         self._neighbours: dict[str, str] = {}
         self._meshed: set[str] = set()
+        self._divided: set[str] = set()
         self._last_tag = 0
 
     def adopt_tags(self, interfaces: Iterable[Interface]) -> None:
@@ -79,13 +82,13 @@ class LocalNetworks:
         self._neighbours = {each.id: each.network_id for each in mirror.neighbours.values()}
 
     def of_neighbour(self, mirror: Mirror, port_id: str) -> set[str]:
-        """The networks here that a change of a neighbour concerns: those in tunnels."""
+        """The networks here that a change of a neighbour concerns: those in tunnels, and where not all meet."""
         neighbour = mirror.neighbours.get(port_id)
         before = self._neighbours.pop(port_id, "")
         if neighbour is not None:
             self._neighbours[port_id] = neighbour.network_id
         after = self._neighbours.get(port_id, "")
-        return {network for network in (before, after) if network in self._meshed}
+        return {network for network in (before, after) if network in self._meshed | self._divided}
 
     @property
     def in_tunnels(self) -> set[str]:
@@ -105,6 +108,7 @@ class LocalNetworks:
                 plan.freed.append(self.tags.pop(network_id))
             plan.flows |= {each: {} for each in there}
             self._meshed.discard(network_id)
+            self._divided.discard(network_id)
             return
         if network is None:
             return
@@ -113,7 +117,7 @@ class LocalNetworks:
         segment = _segment_here(network, uplinks)
         if segment is None:
             plan.problems[Ref("network", network_id)] = _unreached(network)
-        plan.flows[owner] = network_flows(network_id, tag, ports, _leads_out(segment, tag, uplinks))
+        plan.flows[owner] = self._flows(mirror, network, ports, segment, _leads_out(segment, tag, uplinks))
         self._meshed.discard(network_id)
         flows: FlowSet | None = {}
         if segment is not None and kind_of(segment):
@@ -124,6 +128,24 @@ class LocalNetworks:
                 plan.problems[Ref("network", network_id)] = made.problem
         if flows is not None and (flows or tunnel_owner in there):
             plan.flows[tunnel_owner] = flows
+
+    def _flows(
+        self, mirror: Mirror, network: NetworkView, ports: list[WiredPort], segment: Segment | None, out: list[Uplink]
+    ) -> FlowSet:
+        """The flows of a network on br-int, and who meets whom where not all do."""
+        tag = self.tags[network.id]
+        self._divided.discard(network.id)
+        if all(port.meets_all for port in ports):
+            return network_flows(network.id, tag, ports, out)
+        self._divided.add(network.id)
+        remote = (each for each in mirror.neighbours_by_network.of(network.id) if each.host not in ("", self._host))
+        there = elsewhere(remote, network)
+        here = {port.kind for port in ports if port.kind is not None}
+        pairs = heard_by(here, here | {kind for kind in there.values() if kind is not None})
+        outside = segment is not None and bool(segment.physical_network)
+        return network_flows(network.id, tag, ports, out, SENDER if out else DISPATCH) | kind_flows(
+            network.id, tag, pairs, there if out else {}, outside
+        )
 
 
 def tags_on(interface: Interface) -> dict[str, int]:

@@ -11,6 +11,7 @@ from ipaddress import ip_address
 
 from heddle.agent.answers import Known
 from heddle.agent.claims import owned
+from heddle.agent.kinds import meets_all
 from heddle.agent.mirror import Mirror
 from heddle.agent.tunnel import KINDS, TunnelPorts, Underlay, kind_of, tunnel_flows
 from heddle.host.openflow import FlowSet
@@ -46,7 +47,8 @@ def mesh(
     known = (
         Known(address, each.mac_address, each.host == here, each.device_owner.startswith(ROUTER))
         for address, each in owned(neighbours)
-        if (each.host == here or each.host in there) and (ports.advertises or ":" not in address)
+        if (each.host == here or (each.host in there and meets_all(each, network)))
+        and (ports.advertises or ":" not in address)
     )
     tunnel = ports.by_kind[kind_of(segment)]
     try:

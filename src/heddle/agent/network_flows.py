@@ -32,14 +32,16 @@ class Uplink:
     vlan: int
 
 
-def network_flows(network_id: str, tag: int, ports: Sequence[WiredPort], uplinks: Sequence[Uplink]) -> FlowSet:
-    """The flows of one network on br-int, with its ports of this host."""
+def network_flows(
+    network_id: str, tag: int, ports: Sequence[WiredPort], uplinks: Sequence[Uplink], entered: int = DISPATCH
+) -> FlowSet:
+    """The flows of one network on br-int, with its ports of this host; what comes by an uplink enters at `entered`."""
     b = Builder(network_id)
     here = f"reg6={tag}"
     for uplink in uplinks:
         seen, pop = untag(uplink.vlan)
         enter = f"in_port={uplink.ofport},{seen}"
-        b.add(CLASSIFY, 10, enter, f"{pop}set_field:1->reg4,set_field:{tag}->reg6,resubmit(,{DISPATCH})")
+        b.add(CLASSIFY, 10, enter, f"{pop}set_field:1->reg4,set_field:{tag}->reg6,resubmit(,{entered})")
     if uplinks:
         b.add(UPLINK, 10, here, ",".join(_leave(uplink) for uplink in uplinks))
     outward = [f"resubmit(,{SEND})"] if uplinks else []
@@ -48,7 +50,7 @@ def network_flows(network_id: str, tag: int, ports: Sequence[WiredPort], uplinks
         again = ["set_field:0->reg2"] if len(owners) > 1 else []
         actions = [action for port in owners for action in [*again, _deliver(port)]] + (outward if shared else [])
         b.add(DISPATCH, 30, f"{here},dl_dst={mac}", ",".join(actions))
-    plain = [_output(port) for port in ports if port.profile is None]
+    plain = [_output(port) if port.meets_all else _deliver(port) for port in ports if port.profile is None]
     filtered = [port for port in ports if port.profile is not None]
     flood = ([f"resubmit(,{UPLINK})"] if uplinks else []) + plain + ([f"resubmit(,{FLOOD})"] if filtered else [])
     if flood:

@@ -7,6 +7,7 @@ A frame gets its network when it enters, and can leave only on that network:
     METER, MARK     what a port with a QoS policy sends (`policed_flows.py`)
     EGRESS_*        what a guest sends: source addresses (SOURCE), kind (KIND: DHCP, neighbour discovery,
                     the rest), its link-layer options (ND) and targets (TARGET), state and rules
+    SENDER, MEET, MET   who meets whom, on networks where not all do (`kind_flows.py`)
     DISPATCH        by network and destination: a port of this host, the flood list, or the uplinks
     DELIVER         by port (reg5): a trusted one takes all; for a filtered one its profile goes into reg7
     INGRESS_*       what a guest receives: kind, state and rules
@@ -43,12 +44,13 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
 from heddle.agent.addresses import Builder, checked_mac, field_match, link_local
+from heddle.agent.kinds import Kind
 from heddle.agent.policed_flows import enter, meters_of
 from heddle.agent.policing import NONE, Policing
 from heddle.host.openflow import FlowSet
 
 EGRESS_SOURCE, EGRESS_KIND, EGRESS_ND, EGRESS_TARGET, EGRESS_STATE, EGRESS_RULES = 10, 11, 12, 13, 14, 15
-TRANSLATED, DISPATCH, FLOOD, FLOOD_PORTS = 16, 20, 21, 22
+TRANSLATED, SENDER, DISPATCH, FLOOD, FLOOD_PORTS, MEET, MET = 16, 17, 20, 21, 22, 23, 24
 DELIVER, INGRESS_KIND, INGRESS_STATE, INGRESS_RULES, ACCEPT, OUT, TRANSLATED_BACK = 30, 31, 32, 33, 34, 35, 36
 CARD = 37
 SEND, UPLINK = 40, 41
@@ -67,7 +69,7 @@ class WiredPort:
     `addresses`: (MAC, CIDR) pairs that it may use as source.  `profile` is None for a port that is not
     filtered; such a port also gets frames for unknown addresses where `promiscuous`.  `device` is its interface,
     `policing` what limits its traffic: here only what it sends.  `ofport` is that of the card; a subport is on the card
-    of another port, `card`, with the ID `vlan` (else "" and 0).
+    of another port, `card`, with the ID `vlan` (else "" and 0).  `kind` says whom it meets, None: all.
     """
 
     id: str
@@ -81,6 +83,11 @@ class WiredPort:
     policing: Policing = NONE
     vlan: int = 0
     card: str = ""
+    kind: Kind | None = None
+
+    @property
+    def meets_all(self) -> bool:
+        return self.kind is None or self.kind.meets_all
 
     @property
     def number(self) -> int:
@@ -103,18 +110,28 @@ def port_flows(port: WiredPort) -> FlowSet:
     b = Builder(port.id)
     kind, strip = untag(port.vlan)
     strip += f"set_field:{port.vlan}->reg8," if port.vlan else ""
+    strip += f"set_field:{port.kind.number}->reg9," if port.kind else ""
     sender = f"in_port={port.ofport},{kind}"
     if port.profile is None:
         actions = f"{strip}set_field:{port.tag}->reg6,resubmit(,{DISPATCH})"
         enter(b, sender, meters_of(port.number, port.policing), port.policing.dscp, actions)
-        b.add(DELIVER, 10, f"reg5={port.number}", f"resubmit(,{ACCEPT})")
+        _deliver(b, port, f"resubmit(,{ACCEPT})")
         return b.flows
     profile = f"set_field:0x{port.profile:x}->reg7"
     guest = f"set_field:{port.number}->reg5,set_field:{port.tag}->reg6,{profile},resubmit(,{EGRESS_SOURCE})"
     enter(b, sender, meters_of(port.number, port.policing), port.policing.dscp, strip + guest)
-    b.add(DELIVER, 10, f"reg5={port.number}", f"{profile},resubmit(,{INGRESS_KIND})")
+    _deliver(b, port, f"{profile},resubmit(,{INGRESS_KIND})")
     _sources(b, port)
     return b.flows
+
+
+def _deliver(b: Builder, port: WiredPort, actions: str) -> None:
+    """What becomes of a frame for the port, if it comes from somebody whom the port meets."""
+    if port.kind is not None and not port.meets_all:
+        b.add(DELIVER, 10, f"reg5={port.number}", f"set_field:{port.kind.number}->reg10,resubmit(,{MEET})")
+        b.add(MET, 10, f"reg5={port.number}", actions)
+    else:
+        b.add(DELIVER, 10, f"reg5={port.number}", actions)
 
 
 def _sources(b: Builder, port: WiredPort) -> None:

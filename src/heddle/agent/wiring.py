@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from heddle.agent.addresses import checked_mac
 from heddle.agent.base_flows import base_flows
 from heddle.agent.installed import Installed
+from heddle.agent.kinds import kind_of
 from heddle.agent.local_ips import LocalIps
 from heddle.agent.local_networks import LocalNetworks
 from heddle.agent.mirror import Mirror
@@ -149,6 +150,7 @@ class Wiring:
             addresses=tuple(dict.fromkeys((checked_mac(mac), address) for mac, address in pairs)),
             profile=profile, promiscuous=not trusted and not view.port_security, device=interface.name,
             policing=policing(mirror.policies.get(policy_of(mirror, view))), vlan=view.vlan, card=view.parent_port_id,
+            kind=kind_of(view, mirror.networks[view.network_id]),
         )
 
     def _settle_port(self, port_id: str, view: PortView | None, wired: WiredPort | None) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from heddle.control import (
     dhcp,
     floating_ips,
+    private_vlans,
     qos,
     quotas,
     security_groups,
@@ -49,6 +50,7 @@ def create_networks(ctx: Context, drafts: Sequence[Draft[Network]]) -> list[Netw
             quotas.take(ctx, network.project_id, "network")
         security_groups.ensure_default(ctx, network.project_id)
         zones.check_hints(ctx, dhcp.ROLE, network.availability_zone_hints)
+        private_vlans.check_network(network)
         qos.check_policy_change(ctx, None, network.qos_policy_id)
         network.qos_policy_id = network.qos_policy_id or qos_query.default_of(ctx.tx, network.project_id)
         asked = _asked(network, draft.given)
@@ -74,6 +76,7 @@ def update_network(ctx: Context, old: Network, draft: Draft[Network]) -> Network
     """Raises `BadRequest` for what cannot change, `Conflict` when its use forbids the change."""
     new = ctx.changed(old, draft.value)
     _check_segments_stay(old, new)
+    private_vlans.network_changed(ctx, old, new)
     if "is_default" in draft.given or old.is_default:
         new.is_default = new.is_default and (new.router_external or "is_default" in draft.given)
         _settle_default(ctx, new, was=old.is_default)

@@ -36,6 +36,8 @@ _TRAVELS = (
     "extra_dhcp_opts",
     "security_groups",
     "port_security_enabled",
+    "pvlan_type",
+    "pvlan_community",
     "name",
     "dns_name",
     "dns_zone",

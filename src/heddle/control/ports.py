@@ -16,6 +16,7 @@ from heddle.control import (
     port_names,
     port_owners,
     port_security,
+    private_vlans,
     quotas,
     readdressing,
     security_groups,
@@ -83,6 +84,7 @@ def _on_network(ctx: Context, network: Network, subnets: Sequence[Subnet], draft
         port.extra_dhcp_opts = _merged_options([], port.extra_dhcp_opts or [])
         port_names.settle(ctx, network, port)
         port_security.fill_in(ctx, network, port, draft.given)
+        private_vlans.settle(network, port, draft.given)
         port_addresses.allocate(port, allocator, None if _asks_nothing(draft) else draft.value.fixed_ips)
         port.allowed_address_pairs = port_security.complete_pairs(ctx, port)
         binding.bind(ctx, port, network)
@@ -117,6 +119,7 @@ def update_port(ctx: Context, old: Port, draft: Draft[Port], *, own: bool = Fals
     if {"dns_name", "dns_domain"} & given:
         port_names.settle(ctx, network, new)
     port_security.check(new)
+    private_vlans.settle(network, new, given, old)
     if "extra_dhcp_opts" in given:
         new.extra_dhcp_opts = _merged_options(old.extra_dhcp_opts, new.extra_dhcp_opts)
     if "allowed_address_pairs" in given:

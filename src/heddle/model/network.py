@@ -22,6 +22,7 @@ class Network(Named, kw_only=True):
     `shared`: the caller's project may use it, because an RBAC entry lets everybody or that project; `router_external`:
     an entry lets anybody use it as an external network, and `external_access`: the caller's project.
     `is_default`: the external network to which automatically made topologies lead.
+    `pvlan`: it is a private VLAN, whose ports are of kinds; `subnet_isolation`: its subnets do not meet on layer 2.
     `ha`, in a request: the highly available routers of the project are to use it among themselves.
     """
 
@@ -92,6 +93,18 @@ class Network(Named, kw_only=True):
     availability_zone_hints: Annotated[list[str], Field(ZONES, create=True, default=[], sort=True)] = []
     availability_zones: Annotated[list[str], Field(ZONES, stored=False)] = []
     qos_policy_id: Annotated[str | None, QOS_POLICY] = None
+    pvlan: Annotated[bool, Field(Bool(), create=True, update=True, default=False, guard="create update read")] = False
+    subnet_isolation: Annotated[
+        bool,
+        Field(
+            Bool(),
+            create=True,
+            update=True,
+            default=False,
+            guard="create update read",
+            api="heddle:subnet_isolation",
+        ),
+    ] = False
     subnets: Annotated[list[str], Field(UUIDS, stored=False)] = []
     l2_adjacency: Annotated[bool, Field(Bool(), stored=False)] = True
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar
 
+from heddle.model import private_vlan
 from heddle.model.fields import Bool, DnsName, Json, Mac, OneOf, Text, Uuid
 from heddle.model.resource import ADMIN_STATE, GENERATED, QOS_POLICY, REQUIRED, Field, Named
 from heddle.model.tags import TAGS
@@ -60,6 +61,7 @@ class Port(Named, kw_only=True):
     `device_profile` are for the compute service; `propagate_uplink_status` is for cards with virtual functions.
     `dns_zone` is the domain of the port's names where that is not simply its network's: its own `dns_domain`, or the
     network's, the keywords in it replaced.
+    `pvlan_type` and `pvlan_community` are set on a private VLAN only.
     `qos_network_policy_id` is the QoS policy of its network; `resource_request` what the port's minimum rates ask of
     a host, as a scheduler of VMs reads it.
     """
@@ -143,6 +145,14 @@ class Port(Named, kw_only=True):
     binding_vif_details: Annotated[dict[str, Any], Field(OBJECT, guard="read", api="binding:vif_details")] = {}
     qos_policy_id: Annotated[str | None, QOS_POLICY] = None
     qos_network_policy_id: Annotated[str | None, Field(Uuid(nullable=True), stored=False)] = None
+    pvlan_type: Annotated[
+        str | None,
+        Field(private_vlan.TYPE, create=True, update=True, default=None, guard="create update read", filter=True),
+    ] = None
+    pvlan_community: Annotated[
+        str | None,
+        Field(private_vlan.CommunityName(), create=True, update=True, default=None, guard="create update read"),
+    ] = None
     resource_request: Annotated[
         dict[str, Any] | None,
         Field(Json(dict, {"type": ["object", "null"]}, nullable=True), guard="read", stored=False),

@@ -66,6 +66,7 @@ def _networks(tx: Tx, wanted: Revisions) -> Iterable[v.Object]:
             external=network.router_external,
             dns_domain=same_for_all(network.dns_domain),
             qos_policy=network.qos_policy_id or "",
+            subnets_apart=network.subnet_isolation,
         )
 
 
@@ -125,6 +126,8 @@ def _ports(tx: Tx, wanted: Revisions) -> Iterable[v.Object]:
             qos_policy=port.qos_policy_id or "",
             parent_port_id=parent,
             vlan=vlan,
+            pvlan_type=port.pvlan_type or "",
+            pvlan_community=port.pvlan_community or "",
         )
 
 
@@ -156,6 +159,8 @@ def _neighbours(tx: Tx, wanted: Revisions) -> Iterable[v.Object]:
             name=port.name,
             device_id=port.device_id,
             project_id=port.project_id,
+            pvlan_type=port.pvlan_type or "",
+            pvlan_community=port.pvlan_community or "",
         )
 
 

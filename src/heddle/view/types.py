@@ -107,7 +107,10 @@ class Segment(Message, frozen=True):
 
 
 class NetworkView(Object, frozen=True, tag="network"):
-    """`qos_policy` is that of its ports without one of their own, "" for none."""
+    """`qos_policy` is that of its ports without one of their own, "" for none.
+
+    `subnets_apart`: guests of different subnets do not meet on layer 2.
+    """
 
     mtu: int
     segments: list[Segment]
@@ -115,6 +118,7 @@ class NetworkView(Object, frozen=True, tag="network"):
     external: bool = False
     dns_domain: str = ""
     qos_policy: str = ""
+    subnets_apart: bool = False
 
 
 class HostRoute(Message, frozen=True):
@@ -163,6 +167,7 @@ class PortView(Object, frozen=True, tag="port"):
     `device_owner` starts with "network:" for the cloud's own ports (router interfaces and gateways,
     DHCP), which are trusted.  With `port_security` off nothing is filtered and `security_groups` is empty.
     `qos_policy` is its own QoS policy, "" without one.
+    `pvlan_type` is its kind on a private VLAN, "" elsewhere; `pvlan_community` where it is "community".
     A subport of a trunk has no card of its own: its frames bear `vlan` on the card of `parent_port_id`.
     """
 
@@ -179,6 +184,8 @@ class PortView(Object, frozen=True, tag="port"):
     qos_policy: str = ""
     parent_port_id: str = ""
     vlan: int = 0
+    pvlan_type: str = ""
+    pvlan_community: str = ""
 
 
 class LocalIpView(Object, frozen=True, tag="local_ip"):
@@ -216,6 +223,8 @@ class NeighbourView(Object, frozen=True, tag="neighbour"):
     name: str = ""
     device_id: str = ""
     project_id: str = ""
+    pvlan_type: str = ""
+    pvlan_community: str = ""
 
 
 class RuleView(Message, frozen=True):

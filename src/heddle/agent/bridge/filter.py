@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from ipaddress import IPv6Network, ip_network
 
+from heddle.agent.bridge.division import DIVIDED, Division, quoted
 from heddle.agent.bridge.ports import BridgePort, LocalNetwork
 from heddle.host.nft import Chain, Elements, Table
 
@@ -31,11 +32,10 @@ def filter_table(
     ports: Sequence[BridgePort], networks: Iterable[LocalNetwork], strangers: Iterable[str] = ()
 ) -> Table:
     """`strangers`: devices on bridges of ours that are no port's."""
-    return Table("bridge", TABLE, tuple(_elements(ports, list(networks), list(strangers))), tuple(_chains()))
-
-
-def quoted(name: str) -> str:
-    return f'"{name}"'
+    local = list(networks)
+    division = Division(ports, local)
+    elements = [*_elements(ports, local, list(strangers), division), *division.elements()]
+    return Table("bridge", TABLE, tuple(elements), (*division.chains(), *_chains()))
 
 
 def bridges_of(networks: Iterable[LocalNetwork]) -> Elements:
@@ -43,7 +43,7 @@ def bridges_of(networks: Iterable[LocalNetwork]) -> Elements:
 
 
 def _elements(
-    ports: Sequence[BridgePort], networks: Sequence[LocalNetwork], strangers: Sequence[str]
+    ports: Sequence[BridgePort], networks: Sequence[LocalNetwork], strangers: Sequence[str], division: Division
 ) -> list[Elements]:
     devices = {quoted(each) for each in (*(port.device for port in ports), *strangers)}
     uplinks = [quoted(each.uplink) for each in networks if each.uplink]
@@ -52,7 +52,8 @@ def _elements(
     for port in ports:
         filtered = port.profile is not None
         senders.append(f"{quoted(port.device)} : {'goto guest' if filtered else 'accept'}")
-        receivers.append(f"{quoted(port.device)} : {'goto to_guest' if filtered else 'goto plain'}")
+        way = "to_guest" if filtered else "plain"
+        receivers.append(f"{quoted(port.device)} : goto {way if port.meets_all else DIVIDED[way]}")
     guarded = [port for port in ports if port.profile is not None]
     sources = [
         (quoted(port.device), mac, ip_network(cidr)) for port in guarded for mac, cidr in port.sources

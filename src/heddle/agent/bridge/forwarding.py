@@ -10,14 +10,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from heddle.agent.addresses import checked_mac
+from heddle.agent.kinds import meets_all
 from heddle.host.bridge_links import ZERO_MAC, Entry
-from heddle.view.types import NeighbourView
+from heddle.view.types import NeighbourView, NetworkView
 
 
-def entries_of(remote: Iterable[NeighbourView], hosts: Mapping[str, str], bridge: str, tunnel: str) -> set[Entry]:
+def entries_of(
+    network: NetworkView, remote: Iterable[NeighbourView], hosts: Mapping[str, str], bridge: str, tunnel: str
+) -> set[Entry]:
     """The entries of a network's bridge and tunnel device.  Raises `ValueError`.
 
-    `remote` are its ports elsewhere, `hosts` the tunnel addresses of the hosts that can be reached.
+    `remote` are its ports elsewhere, `hosts` the tunnel addresses of the hosts that can be reached.  The bridge answers
+    for those that all meet.
     """
     found: set[Entry] = set()
     for each in remote:
@@ -27,5 +31,7 @@ def entries_of(remote: Iterable[NeighbourView], hosts: Mapping[str, str], bridge
         found.add(Entry(tunnel, "tunnel", ZERO_MAC, hosts[each.host]))
         found.add(Entry(tunnel, "tunnel", mac, hosts[each.host]))
         found.add(Entry(tunnel, "port", mac))
+        if not meets_all(each, network):
+            continue
         found |= {Entry(bridge, "neighbour", mac, ip.ip_address) for ip in each.fixed_ips}
     return found

@@ -23,10 +23,12 @@ from heddle.agent.bridge.ports import (
     number_of,
 )
 from heddle.agent.bridge.rules import Profile
+from heddle.agent.kinds import Kind, elsewhere, kind_of
 from heddle.agent.mesh import reached
 from heddle.agent.mirror import Mirror
 from heddle.agent.policing import policing, policy_of
-from heddle.agent.tunnel import Underlay, kind_of
+from heddle.agent.tunnel import Underlay
+from heddle.agent.tunnel import kind_of as tunnel_kind
 from heddle.host.bridge import BridgeSpec, UplinkSpec
 from heddle.host.bridge_links import Entry
 from heddle.view.types import NetworkView, PortView, Ref, Segment
@@ -115,7 +117,8 @@ class Planner:
             number = self._profile(mirror, frozenset(view.security_groups), desired, numbers).number
         try:
             limits = policing(mirror.policies.get(policy_of(mirror, view)))
-            desired.ports[view.id] = bridge_port(view, device, number, limits)
+            kind = kind_of(view, mirror.networks[view.network_id])
+            desired.ports[view.id] = bridge_port(view, device, number, limits, kind)
         except ValueError as error:
             desired.problems[Ref("port", view.id)] = str(error)
             return
@@ -159,16 +162,31 @@ class Planner:
             desired.problems[Ref("network", network.id)] = str(error)
         zone = self._zone(network.id)
         name = bridge_name(network.id)
-        desired.networks[network.id] = LocalNetwork(network.id, name, zone, uplink.device if uplink else "")
+        there = self._elsewhere(mirror, network, desired)
+        outside = uplink is not None and uplink.kind != "vxlan"
+        desired.networks[network.id] = LocalNetwork(
+            network.id, name, zone, uplink.device if uplink else "", outside and there is not None, there or ()
+        )
         desired.specs[network.id] = BridgeSpec(name, f"{network.id} {zone}", network.mtu, uplink)
         segment = self._segment(network)
-        if segment is not None and kind_of(segment):
+        if segment is not None and tunnel_kind(segment):
             if network.id not in self._meshes:
                 self._meshes[network.id] = self._mesh(mirror, network, segment, uplink.device if uplink else "")
             entries, problem = self._meshes[network.id]
             desired.entries |= entries
             if problem:
                 desired.problems[Ref("network", network.id)] = problem
+
+    def _elsewhere(
+        self, mirror: Mirror, network: NetworkView, desired: Desired
+    ) -> tuple[tuple[str, Kind | None], ...] | None:
+        """The kinds of a network's ports on other hosts; None where all that are here meet all."""
+        here = (port for port in desired.ports.values() if port.kind is not None and port.network_id == network.id)
+        if all(port.meets_all for port in here):
+            return None
+        remote = (each for each in mirror.neighbours_by_network.of(network.id)
+                  if each.host not in ("", self.place.host))  # fmt: skip
+        return tuple(sorted(elsewhere(remote, network).items()))
 
     def _mesh(
         self, mirror: Mirror, network: NetworkView, segment: Segment, tunnel: str
@@ -186,7 +204,7 @@ class Planner:
             hosts, problem = reached(mirror, {each.host for each in remote}, underlay)
             problem = problem or underlay.too_small_for(network.mtu, segment)
             try:
-                entries = set(entries_of(remote, hosts, bridge_name(network.id), tunnel))
+                entries = set(entries_of(network, remote, hosts, bridge_name(network.id), tunnel))
             except ValueError as error:
                 problem = str(error)
         return entries, problem
@@ -220,7 +238,7 @@ class Planner:
         """The segment by which this host is on a network: the first that it reaches."""
         for segment in network.segments:
             card = self.place.cards.get(segment.physical_network)
-            if card or (not segment.physical_network and kind_of(segment) in CARRIED):
+            if card or (not segment.physical_network and tunnel_kind(segment) in CARRIED):
                 return segment
         return None
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from ipaddress import IPv6Network, ip_network
 
 from heddle.agent.addresses import checked_mac, link_local
+from heddle.agent.kinds import Kind
 from heddle.agent.policing import NONE, Policing
 from heddle.agent.security import profile_number
 from heddle.view.types import GroupView, PortView
@@ -28,7 +29,7 @@ PREFIXES = ("tap", "qr-", "qg-")
 class BridgePort:
     """A port on a bridge.  `sources`: (MAC, CIDR) pairs that it may send from; `profile` None: it is not filtered.
 
-    `policing` is what limits and marks its traffic.
+    `policing` is what limits and marks its traffic; `kind` says whom it meets on `network_id`, None: all.
     """
 
     id: str
@@ -38,16 +39,28 @@ class BridgePort:
     sources: tuple[tuple[str, str], ...] = ()
     profile: int | None = None
     policing: Policing = NONE
+    kind: Kind | None = None
+    network_id: str = ""
+
+    @property
+    def meets_all(self) -> bool:
+        return self.kind is None or self.kind.meets_all
 
 
 @dataclass(frozen=True, slots=True)
 class LocalNetwork:
-    """A network that has ports here.  `uplink` is the device by which it leaves the host, or ""."""
+    """A network that has ports here.  `uplink` is the device by which it leaves the host, or "".
+
+    Where not all its ports meet, `elsewhere` is the kind of those on other hosts by MAC, and `outside` says that
+    others may come by the uplink.
+    """
 
     id: str
     bridge: str
     zone: int
     uplink: str = ""
+    outside: bool = False
+    elsewhere: tuple[tuple[str, Kind | None], ...] = ()
 
 
 def bridge_name(network_id: str) -> str:
@@ -68,7 +81,9 @@ def number_of(groups: Iterable[GroupView], names: frozenset[str], taken: dict[in
     return number
 
 
-def bridge_port(view: PortView, device: str, profile: int | None, policing: Policing = NONE) -> BridgePort:
+def bridge_port(
+    view: PortView, device: str, profile: int | None, policing: Policing = NONE, kind: Kind | None = None
+) -> BridgePort:
     """Raises `ValueError` for an address that is none."""
     mac = checked_mac(view.mac_address)
     pairs = [(mac, ip.ip_address) for ip in view.fixed_ips]
@@ -76,7 +91,9 @@ def bridge_port(view: PortView, device: str, profile: int | None, policing: Poli
     macs = tuple(dict.fromkeys([mac, *(each for each, _ in pairs)]))
     sources = [(each, str(ip_network(cidr, strict=False))) for each, cidr in pairs]
     sources += [(each, str(IPv6Network(link_local(each)))) for each in macs]
-    return BridgePort(view.id, device, mac, macs, tuple(dict.fromkeys(sources)), profile, policing)
+    return BridgePort(
+        view.id, device, mac, macs, tuple(dict.fromkeys(sources)), profile, policing, kind, view.network_id
+    )
 
 
 def is_filtered(view: PortView) -> bool:

@@ -20,7 +20,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import ip_network
 
-from heddle.agent.bridge.filter import TABLE, bridges_of, quoted
+from heddle.agent.bridge.division import quoted
+from heddle.agent.bridge.filter import TABLE, bridges_of
 from heddle.agent.bridge.members import Members
 from heddle.agent.bridge.ports import LocalNetwork
 from heddle.agent.pipeline import STATELESS

@@ -30,5 +30,7 @@ RULES = (
         "provider:segmentation_id",
     ),
     *attributes("create update", "network", ADMIN_OR_MEMBER, "port_security_enabled", "qos_policy_id"),
+    *attributes("create update", "network", ADMIN_OR_MEMBER, "pvlan", "heddle:subnet_isolation"),
+    *attributes("get", "network", any_rule(ADMIN, PROJECT_READER), "pvlan", "heddle:subnet_isolation"),
     *tags("networks", ADMIN_OR_MEMBER, _READ),
 )

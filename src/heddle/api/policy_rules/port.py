@@ -54,6 +54,8 @@ RULES = (
     *attributes("create get update", "port", ADMIN_OR_SERVICE, "binding:host_id", "binding:profile"),
     *attributes("get", "port", ADMIN_OR_SERVICE, "binding:vif_type", "binding:vif_details"),
     *attributes("create update", "port", any_rule(ADMIN_OR_MEMBER, SERVICE), "binding:vnic_type", "qos_policy_id"),
+    *attributes("create update", "port", ADMIN_OR_MEMBER, "pvlan_type", "pvlan_community"),
+    *attributes("get", "port", any_rule(ADMIN, PROJECT_READER), "pvlan_type", "pvlan_community"),
     *attributes("get", "port", ADMIN, "resource_request"),
     *attributes("create get update", "port", ADMIN_OR_SERVICE, "trusted"),
     *attributes("update", "port", any_rule(ADMIN, "role:data_plane_integrator"), "data_plane_status"),
