@@ -125,6 +125,7 @@ class FakeCloud:
             host=host or self.host, device_owner=port.device_owner,
             allowed_address_pairs=port.allowed_address_pairs, port_security=port.port_security,
             name=port.name, device_id=port.device_id, project_id=f"project-of-{port.network_id}",
+            pvlan_type=port.pvlan_type, pvlan_community=port.pvlan_community,
         )
         addresses = [f"{ip.ip_address}/{128 if ':' in ip.ip_address else 32}" for ip in port.fixed_ips]
         addresses += [pair.ip_address for pair in port.allowed_address_pairs]
