@@ -29,9 +29,11 @@ def test_defaults(blue: Talk, private: dict[str, Any]) -> None:
     assert kind(blue.port(private, pvlan_type="isolated", pvlan_community=None)) == ("isolated", None)
     made = blue.port(private, pvlan_type="community", pvlan_community="web.1")
     assert kind(blue.show("port", made["id"])) == ("community", "web.1")
-    blue.network("10.0.0.0/24")
     own = blue.list("port", f"?network_id={private['id']}&pvlan_type=community&pvlan_type=isolated")
     assert len(own) == 2
+    assert blue.ids("port", "?pvlan_community=web.1") == [made["id"]]
+    assert blue.ids("network", "?pvlan=true") == [private["id"]]
+    assert private["id"] in blue.ids("network", "?heddle:subnet_isolation=false")
     aliases = [each["alias"] for each in blue.client.get("/v2.0/extensions").json()["extensions"]]
     assert "pvlan" in aliases and "heddle-subnet-isolation" in aliases
 

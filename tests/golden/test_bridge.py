@@ -155,3 +155,28 @@ def test_tunnels(underlay: Underlay, there: str, said: str) -> None:
     assert said in problem and bool(said) == bool(problem)
     expected = {"tunnel", "port", "neighbour"} if there == "192.0.2.2" and underlay.address else set()
     assert {entry.kind for entry in desired.entries} == expected
+
+
+def divided(planned: Planned, net: str, first: int, remote: int) -> None:
+    """Two guests here, a router that all meet, and three ports elsewhere, on a private VLAN."""
+    planned.guest(first, net=net, pvlan_type="isolated")
+    planned.guest(first + 1, net=net, pvlan_type="community", pvlan_community="red")
+    planned.guest(first + 2, net=net, device_owner="network:router_interface", pvlan_type="promiscuous")
+    for number, kind in enumerate(("isolated", "community", "promiscuous"), remote):
+        view = port(number, net=net, pvlan_type=kind, pvlan_community="red" if kind == "community" else "")
+        planned.cloud.port(view, host="host2")
+
+
+def test_private_vlans() -> None:
+    planned = Planned()
+    planned.cloud.put(HostView(id="host2", tunnel_ip="192.0.2.2"), default_group())
+    planned.cloud.put(network("net-a", Segment("vxlan", "", 77)), network("net-b", Segment("flat", "physnet1")))
+    planned.guest(1, "default")
+    unused, _ = planned.tables()
+    divided(planned, "net-a", 11, 21)
+    divided(planned, "net-b", 31, 41)
+    check_golden("bridge/private_vlans.nft", render(planned.tables()[0]))
+    answered = {each.address for each in planned.plan().entries if each.kind == "neighbour"}
+    assert answered == {"10.0.0.23"}, "only for who may be met by all"
+    names = ("kinds", "meeting", "divided", "kinds_elsewhere")
+    assert not any(name in render(unused) for name in names), "nothing of it where there is none"

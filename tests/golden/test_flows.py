@@ -170,3 +170,45 @@ def test_tunnels_over_ipv6() -> None:
     switch.plug(1)
     switch.sync()
     check_golden("flows/tunnels_ipv6_br-tun.flows", text(switch, "br-tun"))
+
+
+def divided(switch: FakeSwitch, net: str, first: int, remote: int) -> None:
+    """Two guests here, a router that all meet, and three ports elsewhere, on a private VLAN."""
+    kinds = (("isolated", ""), ("community", "red"), ("promiscuous", ""))
+    for place, (kind, community) in enumerate(kinds):
+        more: dict[str, object] = {"pvlan_type": kind, "pvlan_community": community}
+        switch.cloud.port(port(remote + place, net=net, **more), host="host2")
+        if kind == "promiscuous":
+            more["device_owner"] = "network:router_interface"
+        switch.cloud.port(port(first + place, net=net, **more))
+    switch.plug(first, first + 1, first + 2)
+
+
+def test_private_vlans() -> None:
+    """In a tunnel, and on a physical network."""
+    switch = FakeSwitch("agent.tunnel_ip=192.0.2.1", "agent.bridge_mappings=physnet1:br-ex")
+    switch.cloud.put(HostView(id="host2", tunnel_ip="192.0.2.2"), default_group())
+    switch.cloud.put(network("net-a", Segment("vxlan", "", 77)), network("net-b", Segment("flat", "physnet1")))
+    divided(switch, "net-a", 1, 11)
+    divided(switch, "net-b", 4, 14)
+    switch.sync()
+    check_golden("flows/private_vlans.flows", text(switch))
+    check_golden("flows/private_vlans_tunnels.flows", text(switch, "br-tun"))
+
+
+def test_networks_that_are_not_private_have_no_flow_of_it() -> None:
+    counts = {}
+    for kind in ("", "promiscuous", "isolated"):
+        switch = FakeSwitch()
+        switch.cloud.put(network("net-a"), network("net-b"), default_group())
+        for number in range(1, 21):
+            switch.cloud.port(port(number, net="net-a"))
+            switch.cloud.port(port(number + 20, net="net-b", pvlan_type=kind))
+        switch.plug(*range(1, 41))
+        switch.sync()
+        private = [line for line in switch.dump() if "reg9" in line or "reg10" in line]
+        assert not kind or all("reg6=2" in line or "in_port=" in line or "reg5=" in line for line in private)
+        counts[kind] = len(switch.dump())
+        flows = [line for line in switch.dump() if "table=23" in line or "table=24" in line or "table=17" in line]
+        assert len(flows) == {"": 0, "promiscuous": 0, "isolated": 20 + 1 + 1}[kind]
+    assert counts["promiscuous"] == counts[""] and counts["isolated"] == counts[""] + 22

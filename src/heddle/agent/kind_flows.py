@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from heddle.agent.addresses import Builder
-from heddle.agent.kinds import OPEN, Kind
+from heddle.agent.kinds import OPEN, Kind, told
 from heddle.agent.pipeline import DISPATCH, MEET, MET, SENDER
 from heddle.host.openflow import FlowSet
 
@@ -24,11 +24,8 @@ def kind_flows(
     b = Builder(network_id)
     for sender, receiver in pairs:
         b.add(MEET, 10, f"reg6={tag},reg9={sender.number},reg10={receiver.number}", f"resubmit(,{MET})")
-    heard = {sender for sender, _ in pairs}
-    for mac, kind in elsewhere.items():
-        known = kind is not None and kind in heard
-        if known or outside:
-            b.add(SENDER, 10, f"reg6={tag},dl_src={mac}", _from(kind if known else None))
+    for mac, kind in told(pairs, elsewhere, outside).items():
+        b.add(SENDER, 10, f"reg6={tag},dl_src={mac}", _from(kind))
     b.add(SENDER, 0, f"reg6={tag}", _from(OPEN if outside else None))
     return b.flows
 

@@ -12,7 +12,7 @@ What bears a MAC of nobody comes from outside, and is promiscuous, where the net
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from heddle.agent.addresses import checked_mac
@@ -75,6 +75,17 @@ def heard_by(receivers: Iterable[Kind], senders: Iterable[Kind]) -> set[tuple[Ki
     """The (sender, receiver) pairs that meet, of receivers that do not meet all."""
     there = {OPEN, *senders}
     return {(one, other) for other in set(receivers) if not other.meets_all for one in there if meet(one, other)}
+
+
+def told(
+    pairs: set[tuple[Kind, Kind]], elsewhere: Mapping[str, Kind | None], outside: bool
+) -> dict[str, Kind | None]:
+    """What a host keeps of who is elsewhere, by MAC: what differs from what it takes a stranger for.  None: unheard."""
+    heard = {sender for sender, _ in pairs}
+    kept = {mac: kind if kind in heard else None for mac, kind in elsewhere.items()}
+    if outside:
+        return {mac: kind for mac, kind in kept.items() if kind is None or not kind.meets_all}
+    return {mac: kind for mac, kind in kept.items() if kind is not None}
 
 
 def elsewhere(remote: Iterable[NeighbourView], network: NetworkView) -> dict[str, Kind | None]:

@@ -93,7 +93,9 @@ class Network(Named, kw_only=True):
     availability_zone_hints: Annotated[list[str], Field(ZONES, create=True, default=[], sort=True)] = []
     availability_zones: Annotated[list[str], Field(ZONES, stored=False)] = []
     qos_policy_id: Annotated[str | None, QOS_POLICY] = None
-    pvlan: Annotated[bool, Field(Bool(), create=True, update=True, default=False, guard="create update read")] = False
+    pvlan: Annotated[
+        bool, Field(Bool(), create=True, update=True, default=False, guard="create update read", filter=True)
+    ] = False
     subnet_isolation: Annotated[
         bool,
         Field(
@@ -102,6 +104,7 @@ class Network(Named, kw_only=True):
             update=True,
             default=False,
             guard="create update read",
+            filter=True,
             api="heddle:subnet_isolation",
         ),
     ] = False

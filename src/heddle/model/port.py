@@ -151,7 +151,9 @@ class Port(Named, kw_only=True):
     ] = None
     pvlan_community: Annotated[
         str | None,
-        Field(private_vlan.CommunityName(), create=True, update=True, default=None, guard="create update read"),
+        Field(
+            private_vlan.CommunityName(), create=True, update=True, default=None, guard="create update read", filter=True
+        ),
     ] = None
     resource_request: Annotated[
         dict[str, Any] | None,

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from heddle.agent.bridge.ports import BridgePort, LocalNetwork
-from heddle.agent.kinds import OPEN, heard_by
+from heddle.agent.kinds import OPEN, heard_by, told
 from heddle.host.nft import Chain, Elements
 
 DIVIDED = {"to_guest": "divided_guest", "plain": "divided_plain"}
@@ -40,17 +40,14 @@ class Division:
         for port in ports:
             if port.kind in heard:
                 self._kinds.append(f"{quoted(port.device)} : {_mark(port.kind.number)}")
-            marks = [sender.number for sender, receiver in pairs if receiver == port.kind]
+            marks = {sender.number for sender, receiver in pairs if receiver == port.kind}
             self._meeting += [f"{quoted(port.device)} . {_mark(each)}" for each in marks]
         if not network.uplink:
             return
         if network.outside:
             self._kinds.append(f"{quoted(network.uplink)} : {_mark(OPEN.number)}")
-        for mac, kind in network.elsewhere:
-            known = kind is not None and kind in heard
-            if known or network.outside:
-                number = kind.number if known and kind else 0
-                self._elsewhere.append(f"{quoted(network.uplink)} . {mac} : {_mark(number)}")
+        for mac, kind in told(pairs, dict(network.elsewhere), network.outside).items():
+            self._elsewhere.append(f"{quoted(network.uplink)} . {mac} : {_mark(kind.number if kind else 0)}")
 
     def elements(self) -> Iterator[Elements]:
         if self._meeting:
