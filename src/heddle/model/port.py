@@ -152,7 +152,12 @@ class Port(Named, kw_only=True):
     pvlan_community: Annotated[
         str | None,
         Field(
-            private_vlan.CommunityName(), create=True, update=True, default=None, guard="create update read", filter=True
+            private_vlan.CommunityName(),
+            create=True,
+            update=True,
+            default=None,
+            guard="create update read",
+            filter=True,
         ),
     ] = None
     resource_request: Annotated[
