@@ -42,7 +42,9 @@ libc = ctypes.CDLL(None, use_errno=True)
 
 
 class NetlinkError(OSError):
-    """The kernel refused a request; `errno` says why and `strerror` names the request."""
+    """The kernel refused a `request`; `errno` says why and `strerror` names it."""
+
+    request: Request | None = None
 
 
 class Request(NamedTuple):
@@ -202,4 +204,6 @@ def open_socket(family: int) -> socket.socket:
 
 def _raise(request: Request, code: int) -> None:
     if code and -code not in request.ignore:
-        raise NetlinkError(-code, f"{request.what or request.type}: {os.strerror(-code)}")
+        error = NetlinkError(-code, f"{request.what or request.type}: {os.strerror(-code)}")
+        error.request = request
+        raise error
