@@ -52,12 +52,18 @@ class Source:
                 if each.protocol in _OURS:
                     self._pass_on(gone, each, outboxes)
         except Overrun:
-            self.overruns += 1
-            self._end_reading()
-            for outbox in outboxes:
-                outbox.again(self.router)
-            self._not_before, self._pause = now + self._pause, min(2 * self._pause, _LONGEST_PAUSE)
-            log.warning("router=%s news of connections were lost, all are read anew", self.router)
+            self._begin_anew(now, outboxes)
+
+    def _begin_anew(self, now: float, outboxes: Iterable[Outbox]) -> None:
+        """Not at once, and later each time that it comes to nothing: a flood is still going on."""
+        self.overruns += 1
+        self._end_reading()
+        for outbox in outboxes:
+            outbox.again(self.router)
+        if now < self._not_before:
+            return
+        self._not_before, self._pause = now + self._pause, min(2 * self._pause, _LONGEST_PAUSE)
+        log.warning("router=%s news of connections were lost, all are read anew", self.router)
 
     def _pass_on(self, gone: bool, each: Connection, outboxes: Iterable[Outbox]) -> None:
         if gone and each.protocol == TCP and each.state[0] not in LIVING_TCP:

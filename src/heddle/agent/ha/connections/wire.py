@@ -18,7 +18,7 @@ from heddle.host.carried import BadRecord, Connection, Name, check, check_name
 
 VERSION = b"\x01"
 MOST_BYTES = 1400
-Count = Annotated[int, msgspec.Meta(ge=0, lt=1 << 63)]
+Count = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
 RouterId = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 
 
