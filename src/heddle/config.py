@@ -150,7 +150,8 @@ class Agent(Section, frozen=True):
     `heddle host add` prints it, for a bus with a broker; empty: agent.key in the host's folder (`paths.host`).
     `connections_per_network`: with Open vSwitch, how many connections a network may have at a time on this host, 0 for
     no limit.  `ipv6_gateway`: the link-local address of the next router on external networks whose subnets name no
-    gateway of IPv6; empty: routers take their default route from its advertisements there.
+    gateway of IPv6; empty: routers take their default route from its advertisements there.  `dvr_base_mac`: what the
+    MAC begins with under which a host forwards for distributed routers; the rest is made of the host's name.
     """
 
     host: str = ""
@@ -169,6 +170,7 @@ class Agent(Section, frozen=True):
     audit_seconds: float = 4.0
     connections_per_network: int = 65_536
     ipv6_gateway: str = ""
+    dvr_base_mac: str = "fa:16:3f:00:00:00"
 
     @property
     def mappings(self) -> tuple[str, ...]:

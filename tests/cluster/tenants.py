@@ -56,8 +56,8 @@ class Tenant:
         made["subnet"] = self.make("subnet", name, **subnet, **({} if gateway else {"gateway_ip": None}))
         return made
 
-    def router(self, name: str, *networks: dict[str, Any], outside: str = "") -> dict[str, Any]:
-        more = {"external_gateway_info": {"network_id": outside}} if outside else {}
+    def router(self, name: str, *networks: dict[str, Any], outside: str = "", **more: Any) -> dict[str, Any]:
+        more |= {"external_gateway_info": {"network_id": outside}} if outside else {}
         made = self.make("router", name, **more)
         for network in networks:
             path = f"/v2.0/routers/{made['id']}/add_router_interface"
@@ -105,8 +105,9 @@ class Tenant:
             api.request("DELETE", f"/v2.0/ports/{guest.port['id']}")
         self.guests.clear()
         for router in mine("routers"):
-            owner = {"device_id": router["id"], "device_owner": "network:router_interface"}
-            for port in api.get("/v2.0/ports", **owner)["ports"]:
+            for port in api.get("/v2.0/ports", device_id=router["id"])["ports"]:
+                if not port["device_owner"].startswith("network:router_interface"):
+                    continue
                 path = f"/v2.0/routers/{router['id']}/remove_router_interface"
                 api.request("PUT", path, {"port_id": port["id"]})
             api.request("DELETE", f"/v2.0/routers/{router['id']}")

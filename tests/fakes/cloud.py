@@ -233,6 +233,12 @@ class FakeCloud:
                 scopes |= {group_scope(group) for group in view.security_groups}
             elif isinstance(view, AssignmentView):
                 scopes.add(router_scope(view.object_id) if view.role == "router" else network_scope(view.object_id))
+        interfaces = [each for each in self._views.values() if isinstance(each, NeighbourView) and each.distributed]
+        guests = [each for each in self._views.values() if isinstance(each, PortView)]
+        joined = {each.network_id for each in guests if not each.device_owner.startswith("network:")}
+        routers = {each.device_id for each in interfaces if each.network_id in joined}
+        scopes |= {router_scope(id) for id in routers}
+        scopes |= {network_scope(each.network_id) for each in interfaces if each.device_id in routers}
         for view in self._views.values():
             if isinstance(view, RouterView) and router_scope(view.id) in scopes:
                 scopes |= {metering_scope(view.project_id), metering_scope("")}

@@ -28,11 +28,12 @@ NETWORK, SUBPORTS = "heddle-network", "heddle-subports"
 
 
 class LocalNetworks:
-    """`host` is this host's name."""
+    """`host` is this host's name; `visited` are networks that distributed routers lead to from here (`routed.py`)."""
 
     def __init__(self, host: str) -> None:
         self.tags: dict[str, int] = {}
         self.members: dict[str, dict[str, WiredPort]] = {}
+        self.visited: set[str] = set()
         self._host = host
         self._network_of: dict[str, str] = {}
         self._neighbours: dict[str, str] = {}
@@ -103,7 +104,7 @@ class LocalNetworks:
         there = [each for each in (owner, tunnel_owner) if each in installed]
         members = self.members.get(network_id)
         network = mirror.networks.get(network_id)
-        if not members:
+        if not members and (network is None or not self._visit(network_id)):
             if network_id in self.tags:
                 plan.freed.append(self.tags.pop(network_id))
             plan.flows |= {each: {} for each in there}
@@ -113,9 +114,9 @@ class LocalNetworks:
         if network is None:
             return
         tag = self.tags[network_id]
-        ports = sorted(members.values(), key=lambda port: port.number)
-        segment = _segment_here(network, uplinks)
-        if segment is None:
+        ports = sorted(members.values(), key=lambda port: port.number) if members else []
+        segment = segment_here(network, uplinks)
+        if segment is None and members:
             plan.problems[Ref("network", network_id)] = _unreached(network)
         plan.flows[owner] = self._flows(mirror, network, ports, segment, _leads_out(segment, tag, uplinks))
         self._meshed.discard(network_id)
@@ -124,7 +125,7 @@ class LocalNetworks:
             self._meshed.add(network_id)
             made = mesh(mirror, self._host, network, segment, tag, uplinks.tunnels, uplinks.underlay)
             flows = made.flows
-            if made.problem:
+            if made.problem and members:
                 plan.problems[Ref("network", network_id)] = made.problem
         if flows is not None and (flows or tunnel_owner in there):
             plan.flows[tunnel_owner] = flows
@@ -147,6 +148,16 @@ class LocalNetworks:
             network.id, tag, pairs, there if out else {}, outside
         )
 
+    def _visit(self, network_id: str) -> bool:
+        """Whether a network without a port here is visited, and has a tag for that."""
+        if network_id not in self.visited:
+            return False
+        try:
+            self.tag(network_id)
+        except ValueError:
+            return False
+        return True
+
 
 def tags_on(interface: Interface) -> dict[str, int]:
     """The local tags of networks that the row of a port tells."""
@@ -159,7 +170,7 @@ def tags_on(interface: Interface) -> dict[str, int]:
     return found
 
 
-def _segment_here(network: NetworkView, uplinks: Uplinks) -> Segment | None:
+def segment_here(network: NetworkView, uplinks: Uplinks) -> Segment | None:
     """The segment by which this host is on the network: the first that it reaches."""
     for segment in network.segments:
         if not segment.physical_network or uplinks.physnets.get(segment.physical_network):

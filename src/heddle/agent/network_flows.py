@@ -41,7 +41,8 @@ def network_flows(
     for uplink in uplinks:
         seen, pop = untag(uplink.vlan)
         enter = f"in_port={uplink.ofport},{seen}"
-        b.add(CLASSIFY, 10, enter, f"{pop}set_field:1->reg4,set_field:{tag}->reg6,resubmit(,{entered})")
+        if ports:
+            b.add(CLASSIFY, 10, enter, f"{pop}set_field:1->reg4,set_field:{tag}->reg6,resubmit(,{entered})")
     if uplinks:
         b.add(UPLINK, 10, here, ",".join(_leave(uplink) for uplink in uplinks))
     outward = [f"resubmit(,{SEND})"] if uplinks else []

@@ -1,9 +1,9 @@
 """From the mirror and the plugged interfaces to the flows of this host, object by object.
 
-Every object that has flows is an owner: a port, a network (`local_networks.py`), a profile (`profiles.py`), and
-"base" for what is always there.  `Wiring.plan` works out the flows of the owners that a change concerns and leaves
-the others alone; nothing is touched here.  The role applies a plan and tells `settle` which owners are in: what is
-`installed`.
+Every object that has flows is an owner: a port, a network (`local_networks.py`), a distributed router (`routed.py`), a
+profile (`profiles.py`), and "base" for what is always there.  `Wiring.plan` works out the flows of the owners that a
+change concerns and leaves the others alone; nothing is touched here.  The role applies a plan and tells `settle` which
+owners are in: what is `installed`.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from heddle.agent.owners import BASE, INT, TUN, Owner, Plan, Uplinks
 from heddle.agent.pipeline import WiredPort, port_flows
 from heddle.agent.policing import policing, policy_of, ports_with
 from heddle.agent.profiles import Profiles
+from heddle.agent.routed import Routed
 from heddle.agent.tunnel import tunnel_base_flows
 from heddle.host.openflow import FlowSet
 from heddle.host.ovs import Interface
@@ -30,12 +31,14 @@ TRUSTED = "network:"
 
 
 class Wiring:
-    """`plugged` finds the interface of a port on br-int.
+    """`plugged` finds the interface of a port on br-int; `base_mac` is `agent.dvr_base_mac`.
 
     `subports` are, by the card, the networks of its subports with their tags.
     """
 
-    def __init__(self, host: str, plugged: Callable[[str], Interface | None]) -> None:
+    def __init__(
+        self, host: str, plugged: Callable[[str], Interface | None], base_mac: str = "fa:16:3f:00:00:00"
+    ) -> None:
         self.installed = Installed()
         self.uplinks = Uplinks()
         self.ports: dict[str, WiredPort] = {}
@@ -43,6 +46,7 @@ class Wiring:
         self.networks = LocalNetworks(host)
         self.local_ips = LocalIps()
         self.profiles = Profiles()
+        self.routed = Routed(host, base_mac)
         self._plugged = plugged
 
     def settle(self, owner: Owner, plan: Plan) -> None:
@@ -58,9 +62,12 @@ class Wiring:
             self._plan_base(plan)
         for port_id in sorted(ports):
             networks |= self._plan_port(mirror, port_id, plan)
+        routers = self.routed.concerned(mirror, changed, networks)
+        networks |= self.routed.visit(mirror, routers, self.networks)
         for network_id in sorted(networks):
             self.networks.plan(mirror, network_id, plan, self.uplinks, self.installed)
             self.local_ips.plan(mirror, network_id, self.networks, plan, not self.installed)
+        self.routed.plan(mirror, routers, self.networks, plan, self.uplinks, self.installed)
         self.profiles.plan(mirror, plan)
         plan.ports |= ports
         if changed is None:

@@ -14,7 +14,7 @@ from heddle.control import ipam
 from heddle.control.context import Context
 from heddle.errors import BadRequest, Conflict
 from heddle.model.network import Network
-from heddle.model.port import DHCP, ROUTER_GATEWAY, ROUTER_INTERFACE, Port
+from heddle.model.port import DHCP, INTERFACES, ROUTER_GATEWAY, Port
 from heddle.model.subnet import Subnet
 from heddle.model.values import FixedIp
 from heddle.network_types.base import refuse
@@ -22,7 +22,7 @@ from heddle.store.query import addresses
 from heddle.store.query.addresses import Allocation
 
 # Owners whose addresses do not follow their MAC address.
-NO_AUTO = (ROUTER_INTERFACE, ROUTER_GATEWAY)
+NO_AUTO = (*INTERFACES, ROUTER_GATEWAY)
 
 
 class Allocator:

@@ -10,7 +10,7 @@ from heddle.control.context import Context
 from heddle.control.lookup import need
 from heddle.errors import BadRequest, Conflict, NotFound
 from heddle.model.floating_ip import FloatingIp
-from heddle.model.port import ROUTER_INTERFACE, Port
+from heddle.model.port import INTERFACES, Port
 from heddle.model.router import Router
 from heddle.model.values import FixedIp
 from heddle.store.query import ports as port_query
@@ -60,7 +60,7 @@ def router_of(ctx: Context, floating_ip: FloatingIp, port: Port, fixed_ip: Fixed
 
 def _interfaces(ctx: Context, port: Port, fixed_ip: FixedIp) -> dict[str, Port]:
     """The interface of each router that joins the subnet of a port's address."""
-    found = port_query.interfaces_on_network(ctx.tx, port.network_id, ROUTER_INTERFACE)
+    found = port_query.interfaces_on_network(ctx.tx, port.network_id, *INTERFACES)
     return {each.device_id: each for each in found if any(f.subnet_id == fixed_ip.subnet_id for f in each.fixed_ips)}
 
 

@@ -19,7 +19,7 @@ from heddle.control.context import Context
 from heddle.control.news import assignment_news, router_news
 from heddle.errors import Conflict
 from heddle.model.agent import Agent
-from heddle.model.port import ROUTER_GATEWAY, ROUTER_INTERFACE, Port
+from heddle.model.port import INTERFACES, ROUTER_GATEWAY, Port
 from heddle.model.resource import Draft
 from heddle.model.router import Router
 from heddle.model.segment import Segment
@@ -137,7 +137,7 @@ def take(ctx: Context, router: Router, agent: Agent) -> None:
 
 
 def _own_ports(ctx: Context, router: Router) -> list[Port]:
-    return port_query.of_device(ctx.tx, router.id, [ROUTER_INTERFACE, ROUTER_GATEWAY])
+    return port_query.of_device(ctx.tx, router.id, [*INTERFACES, ROUTER_GATEWAY])
 
 
 def _legs(ctx: Context, own: Sequence[Port]) -> list[Leg]:

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 
 import msgspec
 
-from heddle.control import ndp_proxies, ports, router_hosts
+from heddle.control import ndp_proxies, ports, router_hosts, router_modes
 from heddle.control.context import Context
 from heddle.control.lookup import need, not_found
 from heddle.control.news import router_news
 from heddle.errors import BadRequest, Conflict, NotFound
-from heddle.model.port import ROUTER_GATEWAY, ROUTER_INTERFACE, Port
+from heddle.model.port import INTERFACES, ROUTER_GATEWAY, Port
 from heddle.model.resource import Draft
 from heddle.model.router import Router
 from heddle.model.subnet import Subnet
@@ -91,7 +91,7 @@ def _make_port(ctx: Context, router: Router, subnet_id: str) -> tuple[Port, list
     port = ports.own_port(
         ctx,
         network,
-        owner=ROUTER_INTERFACE,
+        owner=router_modes.interface_owner(router),
         device_id=router.id,
         project_id=router.project_id,
         host=host,
@@ -111,7 +111,7 @@ def _check_advertised_here(subnet: Subnet) -> None:
 
 def _ipv6_interface(ctx: Context, router: Router, network_id: str) -> Port | None:
     """The router's interface with IPv6 on a network."""
-    interfaces = port_query.of_device(ctx.tx, router.id, [ROUTER_INTERFACE])
+    interfaces = port_query.of_device(ctx.tx, router.id, INTERFACES)
     mine = (port for port in interfaces if port.network_id == network_id)
     return next((port for port in mine if any(":" in fixed_ip.ip_address for fixed_ip in port.fixed_ips)), None)
 
@@ -138,7 +138,7 @@ def _adopt_port(ctx: Context, router: Router, port_id: str) -> tuple[Port, list[
     new = msgspec.structs.replace(
         port,
         device_id=router.id,
-        device_owner=ROUTER_INTERFACE,
+        device_owner=router_modes.interface_owner(router),
         binding_host_id=router_hosts.host_for(ctx, router, port.network_id, port.fixed_ips),
         port_security_enabled=False,
         security_groups=[],
@@ -170,7 +170,7 @@ def _check_owner(ctx: Context, what: str, project_id: str) -> None:
 
 def _check_apart(ctx: Context, router: Router, subnets: Sequence[Subnet]) -> None:
     """A router's subnets do not overlap, and it has one interface to each."""
-    own = port_query.of_device(ctx.tx, router.id, [ROUTER_INTERFACE, ROUTER_GATEWAY])
+    own = port_query.of_device(ctx.tx, router.id, [*INTERFACES, ROUTER_GATEWAY])
     known = subnet_query.SUBNETS.get_many(ctx.tx, [f.subnet_id for port in own for f in port.fixed_ips])
     for subnet in subnets:
         if subnet.id in known:
@@ -185,7 +185,7 @@ def _check_apart(ctx: Context, router: Router, subnets: Sequence[Subnet]) -> Non
 
 
 def _find_interface(ctx: Context, router: Router, subnet_id: str, port_id: str) -> Port:
-    interfaces = port_query.of_device(ctx.tx, router.id, [ROUTER_INTERFACE])
+    interfaces = port_query.of_device(ctx.tx, router.id, INTERFACES)
     if port_id:
         port = next((port for port in interfaces if port.id == port_id), None)
         if port is None:

@@ -13,7 +13,7 @@ from heddle.control.lookup import need
 from heddle.control.news import router_news
 from heddle.errors import BadRequest, Conflict
 from heddle.model.network import Network
-from heddle.model.port import ROUTER_GATEWAY, ROUTER_INTERFACE
+from heddle.model.port import INTERFACES, ROUTER_GATEWAY
 from heddle.model.resource import Draft
 from heddle.model.router import Router
 from heddle.model.values import FixedIp, GatewayInfo, HostRoute
@@ -72,13 +72,15 @@ def update_router(ctx: Context, old: Router, draft: Draft[Router]) -> Router:
     q.ROUTERS.update(ctx.tx, stored, new)
     if new.ha != old.ha:
         (ha_networks.ensure if new.ha else ha_networks.release)(ctx, new.project_id)
+    if new.distributed != old.distributed:
+        router_modes.convert_interfaces(ctx, new)
     router_news(ctx.tx, new)
     return _again(ctx, new)
 
 
 def delete_router(ctx: Context, router: Router) -> None:
     """Raises `Conflict` (RouterInUse) while it has interfaces."""
-    if port_query.of_device(ctx.tx, router.id, [ROUTER_INTERFACE]):
+    if port_query.of_device(ctx.tx, router.id, INTERFACES):
         raise Conflict("RouterInUse", f"Router {router.id} still has ports")
     _check_gateway_goes(ctx, router)
     _drop_gateway(ctx, router)
@@ -153,7 +155,7 @@ def _set_gateway(ctx: Context, router: Router, wanted: GatewayInfo) -> None:
 
 def _check_gateway_apart(ctx: Context, router: Router, network: Network) -> None:
     outside = subnet_query.of_network(ctx.tx, network.id)
-    inside = port_query.of_device(ctx.tx, router.id, [ROUTER_INTERFACE])
+    inside = port_query.of_device(ctx.tx, router.id, INTERFACES)
     known = subnet_query.SUBNETS.get_many(ctx.tx, [f.subnet_id for port in inside for f in port.fixed_ips])
     for subnet in known.values():
         for other in outside:
@@ -204,7 +206,7 @@ def _check_routes(ctx: Context, router: Router, routes: Sequence[HostRoute]) -> 
             "RoutesExhausted",
             f"Unable to complete operation for {router.id}. The number of routes exceeds the maximum {limit}.",
         )
-    own = port_query.of_device(ctx.tx, router.id, [ROUTER_INTERFACE, ROUTER_GATEWAY])
+    own = port_query.of_device(ctx.tx, router.id, [*INTERFACES, ROUTER_GATEWAY])
     mine = {fixed_ip.ip_address for port in own for fixed_ip in port.fixed_ips}
     known = subnet_query.SUBNETS.get_many(ctx.tx, [f.subnet_id for port in own for f in port.fixed_ips])
     blocks = [ipaddress.ip_network(subnet.cidr) for subnet in known.values()]

@@ -10,7 +10,12 @@ from heddle.view.types import CLOUD, group_scope, host_scope, metering_scope, ne
 def needed_scopes(tx: Tx, host: str) -> set[str]:
     """What a host must know: its own, its ports' networks, groups and policies, what those name, what it serves."""
     needed = {CLOUD, host_scope(host)}
-    networks = set(ports.networks_of_host(tx, host))
+    joined = ports.networks_of_host(tx, host)
+    networks, routed = set(joined), [id for id, distributed in joined.items() if distributed]
+    if routed:
+        for router_id, network_id in ports.routed_together(tx, routed):
+            needed.add(router_scope(router_id))
+            networks.add(network_id)
     for role, object_id, project_id in hosts.served(tx, host):
         if role == "router":
             needed |= {router_scope(object_id), metering_scope(project_id), metering_scope("")}

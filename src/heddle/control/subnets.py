@@ -13,7 +13,7 @@ from heddle.control.lookup import need
 from heddle.control.news import network_news, subnet_news
 from heddle.errors import BadRequest, Conflict
 from heddle.model.network import Network
-from heddle.model.port import DHCP, ROUTER_INTERFACE
+from heddle.model.port import DHCP, INTERFACES
 from heddle.model.resource import Draft
 from heddle.model.subnet import Subnet
 from heddle.network_types.base import refuse
@@ -136,7 +136,7 @@ def delete_subnet(ctx: Context, subnet: Subnet, *, with_network: bool = False) -
     for port in ports:
         if port.device_owner == DHCP:
             continue
-        if not ipam.is_auto_address(subnet) or port.device_owner == ROUTER_INTERFACE:
+        if not ipam.is_auto_address(subnet) or port.device_owner in INTERFACES:
             raise Conflict(
                 "SubnetInUse",
                 f"Unable to complete operation on subnet {subnet.id}: One or more ports have an IP allocation from "
@@ -257,7 +257,7 @@ def _check_gateway(subnet: Subnet, block: ipam.IpNetwork) -> None:
 def _check_gateway_free(ctx: Context, subnet: Subnet) -> None:
     if subnet.gateway_ip is None:
         return
-    for port in port_query.interfaces_on_network(ctx.tx, subnet.network_id, ROUTER_INTERFACE):
+    for port in port_query.interfaces_on_network(ctx.tx, subnet.network_id, *INTERFACES):
         if any(ip.subnet_id == subnet.id and ip.ip_address == subnet.gateway_ip for ip in port.fixed_ips):
             raise Conflict(
                 "GatewayIpInUse",

@@ -10,7 +10,7 @@ from heddle.control import networks, pool_blocks, router_interfaces, routers, su
 from heddle.control.context import Context
 from heddle.errors import Conflict
 from heddle.model.network import Network
-from heddle.model.port import ROUTER_INTERFACE
+from heddle.model.port import INTERFACES
 from heddle.model.resource import parse_create
 from heddle.model.router import Router
 from heddle.model.subnet import Subnet
@@ -67,7 +67,7 @@ def delete(ctx: Context, project_id: str) -> None:
         return
     router = router_query.ROUTERS.get(ctx.tx, topology.router_id)
     if router is not None:
-        for port in port_query.of_device(ctx.tx, router.id, [ROUTER_INTERFACE]):
+        for port in port_query.of_device(ctx.tx, router.id, INTERFACES):
             if port.network_id == topology.network_id:
                 router_interfaces.remove_interface(ctx, router, port_id=port.id)
         routers.delete_router(ctx, router)

@@ -37,6 +37,8 @@ NUMA_POLICIES = ("required", "preferred", "legacy", "socket")
 
 DHCP = "network:dhcp"
 ROUTER_INTERFACE = "network:router_interface"
+DISTRIBUTED_INTERFACE = "network:router_interface_distributed"
+INTERFACES = (ROUTER_INTERFACE, DISTRIBUTED_INTERFACE)
 ROUTER_GATEWAY = "network:router_gateway"
 FLOATING_IP = "network:floatingip"
 LOCAL_IP = "network:local_ip"

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from heddle.model.fields import same_for_all
 from heddle.model.metering import MeteringLabelRule
-from heddle.model.port import Port
+from heddle.model.port import DISTRIBUTED_INTERFACE, ROUTER_INTERFACE, Port
 from heddle.model.port_forwarding import PortForwarding, ends
 from heddle.model.qos import LIMITS, BandwidthLimitRule, DscpMarkingRule, PacketRateLimitRule, QosRule
 from heddle.model.security_group import SecurityGroup, SecurityGroupRule, protocol_number
@@ -121,7 +121,7 @@ def _ports(tx: Tx, wanted: Revisions) -> Iterable[v.Object]:
             security_groups=sorted(port.security_groups) if port.port_security_enabled else [],
             port_security=port.port_security_enabled,
             admin_state_up=port.admin_state_up,
-            device_owner=port.device_owner,
+            device_owner=_owner(port),
             device_id=port.device_id,
             qos_policy=port.qos_policy_id or "",
             parent_port_id=parent,
@@ -150,7 +150,7 @@ def _neighbours(tx: Tx, wanted: Revisions) -> Iterable[v.Object]:
             mac_address=port.mac_address,
             fixed_ips=_fixed_ips(port),
             host=port.binding_host_id,
-            device_owner=port.device_owner,
+            device_owner=_owner(port),
             hostname=port.dns_name,
             domain=port.dns_zone,
             dhcp_options=options,
@@ -161,7 +161,13 @@ def _neighbours(tx: Tx, wanted: Revisions) -> Iterable[v.Object]:
             project_id=port.project_id,
             pvlan_type=port.pvlan_type or "",
             pvlan_community=port.pvlan_community or "",
+            distributed=port.device_owner == DISTRIBUTED_INTERFACE,
         )
+
+
+def _owner(port: Port) -> str:
+    """To hosts an interface is an interface, whatever its router is."""
+    return ROUTER_INTERFACE if port.device_owner == DISTRIBUTED_INTERFACE else port.device_owner
 
 
 def _members(tx: Tx, wanted: Revisions) -> Iterable[v.Object]:

@@ -9,13 +9,15 @@ older reader skips what it does not know, objects of other kinds too, and a newe
     cloud               every host: `HostView`, `AuditView`
     host:<host>         one host: `PortView` of the ports bound to it, `LocalIpView` of those that local IPs lead to,
                         `AssignmentView` of the routers and DHCP networks it serves, `AuditView`
-    network:<id>        hosts that have a port of the network: `NetworkView`, `SubnetView`, and a
+    network:<id>        hosts that have a port of the network, and those that have a guest on another that a
+                        distributed router joins to it: `NetworkView`, `SubnetView`, and a
                         `NeighbourView` for each port (for DHCP and forwarding entries)
     group:<id>          hosts that have a port in the security group, or in one that names it as
                         its remote group: `GroupView` with the rules, a `MemberView` for each port;
                         and those that have a port in one that names the address group: a
                         `MemberView` for each of its addresses
-    router:<id>         the host of the router: `RouterView`, `FloatingIpView`
+    router:<id>         the host of the router, and of a distributed one those that have a guest on one of its networks:
+                        `RouterView`, `FloatingIpView`
     metering:<project>  hosts that serve a router of the project: `MeteringLabelView`; `metering:` without a project
                         for those that serve any: the shared ones
     qos:<id>            hosts that have a port, or a network, router or floating IP with the QoS policy: `QosPolicyView`
@@ -207,7 +209,8 @@ class NeighbourView(Object, frozen=True, tag="neighbour"):
 
     `hostname` may be of several labels, and ends with a dot when it is a full name; `domain` is "" where the names are
     in the network's.  With `port_security` off the port may use any address; else its own and the allowed pairs.
-    `name`, `device_id` and `project_id` are for the metadata of guests.
+    `name`, `device_id` and `project_id` are for the metadata of guests.  `distributed`: an interface of a router that
+    every host with a guest on one of its networks forwards for.
     """
 
     network_id: str
@@ -225,6 +228,7 @@ class NeighbourView(Object, frozen=True, tag="neighbour"):
     project_id: str = ""
     pvlan_type: str = ""
     pvlan_community: str = ""
+    distributed: bool = False
 
 
 class RuleView(Message, frozen=True):

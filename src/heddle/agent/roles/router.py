@@ -127,7 +127,7 @@ class RouterRole:
         return RoleState(
             role=self.name,
             configuration={
-                "agent_mode": "legacy",
+                "agent_mode": "legacy" if self._host.settings.agent.data_plane == "linuxbridge" else "dvr_snat",
                 "routers": len(self._routers),
                 "ex_gw_ports": gateways,
                 "interfaces": interfaces - gateways,

@@ -61,7 +61,7 @@ class SwitchRole:
         self._host = host
         self._ovs = host.vswitch
         self._bridges = Bridges(host, self._find_link)
-        self._wiring = Wiring(host.name, self._ovs.plugged)
+        self._wiring = Wiring(host.name, self._ovs.plugged, host.settings.agent.dvr_base_mac)
         self._observed = Observed(self._ovs, self._wiring)
         self._tags = Tags(self._ovs, self._wiring, host.touch)
         self._wiring.networks.adopt_tags(self._ovs.interfaces(INT))

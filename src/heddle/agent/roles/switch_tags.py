@@ -18,6 +18,7 @@ from heddle.view.types import Ref
 
 TAGS = Ref("tags", "")
 DELAY = 1.0
+PATCH = "patch-tun"
 
 
 class Tags:
@@ -28,6 +29,7 @@ class Tags:
         self._wiring = wiring
         self._touch = touch
         self._untagged: set[str] = set()
+        self._visited: dict[str, str] | None = None
 
     def note(self, ports: set[str]) -> None:
         """These ports were wired or unwired; a subport is told with the port whose card it is on."""
@@ -40,12 +42,18 @@ class Tags:
             if interface is not None and (wanted := self._wanted(port_id, interface)) != interface:
                 self._untagged.add(port_id)
                 urgent = urgent or not written.issuperset(tags_on(wanted).values())
-        if urgent:
+        if urgent or self._visited_ids() != self._visited:
             self.write()
         elif self._untagged and not fresh:
             timer = threading.Timer(DELAY, self._touch, ([TAGS],))
             timer.daemon = True
             timer.start()
+
+    def _visited_ids(self) -> dict[str, str]:
+        """What the row of the patch port says: the tags of networks without a port here (`routed.py`)."""
+        networks = self._wiring.networks
+        mine = sorted((id, tag) for id, tag in networks.tags.items() if id not in networks.members)
+        return {SUBPORTS: ",".join(f"{network}={tag}" for network, tag in mine)}
 
     def _wanted(self, port_id: str, interface: Interface) -> Interface:
         """The interface with what its row should say."""
@@ -66,5 +74,10 @@ class Tags:
             if interface is not None:
                 wanted = self._wanted(port_id, interface)
                 batch.set_port(interface.name, wanted.tag, wanted.port_external_ids)
+        there = self._ovs.interface(PATCH)
+        visited = self._visited_ids()
+        if there is not None and there.port_external_ids.get(SUBPORTS, "") != visited[SUBPORTS]:
+            batch.set_port(PATCH, there.tag, visited)
         batch.commit()
         self._untagged.clear()
+        self._visited = visited

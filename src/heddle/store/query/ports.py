@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from heddle.errors import BadRequest
-from heddle.model.port import Port
+from heddle.model.port import DISTRIBUTED_INTERFACE, Port
 from heddle.model.values import FixedIp
 from heddle.store import tables as t
 from heddle.store.engine import Tx
@@ -19,7 +19,13 @@ from heddle.store.query.records import Clause, Parent, Records
 from heddle.store.query.tags import check_values, tag_filters
 
 _p, _a, _g = t.ports.c, t.ip_allocations.c, t.port_security_groups.c
-_NETWORKS_OF_HOST = Prepared(sa.select(_p.network_id).where(_p.binding_host_id == sa.bindparam("host")).distinct())
+_i = t.ports.alias("interfaces").c
+_IS_DISTRIBUTED = sa.exists().where(_i.network_id == _p.network_id, _i.device_owner == DISTRIBUTED_INTERFACE)
+_NETWORKS_OF_HOST = Prepared(
+    sa.select(_p.network_id, sa.func.max(sa.case((_p.device_owner.not_like("network:%"), 1), else_=0)), _IS_DISTRIBUTED)
+    .where(_p.binding_host_id == sa.bindparam("host"))
+    .group_by(_p.network_id)
+)
 _GROUPS_OF_HOST = Prepared(
     sa.select(_g.security_group_id)
     .join(t.ports, _p.id == _g.port_id)
@@ -89,8 +95,8 @@ def of_device(tx: Tx, device_id: str, owners: Iterable[str] = ()) -> list[Port]:
     return PORTS.find(tx, _p.device_id == device_id, *more)
 
 
-def interfaces_on_network(tx: Tx, network_id: str, owner: str) -> list[Port]:
-    return of_network(tx, network_id, _p.device_owner == owner)
+def interfaces_on_network(tx: Tx, network_id: str, *owners: str) -> list[Port]:
+    return of_network(tx, network_id, _p.device_owner.in_(owners))
 
 
 def bound_on_network(tx: Tx, network_id: str) -> list[Port]:
@@ -127,8 +133,19 @@ def set_status(tx: Tx, port_ids: Sequence[str], status: str) -> None:
         tx.conn.execute(sa.update(t.ports).where(_p.id.in_(list(port_ids)), _p.status != status).values(status=status))
 
 
-def networks_of_host(tx: Tx, host: str) -> list[str]:
-    return [row[0] for row in _NETWORKS_OF_HOST.rows(tx.conn, {"host": host})]
+def networks_of_host(tx: Tx, host: str) -> dict[str, bool]:
+    """The networks with ports on a host; whether it has a guest there, and a distributed router has an interface."""
+    rows = _NETWORKS_OF_HOST.rows(tx.conn, {"host": host})
+    return {network: bool(guests and distributed) for network, guests, distributed in rows}
+
+
+def routed_together(tx: Tx, networks: Sequence[str]) -> list[tuple[str, str]]:
+    """The distributed routers on any of the networks, with each network that they join: (router, network)."""
+    here = sa.select(_i.device_id).where(_i.network_id.in_(networks), _i.device_owner == DISTRIBUTED_INTERFACE)
+    query = sa.select(_p.device_id, _p.network_id).where(
+        _p.device_id.in_(here), _p.device_owner == DISTRIBUTED_INTERFACE
+    )
+    return [(row[0], row[1]) for row in tx.conn.execute(query.distinct())]
 
 
 def groups_of_host(tx: Tx, host: str) -> list[str]:

@@ -7,12 +7,14 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from heddle.model.port import DISTRIBUTED_INTERFACE
 from heddle.store import tables as t
 from heddle.store.changes import Entry
 from heddle.store.engine import Tx
 
 KEPT_MS = 600_000
 _c, _v, _p, _a, _h = t.changes.c, t.host_revisions.c, t.ports.c, t.assignments.c, t.hosts.c
+_i = t.ports.alias("interfaces").c
 _s, _r = t.port_security_groups.c, t.security_group_rules.c
 
 
@@ -103,6 +105,18 @@ def _serving_project(id: str) -> sa.Select[Any]:
     return sa.select(_a.host).where(_a.role == "router", _a.object_id.in_(mine) if id else sa.true()).distinct()
 
 
+def _on_network(id: str) -> sa.Select[Any]:
+    """The hosts with a port there, and with a guest on a network that a distributed router joins to it."""
+    routers = sa.select(_i.device_id).where(_i.network_id == id, _i.device_owner == DISTRIBUTED_INTERFACE)
+    return _bound(sa.or_(_p.network_id == id, _joined_by(_i.device_id.in_(routers))))
+
+
+def _joined_by(which: Any) -> Any:
+    """Guests on the networks of distributed routers, by their interfaces."""
+    networks = sa.select(_i.network_id).where(which, _i.device_owner == DISTRIBUTED_INTERFACE)
+    return sa.and_(_p.network_id.in_(networks), _p.device_owner.not_like("network:%"))
+
+
 def _in_group(id: str) -> sa.Select[Any]:
     named_by = sa.select(_r.security_group_id).where(sa.or_(_r.remote_group_id == id, _r.remote_address_group_id == id))
     mine = sa.or_(_s.security_group_id == id, _s.security_group_id.in_(named_by))
@@ -111,9 +125,9 @@ def _in_group(id: str) -> sa.Select[Any]:
 
 _HOSTS: dict[str, Callable[[str], Sequence[sa.Select[Any]]]] = {
     "cloud": lambda id: [sa.select(_h.name)],
-    "network": lambda id: [_bound(_p.network_id == id), _serving("dhcp", id)],
+    "network": lambda id: [_on_network(id), _serving("dhcp", id)],
     "group": lambda id: [_in_group(id)],
-    "router": lambda id: [_serving("router", id)],
+    "router": lambda id: [_serving("router", id), _bound(_joined_by(_i.device_id == id))],
     "metering": lambda id: [_serving_project(id)],
 }
 

@@ -21,7 +21,11 @@ networks = table_for(Network)
 network_segment_ranges = table_for(NetworkSegmentRange)
 networksegments = table_for(Segment, name="networksegments")
 subnets = table_for(Subnet)
-ports = table_for(Port, sa.UniqueConstraint("network_id", "mac_address"))
+ports = table_for(
+    Port,
+    sa.UniqueConstraint("network_id", "mac_address"),
+    sa.Index("ix_ports_network_owner", "network_id", "device_owner"),
+)
 routers = table_for(Router)
 floating_ips = table_for(FloatingIp)
 security_groups = table_for(SecurityGroup)
