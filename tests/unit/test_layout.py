@@ -28,6 +28,24 @@ def test_prepare_makes_folders_for_the_owner_only_and_again_changes_nothing(tmp_
         assert made.server_logs.is_dir()
 
 
+def test_a_user_that_another_process_makes_in_that_moment_is_as_good(tmp_path: Path) -> None:
+    """A host's agent and its server start side by side, each as the first on the machine."""
+    useradd = tmp_path / "useradd"
+    useradd.write_text("#!/bin/sh\necho \"useradd: user 'heddle' already exists\" >&2\nexit 9\n", encoding="utf-8")
+    useradd.chmod(0o755)
+    paths = Paths(state=f"{tmp_path}/state", run=f"{tmp_path}/run", log=f"{tmp_path}/log")
+    made = Layout(Settings(paths=paths, server=Server(user="heddle-of-test")))
+    there = [False, True]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+        patch.setattr(os, "geteuid", lambda: 0)
+        patch.setattr("heddle.cli.layout._is_user", lambda name: there.pop(0))
+        assert made._make_user() == ""
+        there = [False, False]
+        with pytest.raises(HeddleError, match="already exists"):
+            made._make_user()
+
+
 def test_a_folder_with_others_files_is_refused(tmp_path: Path) -> None:
     (tmp_path / "state").mkdir()
     (tmp_path / "state" / "precious").write_text("x")

@@ -138,14 +138,13 @@ class Layout:
         name = self.settings.server.user
         if not name or os.geteuid() != 0:
             return ""
-        try:
-            pwd.getpwnam(name)
+        if _is_user(name):
             return ""
-        except KeyError:
-            pass
         command = ["useradd", "--system", "--user-group", "--no-create-home", "--home-dir", str(self.state)]
         done = subprocess.run([*command, "--shell", "/usr/sbin/nologin", name], capture_output=True, text=True)
         if done.returncode:
+            if _is_user(name):  # made in the same moment by another: a server beside its agent, say
+                return ""
             raise HeddleError(f"cannot make the system user {name!r} for the server: {done.stderr.strip()}")
         return name
 
@@ -153,6 +152,14 @@ class Layout:
 def is_ours(folder: Path) -> bool:
     """Whether Heddle made the folder."""
     return (folder / MARKER).is_file()
+
+
+def _is_user(name: str) -> bool:
+    try:
+        pwd.getpwnam(name)
+    except KeyError:
+        return False
+    return True
 
 
 def _is_mine(path: Path) -> bool:
