@@ -88,7 +88,7 @@ def test_a_rule_that_goes_ends_what_it_allowed(lab: BridgeLab) -> None:
             send(lab.host, "g2", udp(mac(2), mac(1), ip(2), ip(1), NONCE, (53, 4000)))
         return bool(caught["g1"]), bool(caught["g2"])
 
-    assert heard() == (True, True)
+    assert eventually(lambda: heard() == (True, True))
     pinging = Pinging(lab.host, "g1", ip(2), 2)
     lab.cloud.put(group("open", *OUT, allow(protocol=1)))
     assert eventually(lambda: heard() == (False, False))

@@ -53,12 +53,14 @@ class UplinkSpec:
 
 @dataclass(frozen=True, slots=True)
 class BridgeSpec:
-    """`label` is what the bridge bears after our mark, so that it is known again."""
+    """`label` is what the bridge bears after our mark, so that it is known again; `filtered`: the filters of IP see its
+    frames, which costs each frame more than the bridge itself."""
 
     name: str
     label: str
     mtu: int
     uplink: UplinkSpec | None = None
+    filtered: bool = True
 
 
 class ForeignDevice(HeddleError):
@@ -119,10 +121,18 @@ class Bridges:
             self._run([rt.set_link(spec.name, mac=mac)])
             self.look()
             done += 1
-        if not bl.calls_filters(self.links[spec.name]):
+        if spec.filtered and not bl.calls_filters(self.links[spec.name]):
             self._run([bl.call_filters(spec.name)])
             done += 1
         return done
+
+    def spare(self, spec: BridgeSpec) -> None:
+        """Show the frames of a bridge that has no filtered port to no filter of IP any more."""
+        if not spec.filtered and spec.name in self.links and bl.calls_filters(self.links[spec.name]):
+            self._run([bl.call_filters(spec.name, False)])
+
+    def calls_filters(self, bridge: str) -> bool:
+        return bridge in self.links and bl.calls_filters(self.links[bridge])
 
     def _allow_neighbours(self, bridge: str) -> None:
         """Let a bridge have neighbours of IPv6 where the host itself has turned IPv6 off; it gets no address."""

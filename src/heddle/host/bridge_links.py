@@ -46,9 +46,9 @@ class Entry:
 
 
 def add_bridge(name: str) -> Request:
-    """A bridge that learns, forwards at once, and shows its frames to the filters of IP."""
+    """A bridge that learns, forwards at once, and shows its frames to no filter of IP."""
     values = ((_STP, 4, 0), (_FORWARD_DELAY, 4, 0), (_SNOOPING, 1, 0))
-    return _add(name, "bridge", *(_number(*each) for each in values), *_calls(), what=f"bridge {name}")
+    return _add(name, "bridge", *(_number(*each) for each in values), *_calls(False), what=f"bridge {name}")
 
 
 def no_address(name: str) -> Request:
@@ -56,9 +56,9 @@ def no_address(name: str) -> Request:
     return Request(_NEWLINK, _LINK.pack(0, 0, 0, 0, 0) + text(3, name) + _NO_ADDRESS, 0, f"addresses of {name}")
 
 
-def call_filters(name: str) -> Request:
-    """Have the frames of a bridge shown to the filters of IP."""
-    body = _LINK.pack(0, 0, 0, 0, 0) + text(3, name) + nested(18, attribute(1, b"bridge"), nested(2, *_calls()))
+def call_filters(name: str, on: bool = True) -> Request:
+    """Have the frames of a bridge shown to the filters of IP, or to none."""
+    body = _LINK.pack(0, 0, 0, 0, 0) + text(3, name) + nested(18, attribute(1, b"bridge"), nested(2, *_calls(on)))
     return Request(_NEWLINK, body, 0, f"filters of bridge {name}")
 
 
@@ -167,8 +167,8 @@ def _add(name: str, kind: str, *settings: bytes, what: str, more: bytes = b"") -
     return Request(_NEWLINK, _LINK.pack(0, 0, 0, 0, 0) + text(3, name) + more + info, ADD, what)
 
 
-def _calls() -> list[bytes]:
-    return [_number(_CALL_IPTABLES, 1, 1), _number(_CALL_IP6TABLES, 1, 1), _number(_CALL_ARPTABLES, 1, 0)]
+def _calls(on: bool) -> list[bytes]:
+    return [_number(_CALL_IPTABLES, 1, on), _number(_CALL_IP6TABLES, 1, on), _number(_CALL_ARPTABLES, 1, 0)]
 
 
 def _number(kind: int, size: int, value: int) -> bytes:

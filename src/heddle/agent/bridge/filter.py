@@ -47,14 +47,15 @@ def _elements(
 ) -> list[Elements]:
     devices = {quoted(each) for each in (*(port.device for port in ports), *strangers)}
     uplinks = [quoted(each.uplink) for each in networks if each.uplink]
-    senders = [f"{each} : accept" for each in uplinks]
+    senders = [f"{each} : goto trusted" for each in uplinks]
     receivers = [f"{each} : goto plain" for each in uplinks]
     for port in ports:
         filtered = port.profile is not None
-        senders.append(f"{quoted(port.device)} : {'goto guest' if filtered else 'accept'}")
+        senders.append(f"{quoted(port.device)} : {'goto guest' if filtered else 'goto trusted'}")
         way = "to_guest" if filtered else "plain"
         receivers.append(f"{quoted(port.device)} : goto {way if port.meets_all else DIVIDED[way]}")
     guarded = [port for port in ports if port.profile is not None]
+    profile_of = {quoted(port.device): port.profile for port in ports if port.profile is not None}
     sources = [
         (quoted(port.device), mac, ip_network(cidr)) for port in guarded for mac, cidr in port.sources
     ]
@@ -66,10 +67,15 @@ def _elements(
         Elements("map", "senders", "ifname : verdict", tuple(sorted(senders))),
         Elements("map", "receivers", "ifname : verdict", tuple(sorted(receivers))),
         Elements("map", "profiles", "ifname : mark",
-                 tuple(sorted(f"{quoted(port.device)} : 0x{port.profile:08x}" for port in guarded))),
+                 tuple(sorted(f"{device} : 0x{number:08x}" for device, number in profile_of.items()))),
         Elements("set", "macs", "ifname . ether_addr",
                  tuple(sorted(f"{quoted(port.device)} . {mac}" for port in guarded for mac in port.macs))),
-        Elements("set", "sources4", f"{key}ipv4_addr", _texts(four, single=True)),
+        Elements("map", "owners", "ifname . ether_addr : mark", tuple(sorted(
+            f"{quoted(port.device)} . {mac} : 0x{port.profile:08x}" for port in guarded for mac in port.macs
+        ))),
+        Elements("map", "sources4", f"{key}ipv4_addr : mark", tuple(
+            f"{each} : 0x{profile_of[each.partition(' ')[0]]:08x}" for each in _texts(four, single=True)
+        )),
         Elements("set", "ranges4", f"{key}ipv4_addr", _texts(four, single=False), "interval"),
         Elements("set", "sources6", f"{key}ipv6_addr", _texts(six, single=True)),
         Elements("set", "ranges6", f"{key}ipv6_addr", _texts(six, single=False), "interval"),
@@ -107,22 +113,24 @@ def _targets(sources: Iterable[tuple[str, str, object]], single: bool) -> tuple[
 def _chains() -> list[Chain]:
     drop = "drop"
     return [
+        Chain("trusted", "", ("ether type { 8021q, 8021ad } drop", "meta mark set 0x00000000", "accept")),
         Chain("guest", "", (
+            "ether type ip goto guest_ip",
             f"{SENDER} != @macs drop",
             "ether type arp goto guest_arp",
-            "ether type ip goto guest_ip",
             "ether type ip6 goto guest_ip6",
             drop,
         )),
         Chain("guest_arp", "", (
-            *_any("iifname . arp saddr ether . arp saddr ip", 4, "accept"),
-            *_any("iifname . arp saddr ether . arp daddr ip", 4, "accept", PROBE),
+            *_arp("arp saddr ip"),
+            *_arp("arp daddr ip", PROBE),
             drop,
         )),
         Chain("guest_ip", "", (
-            "ip saddr 0.0.0.0 udp sport 68 udp dport 67 goto marked",
+            f"meta l4proto udp {SENDER} @macs ip saddr 0.0.0.0 udp sport 68 udp dport 67 goto marked",
             "udp sport 67 udp dport 68 drop",
-            *_any(f"{SENDER} . ip saddr", 4, "goto marked"),
+            *_marked_by(f"{SENDER} . ip saddr map @sources4"),
+            f"{SENDER} . ip saddr @ranges4 goto marked",
             drop,
         )),
         Chain("guest_ip6", "", (
@@ -146,36 +154,41 @@ def _chains() -> list[Chain]:
             f"icmpv6 type nd-neighbor-solicit {SENDER} . @th,64,128 @target_ranges6 goto marked",
             drop,
         )),
-        Chain("marked_from6", "", (*_any(f"{SENDER} . ip6 saddr", 6, "goto marked"), drop)),
+        Chain("marked_from6", "", (*_any(f"{SENDER} . ip6 saddr"), drop)),
         Chain("marked", "", ("meta mark set iifname map @profiles", "accept")),
         Chain("plain", "", ("meta mark set 0x00000000", "accept")),
         Chain("to_guest", "", (
-            "meta mark set oifname map @profiles",
+            *_marked_by("oifname . ether daddr map @owners"),
             "ether daddr & 01:00:00:00:00:00 == 01:00:00:00:00:00 goto to_everybody",
-            "oifname . ether daddr @macs accept",
             drop,
         )),
         Chain("to_everybody", "", (
             "icmpv6 type { mld-listener-report, mld-listener-done, nd-router-solicit, mld2-listener-report } drop",
             "udp sport 68 udp dport 67 drop",
             "udp sport 546 udp dport 547 drop",
+            "meta mark set oifname map @profiles",
             "accept",
         )),
         Chain("prerouting", "type filter hook prerouting priority dstnat; policy accept;", (
-            OTHERS,
-            "ether type { 8021q, 8021ad } drop",
-            "meta mark set 0x00000000",
-            "iifname vmap @senders",
-            drop,
+            "iifname vmap @senders", OTHERS, drop,
         )),
         Chain("forward", "type filter hook forward priority filter; policy accept;", (
-            OTHERS,
-            "oifname vmap @receivers",
-            drop,
+            "oifname vmap @receivers", OTHERS, drop,
         )),
         Chain("input", "type filter hook input priority filter; policy accept;", (OTHERS, drop)),
     ]  # fmt: skip
 
 
-def _any(key: str, version: int, verdict: str, before: str = "") -> list[str]:
-    return [f"{before}{key} @{name}{version} {verdict}" for name in ("sources", "ranges")]
+def _any(key: str) -> list[str]:
+    """What may be of one of a port's addresses or of a range of them."""
+    return [f"{key} @{name}6 goto marked" for name in ("sources", "ranges")]
+
+
+def _arp(address: str, before: str = "") -> list[str]:
+    key = f"iifname . arp saddr ether . {address}"
+    return [*_marked_by(f"{key} map @sources4", before), f"{before}{key} @ranges4 accept"]
+
+
+def _marked_by(found: str, before: str = "") -> tuple[str, ...]:
+    """One lookup tells whether a frame may pass, and its mark: no profile has the number 0."""
+    return ("meta mark set 0x00000000", f"{before}meta mark set {found}", "meta mark != 0x00000000 accept")

@@ -17,6 +17,8 @@ def deviations(bridges: Bridges, rules: BridgeRules, desired: Desired) -> list[D
     for network_id, spec in desired.specs.items():
         if spec.name not in ours or not links[spec.name].up or links[spec.name].mtu != spec.mtu:
             found.append(Drift("network", network_id, f"the bridge {spec.name}, up", _state(bridges, spec.name)))
+        elif spec.filtered and not bridges.calls_filters(spec.name):
+            found.append(Drift("network", network_id, f"the filters of IP see {spec.name}", "they do not"))
         uplink = spec.uplink.device if spec.uplink else ""
         if uplink and not bridges.is_plugged(uplink, spec.name):
             found.append(Drift("network", network_id, f"{uplink} on {spec.name}, up", _state(bridges, uplink)))

@@ -49,12 +49,13 @@ class Place:
 
 @dataclass
 class Desired:
-    """`ports` by id; `specs` and `networks` by network; `problems` by object."""
+    """`ports` by id; `specs` and `networks` by network, `filtered` those with ports that are; `problems` by object."""
 
     ports: dict[str, BridgePort] = field(default_factory=dict)
     network_of: dict[str, str] = field(default_factory=dict)
     networks: dict[str, LocalNetwork] = field(default_factory=dict)
     specs: dict[str, BridgeSpec] = field(default_factory=dict)
+    filtered: set[str] = field(default_factory=set)
     profiles: dict[frozenset[str], Profile] = field(default_factory=dict)
     members: dict[str, Members] = field(default_factory=dict)
     entries: set[Entry] = field(default_factory=set)
@@ -123,6 +124,8 @@ class Planner:
             desired.problems[Ref("port", view.id)] = str(error)
             return
         desired.network_of[view.id] = view.network_id
+        if number is not None:
+            desired.filtered.add(view.network_id)
 
     def _profile(
         self, mirror: Mirror, names: frozenset[str], desired: Desired, numbers: dict[int, frozenset[str]]
@@ -167,7 +170,8 @@ class Planner:
         desired.networks[network.id] = LocalNetwork(
             network.id, name, zone, uplink.device if uplink else "", outside and there is not None, there or ()
         )
-        desired.specs[network.id] = BridgeSpec(name, f"{network.id} {zone}", network.mtu, uplink)
+        filtered = network.id in desired.filtered
+        desired.specs[network.id] = BridgeSpec(name, f"{network.id} {zone}", network.mtu, uplink, filtered)
         segment = self._segment(network)
         if segment is not None and tunnel_kind(segment):
             if network.id not in self._meshes:

@@ -105,18 +105,20 @@ def _maps(profiles: Sequence[Profile]) -> list[Elements]:
 
 
 def _base() -> list[Chain]:
+    """Established connections of TCP, which are most of the frames, meet nothing but their profile's rules."""
+    known = "meta l4proto tcp ct state established meta mark . ct direction vmap"
     ours = "iifname != @bridges accept"
     unmarked = "meta mark 0x00000000 accept"
     return [
         Chain("zone", "type filter hook prerouting priority raw; policy accept;",
               ("ct zone set iifname map @zones",)),
         Chain("egress", "type filter hook prerouting priority mangle; policy accept;", (
-            ours, unmarked, *ALWAYS_OUT, "meta mark vmap @plain_senders", "ct state related accept",
-            "meta mark . ct direction vmap @senders", "drop",
+            ours, unmarked, f"{known} @senders", *ALWAYS_OUT, "meta mark vmap @plain_senders",
+            "ct state related accept", "meta mark . ct direction vmap @senders", "drop",
         )),
         Chain("ingress", "type filter hook forward priority filter; policy accept;", (
-            ours, unmarked, *ALWAYS_IN, "meta mark vmap @plain_receivers", "ct state related accept",
-            "meta mark . ct direction vmap @receivers", "drop",
+            ours, unmarked, f"{known} @receivers", *ALWAYS_IN, "meta mark vmap @plain_receivers",
+            "ct state related accept", "meta mark . ct direction vmap @receivers", "drop",
         )),
     ]  # fmt: skip
 

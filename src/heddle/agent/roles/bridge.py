@@ -3,7 +3,7 @@
 `reconcile` plans everything from the mirror and the devices that are there (`agent/bridge/`), which is cheap, and
 applies what differs.  The order is that of safety: bridges, then the filters in one transaction, and only then are
 devices plugged; what is no longer wanted is unplugged before its filters' next change, and a device that the
-filters do not know passes nothing.
+filters do not know passes nothing.  A bridge without filtered ports is spared the filters of IP, last of all.
 """
 
 from __future__ import annotations
@@ -132,6 +132,8 @@ class BridgeRole:
         done += self._plug(desired)
         self._trunks.steer(_cards(desired))
         desired.problems |= self._trunks.problems
+        for spec in desired.specs.values():
+            self._bridges.spare(spec)
         self._remove(desired)
         return done + self._forward(desired, bool(done))
 
