@@ -25,6 +25,7 @@ from heddle.host.rtnetlink import Link
 from heddle.host.run import succeeds
 
 SETTINGS = Path("/proc/sys/net")
+OF_ALL_BRIDGES = ("bridge-nf-call-iptables", "bridge-nf-call-ip6tables", "bridge-nf-call-arptables")
 
 
 def _own_mac(bridge: str) -> str:
@@ -79,13 +80,20 @@ class Bridges:
 
     def check(self) -> None:
         """Raises `HeddleError` when the kernel cannot show the frames of bridges to the filters of IP."""
-        if not (SETTINGS / "bridge").is_dir():
-            succeeds(["modprobe", "br_netfilter"])
+        if not (SETTINGS / "bridge").is_dir() and succeeds(["modprobe", "br_netfilter"]):
+            self._spare_others()
         if not (SETTINGS / "bridge").is_dir():
             raise HeddleError(
                 "this kernel has no br_netfilter, by which security groups see the frames of bridges: load the module "
                 "(modprobe br_netfilter), or set agent.data_plane to 'openvswitch'"
             )
+
+    def _spare_others(self) -> None:
+        """The module comes with frames of all bridges shown to the filters of IP, which nobody has asked for; ours ask
+        each for itself."""
+        for name in OF_ALL_BRIDGES:
+            with contextlib.suppress(OSError):
+                (SETTINGS / "bridge" / name).write_text("0", encoding="ascii")
 
     def look(self) -> None:
         self.links = {link.name: link for link in rt.links(self._netlink)}

@@ -23,7 +23,7 @@ from ipaddress import ip_network
 from heddle.agent.bridge.division import quoted
 from heddle.agent.bridge.filter import TABLE, bridges_of
 from heddle.agent.bridge.members import Members
-from heddle.agent.bridge.ports import LocalNetwork
+from heddle.agent.bridge.ports import BRIDGE, LocalNetwork
 from heddle.agent.pipeline import STATELESS
 from heddle.agent.security import ICMP, ICMPV6, SCTP, TCP, UDP
 from heddle.host.nft import Chain, Elements, Table
@@ -105,19 +105,20 @@ def _maps(profiles: Sequence[Profile]) -> list[Elements]:
 
 
 def _base() -> list[Chain]:
-    """Established connections of TCP, which are most of the frames, meet nothing but their profile's rules."""
+    """Established connections of TCP, which are most of the frames, meet nothing but their profile's rules: what has
+    a profile's mark is of the bridges, for the numbers of profiles are hashes of 31 bits."""
     known = "meta l4proto tcp ct state established meta mark . ct direction vmap"
     ours = "iifname != @bridges accept"
     unmarked = "meta mark 0x00000000 accept"
     return [
         Chain("zone", "type filter hook prerouting priority raw; policy accept;",
-              ("ct zone set iifname map @zones",)),
+              (f'iifname "{BRIDGE}*" ct zone set iifname map @zones',)),
         Chain("egress", "type filter hook prerouting priority mangle; policy accept;", (
-            ours, unmarked, f"{known} @senders", *ALWAYS_OUT, "meta mark vmap @plain_senders",
+            unmarked, f"{known} @senders", ours, *ALWAYS_OUT, "meta mark vmap @plain_senders",
             "ct state related accept", "meta mark . ct direction vmap @senders", "drop",
         )),
         Chain("ingress", "type filter hook forward priority filter; policy accept;", (
-            ours, unmarked, f"{known} @receivers", *ALWAYS_IN, "meta mark vmap @plain_receivers",
+            unmarked, f"{known} @receivers", ours, *ALWAYS_IN, "meta mark vmap @plain_receivers",
             "ct state related accept", "meta mark . ct direction vmap @receivers", "drop",
         )),
     ]  # fmt: skip
