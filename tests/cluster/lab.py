@@ -218,7 +218,7 @@ class Lab:
             self._cable("mgmt", host, "mgmt0")
             host.sh(f"ip addr add {MGMT}.{number}/24 dev mgmt0; ip link set mgmt0 up")
             if number in self._bridges:
-                host.sh("cd /proc/sys/net/bridge; for each in bridge-nf-call-*; do echo 0 > $each; done")  # docs/data_planes.md
+                host.sh("cd /proc/sys/net/bridge; for each in bridge-nf-call-*; do echo 0 > $each; done")
                 self._join(host, number)
                 continue
             self._cable("data", host, "eth0", mtu=1600)
