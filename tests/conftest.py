@@ -23,15 +23,15 @@ hypothesis_settings.load_profile("heddle")
 
 
 HERE = Path(__file__).parent
-OF_HOSTS = tuple(HERE / name for name in ("cluster", "contract", "kernel", "real", "scenarios"))
+OF_HOSTS = tuple(HERE / name for name in ("cluster", "contract", "kernel", "real"))
 
 
-@pytest.hookimpl(trylast=True)
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """For two processes at once (pytest-xdist): those with hosts, which wait for packets, one after the other; every
     other file beside them."""
     for item in items:
-        hosts = any(folder in item.path.parents for folder in OF_HOSTS)
+        hosts = item.get_closest_marker("real") or any(folder in item.path.parents for folder in OF_HOSTS)
         item.add_marker(pytest.mark.xdist_group("hosts" if hosts else str(item.path.relative_to(HERE))))
 
 

@@ -1,7 +1,7 @@
 """Sends and catches frames in a guest's namespace, for what ping cannot show.
 
     frames.py send <device> <frame in hex>...
-    frames.py catch <device> <seconds> <nonce in hex>    prints each frame that has the nonce
+    frames.py catch <device> <seconds> <nonce in hex>    prints each frame with the nonce, until its input ends at least
     frames.py tcp <address> <port> <seconds>             "open" or "closed"
     frames.py listen <port>                              accepts for ever
     frames.py ping <address> <seconds> <interval>        prints sent and lost
@@ -25,6 +25,7 @@ import time
 
 ALL = 3
 PR_SET_PDEATHSIG = 1
+LINGER = 0.2
 
 
 def packets(device: str) -> socket.socket:
@@ -40,11 +41,16 @@ def send(device: str, *frames: str) -> None:
 
 
 def catch(device: str, seconds: str, nonce: str) -> None:
-    end = time.monotonic() + float(seconds)
+    """For so long, and in any case until its input ends and a moment longer: who sends may be slow to begin."""
+    end, told = time.monotonic() + float(seconds), False
     with packets(device) as source:
         print("ready", flush=True)
-        while (left := end - time.monotonic()) > 0:
-            if select.select([source], [], [], left)[0]:
+        while not told or time.monotonic() < end:
+            left = max(end - time.monotonic(), 0.01)
+            heard, _, _ = select.select([source] if told else [source, sys.stdin], [], [], left)
+            if sys.stdin in heard and not sys.stdin.buffer.read1(64):
+                told, end = True, max(end, time.monotonic() + LINGER)
+            if source in heard:
                 frame, address = source.recvfrom(65536)
                 if bytes.fromhex(nonce) in frame and address[2] != socket.PACKET_OUTGOING:
                     print(frame.hex(), flush=True)

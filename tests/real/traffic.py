@@ -69,7 +69,7 @@ def catching(host: TestHost, guests: list[str], nonce: str, seconds: float = 0.7
     children = {
         guest: host.popen(
             "ip", "netns", "exec", guest, sys.executable, TOOL, "catch", "eth0", str(seconds * PATIENCE), nonce,
-            stdout=subprocess.PIPE, text=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         )
         for guest in guests
     }
