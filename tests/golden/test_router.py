@@ -51,6 +51,7 @@ def given(kind: str) -> RouterInput:
     gateway = l3.gateway_port(1, "r1", {"public4": "203.0.113.10", "public6": "2001:db8::10"})
     far = l3.gateway_port(1, "r1", {"far": "198.51.100.10"})
     blue = l3.interface_port(2, "r1", "blue", {"blue4": "10.0.0.1", "blue6": "fd00:1::1"})
+    private = msgspec.structs.replace(blue, pvlan_type="promiscuous")
     green = l3.interface_port(3, "r1", "green", {"green4": "10.0.1.1"})
     floating = (
         l3.floating_ip("f2", "r1", "203.0.113.21", "10.0.1.10", OTHER),
@@ -95,6 +96,7 @@ def given(kind: str) -> RouterInput:
         "advertising": (l3.router("r1", gateway), (gateway, blue, greens, reds), ()),
         "routes": (l3.router("r1", far, routes=extra), (far, blue, green), ()),
         "limits": (l3.router("r1", gateway, qos_policy="slow"), (gateway, blue, green), policed),
+        "private": (l3.router("r1", gateway), (gateway, private, green), floating),
         "metadata": (l3.router("r1", gateway), (gateway, blue), floating[1:]),
         "metadata-down": (l3.router("r1", gateway, admin_state_up=False), (gateway, blue), ()),
     }
@@ -107,6 +109,7 @@ def given(kind: str) -> RouterInput:
 KINDS = [
     "isolated", "gateway", "floating", "no-snat", "forwarding", "down", "routes", "scopes", "outer-scope", "ndp",
     "metadata", "metadata-down", "helpers", "advertising", "limits",
+    "private",
 ]  # fmt: skip
 
 

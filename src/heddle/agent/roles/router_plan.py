@@ -26,6 +26,7 @@ from heddle.agent.roles.router_helpers import helpers
 from heddle.agent.roles.router_limits import limit_chains
 from heddle.agent.roles.router_meters import matches
 from heddle.agent.roles.router_ndp import answered, doors
+from heddle.agent.roles.router_neighbours import apart
 from heddle.agent.roles.router_scopes import ROUTED, routed, walls
 from heddle.host.helpers import Kind
 from heddle.host.layout import Interface, Layout
@@ -235,7 +236,8 @@ def _table(
     beyond = {interface_name(gateway): gateway.fixed_ips} if gateway else {}
     scopes, forward = walls(links, beyond, given.subnets)
     answers, shut = doors(given.router, gateway, ports, given.subnets)
-    forward = [f"iifname {out} {rule}" for rule in shut] + forward
+    neighbours = apart(((interface_name(port), port) for port in ports if port is not gateway), given.subnets)
+    forward = [f"iifname {out} {rule}" for rule in shut] + neighbours + forward
     alike = tuple(_as_listed(network) for network in routed(links, beyond, given.subnets))
     if alike:
         scopes.append(Elements("set", ROUTED, "ipv4_addr", alike, "interval"))
