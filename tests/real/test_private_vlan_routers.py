@@ -50,10 +50,11 @@ class Site:
             put(structs.replace(port, pvlan_type=KINDS[name]))
 
     def by_heart(self, way: PortView) -> None:
-        """The first guest takes the MAC address of `way` for that of the second."""
-        for address in ADDRESSES["other"]:
-            entry = ("replace", address, "lladdr", way.mac_address, "dev", "eth0", "nud", "permanent")
-            self.lab.in_space("one", "ip", "neigh", *entry)
+        """The first guest takes the MAC address of `way` for that of the second, who knows the first's."""
+        for name, there, mac in (("one", "other", way.mac_address), ("other", "one", self.guests["one"].mac_address)):
+            for address in ADDRESSES[there]:
+                entry = ("replace", address, "lladdr", mac, "dev", "eth0", "nud", "permanent")
+                self.lab.in_space(name, "ip", "neigh", *entry)
 
     def reaches(self, address: str) -> bool:
         return self.lab.host.pings("one", address)
