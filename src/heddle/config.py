@@ -152,6 +152,11 @@ class Agent(Section, frozen=True):
     no limit.  `ipv6_gateway`: the link-local address of the next router on external networks whose subnets name no
     gateway of IPv6; empty: routers take their default route from its advertisements there.  `dvr_base_mac`: what the
     MAC begins with under which a host forwards for distributed routers; the rest is made of the host's name.
+
+    What ports may be promised here (docs/qos.md): `resource_provider_bandwidths` in kilobits a second as
+    "br-ex:egress:ingress", with the bridge or card of a physical network or rp_tunnelled for the tunnels;
+    `resource_provider_packet_processing_without_direction` in thousands of packets a second as ":rate", or
+    `…_with_direction` as ":egress:ingress"; `…_inventory_defaults`: "allocation_ratio:1.0", "reserved:0".
     """
 
     host: str = ""
@@ -171,6 +176,11 @@ class Agent(Section, frozen=True):
     connections_per_network: int = 65_536
     ipv6_gateway: str = ""
     dvr_base_mac: str = "fa:16:3f:00:00:00"
+    resource_provider_bandwidths: tuple[str, ...] = ()
+    resource_provider_inventory_defaults: tuple[str, ...] = ()
+    resource_provider_packet_processing_without_direction: tuple[str, ...] = ()
+    resource_provider_packet_processing_with_direction: tuple[str, ...] = ()
+    resource_provider_packet_processing_inventory_defaults: tuple[str, ...] = ()
 
     @property
     def mappings(self) -> tuple[str, ...]:

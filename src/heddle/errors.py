@@ -16,6 +16,7 @@ one place; nothing else knows of HTTP.
         ├── TooLarge            413
         ├── UnsupportedMedia    415
         ├── TooManyRequests     429   too many failed logins
+        ├── NotPossible         501   nobody can do that here
         └── Unavailable         503   try again later: database busy or gone
 
 The verbs raise these with the code that clients of the Networking API know, such as
@@ -82,6 +83,10 @@ class UnsupportedMedia(UserError):
 
 class TooManyRequests(UserError):
     status = 429
+
+
+class NotPossible(UserError):
+    status = 501
 
 
 class Unavailable(UserError):

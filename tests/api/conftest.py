@@ -26,7 +26,7 @@ from heddle.control.identity.bootstrap import bootstrap
 from heddle.store import tables as t
 from heddle.store.engine import Store
 from heddle.store.query import leases
-from heddle.view.types import ReportReply, ReportRequest, RoleState, Status
+from heddle.view.types import Guarantees, ReportReply, ReportRequest, RoleState, Status
 
 _numbers = itertools.count(1)
 
@@ -76,6 +76,7 @@ class Cloud:
     def report(
         self, host: str, *statuses: Status, started: float = 1_700_000_000.0, physnets: str = "public", zone: str = "",
         datapath: str = "netdev", instance: str = "", clock: float = 0.0,
+        guarantees: Guarantees | None = None,
     ) -> ReportReply:  # fmt: skip
         """A host with all roles reports; with Linux bridges when `datapath` is "bridge"."""
         switch = "bridge" if datapath == "bridge" else "switch"
@@ -84,6 +85,7 @@ class Cloud:
         request = ReportRequest(
             host=host, started_at=started, roles=roles, tunnel_ip="192.0.2.7", bridge_mappings=mappings,
             datapath=datapath, statuses=list(statuses), availability_zone=zone, instance=instance, clock=clock,
+            guarantees=guarantees,
         )  # fmt: skip
         return reports.report(self.store, self.settings, request)
 

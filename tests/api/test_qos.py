@@ -13,7 +13,7 @@ from tests.api.talk import Talk
 from heddle.agent.mirror import Mirror
 from heddle.control import sync
 from heddle.view.compile import Compiler
-from heddle.view.types import FetchReply, FetchRequest, QosLimit, qos_scope
+from heddle.view.types import FetchReply, FetchRequest, Guarantees, QosLimit, qos_scope
 
 Rule = dict[str, Any]
 NONE = "00000000-0000-4000-8000-000000000000"
@@ -664,7 +664,8 @@ def told(cloud: Cloud, host: str, since: FetchReply | None = None) -> tuple[Fetc
 
 def test_the_host_of_a_port_is_told_the_policy_that_it_follows(own_cloud: Cloud) -> None:
     cloud, admin, host = own_cloud, own_cloud.admin, "host1"
-    cloud.report(host)
+    tunnels = {"rp_tunnelled": {"egress": 3, "ingress": 0}}
+    cloud.report(host, guarantees=Guarantees(bandwidths=tunnels))
     gold, silver = admin.create("policy", name="gold"), admin.create("policy", name="silver")
     rule = add(admin, gold, "bandwidth_limit", max_kbps=900, max_burst_kbps=90, direction="ingress")
     add(admin, gold, "packet_rate_limit", max_kpps=3)

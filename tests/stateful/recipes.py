@@ -165,6 +165,10 @@ def agents(world: World) -> None:
         cook.life(f"agents/{agent['id']}", "agent", {"description": "x", "admin_state_up": True})
 
 
+def capacities(world: World) -> None:
+    Cook(world).call("GET", "/heddle/v1/capacities")
+
+
 def bindings(world: World) -> None:
     cook = Cook(world)
     network = cook.network()
@@ -371,6 +375,7 @@ RECIPES: tuple[tuple[str, Recipe], ...] = (
     ("/v2.0/segments/{id}/tags", tags_of("segments")),
     ("/v2.0/network-segment-ranges", segment_range),
     ("/heddle/v1/metering", metering),
+    ("/heddle/v1/capacities", capacities),
     ("/heddle/v1/", progress),
     ("/identity/v3/auth/tokens", session),
     ("/identity/v3/users/{user_id}/application_credentials", credential),

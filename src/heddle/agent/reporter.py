@@ -12,6 +12,7 @@ import time
 import uuid
 from collections.abc import Iterable
 
+from heddle.agent import guarantees
 from heddle.agent.mirror import Mirror
 from heddle.agent.roles.base import Role
 from heddle.bus.base import AgentBus, BusError
@@ -33,6 +34,7 @@ class Reporter:
         self._settings = settings
         self._bus = bus
         self._datapath = datapath
+        self._guarantees = guarantees.of_settings(settings.agent, settings.host)
         self._reachable = True
         self._reason = ""
         self._started = time.time()
@@ -94,6 +96,7 @@ class Reporter:
             statuses=list(self._waiting.values()), availability_zone=agent.availability_zone,
             changed_at=self._changed_at if told else 0, audits=list(self._answers),
             instance=self.instance, clock=time.time(),
+            guarantees=self._guarantees if beat else None,
         )
         try:
             reply = self._bus.report(request)

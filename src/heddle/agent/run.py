@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterable
 from pathlib import Path
 
+from heddle.agent import guarantees
 from heddle.agent.data_planes import open_plane
 from heddle.agent.data_planes.base import DataPlane
 from heddle.agent.events import Events
@@ -65,6 +66,7 @@ def run_agent(settings: Settings, bus: AgentBus) -> None:
 
     Raises `HeddleError` when it cannot start: Open vSwitch is away, a bridge is not ours, a setting is wrong.
     """
+    guarantees.of_settings(settings.agent, settings.host)
     events = Events()
     plane = open_plane(settings, events.touch)
     roles = make_roles(settings.agent.roles, plane)

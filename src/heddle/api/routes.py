@@ -16,6 +16,7 @@ from heddle.api.network import (
     agent_schedulers,
     audits,
     availability,
+    capacities,
     flavors,
     floating_ip_pools,
     loggable_resources,
@@ -56,6 +57,7 @@ ROUTES: list[Route] = [
     *realised.ROUTES,
     *audits.ROUTES,
     *meter_counts.ROUTES,
+    *capacities.ROUTES,
     *IDENTITY_ROUTES,
 ]
 

@@ -32,15 +32,16 @@ def bind(ctx: Context, port: Port, network: Network, old: Port | None = None) ->
     """Fill in the binding of a port for the host that it names.
 
     A port without a host is "unbound".  A host that is not known, or that reaches no segment of the network, gives
-    "binding_failed": the port exists, and is not wired.
+    "binding_failed": the port exists, and is not wired.  One that its host was refused to (`control/claims.py`) is
+    tried again with each change.
     """
     port.binding_host_id = port.binding_host_id or ""
-    if old is not None and (old.binding_host_id, old.binding_vnic_type) == (
+    if old is not None and not old.binding_refusal and (old.binding_host_id, old.binding_vnic_type) == (
         port.binding_host_id,
         port.binding_vnic_type,
     ):
         return
-    port.status = "DOWN"
+    port.status, port.binding_refusal = "DOWN", ""
     port.binding_vif_type, port.binding_vif_details = plug(ctx, port.binding_host_id, port.binding_vnic_type, network)
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from heddle.control import instances, realised
+from heddle.control import guarantees, instances, realised
 from heddle.control.context import new_id
 from heddle.control.news import host_news
 from heddle.control.zones import RESOURCES
@@ -57,6 +57,7 @@ def take(tx: Tx, request: ReportRequest) -> bool | None:
     realised.take(tx, old or replace(new, revision=0), request)
     if old is None or old.tunnel_ip != new.tunnel_ip:
         host_news(tx, new.name)
+    guarantees.take(tx, request.host, known, request.guarantees)
     problems = _problems(request, now, verdict.rivals)
     _tell_new(request.host, known, problems)
     for role in request.roles:
@@ -114,6 +115,8 @@ def _save_agent(
         configurations["problems"] = list(problems)
     if role.role == "switch":
         configurations.setdefault("bridge_mappings", dict(request.bridge_mappings))
+    if role.role in guarantees.CARRIERS and request.guarantees is not None:
+        configurations |= guarantees.shown(request.guarantees)
     agent = Agent(
         id=old.id if old else new_id(),
         agent_type=agent_type,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from heddle.control import (
+    claims,
     dhcp,
     floating_ips,
     private_vlans,
@@ -93,6 +94,7 @@ def update_network(ctx: Context, old: Network, draft: Draft[Network]) -> Network
     q.NETWORKS.update(ctx.tx, old, new)
     if (new.dns_domain, new.router_external) != (old.dns_domain, old.router_external):
         ctx.tx.publish("network", new.id)
+    claims.policy_of_network_changed(ctx, old, new)
     network_news(ctx.tx, new)
     return new if not {"shared", "router_external"} & draft.given else q.NETWORKS.get(ctx.tx, new.id) or new
 

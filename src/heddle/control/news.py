@@ -42,7 +42,7 @@ _TRAVELS = (
     "dns_name",
     "dns_zone",
     "device_id", "device_owner",
-    "binding_host_id",
+    "binding_host_id", "binding_refusal",
 )
 # What of a port only the host that carries it needs to know.
 _TO_ITS_HOST = ("qos_policy_id",)
@@ -81,7 +81,7 @@ def _port(tx: Tx, port: Port, old: Port | None, *, gone: bool) -> None:
 
 
 def _host(port: Port) -> set[str]:
-    return {host_scope(port.binding_host_id)} if port.binding_host_id else set()
+    return {host_scope(port.binding_host_id)} if port.binding_host_id and not port.binding_refusal else set()
 
 
 def _groups(port: Port) -> set[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
-from heddle.control import binding, subports
+from heddle.control import binding, claims, subports
 from heddle.control.context import Context
 from heddle.control.news import port_news
 from heddle.errors import Conflict, NotFound
@@ -54,21 +54,25 @@ def create_binding(ctx: Context, port: Port, draft: Draft[PortBinding]) -> PortB
     wanted = draft.value
     if any(known.host == wanted.host for known in bindings_of(ctx, port)):
         raise Conflict("PortBindingAlreadyExists", f"Binding for port {port.id} on host {wanted.host} already exists.")
-    _plug(ctx, port, wanted)
+    network = _plug(ctx, port, wanted)
     if not port.binding_host_id:
-        return _bind(ctx, port, wanted)
-    q.insert(ctx.tx, port.id, wanted)
+        wanted = _bind(ctx, port, wanted)
+    else:
+        q.insert(ctx.tx, port.id, wanted)
+    _check_claims(ctx, port, network, wanted.host)
     return wanted
 
 
 def update_binding(ctx: Context, port: Port, old: PortBinding, draft: Draft[PortBinding]) -> PortBinding:
     """Raises `Conflict` when the host cannot carry the port like that."""
     new = draft.value
-    _plug(ctx, port, new)
+    network = _plug(ctx, port, new)
     if old.status == "ACTIVE":
-        return _bind(ctx, port, new)
-    q.delete(ctx.tx, port.id, old.host)
-    q.insert(ctx.tx, port.id, new)
+        new = _bind(ctx, port, new)
+    else:
+        q.delete(ctx.tx, port.id, old.host)
+        q.insert(ctx.tx, port.id, new)
+    _check_claims(ctx, port, network, new.host)
     return new
 
 
@@ -93,13 +97,22 @@ def delete_binding(ctx: Context, port: Port, host: str) -> None:
         q.delete(ctx.tx, port.id, host)
 
 
-def _plug(ctx: Context, port: Port, wanted: PortBinding) -> None:
-    wanted.vif_type, wanted.vif_details = binding.plug(ctx, wanted.host, wanted.vnic_type, _network(ctx, port))
+def _plug(ctx: Context, port: Port, wanted: PortBinding) -> Network:
+    network = _network(ctx, port)
+    wanted.vif_type, wanted.vif_details = binding.plug(ctx, wanted.host, wanted.vnic_type, network)
     if wanted.vif_type == "binding_failed":
         raise Conflict(
             "PortBindingError",
             f"Binding for port {port.id} on host {wanted.host} could not be created: no agent of that host reaches the "
             f"port's network with a card of type {wanted.vnic_type}.",
+        )
+    return network
+
+
+def _check_claims(ctx: Context, port: Port, network: Network, host: str) -> None:
+    if reason := claims.reason_against(ctx, port, network, host):
+        raise Conflict(
+            "PortBindingError", f"Binding for port {port.id} on host {host} could not be created: {reason}."
         )
 
 
@@ -118,6 +131,7 @@ def _bind(ctx: Context, old: Port, wanted: PortBinding) -> PortBinding:
         binding_vif_details=wanted.vif_details,
         binding_vnic_type=wanted.vnic_type,
         binding_profile=wanted.profile,
+        binding_refusal="",
         status="DOWN" if wanted.host != old.binding_host_id else old.status,
     )
     port_query.PORTS.update(ctx.tx, old, new)

@@ -11,6 +11,7 @@ from heddle.control import (
     allocation,
     associations,
     binding,
+    claims,
     macs,
     port_addresses,
     port_names,
@@ -66,6 +67,8 @@ def create_ports(ctx: Context, drafts: Sequence[Draft[Port]], *, own: bool = Fal
     q.PORTS.insert(ctx.tx, ports)
     allocation.store_allocations(ctx, ports)
     q.set_groups(ctx.tx, ports, fresh=True)
+    for network in networks.values():
+        claims.settle(ctx, [port for port in ports if port.network_id == network.id], network)
     for port in ports:
         port_news(ctx.tx, port)
     return ports
@@ -109,7 +112,8 @@ def update_port(ctx: Context, old: Port, draft: Draft[Port], *, own: bool = Fals
         port_owners.check(new, old)
     new.revision_number, new.updated_at = old.revision_number + 1, ctx.now
     check_policy_change(ctx, old.qos_policy_id, new.qos_policy_id)
-    network = network_query.NETWORKS.get(ctx.tx, old.network_id, bare=True)
+    moves = new.binding_host_id != old.binding_host_id
+    network = network_query.NETWORKS.get(ctx.tx, old.network_id, bare=True, hold=moves)
     assert network is not None
     binding.mirror_trust(new, given, old)
     if binding.override_mac(new) or new.mac_address != old.mac_address:
@@ -127,6 +131,7 @@ def update_port(ctx: Context, old: Port, draft: Draft[Port], *, own: bool = Fals
     port_addresses.settle(ctx, network, old, new, asked="fixed_ips" in given)
     binding.bind(ctx, new, network, old)
     q.PORTS.update(ctx.tx, old, new)
+    claims.follow(ctx, new, old, network)
     if set(new.security_groups) != set(old.security_groups):
         q.set_groups(ctx.tx, [new])
     port_news(ctx.tx, new, old)

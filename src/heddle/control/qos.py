@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import msgspec
 
-from heddle.control import qos_conflicts, rbac, sharing
+from heddle.control import claims, qos_conflicts, rbac, sharing
 from heddle.control.context import Context, new_id
 from heddle.control.lookup import need, not_found
 from heddle.control.news import policy_news
@@ -91,6 +91,7 @@ def create_rules(ctx: Context, drafts: Sequence[Draft[Rule]]) -> list[Rule]:
         rule = msgspec.structs.replace(draft.value, id=new_id(), project_id=policy.project_id)
         qos_conflicts.check(rule, q.rules_of(ctx.tx, [policy.id])[policy.id])
         q.RULES[type(rule)].insert(ctx.tx, [rule])
+        claims.rule_changed(ctx, rule)
         _bump(ctx, policy)
         created.append(rule)
     return created
@@ -101,6 +102,7 @@ def update_rule(ctx: Context, old: Rule, draft: Draft[Rule]) -> Rule:
     policy = _lock(ctx, old.qos_policy_id)
     qos_conflicts.check(draft.value, q.rules_of(ctx.tx, [policy.id])[policy.id])
     if q.RULES[type(old)].update(ctx.tx, old, draft.value):
+        claims.rule_changed(ctx, draft.value)
         _bump(ctx, policy)
     return draft.value
 
@@ -108,6 +110,7 @@ def update_rule(ctx: Context, old: Rule, draft: Draft[Rule]) -> Rule:
 def delete_rule(ctx: Context, rule: QosRule) -> None:
     policy = _lock(ctx, rule.qos_policy_id)
     q.RULES[type(rule)].delete(ctx.tx, rule.id)
+    claims.rule_changed(ctx, rule, gone=True)
     _bump(ctx, policy)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from heddle.control import binding, port_addresses
+from heddle.control import binding, claims, port_addresses
 from heddle.control.context import Context
 from heddle.control.news import port_news
 from heddle.model.network import Network
@@ -23,6 +23,7 @@ def place(ctx: Context, port: Port, network: Network, host: str, **values: Any) 
     port_addresses.settle(ctx, network, port, new, asked=False)
     binding.bind(ctx, new, network, port)
     port_query.PORTS.update(ctx.tx, port, new)
+    claims.follow(ctx, new, port, network)
     port_news(ctx.tx, new, port)
 
 

@@ -65,7 +65,7 @@ class Port(Named, kw_only=True):
     network's, the keywords in it replaced.
     `pvlan_type` and `pvlan_community` are set on a private VLAN only.
     `qos_network_policy_id` is the QoS policy of its network; `resource_request` what the port's minimum rates ask of
-    a host, as a scheduler of VMs reads it.
+    a host, as a scheduler of VMs reads it.  `binding_refusal`: why its host has not got the port ("": it has).
     """
 
     member: ClassVar[str] = "port"
@@ -145,6 +145,7 @@ class Port(Named, kw_only=True):
     device_profile: Annotated[str | None, Field(Text(255, nullable=True), create=True, default=None)] = None
     binding_vif_type: Annotated[str, Field(Text(64), guard="read", api="binding:vif_type")] = "unbound"
     binding_vif_details: Annotated[dict[str, Any], Field(OBJECT, guard="read", api="binding:vif_details")] = {}
+    binding_refusal: Annotated[str, Field(Text(255), visible=False)] = ""
     qos_policy_id: Annotated[str | None, QOS_POLICY] = None
     qos_network_policy_id: Annotated[str | None, Field(Uuid(nullable=True), stored=False)] = None
     pvlan_type: Annotated[

@@ -496,13 +496,25 @@ class AuditAnswer(Message, frozen=True, kw_only=True):
     problem: str = ""
 
 
+class Guarantees(Message, frozen=True, kw_only=True):
+    """What a host can promise to ports: bandwidth by bridge or card (or all tunnels) and direction, packet rates of the
+    whole host; the defaults are "allocation_ratio" and "reserved" (`model/capacity.py`).
+    """
+
+    bandwidths: dict[str, dict[str, int]] = {}
+    bandwidth_defaults: dict[str, float] = {}
+    packets: dict[str, int] = {}
+    packets_by_direction: dict[str, dict[str, int]] = {}
+    packet_defaults: dict[str, float] = {}
+
+
 class ReportRequest(Message, frozen=True, kw_only=True):
     """The heartbeat and the observations of one host.
 
     `started_at` is the agent's start in seconds since the epoch; `bridge_mappings` maps physical networks to
     bridges; `drift` counts what was found changed by hand and put right since the start; `availability_zone` is "" from
     an agent that knows of none.  `instance` as in `FetchRequest`; `clock` is the host's time in seconds since the epoch
-    when it was sent, 0 from an agent that does not tell.
+    when it was sent, 0 from an agent that does not tell.  `guarantees` come with heartbeats.
 
     `revision`: the host has applied everything up to it, but for the objects that it reports as "error".  It is told
     soon after each change; `changed_at` is then what the answer with the (oldest) news said.
@@ -524,6 +536,7 @@ class ReportRequest(Message, frozen=True, kw_only=True):
     audits: list[AuditAnswer] = []
     instance: str = ""
     clock: float = 0.0
+    guarantees: Guarantees | None = None
 
 
 class ReportReply(Message, frozen=True, kw_only=True):

@@ -9,6 +9,7 @@ RULES = (
     rule("get_realised", ADMIN, "See how far hosts are with a change"),
     rule("create_audit", ADMIN, "Ask hosts what on them is not as it should be, and to mend it"),
     rule("get_audit", ADMIN, "See what hosts answered to an audit"),
+    rule("get_capacity", ADMIN, "See what hosts can promise to ports, and have promised"),
     rule("get_metrics", ADMIN, "See the figures for a monitoring system"),
     rule("update_agent", ADMIN, "Change an agent"),
     rule("delete_agent", ADMIN, "Delete the record of an agent"),

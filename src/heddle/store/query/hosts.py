@@ -86,6 +86,7 @@ def save(tx: Tx, host: Host) -> None:
 def forget(tx: Tx, name: str) -> None:
     """Delete a host and what it said of objects."""
     tx.conn.execute(sa.delete(t.hosts).where(_h.name == name))
+    tx.conn.execute(sa.delete(t.capacities).where(t.capacities.c.host == name))
     tx.conn.execute(sa.delete(t.faults).where(_f.host == name))
     tx.conn.execute(sa.delete(t.host_revisions).where(t.host_revisions.c.host == name))
 

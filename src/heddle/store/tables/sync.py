@@ -111,3 +111,15 @@ audit_answers = sa.Table(
     sa.Column("problem", sa.Text, nullable=False),
     sa.Column("deviations", JsonText(list[dict[str, str]]), nullable=False),
 )
+
+# What a host has to promise to ports: `unit` "kbps" of the `provider` (a bridge or card, or all tunnels), or "kpps" of
+# the host with the provider "".
+capacities = sa.Table(
+    "capacities",
+    METADATA,
+    text_column("host", key=True),
+    text_column("unit", 8, key=True),
+    text_column("provider", 64, key=True),
+    text_column("direction", 8, key=True),
+    number_column("total"),
+)
