@@ -18,6 +18,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("host", "unit", "provider", "direction", name=op.f("pk_capacities")),
     )
     op.add_column("ports", sa.Column("binding_refusal", sa.String(length=255), nullable=False, server_default=""))
+    with op.batch_alter_table("ports") as ports:
+        ports.alter_column("binding_refusal", existing_type=sa.String(length=255), existing_nullable=False,
+                           server_default=None)  # fmt: skip
 
 
 def downgrade() -> None:
