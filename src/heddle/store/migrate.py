@@ -84,7 +84,10 @@ def upgrade(store: Store, target: str = "head") -> None:
 def _alone(conn: sa.Connection) -> Iterator[None]:
     """Nobody else migrates this database meanwhile; whoever waited finds it migrated."""
     if conn.dialect.name == "sqlite":
+        usual = conn.exec_driver_sql("PRAGMA busy_timeout").scalar_one()
+        conn.exec_driver_sql(f"PRAGMA busy_timeout={_WAIT * 1000}")
         conn.exec_driver_sql("BEGIN IMMEDIATE")
+        conn.exec_driver_sql(f"PRAGMA busy_timeout={usual}")
     elif conn.dialect.name == "postgresql":
         conn.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK_KEY})
     else:
