@@ -63,7 +63,7 @@ test-kernel: dev  ## a full kernel in a virtual machine: the demo on its datapat
 test-power: dev  ## the power cuts alone
 	scripts/test-kernel.sh power
 
-matrix: dev  ## which network types each data plane carries, from packets: a table
+matrix: dev  ## which network types each data plane carries, and which extensions packets have shown: tables
 	@.venv/bin/python -m tests.real.matrix_table
 
 HOSTS ?= 3

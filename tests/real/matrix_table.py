@@ -1,18 +1,24 @@
-"""Prints which network types each data plane carries, from tests that have sent packets: matrix_table.py
+"""Prints what packets have shown: which network types each data plane carries, and each extension of the API.
 
 It runs the tests of the matrix and reads a cell's result from their ids, `<data plane>-<type>-<family>`.  A cell is
-"yes" when all tests of it passed, "NO" when one failed, and else says why there is none.  Exit status 1 when a cell is
-"NO" or without an explanation.
+"yes" when all tests of it passed, "NO" when one failed, and else says why there is none.  Then it runs the tests of
+`features.py`, and prints for each extension with a packet side whether they passed, by which, and which have none yet.
+Those of clouds of several hosts need a broker (HEDDLE_TEST_BROKER=rabbitmq; `scripts/engines.sh --install`); without
+it their rows say "not run".  Exit status 1 when a row or cell is "NO" or without an explanation.
 """
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
 import tempfile
 import xml.etree.ElementTree as ElementTree
+from collections.abc import Mapping
 from pathlib import Path
+
+from tests.real.features import API_ONLY, MISSING, SENT
 
 HERE = Path(__file__).parent
 TESTS = ("test_matrix.py", "test_bridge_matrix.py")
@@ -28,6 +34,7 @@ PLANES = {
     "linuxbridge+openvswitch_over_ipv6": ("  tunnels over IPv6", ("vxlan",)),
 }
 NO_VLANS = "kernel"
+FAILED = ("failure", "error", "skipped")
 
 
 def results(report: Path) -> dict[tuple[str, str, str], bool]:
@@ -37,7 +44,7 @@ def results(report: Path) -> dict[tuple[str, str, str], bool]:
         match = CELL.search(case.get("name", ""))
         if match:
             cell = (match[1], match[2], match[3])
-            well = all(case.find(kind) is None for kind in ("failure", "error", "skipped"))
+            well = all(case.find(kind) is None for kind in FAILED)
             found[cell] = found.get(cell, True) and well
     return found
 
@@ -65,17 +72,57 @@ def table(found: dict[tuple[str, str, str], bool]) -> tuple[list[str], bool]:
     return lines, well
 
 
+def passed(report: Path) -> dict[str, bool]:
+    """Whether each test passed, with all its parameters, by its file and function as `features.py` writes them."""
+    found: dict[str, bool] = {}
+    for case in ElementTree.parse(report).iter("testcase"):
+        file = case.get("classname", "").removeprefix("tests.").replace(".", "/")
+        name = f"{file}.py::{case.get('name', '').partition('[')[0]}"
+        found[name] = found.get(name, True) and all(case.find(kind) is None for kind in FAILED)
+    return found
+
+
+def feature_table(found: Mapping[str, bool]) -> tuple[list[str], bool]:
+    """A line for each extension with a packet side, and whether none is "NO"."""
+    lines, well = [f"{'extension':<42}{'':^9}by"], True
+    for alias in sorted({*SENT, *MISSING}):
+        tests = SENT.get(alias, ())
+        ran = [found[test] for test in tests if test in found]
+        if not tests:
+            lines.append(f"{alias:<42}{'MISSING':^9}{MISSING[alias]}")
+            continue
+        text = "NO" if not all(ran) else "yes" if ran else "not run"
+        well = well and text != "NO"
+        lines.append(f"{alias:<42}{text:^9}{tests[0]}")
+        lines += [" " * 51 + test for test in tests[1:]]
+    reasons = sorted(set(API_ONLY.values()))
+    lines += ["", f"of the API alone: {len(API_ONLY)} extensions"]
+    for reason in reasons:
+        lines.append(f"- {reason}: " + ", ".join(sorted(alias for alias, why in API_ONLY.items() if why == reason)))
+    return lines, well
+
+
+def to_run(broker: bool) -> list[str]:
+    """The tests of the extensions that can run here, but those of the matrix itself, which run anyway."""
+    every = sorted({test for tests in SENT.values() for test in tests})
+    matrix = tuple(f"real/{name}::" for name in TESTS)
+    return [test for test in every if not test.startswith(matrix) and (broker or not test.startswith("cluster/"))]
+
+
 def main() -> int:
+    wanted = [str(HERE / name) for name in TESTS]
+    wanted += [str(HERE.parent / test) for test in to_run(bool(os.environ.get("HEDDLE_TEST_BROKER")))]
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
-        command = [sys.executable, "-m", "pytest", "-q", f"--junitxml={report}", *(str(HERE / name) for name in TESTS)]
+        command = [sys.executable, "-m", "pytest", "-q", f"--junitxml={report}", *wanted]
         code = subprocess.run(command, cwd=HERE.parent.parent).returncode
         if not report.exists():
             print("matrix: the tests did not run", file=sys.stderr)
             return code or 1
         lines, well = table(results(report))
-    print("\n".join(lines))
-    return code if code or well else 1
+        more, also_well = feature_table(passed(report))
+    print("\n".join([*lines, "", *more]))
+    return code if code or (well and also_well) else 1
 
 
 if __name__ == "__main__":

@@ -1,0 +1,122 @@
+"""Which extensions of the API have a packet side, and the tests that sent packets for each.
+
+Every alias that the API shows is in one of three lists, to which `tests/unit/test_matrix_table.py` holds it: `SENT`
+with its tests, `API_ONLY` with the reason why packets cannot tell, and `MISSING` with what there is no test of yet, or
+what is not built.  `make matrix` runs the tests and prints the table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+SENT: Mapping[str, tuple[str, ...]] = {
+    "address-group": (
+        "real/test_security.py::test_an_address_group_of_ipv6",
+        "real/test_security.py::test_address_groups_that_overlap",
+    ),
+    "address-scope": ("real/test_address_scopes.py::test_one_scope_is_routed_and_others_are_not_reached",),
+    "allowed-address-pairs": ("real/test_security.py::test_an_allowed_address_pair_may_be_used",),
+    "binding": ("real/test_switch.py::test_same_network_yes_other_network_no",),
+    "dhcp_agent_scheduler": (
+        "cluster/test_cloud.py::test_a_guest_gets_its_address_while_one_of_two_dhcp_hosts_is_away",
+    ),
+    "dns-domain-ports": ("api/test_dns_publishing.py::test_a_port_on_a_public_network",),
+    "external-net": ("real/test_routers.py::test_outward_under_the_routers_address",),
+    "floating-ip-port-forwarding": ("real/test_routers.py::test_ports_are_forwarded",),
+    "floating-ip-port-forwarding-port-ranges": ("real/test_routers.py::test_ports_are_forwarded",),
+    "l3-conntrack-helper": ("real/test_routers.py::test_connections_that_others_agree_on_are_followed",),
+    "l3_agent_scheduler": ("cluster/test_failover.py::test_moved_by_hand",),
+    "local_ip": (
+        "real/test_local_ips.py::test_it_leads_to_the_port_of_this_host",
+        "cluster/test_cloud.py::test_a_local_ip_leads_to_a_port_of_each_host",
+    ),
+    "metering": ("real/test_metering.py::test_bytes_are_counted_over_changes_of_rules_and_restarts",),
+    "net-mtu": ("real/test_matrix.py::test_fits", "real/test_bridge_matrix.py::test_fits"),
+    "port-security": ("real/test_security.py::test_port_security_off_filters_nothing",),
+    "provider": ("real/test_matrix.py::test_carries", "real/test_bridge_matrix.py::test_carries"),
+    "qos": ("real/test_qos.py::test_what_a_guest_sends_is_marked",),
+    "qos-bw-limit-direction": ("real/test_qos.py::test_limits_of_both_directions_follow_the_policy",),
+    "qos-default": ("cluster/test_bridges.py::test_the_default_policy_of_a_project_limits_guests_of_both_kinds",),
+    "qos-fip": ("real/test_routers.py::test_policies_of_floating_ips_and_of_the_gateway",),
+    "qos-gateway-ip": ("real/test_routers.py::test_policies_of_floating_ips_and_of_the_gateway",),
+    "qos-port-network-policy": (
+        "real/test_qos.py::test_packets_are_limited_by_the_ports_own_policy_else_that_of_its_network",
+    ),
+    "qos-pps": ("real/test_qos.py::test_packets_are_limited_by_the_ports_own_policy_else_that_of_its_network",),
+    "router": ("real/test_routers.py::test_between_two_networks", "real/test_routers.py::test_floating_ip"),
+    "security-group": (
+        "real/test_security.py::test_ingress_is_closed_until_a_rule_opens_it",
+        "real/test_security.py::test_a_remote_group_follows_its_members",
+    ),
+    "security-groups-remote-address-group": ("real/test_security.py::test_an_address_group_of_ipv6",),
+    "stateful-security-group": (
+        "real/test_security.py::test_a_stateless_group_needs_both_ways",
+        "real/test_security.py::test_a_group_that_becomes_stateful_lets_answers_in",
+    ),
+    "subnet-dns-publish-fixed-ip": ("api/test_dns_publishing.py::test_subnets_whose_addresses_are_published",),
+    "trunk": (
+        "scenarios/test_trunks.py::test_each_vlan_is_a_network",
+        "real/test_bridge_trunks.py::test_each_vlan_is_a_network",
+    ),
+}
+
+MISSING: Mapping[str, str] = {
+    "dns-integration": "no test asks a network's DHCP server for a name; names outside are: dns-domain-ports",
+    "dvr": "not built: a router is on one host",
+    "ext-gw-mode": "no test has a gateway with source NAT switched off",
+    "extra_dhcp_opt": "no test reads the options that a guest gets",
+    "extraroute": "no test sends packets along an extra route",
+    "l3-ext-ndp-proxy": "see l3-ndp-proxy",
+    "l3-ha": "not built: a router is on one host",
+    "l3-ndp-proxy": "no test asks a router for the address of a guest",
+    "logging": "not built: no host writes packets down",
+    "metering_source_and_destination_fields": "no test counts by both ends",
+    "multi-provider": "no test has a network of several segments that carry packets",
+    "network_ha": "see l3-ha",
+    "qos-bw-minimum-ingress": "not built: no host guarantees a bandwidth",
+    "qos-pps-minimum": "not built: no host guarantees a packet rate",
+    "segment": "no test sends packets in a routed network",
+    "segments-peer-subnet-host-routes": "no test sends packets in a routed network",
+}
+
+_SHOWN = "what the API shows of others' doing"
+_ASKED = "how the API is asked"
+_WHO = "who may use an object; who may gets what others get of it"
+_WHERE = "where a host is chosen; packets are as on any other"
+_KEPT = "kept and shown for others (compute, hardware)"
+_CHECKED = "what the API refuses"
+_MADE = "how objects are made; packets are as of any other"
+
+API_ONLY: Mapping[str, str] = {
+    **dict.fromkeys(
+        ("agent", "agent-resources-synced", "expose-l3-conntrack-helper", "expose-port-forwarding-in-fip",
+         "fip-port-details", "floating-ip-port-forwarding-detail", "floatingip-pools", "ip_allocation", "l2_adjacency",
+         "network-ip-availability", "network-ip-availability-details", "qos-rule-type-details", "quota_details",
+         "revision-if-match", "standard-attr-revisions", "standard-attr-timestamp", "subnet-external-network",
+         "trunk-details", "security-groups-normalized-cidr", "security-groups-rules-belongs-to-default-sg",
+         "service-type", "project-id"), _SHOWN),
+    **dict.fromkeys(
+        ("agent_sort_key", "availability_zone_filter", "empty-string-filtering", "filter-validation",
+         "ip-substring-filtering", "pagination", "port-security-groups-filtering", "qos-rule-type-filter",
+         "security-groups-shared-filtering", "sort-key-validation", "sorting", "qos-pps-minimum-rule-alias",
+         "qos-rules-alias"), _ASKED),
+    **dict.fromkeys(
+        ("rbac-address-group", "rbac-address-scope", "rbac-policies", "rbac-security-groups", "rbac-subnetpool"), _WHO),
+    **dict.fromkeys(
+        ("availability_zone", "network_availability_zone", "router_availability_zone", "floating-ip-router-writable",
+         "binding-extended", "flavors", "l3-flavors"), _WHERE),
+    **dict.fromkeys(
+        ("data-plane-status", "port-device-profile", "port-numa-affinity-policy", "port-numa-affinity-policy-socket",
+         "port-resource-request", "port-resource-request-groups", "port-trusted-vif",
+         "floating-ip-port-forwarding-description", "standard-attr-description", "standard-attr-segment",
+         "standard-attr-tag", "tag-creation", "tag-ports-during-bulk-creation", "uplink-status-propagation",
+         "uplink-status-propagation-updatable"), _KEPT),
+    **dict.fromkeys(
+        ("aap-reject-multicast", "l3-port-ip-change-not-allowed", "quota-check-limit", "quota-check-limit-default",
+         "quotas", "router-admin-state-down-before-update"), _CHECKED),
+    **dict.fromkeys(
+        ("auto-allocated-topology", "default-subnetpools", "dns-integration-domain-keywords", "extraroute-atomic",
+         "net-mtu-writable", "network-segment-range", "port-mac-address-regenerate", "port-mac-override",
+         "security-groups-default-rules", "security-groups-default-statefulness", "subnet-segmentid-writable",
+         "subnet-service-types", "subnet_allocation", "subnet_onboard", "subnetpool-prefix-ops"), _MADE),
+}  # fmt: skip
