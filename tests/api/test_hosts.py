@@ -13,7 +13,8 @@ from tests.api.talk import Talk, addresses
 from heddle.control.duties import do_chores
 from heddle.store import changes
 from heddle.store.query import hosts
-from heddle.view.types import CLOUD, Status, host_scope
+from heddle.view.shapes import LOADERS
+from heddle.view.types import CLOUD, HostView, Status, host_scope
 
 
 def dhcp_ports(admin: Talk, network: dict[str, Any]) -> list[dict[str, Any]]:
@@ -172,3 +173,23 @@ def test_a_network_that_could_not_be_served_is_served_later(own_cloud: Cloud) ->
     admin.put(path, {"quota": {"port": 1}})
     do_chores(own_cloud.store, own_cloud.settings)
     assert len(dhcp_ports(admin, network)) == 1
+
+
+def test_hosts_are_told_of_each_others_zones(own_cloud: Cloud) -> None:
+    """A zone that changes is news, for the metadata of guests; the same one again is none."""
+
+    def told() -> tuple[str, int]:
+        with own_cloud.store.read() as tx:
+            (entry,) = [each for each in changes.scope_content(tx.conn, CLOUD) if each.kind == "host"]
+            (view,) = LOADERS["host"](tx, {entry.id: entry.revision})
+        assert isinstance(view, HostView)
+        return view.availability_zone, view.revision
+
+    own_cloud.report("host1")
+    zone, first = told()
+    assert zone == "nova"
+    own_cloud.report("host1", zone="north")
+    zone, second = told()
+    assert zone == "north" and second > first
+    own_cloud.report("host1", zone="north")
+    assert told() == ("north", second)

@@ -13,7 +13,7 @@ from heddle.agent.metadata.documents import answer, meta_data
 from heddle.agent.metadata.guests import Guest, Guests
 from heddle.agent.metadata.network_data import network_data
 from heddle.host.metadata_wire import News
-from heddle.view.types import HostRoute, NeighbourView, Object, ScopeNews, network_scope
+from heddle.view.types import CLOUD, HostRoute, HostView, NeighbourView, Object, ScopeNews, network_scope
 
 SERVERS = ["9.9.9.9", "1.1.1.1"]
 SUBNETS = {
@@ -48,12 +48,14 @@ def known(*ports: NeighbourView) -> Guests:
         items += [port for port in ports if port.network_id == id]
         raws = [msgspec.Raw(msgspec.msgpack.encode(item)) for item in items]
         scopes.append(ScopeNews(scope=network_scope(id), whole=True, objects=raws))
+    host = HostView(id="host1", availability_zone="north")
+    scopes.append(ScopeNews(scope=CLOUD, whole=True, objects=[msgspec.Raw(msgspec.msgpack.encode(host))]))
     made.take(News(scopes=scopes))
     return made
 
 
 def card(number: int, fixed: dict[str, str], network: str = "n1", **more: object) -> NeighbourView:
-    options = {"device_id": "vm-1", "project_id": "blue", "name": "Web Server_1!", **more}
+    options = {"host": "host1", "device_id": "vm-1", "project_id": "blue", "name": "Web Server_1!", **more}
     return l3.neighbour(l3.port(number, network, fixed), **options)
 
 
@@ -68,6 +70,13 @@ def guest(kind: str) -> Guest:
     found = made.find("n1", "fe80::f816:3eff:fe00:9", l3.mac(9))
     assert found is not None
     return found
+
+
+def test_a_host_that_says_no_zone_and_one_that_is_not_known() -> None:
+    for host in ("", "elsewhere"):
+        made = known(card(9, FIRST["dhcp"], host=host)).find("n1", "10.0.0.9", l3.mac(9))
+        assert made is not None and "availability_zone" not in meta_data(made, "cloud.", b"seed")
+        assert answer(made, "/latest/meta-data/placement/availability-zone", "cloud.").status == 404
 
 
 @pytest.mark.parametrize("kind", FIRST)

@@ -14,7 +14,7 @@ from tests.real.lab import L3Lab, l3_lab
 from tests.real.testhost import PATIENCE
 from tests.real.traffic import lease
 
-from heddle.view.types import AssignmentView, GroupView, Ref, RuleView
+from heddle.view.types import AssignmentView, GroupView, HostView, Ref, RuleView
 
 pytestmark = pytest.mark.real
 
@@ -94,6 +94,12 @@ def test_behind_a_router(cloud: Cloud) -> None:
     assert found["hostname"] == "web-110.openstacklocal" and found["project_id"] == "project-of-routed"
     assert cloud.get("g110", f"{V4}/latest/meta-data/local-ipv4") == (200, "10.0.0.10")
     assert cloud.get("g110", f"{V4}/openstack/latest/user_data")[0] == 404
+    assert "availability_zone" not in found
+    cloud.lab.cloud.put(HostView(id="host1", availability_zone="north"))
+    zone = f"{V4}/latest/meta-data/placement/availability-zone"
+    cloud.lab.until(lambda: cloud.get("g110", zone) == (200, "north"), 5, "the guest is told the zone of its host")
+    cloud.lab.cloud.put(HostView(id="host1", availability_zone="south"))
+    cloud.lab.until(lambda: cloud.get("g110", zone) == (200, "south"), 5, "the guest is told another zone")
     port = l3.port(0x110, "routed", {"routed4": "10.0.0.10"})
     cloud.lab.cloud.put(l3.floating_ip("f1", ROUTER, "203.0.113.9", "10.0.0.10", port))
     public = f"{V4}/latest/meta-data/public-ipv4"

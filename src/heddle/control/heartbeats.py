@@ -26,6 +26,7 @@ HEARTBEAT_SECONDS = 5
 CLOCK_SECONDS = 10
 CLOCK = "the host's clock is"
 RIVALS = "a second agent reports as this host"
+_TOLD = ("tunnel_ip", "datapath", "bridge_mappings", "drift", "failed", "availability_zone")
 
 
 def take(tx: Tx, request: ReportRequest) -> bool | None:
@@ -44,6 +45,7 @@ def take(tx: Tx, request: ReportRequest) -> bool | None:
         request.revision,
         request.drift,
         request.failed,
+        availability_zone=request.availability_zone or DEFAULT_ZONE,
     )
     roles = {role.role for role in request.roles if role.role in ROLES}
     quiet = old is not None and _quiet(old, new)
@@ -55,7 +57,7 @@ def take(tx: Tx, request: ReportRequest) -> bool | None:
         return False
     hosts.save(tx, replace(new, revision=old.revision, latencies=old.latencies) if old else replace(new, revision=0))
     realised.take(tx, old or replace(new, revision=0), request)
-    if old is None or old.tunnel_ip != new.tunnel_ip:
+    if old is None or (old.tunnel_ip, old.availability_zone) != (new.tunnel_ip, new.availability_zone):
         host_news(tx, new.name)
     guarantees.take(tx, request.host, known, request.guarantees)
     problems = _problems(request, now, verdict.rivals)
@@ -88,13 +90,7 @@ def _tell_new(host: str, known: dict[str, Agent], problems: Sequence[str]) -> No
 
 def _quiet(old: Host, new: Host) -> bool:
     """Whether a heartbeat tells nothing that is worth a write yet."""
-    same = (old.tunnel_ip, old.datapath, old.bridge_mappings, old.drift, old.failed) == (
-        new.tunnel_ip,
-        new.datapath,
-        new.bridge_mappings,
-        new.drift,
-        new.failed,
-    )
+    same = all(getattr(old, name) == getattr(new, name) for name in _TOLD)
     return same and new.heartbeat - old.heartbeat < HEARTBEAT_SECONDS
 
 

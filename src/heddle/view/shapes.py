@@ -44,7 +44,12 @@ Revisions = Mapping[str, int]
 
 def _hosts(tx: Tx, wanted: Revisions) -> Iterable[v.Object]:
     for host in hosts.named(tx, wanted).values():
-        yield v.HostView(id=host.name, revision=wanted[host.name], tunnel_ip=host.tunnel_ip)
+        yield v.HostView(
+            id=host.name,
+            revision=wanted[host.name],
+            tunnel_ip=host.tunnel_ip,
+            availability_zone=host.availability_zone,
+        )
 
 
 def _assignments(tx: Tx, wanted: Revisions) -> Iterable[v.Object]:

@@ -82,9 +82,13 @@ class Object(Message, frozen=True, tag_field="kind", kw_only=True):
 
 
 class HostView(Object, frozen=True, tag="host"):
-    """A host of the cloud; `id` is its name.  `tunnel_ip` is empty where it has no tunnels."""
+    """A host of the cloud; `id` is its name.  `tunnel_ip` is empty where it has no tunnels.
+
+    `availability_zone` is for the metadata of guests, "" where nobody says.
+    """
 
     tunnel_ip: str = ""
+    availability_zone: str = ""
 
 
 class AssignmentView(Object, frozen=True, tag="assignment"):

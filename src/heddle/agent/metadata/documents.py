@@ -71,6 +71,7 @@ def hostname(guest: Guest, domain: str) -> tuple[str, str]:
 
 def meta_data(guest: Guest, domain: str, seed: bytes) -> dict[str, Any]:
     name, zone = hostname(guest, domain)
+    zone_of_host = {"availability_zone": guest.zone} if guest.zone else {}
     return {
         "uuid": guest.instance_id,
         "project_id": guest.port.project_id,
@@ -79,6 +80,7 @@ def meta_data(guest: Guest, domain: str, seed: bytes) -> dict[str, Any]:
         "launch_index": 0,
         "meta": {},
         "devices": [],
+        **zone_of_host,
         "random_seed": base64.b64encode(seed).decode(),
     }
 
@@ -105,6 +107,7 @@ def _ec2(guest: Guest, domain: str) -> dict[str, Any]:
         "local-ipv4": "\n".join(_addresses(guest, 0, ".")[:1]),
         "mac": guest.port.mac_address,
         "network": {"interfaces": {"macs": cards}},
+        "placement": {"availability-zone": guest.zone} if guest.zone else {},
         "public-ipv4": "\n".join(guest.cards[0].floating[:1]),
     }
     return {"meta-data": {key: value for key, value in values.items() if value}}

@@ -35,9 +35,10 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class Guest:
-    """`cards`: the one that asks first, then the others by id."""
+    """`cards`: the one that asks first, then the others by id; `zone` is the availability zone of its host, or ""."""
 
     cards: tuple[Card, ...]
+    zone: str = ""
 
     @property
     def port(self) -> NeighbourView:
@@ -80,7 +81,9 @@ class Guests:
         same = self._by_device.get(self._device_of[port.id], {port.id})
         others = [self.mirror.neighbours[id] for id in sorted(same - {port.id})]
         cards = [card for each in (port, *others) if (card := self._card(each)) is not None]
-        return Guest(tuple(cards)) if cards and cards[0].port is port else None
+        host = self.mirror.hosts.get(port.host)
+        zone = host.availability_zone if host is not None else ""
+        return Guest(tuple(cards), zone) if cards and cards[0].port is port else None
 
     def _card(self, port: NeighbourView) -> Card | None:
         network = self.mirror.networks.get(port.network_id)

@@ -1,4 +1,4 @@
-"""What the metadata process is told of: networks with all that is in them, and the floating IPs of routers.  Pure.
+"""What the metadata process is told of: networks with all that is in them, floating IPs of routers, hosts.  Pure.
 
 Both sides use the scopes' names of the view, and find out by a digest whether one has missed something.
 """
@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from heddle.agent.mirror import Mirror, ref_of
 from heddle.view.types import (
+    CLOUD,
     FloatingIpView,
+    HostView,
     NeighbourView,
     NetworkView,
     Object,
@@ -17,7 +19,7 @@ from heddle.view.types import (
     router_scope,
 )
 
-TOLD = ("network", "subnet", "neighbour", "floating_ip")
+TOLD = ("network", "subnet", "neighbour", "floating_ip", "host")
 
 
 def scope_of(item: Object | None) -> str:
@@ -29,11 +31,15 @@ def scope_of(item: Object | None) -> str:
             return network_scope(item.network_id)
         case FloatingIpView():
             return router_scope(item.router_id)
+        case HostView():
+            return CLOUD
     return ""
 
 
 def items(mirror: Mirror, scope: str) -> list[Object]:
     """All that is told of a scope; nothing of a network that is not known."""
+    if scope == CLOUD:
+        return list(mirror.hosts.values())
     kind, _, id = scope.partition(":")
     if kind == "router":
         return list(mirror.floating_ips_by_router.of(id))

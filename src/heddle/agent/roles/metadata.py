@@ -24,7 +24,7 @@ from heddle.agent.roles.metadata_plan import concerned, is_gateway, owners, plac
 from heddle.errors import HeddleError
 from heddle.host.metadata import MetadataProcess, Place
 from heddle.host.metadata_wire import Close, Configure, Holding, Look, News
-from heddle.view.types import NeighbourView, Ref, RoleState, ScopeNews, Status, network_scope, router_scope
+from heddle.view.types import CLOUD, NeighbourView, Ref, RoleState, ScopeNews, Status, network_scope, router_scope
 
 log = logging.getLogger(__name__)
 
@@ -177,6 +177,7 @@ class MetadataRole:
         """Bring the process what is served: what changed, or after a look (None) what differs."""
         wanted = {network_scope(place.network_id) for _, place in self._wanted() if place.network_id in mirror.networks}
         wanted |= {router_scope(id) for role, id in map(_role, self._places) if role == "router"}
+        wanted.add(CLOUD)
         if changed is None:
             held = self._holding.digests
             self._told = {scope for scope in held.keys() & wanted if held[scope] == content(mirror, scope)}

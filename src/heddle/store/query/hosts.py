@@ -40,6 +40,7 @@ class Host:
     drift: int = 0
     failed: int = 0
     latencies: list[int] = field(default_factory=list)
+    availability_zone: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +52,9 @@ class Fault:
     since: str
 
 
-_COLUMNS = (
+_COLUMNS: tuple[sa.Column[Any], ...] = (
     _h.name, _h.tunnel_ip, _h.datapath, _h.bridge_mappings, _h.heartbeat, _h.revision, _h.drift, _h.failed,
-    _h.latencies,
+    _h.latencies, _h.availability_zone,
 )  # fmt: skip
 
 

@@ -1,0 +1,20 @@
+"""The availability zone of each host, which its guests are told
+
+It is "" until the host reports.
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0030"
+down_revision = "0029"
+
+
+def upgrade() -> None:
+    with op.batch_alter_table("hosts") as batch_op:
+        batch_op.add_column(sa.Column("availability_zone", sa.String(length=255), nullable=False, server_default=""))
+
+
+def downgrade() -> None:
+    with op.batch_alter_table("hosts") as batch_op:
+        batch_op.drop_column("availability_zone")
