@@ -21,9 +21,14 @@ SENT: Mapping[str, tuple[str, ...]] = {
         "cluster/test_cloud.py::test_a_guest_gets_its_address_while_one_of_two_dhcp_hosts_is_away",
     ),
     "dns-domain-ports": ("api/test_dns_publishing.py::test_a_port_on_a_public_network",),
+    "dvr": (
+        "cluster/test_distributed.py::test_no_packet_between_networks_passes_the_router_s_host",
+        "cluster/test_distributed.py::test_rules_hold_across_networks",
+    ),
     "external-net": ("real/test_routers.py::test_outward_under_the_routers_address",),
     "floating-ip-port-forwarding": ("real/test_routers.py::test_ports_are_forwarded",),
     "floating-ip-port-forwarding-port-ranges": ("real/test_routers.py::test_ports_are_forwarded",),
+    "heddle-subnet-isolation": ("real/test_private_vlans.py::test_subnets_apart",),
     "l3-conntrack-helper": ("real/test_routers.py::test_connections_that_others_agree_on_are_followed",),
     "l3_agent_scheduler": ("cluster/test_failover.py::test_moved_by_hand",),
     "local_ip": (
@@ -34,6 +39,7 @@ SENT: Mapping[str, tuple[str, ...]] = {
     "net-mtu": ("real/test_matrix.py::test_fits", "real/test_bridge_matrix.py::test_fits"),
     "port-security": ("real/test_security.py::test_port_security_off_filters_nothing",),
     "provider": ("real/test_matrix.py::test_carries", "real/test_bridge_matrix.py::test_carries"),
+    "pvlan": ("real/test_private_vlans.py::test_who_hears_whom",),
     "qos": ("real/test_qos.py::test_what_a_guest_sends_is_marked",),
     "qos-bw-limit-direction": ("real/test_qos.py::test_limits_of_both_directions_follow_the_policy",),
     "qos-default": ("cluster/test_bridges.py::test_the_default_policy_of_a_project_limits_guests_of_both_kinds",),
@@ -62,7 +68,6 @@ SENT: Mapping[str, tuple[str, ...]] = {
 
 MISSING: Mapping[str, str] = {
     "dns-integration": "no test asks a network's DHCP server for a name; names outside are: dns-domain-ports",
-    "dvr": "not built: a router is on one host",
     "ext-gw-mode": "no test has a gateway with source NAT switched off",
     "extra_dhcp_opt": "no test reads the options that a guest gets",
     "extraroute": "no test sends packets along an extra route",
