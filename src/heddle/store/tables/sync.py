@@ -21,7 +21,7 @@ hosts = sa.Table(
     number_column("drift"),
     number_column("failed"),
     sa.Column("latencies", JsonText(list[int]), nullable=False),
-    sa.Column("availability_zone", sa.String(255), nullable=False, server_default=""),
+    text_column("availability_zone"),
 )
 
 # When a host had applied everything up to a revision, in milliseconds since the epoch; the latest are kept.
