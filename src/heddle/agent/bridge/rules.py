@@ -22,6 +22,7 @@ from ipaddress import ip_network
 
 from heddle.agent.bridge.division import quoted
 from heddle.agent.bridge.filter import TABLE, bridges_of
+from heddle.agent.bridge.led import Led, translations
 from heddle.agent.bridge.members import Members
 from heddle.agent.bridge.ports import BRIDGE, LocalNetwork
 from heddle.agent.pipeline import STATELESS
@@ -67,9 +68,10 @@ class Compiled:
 
 
 def rules_table(
-    profiles: Sequence[Profile], members: Mapping[str, Members], networks: Iterable[LocalNetwork]
+    profiles: Sequence[Profile], members: Mapping[str, Members], networks: Iterable[LocalNetwork],
+    led: Sequence[Led] = (),
 ) -> Compiled:
-    """`members` by group; those of groups that no rule names are left out."""
+    """`members` by group; those of groups that no rule names are left out.  `led`: what leads to ports here."""
     local = sorted(networks, key=lambda each: each.bridge)
     problems: dict[str, str] = {}
     chains: list[Chain] = []
@@ -85,7 +87,7 @@ def rules_table(
         problems |= members[group].problems
     zones = tuple(f"{quoted(each.bridge)} : {each.zone}" for each in local)
     elements = (bridges_of(local), Elements("map", "zones", "typeof iifname : ct zone", zones), *_maps(profiles), *sets)
-    return Compiled(Table("inet", TABLE, elements, (*chains, *_base())), problems)
+    return Compiled(Table("inet", TABLE, elements, (*chains, *_base(led))), problems)
 
 
 def _maps(profiles: Sequence[Profile]) -> list[Elements]:
@@ -104,9 +106,10 @@ def _maps(profiles: Sequence[Profile]) -> list[Elements]:
     return found
 
 
-def _base() -> list[Chain]:
+def _base(led: Sequence[Led]) -> list[Chain]:
     """Established connections of TCP, which are most of the frames, meet nothing but their profile's rules: what has
-    a profile's mark is of the bridges, for the numbers of profiles are hashes of 31 bits."""
+    a profile's mark is of the bridges, for the numbers of profiles are hashes of 23 bits."""
+    first, after = translations(led)
     known = "meta l4proto tcp ct state established meta mark . ct direction vmap"
     ours = "iifname != @bridges accept"
     unmarked = "meta mark 0x00000000 accept"
@@ -114,13 +117,14 @@ def _base() -> list[Chain]:
         Chain("zone", "type filter hook prerouting priority raw; policy accept;",
               (f'iifname "{BRIDGE}*" ct zone set iifname map @zones',)),
         Chain("egress", "type filter hook prerouting priority mangle; policy accept;", (
-            unmarked, f"{known} @senders", ours, *ALWAYS_OUT, "meta mark vmap @plain_senders",
+            *first, unmarked, f"{known} @senders", ours, *ALWAYS_OUT, "meta mark vmap @plain_senders",
             "ct state related accept", "meta mark . ct direction vmap @senders", "drop",
         )),
         Chain("ingress", "type filter hook forward priority filter; policy accept;", (
             unmarked, f"{known} @receivers", ours, *ALWAYS_IN, "meta mark vmap @plain_receivers",
             "ct state related accept", "meta mark . ct direction vmap @receivers", "drop",
         )),
+        *after,
     ]  # fmt: skip
 
 
