@@ -17,7 +17,7 @@ APART = NetworkView(id="apart", mtu=1450, segments=[], subnets_apart=True)
 
 
 def neighbour(number: int, kind: str = "", community: str = "", **more: object) -> NeighbourView:
-    values = {"id": port_id(number), "network_id": "private", "mac_address": mac(number), **more}
+    values = {"id": port_id(number), "network_id": "private", "mac_address": mac(number), "host": "host2", **more}
     return NeighbourView(pvlan_type=kind, pvlan_community=community, **values)  # type: ignore[arg-type]
 
 
@@ -62,10 +62,11 @@ def test_on_other_networks_there_is_nothing() -> None:
 
 def test_a_mac_of_several_kinds_is_of_none() -> None:
     pairs = [AddressPair("10.0.0.9", mac(1)), AddressPair("10.0.0.9", mac(9))]
-    found = elsewhere(
-        [neighbour(1, "promiscuous"), neighbour(2, "isolated", allowed_address_pairs=pairs), neighbour(3, "isolated")],
-        PRIVATE,
-    )
+    there = [neighbour(1, "promiscuous"), neighbour(2, "isolated", allowed_address_pairs=pairs)]
+    here = neighbour(4, "promiscuous", host="host1"), neighbour(5, "promiscuous", host="")
+    router = neighbour(6, "promiscuous", host="host1", device_owner="network:router_interface")
+    found = elsewhere([*there, neighbour(3, "isolated"), *here, router], PRIVATE, "host1")
+    assert found.pop(mac(6)) == PROMISCUOUS, "a router may be on any host"
     assert found == {mac(1): None, mac(2): ISOLATED, mac(3): ISOLATED, mac(9): ISOLATED}
 
 

@@ -139,8 +139,7 @@ class LocalNetworks:
         if all(port.meets_all for port in ports):
             return network_flows(network.id, tag, ports, out)
         self._divided.add(network.id)
-        remote = (each for each in mirror.neighbours_by_network.of(network.id) if each.host not in ("", self._host))
-        there = elsewhere(remote, network)
+        there = elsewhere(mirror.neighbours_by_network.of(network.id), network, self._host)
         here = {port.kind for port in ports if port.kind is not None}
         pairs = heard_by(here, here | {kind for kind in there.values() if kind is not None})
         outside = segment is not None and bool(segment.physical_network)

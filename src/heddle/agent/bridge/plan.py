@@ -199,9 +199,8 @@ class Planner:
         here = (port for port in desired.ports.values() if port.kind is not None and port.network_id == network.id)
         if all(port.meets_all for port in here):
             return None
-        remote = (each for each in mirror.neighbours_by_network.of(network.id)
-                  if each.host not in ("", self.place.host))  # fmt: skip
-        return tuple(sorted(elsewhere(remote, network).items()))
+        there = elsewhere(mirror.neighbours_by_network.of(network.id), network, self.place.host)
+        return tuple(sorted(there.items()))
 
     def _mesh(
         self, mirror: Mirror, network: NetworkView, segment: Segment, tunnel: str
