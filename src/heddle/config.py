@@ -24,6 +24,7 @@ from heddle.errors import ConfigError
 DEFAULT_FILE = Path("/etc/heddle/heddle.toml")
 MOST_WORKERS = 64
 LEAST_DOWN_SECONDS = 10
+LEAST_LOG_RATE, LEAST_LOG_BURST = 100, 25
 
 
 class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -205,6 +206,16 @@ class Metadata(Section, frozen=True):
     shared_secret: str = ""
 
 
+class NetworkLog(Section, frozen=True):
+    """What agents write down of packets, where logs ask for it: at most `rate_limit` packets a second of a host, and
+    `burst_limit` at once.  `local_output_log_base`: the file; empty: packets.log in the folder of the logs.
+    """
+
+    rate_limit: int = 100
+    burst_limit: int = 25
+    local_output_log_base: str = ""
+
+
 class Settings(Section, frozen=True):
     paths: Paths = Paths()
     server: Server = Server()
@@ -218,6 +229,7 @@ class Settings(Section, frozen=True):
     dns: Dns = Dns()
     rfc2136: Rfc2136 = Rfc2136()
     designate: Designate = Designate()
+    network_log: NetworkLog = NetworkLog()
 
     @property
     def serves_metadata(self) -> bool:
@@ -272,7 +284,10 @@ def load(
     tree = _read_file(file or environ.get("HEDDLE_CONFIG"))
     for name, text in environ.items():
         if name.startswith("HEDDLE_") and name != "HEDDLE_CONFIG":
-            section, _, key = name.removeprefix("HEDDLE_").lower().partition("_")
+            rest = name.removeprefix("HEDDLE_").lower()
+            whole = (each for each in Settings.__struct_fields__ if "_" in each and rest.startswith(f"{each}_"))
+            section = next(whole, rest.partition("_")[0])
+            key = rest.removeprefix(section).removeprefix("_")
             _put(tree, section, key, text, f"environment variable {name}")
     for item in overrides:
         dotted, equals, text = item.partition("=")
@@ -293,6 +308,10 @@ def load(
     if settings.network.dhcp_hosts < 1:
         raise ConfigError(f"network.dhcp_hosts={settings.network.dhcp_hosts}: write 1 or more")
     _check_metadata(settings.metadata)
+    for name, least in (("rate_limit", LEAST_LOG_RATE), ("burst_limit", LEAST_LOG_BURST)):
+        if not least <= getattr(settings.network_log, name) < 2**31:
+            value = getattr(settings.network_log, name)
+            raise ConfigError(f"network_log.{name}={value}: write {least} or more packets, less than {2**31}")
     return settings
 
 

@@ -26,6 +26,7 @@ from heddle.view.types import (
     GroupView,
     HostView,
     LocalIpView,
+    LogView,
     MemberView,
     MeteringLabelView,
     NeighbourView,
@@ -218,9 +219,16 @@ class FakeCloud:
                 return [router_scope(item.id)]
             case FloatingIpView():
                 return [router_scope(item.router_id)]
+            case LogView():
+                return [self._scope_of_log(item)]
             case MeteringLabelView():
                 return [metering_scope("" if item.shared else item.project_id)]
         raise TypeError(item)
+
+    def _scope_of_log(self, item: LogView) -> str:
+        if item.port_id:
+            return network_scope(self._views[Ref("port", item.port_id)].network_id)  # type: ignore[attr-defined]
+        return group_scope(item.group_id) if item.group_id else CLOUD
 
     def _needed(self) -> set[str]:
         """The scopes that the host needs now."""

@@ -218,6 +218,9 @@ class FakeMeters:
     def read(self) -> dict[int, Meter]:
         return dict(self.there)
 
+    def dropped(self, number: int) -> int:
+        return 0
+
     def put(self, meters: Mapping[int, Meter]) -> None:
         if meters and (self.refuse or max(meters) > LAST_METER):
             raise MeterError(self.refuse or f"refused the meter {max(meters)}")

@@ -21,6 +21,7 @@ from heddle.view.types import (
     GroupView,
     HostView,
     LocalIpView,
+    LogView,
     MemberView,
     MeteringLabelView,
     NeighbourView,
@@ -87,6 +88,7 @@ class Mirror:
         self.local_ips: dict[str, LocalIpView] = {}
         self.metering_labels: dict[str, MeteringLabelView] = {}
         self.policies: dict[str, QosPolicyView] = {}
+        self.logs: dict[str, LogView] = {}
         self.audits: dict[str, AuditView] = {}
         self.ports_by_network: Index[PortView] = Index("network_id")
         self.ports_by_device: Index[PortView] = Index("device_id")
@@ -104,7 +106,7 @@ class Mirror:
             "port": self.ports, "neighbour": self.neighbours, "group": self.groups, "member": self.members,
             "router": self.routers, "floating_ip": self.floating_ips,
             "local_ip": self.local_ips, "metering_label": self.metering_labels, "qos_policy": self.policies,
-            "audit": self.audits,
+            "log": self.logs, "audit": self.audits,
         }
         self._indexes: dict[str, tuple[Index[Any], ...]] = {
             "port": (self.ports_by_network, self.ports_by_device, self.ports_by_parent),

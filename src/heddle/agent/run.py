@@ -73,6 +73,7 @@ def run_agent(settings: Settings, bus: AgentBus) -> None:
     prepared: list[Role] = []
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: _end(events))
+    signal.signal(signal.SIGHUP, lambda *_: None)  # whoever moved the file of logged packets away says so: it is seen
     try:
         if not settings.serves_metadata:
             _without_metadata(settings)

@@ -16,9 +16,11 @@ from heddle.agent.installed import Installed
 from heddle.agent.kinds import kind_of
 from heddle.agent.local_ips import LocalIps
 from heddle.agent.local_networks import LocalNetworks
+from heddle.agent.logged_flows import flows_of
 from heddle.agent.mirror import Mirror
 from heddle.agent.owners import BASE, INT, TUN, Owner, Plan, Uplinks
-from heddle.agent.pipeline import WiredPort, port_flows
+from heddle.agent.packet_logs import events_of, told_otherwise
+from heddle.agent.pipeline import WiredPort
 from heddle.agent.policing import policing, policy_of, ports_with
 from heddle.agent.profiles import Profiles
 from heddle.agent.routed import Routed
@@ -66,8 +68,7 @@ class Wiring:
         networks |= self.routed.visit(mirror, routers, self.networks)
         for network_id in sorted(networks):
             self.networks.plan(mirror, network_id, plan, self.uplinks, self.installed)
-            here = self.networks, self.uplinks.tunnels.advertises
-            self.local_ips.plan(mirror, network_id, *here, plan, not self.installed)
+            self.local_ips.plan(mirror, network_id, self.networks, plan, not self.installed)
         self.routed.plan(mirror, routers, self.networks, plan, self.uplinks, self.installed)
         self.profiles.plan(mirror, plan)
         plan.ports |= ports
@@ -105,6 +106,8 @@ class Wiring:
                 self.profiles.member_changed(ref.id)
             elif ref.kind == "qos_policy":
                 ports |= ports_with(mirror, ref.id)
+            elif ref.kind == "log":
+                ports |= told_otherwise(mirror, self.ports.values())
         return ports, networks
 
     def _plan_base(self, plan: Plan) -> None:
@@ -123,7 +126,7 @@ class Wiring:
         if view is not None:
             try:
                 wired = self._wire(mirror, view)
-                flows = port_flows(wired) if wired else {}
+                flows = flows_of(wired) if wired else {}
             except ValueError as error:
                 plan.problems[Ref("port", port_id)] = str(error)
                 wired = None
@@ -158,7 +161,7 @@ class Wiring:
             addresses=tuple(dict.fromkeys((checked_mac(mac), address) for mac, address in pairs)),
             profile=profile, promiscuous=not trusted and not view.port_security, device=interface.name,
             policing=policing(mirror.policies.get(policy_of(mirror, view))), vlan=view.vlan, card=view.parent_port_id,
-            kind=kind_of(view, mirror.networks[view.network_id]),
+            kind=kind_of(view, mirror.networks[view.network_id]), logged=events_of(mirror, view),
         )
 
     def _settle_port(self, port_id: str, view: PortView | None, wired: WiredPort | None) -> None:
@@ -186,5 +189,4 @@ def card_of(view: PortView) -> str:
 def _released(before: WiredPort, wired: WiredPort | None) -> list[tuple[int, str]]:
     """The (tag, address or CIDR) pairs that a port no longer has."""
     kept = wired.addresses if wired is not None and wired.tag == before.tag else ()
-    gone = [address for mac, address in before.addresses if (mac, address) not in kept]
-    return [(before.tag, address) for address in gone]
+    return [(before.tag, address) for mac, address in before.addresses if (mac, address) not in kept]

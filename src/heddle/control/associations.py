@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from heddle.control import ndp_proxies, port_forwardings
+from heddle.control import logs, ndp_proxies, port_forwardings
 from heddle.control.context import Context
 from heddle.control.news import floating_ip_news, local_ip_news
 from heddle.errors import BadRequest, Conflict
@@ -31,6 +31,8 @@ def port_gone(ctx: Context, port: Port) -> None:
     if "floating_ip" in uses:
         for floating_ip in q.of_port(ctx.tx, port.id):
             disassociate(ctx, floating_ip)
+    if "log" in uses:
+        logs.port_gone(ctx, port.id)
     _drop(ctx, port, uses, None)
 
 

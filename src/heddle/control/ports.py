@@ -34,7 +34,6 @@ from heddle.model.port import Port
 from heddle.model.resource import Draft
 from heddle.model.subnet import Subnet
 from heddle.model.values import DhcpOption, FixedIp
-from heddle.store.query import logs
 from heddle.store.query import networks as network_query
 from heddle.store.query import port_bindings as bindings
 from heddle.store.query import ports as q
@@ -158,7 +157,6 @@ def delete_port(ctx: Context, port: Port, *, own: bool = False) -> None:
     if port.security_groups:
         q.set_groups(ctx.tx, [msgspec.structs.replace(port, security_groups=[])])
     bindings.delete_of_port(ctx.tx, port.id)
-    logs.drop_of_port(ctx.tx, port.id)
     q.PORTS.delete(ctx.tx, port.id)
     port_gone(ctx.tx, port)
 

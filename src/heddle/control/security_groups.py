@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from heddle.control import quotas, sharing
+from heddle.control import logs, quotas, sharing
 from heddle.control import security_group_defaults as defaults
 from heddle.control import security_group_rules as rules
 from heddle.control.context import Context
@@ -17,7 +17,6 @@ from heddle.errors import Conflict, NotFound
 from heddle.model import predicate
 from heddle.model.resource import Draft
 from heddle.model.security_group import SecurityGroup, SecurityGroupRule
-from heddle.store.query import logs
 from heddle.store.query import security_groups as q
 from heddle.store.query.address_groups import ADDRESS_GROUPS
 
@@ -95,7 +94,7 @@ def delete_group(ctx: Context, group: SecurityGroup) -> None:
         quotas.give_back(ctx, project_id, "security_group_rule", count)
     sharing.object_gone(ctx, group)
     q.GROUPS.delete(ctx.tx, group.id)
-    logs.drop_of_group(ctx.tx, group.id)
+    logs.group_gone(ctx, group.id)
     if group.is_default:
         q.drop_default(ctx.tx, group.project_id)
     quotas.give_back(ctx, group.project_id, "security_group")

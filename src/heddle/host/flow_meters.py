@@ -27,7 +27,7 @@ _HELLO, _ERROR, _ECHO, _ECHO_REPLY, _MULTIPART, _MULTIPART_REPLY, _BARRIER, _BAR
     0, 1, 2, 3, 18, 19, 20, 21, 29
 )  # fmt: skip
 _ADD, _MODIFY, _DELETE = 0, 1, 2
-_CONFIG, _FEATURES, _MORE = 10, 11, 1
+_STATISTICS, _CONFIG, _FEATURES, _MORE = 9, 10, 11, 1
 _ALL = 0xFFFFFFFF
 _FAILED, _EXISTS, _UNKNOWN = 12, 1, 3  # OFPET_METER_MOD_FAILED and its codes
 _DROP = 1
@@ -71,6 +71,14 @@ class Meters:
                 found[number] = Meter(flags & (KBPS | PACKETS), rate, burst)
                 body = body[max(length, 8):]
         return found
+
+    def dropped(self, number: int) -> int:
+        """How many packets a meter has dropped, 0 for one that is not there.  Raises `MeterError`."""
+        try:
+            bodies = list(self._ask(_STATISTICS, struct.pack("!I4x", number)))
+        except MeterError:
+            return 0
+        return sum(struct.unpack_from("!Q", body, 40)[0] for body in bodies if len(body) >= 48)
 
     def put(self, meters: Mapping[int, Meter]) -> None:
         """Have these meters be so, whether they are there or not.  Raises `MeterError`."""

@@ -54,16 +54,25 @@ Labels = Mapping[str, tuple[Match, ...]]
 
 def read(filter: Netlink) -> list[Count]:
     """All counters of the namespace of the socket."""
-    body = struct.pack("=BBH", _INET, 0, 0) + text(1, NAME)
     found = []
-    for _, answer in filter.ask(Request(_GET_OBJECTS, body, DUMP, "nftables counters")):
-        fields = attributes(answer, 4)
-        own = _OWN.fullmatch(_text(fields.get(2, b"")))
-        if _text(fields.get(1, b"")) == NAME and own and int.from_bytes(fields.get(3, b""), "big") == _COUNTER:
-            numbers = attributes(fields.get(4, b""))
-            packets, size = (int.from_bytes(numbers.get(kind, b""), "big") for kind in (2, 1))
+    for name, (packets, size) in counters(filter, NAME).items():
+        own = _OWN.fullmatch(name)
+        if own:
             found.append(Count(own[1], int(own[2]), packets, size))
     return sorted(found, key=lambda count: count.label)
+
+
+def counters(filter: Netlink, table: str) -> dict[str, tuple[int, int]]:
+    """Packets and bytes of the named counters of a table of the family inet, in the namespace of the socket."""
+    body = struct.pack("=BBH", _INET, 0, 0) + text(1, table)
+    found = {}
+    for _, answer in filter.ask(Request(_GET_OBJECTS, body, DUMP, "nftables counters")):
+        fields = attributes(answer, 4)
+        if _text(fields.get(1, b"")) == table and int.from_bytes(fields.get(3, b""), "big") == _COUNTER:
+            numbers = attributes(fields.get(4, b""))
+            packets, size = (int.from_bytes(numbers.get(kind, b""), "big") for kind in (2, 1))
+            found[_text(fields.get(2, b""))] = packets, size
+    return found
 
 
 def table(labels: Labels, since: Mapping[str, int]) -> Table:

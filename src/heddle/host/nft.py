@@ -59,6 +59,15 @@ class Helper:
 
 
 @dataclass(frozen=True, slots=True)
+class Limit:
+    """Packets a second that rules with its name let through together, and so many more at once."""
+
+    name: str
+    rate: int
+    burst: int
+
+
+@dataclass(frozen=True, slots=True)
 class Table:
     """`counters` are the names of counters; what they have counted is not told."""
 
@@ -68,11 +77,13 @@ class Table:
     chains: tuple[Chain, ...] = ()
     counters: tuple[str, ...] = ()
     helpers: tuple[Helper, ...] = ()
+    limits: tuple[Limit, ...] = ()
 
 
 def render(table: Table) -> str:
     """The table as text."""
     blocks = [f"\tcounter {name} {{\n\t}}\n" for name in table.counters]
+    blocks += [_render_limit(limit) for limit in table.limits]
     blocks += [_render_helper(helper) for helper in table.helpers]
     blocks += [_render_elements(item) for item in table.elements]
     blocks += [_render_chain(chain) for chain in table.chains]
@@ -87,7 +98,8 @@ def replacement(table: Table) -> str:
 
 def update(old: Table, new: Table) -> str:
     """A script that leads from one table to the other by elements alone; "" when that is not enough."""
-    if (old.name, old.helpers, old.chains, _frames(old)) != (new.name, new.helpers, new.chains, _frames(new)):
+    kept = (old.name, old.helpers, old.limits, old.chains, _frames(old))
+    if kept != (new.name, new.helpers, new.limits, new.chains, _frames(new)):
         return ""
     lines: list[str] = []
     for before, after in zip(old.elements, new.elements, strict=True):
@@ -220,6 +232,10 @@ def _render_elements(item: Elements) -> str:
 def _render_helper(helper: Helper) -> str:
     kind = f'\t\ttype "{helper.type}" protocol {helper.protocol}'
     return f"\tct helper {helper.name} {{\n{kind}\n\t\tl3proto inet\n\t}}\n"
+
+
+def _render_limit(limit: Limit) -> str:
+    return f"\tlimit {limit.name} {{\n\t\trate {limit.rate}/second burst {limit.burst} packets\n\t}}\n"
 
 
 def _render_chain(chain: Chain) -> str:

@@ -11,8 +11,11 @@ from heddle.host.nft import Elements, Table, differing
 def delta(old: Table, new: Table) -> str:
     """A script that leads from `old` to `new`, which have the same name; "" when they are equal.
 
-    A set or base chain whose kind changed is not handled: such tables are replaced.  Raises `ValueError` for them.
+    A set or base chain whose kind changed, and other counters or limits, are not handled: such tables are replaced.
+    Raises `ValueError` for them.
     """
+    if (old.counters, old.limits) != (new.counters, new.limits):
+        raise ValueError("a counter or a limit is another")
     here = f"{new.family} {new.name}"
     before, after = {each.name: each for each in old.elements}, {each.name: each for each in new.elements}
     chains_before, chains_after = {each.name: each for each in old.chains}, {each.name: each for each in new.chains}

@@ -24,6 +24,7 @@ from heddle.store.query import (
     floating_ips,
     hosts,
     local_ips,
+    logs,
     metering,
     ndp_proxies,
     networks,
@@ -322,6 +323,19 @@ def _local_ips(tx: Tx, wanted: Revisions) -> Iterable[v.Object]:
         )
 
 
+def _logs(tx: Tx, wanted: Revisions) -> Iterable[v.Object]:
+    for log in logs.LOGS.get_many(tx, wanted).values():
+        if log.enabled:
+            yield v.LogView(
+                id=log.id,
+                revision=wanted[log.id],
+                event=log.event,
+                project_id=log.project_id,
+                port_id=log.target_id or "",
+                group_id=log.resource_id or "",
+            )
+
+
 def _audits(tx: Tx, wanted: Revisions) -> Iterable[v.Object]:
     for audit in audits.get_many(tx, wanted).values():
         yield v.AuditView(id=audit.id, revision=wanted[audit.id], repair=audit.repair)
@@ -341,5 +355,6 @@ LOADERS: Mapping[str, Callable[[Tx, Revisions], Iterable[v.Object]]] = {
     "local_ip": _local_ips,
     "metering_label": _metering_labels,
     "qos_policy": _qos_policies,
+    "log": _logs,
     "audit": _audits,
 }

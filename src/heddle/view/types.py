@@ -6,16 +6,17 @@ older reader skips what it does not know, objects of other kinds too, and a newe
 
 **Scopes.**  A scope says who is concerned by an object.  It is a string:
 
-    cloud               every host: `HostView`, `AuditView`
+    cloud               every host: `HostView`, `AuditView`, `LogView` of what concerns all ports of a project
     host:<host>         one host: `PortView` of the ports bound to it, `LocalIpView` of those that local IPs lead to,
                         `AssignmentView` of the routers and DHCP networks it serves, `AuditView`
     network:<id>        hosts that have a port of the network, and those that have a guest on another that a
                         distributed router joins to it: `NetworkView`, `SubnetView`, and a
-                        `NeighbourView` for each port (for DHCP and forwarding entries)
+                        `NeighbourView` for each port (for DHCP and forwarding entries), a `LogView` for each log of
+                        one of its ports
     group:<id>          hosts that have a port in the security group, or in one that names it as
                         its remote group: `GroupView` with the rules, a `MemberView` for each port;
                         and those that have a port in one that names the address group: a
-                        `MemberView` for each of its addresses
+                        `MemberView` for each of its addresses; and a `LogView` for each log of the group
     router:<id>         the host of the router, and of a distributed one those that have a guest on one of its networks:
                         `RouterView`, `FloatingIpView`
     metering:<project>  hosts that serve a router of the project: `MeteringLabelView`; `metering:` without a project
@@ -369,6 +370,19 @@ class MeteringLabelView(Object, frozen=True, tag="metering_label"):
     rules: list[MeteringRule] = []
 
 
+class LogView(Object, frozen=True, tag="log"):
+    """What is to be written down of the packets of filtered ports; a log that is not enabled does not travel.
+
+    `event` is "ACCEPT", "DROP" or "ALL".  With a `port_id` it is of that port, with a `group_id` of the ports with that
+    group, with both of the port while it has the group, and with neither of all ports of the project.
+    """
+
+    event: str
+    project_id: str
+    port_id: str = ""
+    group_id: str = ""
+
+
 class AuditView(Object, frozen=True, tag="audit"):
     """Somebody wants to know what on the host is not as it should be; each is answered once, with a report.
 
@@ -392,6 +406,7 @@ AnyObject = (
     | FloatingIpView
     | MeteringLabelView
     | QosPolicyView
+    | LogView
     | AuditView
 )
 

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from heddle.agent.bridge.forwarding import entries_of
-from heddle.agent.bridge.led import Led, leads, led_entries
 from heddle.agent.bridge.members import Members
 from heddle.agent.bridge.ports import (
     TUNNEL,
@@ -27,6 +26,7 @@ from heddle.agent.bridge.rules import Profile
 from heddle.agent.kinds import Kind, elsewhere, kind_of
 from heddle.agent.mesh import reached
 from heddle.agent.mirror import Mirror
+from heddle.agent.packet_logs import events_of
 from heddle.agent.policing import policing, policy_of
 from heddle.agent.tunnel import Underlay
 from heddle.agent.tunnel import kind_of as tunnel_kind
@@ -50,7 +50,9 @@ class Place:
 
 @dataclass
 class Desired:
-    """`ports` by id; `specs` and `networks` by network, `filtered` where filters see frames; `problems` by object."""
+    """`ports` by id; `specs` and `networks` by network, `filtered` those with ports that are; `logged` by the mark of
+    its packets; `problems` by object.
+    """
 
     ports: dict[str, BridgePort] = field(default_factory=dict)
     network_of: dict[str, str] = field(default_factory=dict)
@@ -60,9 +62,14 @@ class Desired:
     profiles: dict[frozenset[str], Profile] = field(default_factory=dict)
     members: dict[str, Members] = field(default_factory=dict)
     entries: set[Entry] = field(default_factory=set)
+    logged: dict[int, str] = field(default_factory=dict)
     problems: dict[Ref, str] = field(default_factory=dict)
     label_of: dict[str, str] = field(default_factory=dict)
-    led: list[Led] = field(default_factory=list)
+
+    def not_logged(self, problem: str) -> None:
+        """Nobody can hear of the packets of logged ports."""
+        self.profiles = {key: replace(each, logged=frozenset()) for key, each in self.profiles.items()}
+        self.problems |= {Ref("port", port_id): problem for port_id in self.logged.values()}
 
 
 class Planner:
@@ -89,7 +96,7 @@ class Planner:
         self._changed_members |= {ref.id for ref in refs if ref.kind == "member"}
         if changed is None:
             self._members.clear()
-        if changed is None or any(ref.kind not in ("member", "group", "qos_policy") for ref in refs):
+        if changed is None or any(ref.kind not in ("member", "group", "qos_policy", "log") for ref in refs):
             self._meshes.clear()
 
     def plan(self, mirror: Mirror, devices: Collection[str]) -> Desired:
@@ -97,22 +104,13 @@ class Planner:
         numbers: dict[int, frozenset[str]] = {}
         for port_id in sorted(mirror.ports):
             self._plan_port(mirror, mirror.ports[port_id], devices, desired, numbers)
-        self._plan_local_ips(mirror, desired)
         for network_id in sorted(set(desired.network_of.values())):
             self._plan_network(mirror, mirror.networks[network_id], desired)
-        if desired.led:
-            desired.entries = led_entries(desired.entries, desired.led)
         for gone in self.zones.keys() - desired.networks.keys():
             del self.zones[gone]
         named = {rule.remote_group for profile in desired.profiles.values() for rule in profile.rules}
         desired.members = self._members = self._members_of(mirror, named - {""})
         return desired
-
-    def _plan_local_ips(self, mirror: Mirror, desired: Desired) -> None:
-        found = leads(mirror, desired.ports, desired.network_of)
-        desired.led = found.led
-        desired.problems |= found.problems
-        desired.filtered |= {each.network for each in found.led if each.inside}
 
     def _plan_port(
         self, mirror: Mirror, view: PortView, devices: Collection[str], desired: Desired,
@@ -126,7 +124,7 @@ class Planner:
             return
         number = None
         if is_filtered(view):
-            number = self._profile(mirror, frozenset(view.security_groups), desired, numbers).number
+            number = self._profile(mirror, view, desired, numbers).number
         try:
             limits = policing(mirror.policies.get(policy_of(mirror, view)))
             kind = kind_of(view, mirror.networks[view.network_id])
@@ -139,14 +137,19 @@ class Planner:
             desired.filtered.add(view.network_id)
 
     def _profile(
-        self, mirror: Mirror, names: frozenset[str], desired: Desired, numbers: dict[int, frozenset[str]]
+        self, mirror: Mirror, view: PortView, desired: Desired, numbers: dict[int, frozenset[str]]
     ) -> Profile:
-        if names not in desired.profiles:
+        names, logged = frozenset(view.security_groups), events_of(mirror, view)
+        key = names | {f"logged {view.id}"} if logged else names
+        if key not in desired.profiles:
             groups = [mirror.groups[name] for name in sorted(names) if name in mirror.groups]
             rules = tuple(rule for group in groups for rule in group.rules)
             desired.label_of |= {rule.id: group.id for group in groups for rule in group.rules}
-            desired.profiles[names] = Profile(number_of(groups, names, numbers), names, rules)
-        return desired.profiles[names]
+            desired.profiles[key] = Profile(number_of(groups, key, numbers), names, rules, logged)
+        profile = desired.profiles[key]
+        if logged:
+            desired.logged[profile.number] = view.id
+        return profile
 
     def _members_of(self, mirror: Mirror, named: Iterable[str]) -> dict[str, Members]:
         """The members of the groups that rules name."""

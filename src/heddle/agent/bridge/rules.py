@@ -22,12 +22,12 @@ from ipaddress import ip_network
 
 from heddle.agent.bridge.division import quoted
 from heddle.agent.bridge.filter import TABLE, bridges_of
-from heddle.agent.bridge.led import Led, translations
+from heddle.agent.bridge.logged import LIMIT, SUPPRESSED, telling_chains, verdicts
 from heddle.agent.bridge.members import Members
 from heddle.agent.bridge.ports import BRIDGE, LocalNetwork
 from heddle.agent.pipeline import STATELESS
 from heddle.agent.security import ICMP, ICMPV6, SCTP, TCP, UDP
-from heddle.host.nft import Chain, Elements, Table
+from heddle.host.nft import Chain, Elements, Limit, Table
 from heddle.view.types import RuleView
 
 PORTS = {TCP: "tcp", UDP: "udp", SCTP: "sctp"}
@@ -48,11 +48,15 @@ ALWAYS_IN = (
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """A set of groups that ports here have, and their rules."""
+    """A set of groups that ports here have, and their rules; `logged`: what is told of its packets.
+
+    A port that is logged has a profile for itself, so that the mark of a packet says whose it is.
+    """
 
     number: int
     groups: frozenset[str]
     rules: tuple[RuleView, ...] = ()
+    logged: frozenset[str] = frozenset()
 
     @property
     def stateless(self) -> bool:
@@ -69,9 +73,9 @@ class Compiled:
 
 def rules_table(
     profiles: Sequence[Profile], members: Mapping[str, Members], networks: Iterable[LocalNetwork],
-    led: Sequence[Led] = (),
+    limit: Limit = LIMIT,
 ) -> Compiled:
-    """`members` by group; those of groups that no rule names are left out.  `led`: what leads to ports here."""
+    """`members` by group; those of groups that no rule names are left out.  `limit`: of what is told of packets."""
     local = sorted(networks, key=lambda each: each.bridge)
     problems: dict[str, str] = {}
     chains: list[Chain] = []
@@ -80,14 +84,17 @@ def rules_table(
         named |= {rule.remote_group for rule in profile.rules if rule.remote_group in members}
         for direction, name in (("egress", "began"), ("ingress", "met")):
             mine = [rule for rule in profile.rules if rule.direction == direction]
-            lines = [line for rule in mine for line in _lines(rule, profile, members, problems)]
-            chains.append(Chain(f"{name}_{profile.number:08x}", "", tuple(dict.fromkeys([*lines, "drop"]))))
+            accept, drop = verdicts(direction, profile.logged, profile.stateless)
+            lines = [line for rule in mine for line in _lines(rule, profile, members, problems, accept)]
+            chains.append(Chain(f"{name}_{profile.number:08x}", "", tuple(dict.fromkeys([*lines, drop]))))
     sets = [item for group in sorted(named) for item in members[group].sets()]
     for group in sorted(named):
         problems |= members[group].problems
     zones = tuple(f"{quoted(each.bridge)} : {each.zone}" for each in local)
     elements = (bridges_of(local), Elements("map", "zones", "typeof iifname : ct zone", zones), *_maps(profiles), *sets)
-    return Compiled(Table("inet", TABLE, elements, (*chains, *_base(led))), problems)
+    telling = telling_chains() if any(profile.logged for profile in profiles) else ()
+    table = Table("inet", TABLE, elements, (*telling, *chains, *_base()), (SUPPRESSED,), limits=(limit,))
+    return Compiled(table, problems)
 
 
 def _maps(profiles: Sequence[Profile]) -> list[Elements]:
@@ -106,10 +113,9 @@ def _maps(profiles: Sequence[Profile]) -> list[Elements]:
     return found
 
 
-def _base(led: Sequence[Led]) -> list[Chain]:
+def _base() -> list[Chain]:
     """Established connections of TCP, which are most of the frames, meet nothing but their profile's rules: what has
-    a profile's mark is of the bridges, for the numbers of profiles are hashes of 23 bits."""
-    first, after = translations(led)
+    a profile's mark is of the bridges, for the numbers of profiles are hashes of 31 bits."""
     known = "meta l4proto tcp ct state established meta mark . ct direction vmap"
     ours = "iifname != @bridges accept"
     unmarked = "meta mark 0x00000000 accept"
@@ -117,18 +123,19 @@ def _base(led: Sequence[Led]) -> list[Chain]:
         Chain("zone", "type filter hook prerouting priority raw; policy accept;",
               (f'iifname "{BRIDGE}*" ct zone set iifname map @zones',)),
         Chain("egress", "type filter hook prerouting priority mangle; policy accept;", (
-            *first, unmarked, f"{known} @senders", ours, *ALWAYS_OUT, "meta mark vmap @plain_senders",
+            unmarked, f"{known} @senders", ours, *ALWAYS_OUT, "meta mark vmap @plain_senders",
             "ct state related accept", "meta mark . ct direction vmap @senders", "drop",
         )),
         Chain("ingress", "type filter hook forward priority filter; policy accept;", (
             unmarked, f"{known} @receivers", ours, *ALWAYS_IN, "meta mark vmap @plain_receivers",
             "ct state related accept", "meta mark . ct direction vmap @receivers", "drop",
         )),
-        *after,
     ]  # fmt: skip
 
 
-def _lines(rule: RuleView, profile: Profile, members: Mapping[str, Members], problems: dict[str, str]) -> list[str]:
+def _lines(
+    rule: RuleView, profile: Profile, members: Mapping[str, Members], problems: dict[str, str], accept: str
+) -> list[str]:
     """A rule as the lines that accept; a rule that cannot be taken is a problem and gives none."""
     try:
         service = service_of(rule, profile.stateless)
@@ -136,7 +143,7 @@ def _lines(rule: RuleView, profile: Profile, members: Mapping[str, Members], pro
     except ValueError as error:
         problems[rule.id] = str(error)
         return []
-    return [" ".join(part for part in (peer, service, "accept") if part) for peer in peers]
+    return [" ".join(part for part in (peer, service, accept) if part) for peer in peers]
 
 
 def _peers(rule: RuleView, profile: Profile, members: Mapping[str, Members]) -> list[str]:

@@ -76,7 +76,7 @@ class SwitchRole:
         folder = folder_of(host.settings.agent.ovsdb)
         connections = self._make_connections(folder, host.datapath, INT)
         self._connections = TrackedConnections(host, self._wiring, connections)
-        self._policed = PolicedPorts(self._wiring, self._make_meters(folder, INT), self._make_limits())
+        self._policed = PolicedPorts(host, self._wiring, self._make_meters(folder, INT), self._make_limits())
         self._watches = {bridge: self._make_watch(folder, bridge, self._came_back(bridge)) for bridge in names}
 
     def close(self) -> None:
@@ -108,7 +108,7 @@ class SwitchRole:
         plan = self._wiring.plan(mirror, changed)
         if changed is None or any(ref.kind in ("port", "interface") for ref in changed):
             self._begin_guard()
-        self._policed.before(plan)
+        self._policed.before(plan, mirror, changed)
         self._apply(plan)
         self._finish(plan)
         self._connections.follow(plan)
@@ -133,7 +133,7 @@ class SwitchRole:
         self._wiring.installed.clear()
         self._policed.look()
         plan = self._wiring.plan(mirror, None)
-        self._policed.before(plan)
+        self._policed.before(plan, mirror, None)
         differing = 0
         for bridge, flows in self._flows.items():
             mine = [own for owner, own in plan.flows.items() if owner.bridge == bridge]
@@ -245,5 +245,5 @@ class SwitchRole:
             "devices": len(self._wiring.ports),
             "networks": len(self._wiring.networks.tags),
             "flows": sum(len(flows) for flows in self._wiring.installed.values()),
-            "ovs_version": self._ovs.version(),
+            "ovs_version": self._ovs.version(), **self._policed.figures(),
         })

@@ -1,4 +1,5 @@
-"""The limits of QoS policies on Open vSwitch: meters for what ports send, and a table at devices for what they receive.
+"""The limits of QoS policies on Open vSwitch: meters for what ports send, and a table at devices for what they receive;
+and the meter of what is logged.
 
 Meters are in before the flows that name them, and go after them.  What a port receives is limited at its device: a
 meter on the way there would also take a flooded frame from the ports that come after it.
@@ -12,12 +13,16 @@ import logging
 from collections.abc import Iterable
 from dataclasses import replace
 
+from heddle.agent.logged_flows import METER, flows_of
+from heddle.agent.mirror import Mirror
 from heddle.agent.owners import INT, Owner, Plan
-from heddle.agent.pipeline import WiredPort, port_flows
+from heddle.agent.pipeline import WiredPort
 from heddle.agent.policed_flows import meters_of
 from heddle.agent.policing import AtDevice, limits_table
-from heddle.agent.roles.base import Drift
+from heddle.agent.roles.base import Drift, Host
 from heddle.agent.roles.mended import limit_drifts
+from heddle.agent.roles.switch_bridges import folder_of
+from heddle.agent.roles.switch_logs import SwitchLogs
 from heddle.agent.wiring import Wiring
 from heddle.errors import HeddleError
 from heddle.host.device_limits import DeviceLimits
@@ -30,8 +35,9 @@ log = logging.getLogger(__name__)
 class PolicedPorts:
     """Remembers which meters are in, and whose they are."""
 
-    def __init__(self, wiring: Wiring, meters: Meters, devices: DeviceLimits) -> None:
+    def __init__(self, host: Host, wiring: Wiring, meters: Meters, devices: DeviceLimits) -> None:
         self._wiring, self._meters, self._devices = wiring, meters, devices
+        self._logs = SwitchLogs(host.settings, wiring, folder_of(host.settings.agent.ovsdb))
         self._capacity = 0
         self._installed: dict[int, Meter] = {}
         self._numbers: dict[str, set[int]] = {}
@@ -40,6 +46,10 @@ class PolicedPorts:
 
     def close(self) -> None:
         self._devices.close()
+        self._logs.writer.close()
+
+    def figures(self) -> dict[str, int]:
+        return self._logs.writer.figures()
 
     def look(self) -> None:
         """vswitchd may have forgotten them, and may be another.  Raises `MeterError`."""
@@ -48,7 +58,7 @@ class PolicedPorts:
         self._numbers.clear()
         self._looked = False
 
-    def before(self, plan: Plan) -> None:
+    def before(self, plan: Plan, mirror: Mirror, changed: Iterable[Ref] | None) -> None:
         """The flows of a plan are about to come: the meters that they name, at once; if refused, port by port."""
         ports = [self._wiring.ports[port_id] for port_id in sorted(plan.ports & self._wiring.ports.keys())]
         try:
@@ -56,17 +66,24 @@ class PolicedPorts:
         except HeddleError:
             for wired in ports:
                 self._put_or_tell(wired, plan)
+        self._logs.follow(mirror, changed, self._meters)
 
     def _put_or_tell(self, wired: WiredPort, plan: Plan) -> None:
         try:
             self._put([wired])
         except HeddleError as error:
-            plan.problems[Ref("port", wired.id)] = f"what the port sends is not limited: {error}"
-            self._wiring.ports[wired.id] = free = replace(wired, policing=replace(wired.policing, sent=()))
-            plan.flows[Owner(INT, "port", wired.id)] = port_flows(free)
+            lacking = ["what the port sends is not limited"] if wired.policing.sent else []
+            lacking += ["its packets are not logged"] if wired.logged else []
+            plan.problems[Ref("port", wired.id)] = f"{', and '.join(lacking)}: {error}"
+            free = replace(wired, policing=replace(wired.policing, sent=()), logged=frozenset())
+            self._wiring.ports[wired.id] = free
+            plan.flows[Owner(INT, "port", wired.id)] = flows_of(free)
+
+    def _meters_of(self, wired: WiredPort) -> dict[int, Meter]:
+        return meters_of(wired.number, wired.policing) | ({METER: self._logs.meter} if wired.logged else {})
 
     def _put(self, ports: Iterable[WiredPort]) -> None:
-        wanted = {number: meter for port in ports for number, meter in meters_of(port.number, port.policing).items()}
+        wanted = {number: meter for port in ports for number, meter in self._meters_of(port).items()}
         changed = {number: meter for number, meter in wanted.items() if self._installed.get(number) != meter}
         if changed and not self._capacity:
             raise MeterError("this host's Open vSwitch has no meters")
@@ -79,7 +96,7 @@ class PolicedPorts:
         for port_id in plan.ports:
             wired = self._wiring.ports.get(port_id)
             before = self._numbers.pop(port_id, set())
-            numbers = set(meters_of(wired.number, wired.policing)) if wired is not None else set()
+            numbers = set(self._meters_of(wired)) if wired is not None else set()
             if Ref("port", port_id) in plan.problems:  # its flows may be as they were
                 numbers |= before
             if numbers:

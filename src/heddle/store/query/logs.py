@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sqlalchemy as sa
-
 from heddle.model.log import Log
 from heddle.store import tables as t
 from heddle.store.engine import Tx
@@ -13,13 +11,10 @@ from heddle.store.query.tags import tag_filters
 _l = t.logs.c
 LOGS: Records[Log] = Records(Log, t.logs, filters=dict(tag_filters(t.logs)))
 
-_OF_PORT = sa.delete(t.logs).where(_l.target_id == sa.bindparam("port"))
-_OF_GROUP = sa.delete(t.logs).where(_l.resource_id == sa.bindparam("group"))
+
+def of_port(tx: Tx, port_id: str) -> list[Log]:
+    return LOGS.find(tx, _l.target_id == port_id)
 
 
-def drop_of_port(tx: Tx, port_id: str) -> None:
-    tx.conn.execute(_OF_PORT, {"port": port_id})
-
-
-def drop_of_group(tx: Tx, group_id: str) -> None:
-    tx.conn.execute(_OF_GROUP, {"group": group_id})
+def of_group(tx: Tx, group_id: str) -> list[Log]:
+    return LOGS.find(tx, _l.resource_id == group_id)

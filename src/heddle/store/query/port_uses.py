@@ -16,6 +16,7 @@ _USES = {
     "ndp_proxy": t.ndp_proxies.c.port_id,
     "local_ip": t.local_ips.c.local_port_id,
     "local_ip_association": t.local_ip_associations.c.fixed_port_id,
+    "log": t.logs.c.target_id,
 }
 _KINDS: sa.CompoundSelect[Any] = sa.union_all(
     *(sa.select(sa.literal_column(f"'{kind}'")).where(column == _PORT) for kind, column in _USES.items())
