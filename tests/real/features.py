@@ -78,8 +78,8 @@ MISSING: Mapping[str, str] = {
     "metering_source_and_destination_fields": "no test counts by both ends",
     "multi-provider": "no test has a network of several segments that carry packets",
     "network_ha": "see l3-ha",
-    "qos-bw-minimum-ingress": "not built: no host guarantees a bandwidth",
-    "qos-pps-minimum": "not built: no host guarantees a packet rate",
+    "qos-bw-minimum-ingress": "bindings respect it; on a host such packets have no precedence",
+    "qos-pps-minimum": "bindings respect it; on a host such packets have no precedence",
     "segment": "no test sends packets in a routed network",
     "segments-peer-subnet-host-routes": "no test sends packets in a routed network",
 }
