@@ -20,6 +20,8 @@ from tests.cluster.tenants import Guest, Tenant
 from tests.real.testhost import PATIENCE, TestHost
 from tests.real.traffic import connects, listening
 
+from heddle.agent.routed_flows import host_mac
+
 
 @dataclass
 class Scene:
@@ -139,6 +141,39 @@ def test_the_router_itself_and_unknown_addresses_are_for_its_host(scene: Scene) 
         assert scene.forwarded() - before >= 5
     said = source.host.guest(source.name, "ping", "-n", "-c", "2", "-W", "5", "10.12.0.200")
     assert "Unreachable" in said
+
+
+def test_a_switch_between_hosts_sees_the_router_in_one_place(scene: Scene) -> None:
+    """On VLAN networks, where it is not the only one: frames of hosts bear their own MACs."""
+    tenant, source, sink = scene.tenant, scene.guests["a near"], scene.guests["b far"]
+    left, right = (
+        tenant.network(name, f"10.{number}.0.0/24", dhcp=False, **{
+            "provider:network_type": "vlan", "provider:physical_network": "physnet1",
+            "provider:segmentation_id": 300 + number,
+        })
+        for name, number in (("left", 21), ("right", 22))
+    )  # fmt: skip
+    router = tenant.router("vlans", left, right, distributed=True)
+    one, other = tenant.guest(left, source.host), tenant.guest(right, sink.host)
+    tenant.wait()
+    scene.lab.until(lambda: one.pings(other.ip), 20, "they reach each other")
+    ports = scene.lab.api.get("/v2.0/ports", device_id=router["id"], network_id=right["id"])["ports"]
+    own, theirs = host_mac(source.host.name, "fa:16:3f:00:00:00"), ports[0]["mac_address"]
+    scene.lab.until(lambda: own in senders(one, other), 20, "the guest's host forwards")
+    assert theirs not in senders(one, other)
+
+
+def senders(one: Guest, other: Guest) -> set[str]:
+    """The source MACs of pings from one to the other, where they come to the other's host."""
+    heard = other.host.popen(
+        "timeout", "20", "tcpdump", "-lnei", "eth0", "vlan and icmp and dst host " + other.ip,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert heard.stderr is not None and heard.stderr.readline()
+    assert one.pings(other.ip, 10)
+    time.sleep(0.5)
+    other.host.run("pkill", "-INT", "-x", "tcpdump")
+    return {line.split()[1] for line in heard.communicate(timeout=30)[0].splitlines()}
 
 
 @dataclass

@@ -68,6 +68,18 @@ class Index(dict[str, dict[str, T]]):
             del self[value]
 
 
+class Interfaces(Index[NeighbourView]):
+    """Those of distributed routers, by the router's id."""
+
+    def put(self, item: NeighbourView) -> None:
+        if item.distributed:
+            super().put(item)
+
+    def drop(self, item: NeighbourView) -> None:
+        if item.distributed:
+            super().drop(item)
+
+
 class Mirror:
     """Typed access by id, and indexes.  Only `apply` changes it."""
 
@@ -95,7 +107,7 @@ class Mirror:
         self.ports_by_parent: Index[PortView] = Index("parent_port_id")
         self.subnets_by_network: Index[SubnetView] = Index("network_id")
         self.neighbours_by_network: Index[NeighbourView] = Index("network_id")
-        self.neighbours_by_device: Index[NeighbourView] = Index("device_id")
+        self.interfaces = Interfaces("device_id")
         self.members_by_group: Index[MemberView] = Index("group_id")
         self.local_ips_by_port: Index[LocalIpView] = Index("port_id")
         self.floating_ips_by_router: Index[FloatingIpView] = Index("router_id")
@@ -110,7 +122,7 @@ class Mirror:
         }
         self._indexes: dict[str, tuple[Index[Any], ...]] = {
             "port": (self.ports_by_network, self.ports_by_device, self.ports_by_parent),
-            "subnet": (self.subnets_by_network,), "neighbour": (self.neighbours_by_network, self.neighbours_by_device),
+            "subnet": (self.subnets_by_network,), "neighbour": (self.neighbours_by_network, self.interfaces),
             "member": (self.members_by_group,), "floating_ip": (self.floating_ips_by_router,),
             "local_ip": (self.local_ips_by_port,),
         }

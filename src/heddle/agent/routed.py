@@ -60,8 +60,7 @@ class Routed:
         """The routers that changes concern, and those on networks that have other members now."""
         if changed is None:
             self._places = {each.id: each.network_id for each in mirror.neighbours.values()}
-            here = {each.device_id for each in mirror.neighbours.values() if each.distributed}
-            return here | set(self._networks_of)
+            return set(mirror.interfaces) | set(self._networks_of)
         found: set[str] = set()
         touched = set(networks)
         for ref in changed:
@@ -76,9 +75,9 @@ class Routed:
             elif ref.kind == "host":
                 found |= set(self._networks_of)
         for network_id in touched:
-            found |= {each.device_id for each in _interfaces_on(mirror, network_id)}
+            found |= {id for id, own in mirror.interfaces.items() if network_id in {i.network_id for i in own.values()}}
             found |= {router for router, joined in self._networks_of.items() if network_id in joined}
-        return found & (set(self._networks_of) | {id for id in found if _interfaces(mirror, id)})
+        return found & (self._networks_of.keys() | mirror.interfaces.keys())
 
     def _moved(self, mirror: Mirror, port_id: str) -> set[str]:
         before = self._places.pop(port_id, "")
@@ -193,11 +192,7 @@ class Routed:
 
 
 def _interfaces(mirror: Mirror, router_id: str) -> list[NeighbourView]:
-    return [each for each in mirror.neighbours_by_device.of(router_id) if each.distributed]
-
-
-def _interfaces_on(mirror: Mirror, network_id: str) -> Iterator[NeighbourView]:
-    return (each for each in mirror.neighbours_by_network.of(network_id) if each.distributed)
+    return list(mirror.interfaces.of(router_id))
 
 
 def _has_guest(mirror: Mirror, networks: LocalNetworks, network_id: str) -> bool:
