@@ -173,7 +173,7 @@ def senders(one: Guest, other: Guest) -> set[str]:
     assert one.pings(other.ip, 10)
     time.sleep(0.5)
     other.host.run("pkill", "-INT", "-x", "tcpdump")
-    return {line.split()[1] for line in heard.communicate(timeout=30)[0].splitlines()}
+    return {line.split()[1] for line in heard.communicate(timeout=30)[0].splitlines() if " > " in line}
 
 
 @dataclass
