@@ -15,7 +15,17 @@ from heddle.agent.mirror import Mirror
 from heddle.agent.tunnel import Underlay
 from heddle.host.nft import Table, render
 from heddle.host.nft_delta import delta
-from heddle.view.types import AddressPair, FetchRequest, FixedIp, HostView, MemberView, NetworkView, Ref, Segment
+from heddle.view.types import (
+    AddressPair,
+    FetchRequest,
+    FixedIp,
+    HostView,
+    LocalIpView,
+    MemberView,
+    NetworkView,
+    Ref,
+    Segment,
+)
 
 
 class Planned:
@@ -42,9 +52,9 @@ class Planned:
     def tables(self) -> tuple[Table, Table]:
         desired = self.plan()
         networks = list(desired.networks.values())
-        compiled = rules_table(list(desired.profiles.values()), desired.members, networks)
+        compiled = rules_table(list(desired.profiles.values()), desired.members, networks, desired.led)
         assert not desired.problems and not compiled.problems
-        return filter_table(list(desired.ports.values()), networks), compiled.table
+        return filter_table(list(desired.ports.values()), networks, led=desired.led), compiled.table
 
 
 def test_kinds_of_ports() -> None:
@@ -94,6 +104,35 @@ def test_what_a_change_sends() -> None:
         before = after
     check_golden("bridge/changes.nft", "".join(steps))
     assert [delta(table, table) for table in before] == ["", ""]
+
+
+def test_local_ips() -> None:
+    """What the first ones change, and that nothing is left of them."""
+    planned = Planned()
+    planned.cloud.put(network("net-a", Segment("vxlan", "", 77)), network("net-b"), default_group())
+    both = [FixedIp("s4", "10.0.0.1"), FixedIp("s6", "2001:db8::1")]
+    planned.guest(1, "default", fixed_ips=both)
+    planned.guest(2, "default")
+    planned.guest(3, port_security=False)
+    planned.guest(4, "default", net="net-b")
+    before = planned.tables()
+    views = [
+        LocalIpView(id=name, network_id="net-a", port_id=port(number).id, local_ip=local, fixed_ip=inside,
+                    translate=translate)
+        for name, number, local, inside, translate in (
+            ("a", 1, "10.0.0.100", "10.0.0.1", True), ("b", 1, "2001:db8::100", "2001:db8::1", True),
+            ("c", 2, "10.0.0.200", "10.0.0.2", False), ("second", 3, "10.0.0.200", "10.0.0.3", True),
+        )
+    ]  # fmt: skip
+    planned.cloud.put(*views)
+    after = planned.tables()
+    changes = "".join(delta(old, new) for old, new in zip(before, after, strict=True))
+    entries = "\n".join(" ".join((each.device, each.kind, each.mac, each.address)) for each in
+                        sorted(planned.plan().entries))  # fmt: skip
+    check_golden("bridge/local_ips.nft", f"{changes}# entries\n{entries}\n")
+    for each in views:
+        planned.cloud.remove(Ref("local_ip", each.id))
+    assert planned.tables() == before
 
 
 def test_what_cannot_be_matched_hinders_nothing_else() -> None:

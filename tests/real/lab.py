@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.fakes.cloud import FakeCloud
+from tests.real.bridgehost import bridge_host
 from tests.real.conftest import Agent
 from tests.real.testhost import PATIENCE, TestHost, host, wait_until
 
@@ -71,16 +72,29 @@ class L3Lab:
             raise AssertionError(f"{error}\n{self.agent.log[-4000:]}") from None
 
 
+class BridgeL3Lab(L3Lab):
+    """The same on a host with Linux bridges, where the external network is behind the card eth1."""
+
+    def __init__(self, test_host: TestHost, cloud: FakeCloud, folder: Path, *settings: str) -> None:
+        own = ("agent.data_plane=linuxbridge", "agent.physical_interface_mappings=public:eth1")
+        super().__init__(test_host, cloud, folder, *own, *settings)
+
+    def outside(self, name: str, cidr: str, mac: str = "fa:16:3e:ff:00:01") -> None:
+        self.host.add_guest(name, mac, [cidr], mtu=1500)
+        self.host.sh(f"ip link set p-{name} down; ip link set p-{name} name eth1; ip link set eth1 up")
+
+
 @contextlib.contextmanager
-def l3_lab(*settings: str) -> Iterator[L3Lab]:
+def l3_lab(*settings: str, plane: str = "openvswitch") -> Iterator[L3Lab]:
     """`settings` more than those of all such hosts."""
+    bridges = plane == "linuxbridge"
     folder = Path(tempfile.mkdtemp(prefix="heddle-lab-"))
     cloud = FakeCloud("host1")
     try:
         folder.chmod(0o755)
         cloud.serve(folder / "bus.sock")
-        with host() as test_host:
-            made = L3Lab(test_host, cloud, folder, *settings)
+        with bridge_host() if bridges else host() as test_host:
+            made = (BridgeL3Lab if bridges else L3Lab)(test_host, cloud, folder, *settings)
             made.agent.start()
             wait_until(lambda: cloud.reports, 15, f"the agent reports: {made.agent.log}")
             try:

@@ -68,7 +68,7 @@ def leads(switch: FakeSwitch) -> dict[str, str]:
     number = re.search(r"set_field:(0x[0-9a-f]+)->reg10", entrance)
     found = {}
     for line in switch.dump():
-        if number and "table=23" in line and f"reg10={number[1]}," in line.replace(" ", ","):
+        if number and "table=25" in line and f"reg10={number[1]}," in line.replace(" ", ","):
             address = re.search(r"nw_dst=([0-9.]+)", line)
             assert address, line
             found[address[1]] = line.partition("actions=")[2]
@@ -111,7 +111,7 @@ def test_nothing_is_left_of_it(switch: FakeSwitch) -> None:
     assert switch.ovs.interface("patch-tun").port_external_ids["heddle-subports"] == "net-b=2"
     switch.unplug(1)
     switch.sync()
-    assert not leads(switch) and not any("table=23" in line or "table=24" in line for line in switch.dump())
+    assert not leads(switch) and not any("table=25" in line or "table=26" in line for line in switch.dump())
     assert not any("net-b" in each for each in switch.role._wiring.networks.tags)
     switch.plug(1)
     switch.sync()

@@ -31,6 +31,7 @@ SOLICITED_OVERRIDE, ROUTER = 0x60000000, 0x80000000
 ARP = "arp,arp_op=1,dl_dst=ff:ff:ff:ff:ff:ff"
 SOLICITATION = "icmp6,icmp_type=135,icmp_code=0"
 IPV6_MULTICAST = "dl_dst=33:33:00:00:00:00/ff:ff:00:00:00:00"
+ADVERTISEMENT, FROM_ITS_SENDER = "icmp6,icmp_type=136", "move:NXM_OF_ETH_SRC[]->NXM_NX_ND_TLL[]"
 ELSEWHERE = f"resubmit(,{TUN_OUT})"
 
 
@@ -51,7 +52,7 @@ def base_answers(b: Builder, patch: int) -> None:
     for match in ("arp,arp_spa=0.0.0.0", f"{SOLICITATION},ipv6_src=::", f"{SOLICITATION},nd_sll=00:00:00:00:00:00"):
         b.add(ASK, 40, match, ELSEWHERE)
     b.add(ASK, 0, "", ELSEWHERE)
-    b.add(ADVERTISE, 10, "icmp6,icmp_type=136", "move:NXM_OF_ETH_SRC[]->NXM_NX_ND_TLL[],in_port")
+    b.add(ADVERTISE, 10, ADVERTISEMENT, f"{FROM_ITS_SENDER},in_port")
 
 
 def answers(b: Builder, tag: int, known: Iterable[Known]) -> None:
@@ -60,7 +61,7 @@ def answers(b: Builder, tag: int, known: Iterable[Known]) -> None:
         mac = checked_mac(each.mac)
         if ":" in each.address:
             flags = SOLICITED_OVERRIDE | (ROUTER if each.router else 0)
-            action = "drop" if each.here else _advertisement(each.address, mac, flags)
+            action = "drop" if each.here else advertisement(each.address, mac, flags, ADVERTISE)
             b.add(ASK, 20, f"{SOLICITATION},dl_vlan={tag},nd_target={each.address}", action)
             continue
         about = f"arp,dl_vlan={tag},arp_tpa={each.address}"
@@ -77,9 +78,10 @@ def made_of(address: str, mac: str) -> str:
     )
 
 
-def _advertisement(address: str, mac: str, flags: int) -> str:
+def advertisement(address: str, mac: str, flags: int, table: int) -> str:
+    """The actions that make of a solicitation the answer to it, but for its option; the table does that, and sends."""
     return (
         f"move:NXM_OF_ETH_SRC[]->NXM_OF_ETH_DST[],set_field:{mac}->eth_src,"
         f"move:NXM_NX_IPV6_SRC[]->NXM_NX_IPV6_DST[],set_field:{address}->ipv6_src,set_field:136->icmpv6_type,"
-        f"set_field:0x{flags:x}->nd_reserved,set_field:2->nd_options_type,resubmit(,{ADVERTISE})"
+        f"set_field:0x{flags:x}->nd_reserved,set_field:2->nd_options_type,resubmit(,{table})"
     )

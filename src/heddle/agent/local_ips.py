@@ -2,8 +2,9 @@
 
 Flows of their own stand before those of the pipeline (`pipeline.py`), by network and address:
 
-    who has it?     ARP from a port of this host is answered with the MAC of the associated port; duplicate detection
-                    (RFC 5227) and announcements are not questions, and go on to the port that holds the address
+    who has it?     ARP and neighbour solicitations from a port of this host are answered with the MAC of the
+                    associated port; duplicate detection (RFC 5227, 4862) and announcements are not questions, and go
+                    on to the port that holds the address
     to it           before the rules of the sender: goes to the associated port's MAC, and in the mode "translate" to
                     its address, so that the rules of both sides and the connection table see that one
     from there      after the rules of the receiver: what answers a translated connection comes from the local IP again
@@ -19,18 +20,41 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from ipaddress import IPv4Address
+from ipaddress import ip_address
 
 from heddle.agent.addresses import Builder, checked_mac
-from heddle.agent.answers import made_of
+from heddle.agent.answers import (
+    ADVERTISEMENT,
+    FROM_ITS_SENDER,
+    SOLICITATION,
+    SOLICITED_OVERRIDE,
+    advertisement,
+    made_of,
+)
 from heddle.agent.local_networks import LocalNetworks
 from heddle.agent.mirror import Mirror
 from heddle.agent.owners import INT, Owner, Plan
-from heddle.agent.pipeline import DISPATCH, EGRESS_KIND, OUT, TRANSLATED, TRANSLATED_BACK, WiredPort, retag
+from heddle.agent.pipeline import (
+    ANSWER,
+    CARD,
+    DISPATCH,
+    EGRESS_KIND,
+    EGRESS_ND,
+    OUT,
+    TRANSLATED,
+    TRANSLATED_BACK,
+    WiredPort,
+    retag,
+)
 from heddle.host.openflow import FlowSet
 from heddle.view.types import LocalIpView, Ref
 
+TO_ITS_CARD = f"{retag('NXM_NX_REG8[0..11]')},in_port"
 ZONES = 0x8000  # added to the tag of a network: the zone of its translations
+NO_ADVERTISEMENTS = (
+    "local IP {} leads to the port that holds it: the kernel's datapath of Open vSwitch cannot answer neighbour "
+    "solicitations; associate ports of hosts with Linux bridges, or with agent.datapath = 'netdev'"
+)
 
 
 @dataclass(frozen=True)
@@ -42,10 +66,22 @@ class Local:
     inside: str
 
 
+    @property
+    def kind(self) -> str:
+        return "ipv6" if ":" in self.address else "ip"
+
+    @property
+    def field(self) -> str:
+        """How the fields of its version of IP begin."""
+        return "ipv6" if ":" in self.address else "nw"
+
+
 def local_ip_flows(network_id: str, tag: int, every: list[Local]) -> FlowSet:
     b = Builder(owner_of(network_id).id)
+    if any(each.kind == "ipv6" for each in every):
+        _end_of_answers(b, tag)
     for each in every:
-        _questions(b, tag, each)
+        (_solicitations if each.kind == "ipv6" else _questions)(b, tag, each)
         _there(b, tag, each)
         if each.inside:
             _back(b, tag, each)
@@ -59,13 +95,31 @@ def _questions(b: Builder, tag: int, each: Local) -> None:
         b.add(DISPATCH, 42, f"{about},{other}", go_on)
     answer = made_of(each.address, checked_mac(each.port.mac))
     b.add(DISPATCH, 41, f"{about},reg4=0,reg8=0", f"{answer},in_port")
-    b.add(DISPATCH, 40, f"{about},reg4=0", f"{answer},{retag('NXM_NX_REG8[0..11]')},in_port")
+    b.add(DISPATCH, 40, f"{about},reg4=0", f"{answer},{TO_ITS_CARD}")
+
+
+def _solicitations(b: Builder, tag: int, each: Local) -> None:
+    """Before what leads to the address, for it may be asked of it alone; and only when the sender may say so."""
+    about = f"{SOLICITATION},reg6={tag},reg1=0,nd_target={each.address}"
+    go_on = f"set_field:1->reg1,resubmit(,{DISPATCH})"
+    for other in (f"in_port={each.port.ofport}", "ipv6_src=::", f"ipv6_src={each.address}"):
+        b.add(DISPATCH, 72, f"{about},{other}", go_on)
+    answer = advertisement(each.address, checked_mac(each.port.mac), SOLICITED_OVERRIDE, ANSWER)
+    b.add(DISPATCH, 71, f"{about},reg4=0", answer)
+    for number in (135, 136):
+        b.add(EGRESS_KIND, 63, f"icmp6,icmp_type={number},reg6={tag},ipv6_dst={each.address}",
+              f"resubmit(,{EGRESS_ND})")  # fmt: skip
+
+
+def _end_of_answers(b: Builder, tag: int) -> None:
+    b.add(ANSWER, 11, f"{ADVERTISEMENT},reg6={tag},reg8=0", f"{FROM_ITS_SENDER},in_port")
+    b.add(ANSWER, 10, f"{ADVERTISEMENT},reg6={tag}", f"{FROM_ITS_SENDER},{TO_ITS_CARD}")
 
 
 def _there(b: Builder, tag: int, each: Local) -> None:
     """From guests before their rules, from ports without rules before they are dispatched."""
     for table, more in ((EGRESS_KIND, ""), (DISPATCH, ",reg4=0,reg5=0")):
-        match = f"ip,reg6={tag},reg1=0,nw_dst={each.address}{more}"
+        match = f"{each.kind},reg6={tag},reg1=0,{each.field}_dst={each.address}{more}"
         seen, go_on = "set_field:1->reg1", f"resubmit(,{table})"
         b.add(table, 62, f"{match},in_port={each.port.ofport}", f"{seen},{go_on}")
         lead = f"{seen},set_field:{checked_mac(each.port.mac)}->eth_dst"
@@ -75,22 +129,24 @@ def _there(b: Builder, tag: int, each: Local) -> None:
 
 
 def _back(b: Builder, tag: int, each: Local) -> None:
-    b.add(TRANSLATED, 20, f"ip,reg6={tag},nw_dst={each.address}", "drop")
-    answer = f"ip,reg6={tag},dl_src={checked_mac(each.port.mac)},nw_src={each.inside}"
+    b.add(TRANSLATED, 20, f"{each.kind},reg6={tag},{each.field}_dst={each.address}", "drop")
+    answer = f"{each.kind},reg6={tag},dl_src={checked_mac(each.port.mac)},{each.field}_src={each.inside}"
     b.add(OUT, 20, answer, f"ct(zone={ZONES + tag},nat,table={TRANSLATED_BACK})")
+    for number in (135, 136) if each.kind == "ipv6" else ():
+        b.add(OUT, 21, f"icmp6,icmp_type={number},reg6={tag},ipv6_src={each.inside}", f"resubmit(,{CARD})")
 
 
 def owner_of(network_id: str) -> Owner:
     return Owner(INT, "local_ips", f"{network_id}/local-ips")
 
 
-def _problem(item: LocalIpView, network_id: str) -> str:
+def problem_of(item: LocalIpView, network_id: str) -> str:
     """Why an association of a port of the network leads nowhere, "" when it does.
 
     Nobody may draw to himself, on a network that he shares with others, an address that he has on another.
     """
-    if ":" in item.local_ip or ":" in item.fixed_ip:
-        return f"local IP {item.local_ip}: only IPv4 is led elsewhere than to the port that holds it"
+    if item.translate and (":" in item.local_ip) != (":" in item.fixed_ip):
+        return f"local IP {item.local_ip} is not translated to {item.fixed_ip}, which is of the other version of IP"
     if item.network_id != network_id:
         return (
             f"local IP {item.local_ip} is of network {item.network_id} and the associated port {item.port_id} on "
@@ -118,13 +174,19 @@ class LocalIps:
         known = self._led.get(self.zones.get(zone, ""), {}).get(address)
         return known is not None and known.inside == inside
 
-    def plan(self, mirror: Mirror, network_id: str, networks: LocalNetworks, plan: Plan, first: bool = False) -> None:
-        """Add the flows of a network's local IPs to the plan; `first`: what was before is not known."""
+    def plan(
+        self, mirror: Mirror, network_id: str, networks: LocalNetworks, advertises: bool, plan: Plan,
+        first: bool = False,
+    ) -> None:
+        """Add the flows of a network's local IPs to the plan; `first`: what was before is not known.
+
+        `advertises`: the datapath can make an IPv6 neighbour advertisement.
+        """
         members = networks.members.get(network_id, {})
         if not mirror.local_ips and network_id not in self._led:
             return
         here = networks.tags.get(network_id, 0)
-        before, now = self._led.pop(network_id, {}), self._local(mirror, network_id, members, plan)
+        before, now = self._led.pop(network_id, {}), self._local(mirror, network_id, members, advertises, plan)
         if now or before:
             flows = local_ip_flows(network_id, here, [now[address] for address in sorted(now)])
             plan.flows[owner_of(network_id)] = flows
@@ -136,7 +198,7 @@ class LocalIps:
                 plan.released += [(ZONES + tag, address) for tag in sorted(tags)]
 
     def _local(
-        self, mirror: Mirror, network_id: str, members: Mapping[str, WiredPort], plan: Plan
+        self, mirror: Mirror, network_id: str, members: Mapping[str, WiredPort], advertises: bool, plan: Plan
     ) -> dict[str, Local]:
         """By address; where several ports are associated with one, the first by its id has it."""
         found: dict[str, Local] = {}
@@ -144,11 +206,13 @@ class LocalIps:
         for port_id in sorted(members):
             for item in sorted(mirror.local_ips_by_port.of(port_id), key=lambda item: item.id):
                 self._network_of[item.id] = network_id
-                problem = _problem(item, network_id)
+                problem = problem_of(item, network_id)
+                if ":" in item.local_ip and not advertises:
+                    problem = problem or NO_ADVERTISEMENTS.format(item.local_ip)
                 if problem:
                     plan.problems[Ref("local_ip", item.id)] = problem
                     continue
-                address, inside = (str(IPv4Address(each)) for each in (item.local_ip, item.fixed_ip))
+                address, inside = (str(ip_address(each)) for each in (item.local_ip, item.fixed_ip))
                 inside = inside if item.translate and inside != address else ""
                 found.setdefault(address, Local(address, members[port_id], inside))
         return found

@@ -13,6 +13,7 @@ A frame gets its network when it enters, and can leave only on that network:
     INGRESS_*       what a guest receives: kind, state and rules
     ACCEPT, SEND    the end: to the port in reg5 (OUT), or to the uplinks of the network in reg6
     CARD            to the card of the port in reg5
+    ANSWER          the end of an answer about a local IP, which goes back to who asked
     TRANSLATED*     what was translated on its way, to a local IP (`local_ips.py`) or back
 
 **State.**  A network is one conntrack zone, its tag.  A frame from a guest to a guest of the same host is
@@ -50,7 +51,7 @@ from heddle.agent.policing import NONE, Policing
 from heddle.host.openflow import FlowSet
 
 EGRESS_SOURCE, EGRESS_KIND, EGRESS_ND, EGRESS_TARGET, EGRESS_STATE, EGRESS_RULES = 10, 11, 12, 13, 14, 15
-TRANSLATED, SENDER, DISPATCH, FLOOD, FLOOD_PORTS, MEET, MET = 16, 17, 20, 21, 22, 23, 24
+TRANSLATED, SENDER, ANSWER, DISPATCH, FLOOD, FLOOD_PORTS, MEET, MET = 16, 17, 18, 20, 21, 22, 23, 24
 DELIVER, INGRESS_KIND, INGRESS_STATE, INGRESS_RULES, ACCEPT, OUT, TRANSLATED_BACK = 30, 31, 32, 33, 34, 35, 36
 CARD = 37
 SEND, UPLINK = 40, 41

@@ -27,7 +27,7 @@ from heddle.agent.pipeline import DISPATCH, UPLINK, ZONE, retag
 from heddle.host.connection import CUT
 from heddle.host.openflow import FlowSet
 
-ROUTE, AGREED = 23, 24
+ROUTE, AGREED = 25, 26
 ETHERTYPES = {4: "ip", 6: "ipv6"}
 ONWARD = f"set_field:0->reg10,set_field:1->reg11,resubmit(,{DISPATCH})"
 

@@ -68,13 +68,13 @@ class Wiring:
         networks |= self.routed.visit(mirror, routers, self.networks)
         for network_id in sorted(networks):
             self.networks.plan(mirror, network_id, plan, self.uplinks, self.installed)
-            self.local_ips.plan(mirror, network_id, self.networks, plan, not self.installed)
+            here = self.networks, self.uplinks.tunnels.advertises
+            self.local_ips.plan(mirror, network_id, *here, plan, not self.installed)
         self.routed.plan(mirror, routers, self.networks, plan, self.uplinks, self.installed)
         self.profiles.plan(mirror, plan)
         plan.ports |= ports
         if changed is None:
-            for owner in self.installed.keys() - plan.flows.keys():
-                plan.flows[owner] = {}
+            plan.flows |= {owner: {} for owner in self.installed.keys() - plan.flows.keys()}
         return plan
 
     def _all(self, mirror: Mirror) -> tuple[set[str], set[str]]:
@@ -150,9 +150,8 @@ class Wiring:
         if view.network_id not in mirror.networks:
             raise ValueError(f"the network {view.network_id} of the port is not known here yet")
         trusted = view.device_owner.startswith(TRUSTED)
-        profile = None
-        if view.port_security and not trusted:
-            profile = self.profiles.number(mirror, frozenset(view.security_groups))
+        filtered = view.port_security and not trusted
+        profile = self.profiles.number(mirror, frozenset(view.security_groups)) if filtered else None
         pairs = [(view.mac_address, ip.ip_address) for ip in view.fixed_ips]
         pairs += [(pair.mac_address, pair.ip_address) for pair in view.allowed_address_pairs]
         tag = self.networks.tag(view.network_id)

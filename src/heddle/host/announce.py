@@ -31,9 +31,14 @@ class Announcement(NamedTuple):
 
 
 def announce(namespace: str, announcements: Iterable[Announcement]) -> None:
-    """Send each once.  An interface that is gone meanwhile is skipped; raises `OSError` when the namespace is."""
+    """Send each once, in a namespace or in that of the caller ("").
+
+    An interface that is gone meanwhile is skipped; raises `OSError` when the namespace is.
+    """
     every = list(announcements)
-    if every:
+    if every and not namespace:
+        _send(every)
+    elif every:
         within(path_of(namespace), lambda: _send(every))
 
 

@@ -237,6 +237,18 @@ class Bridges:
         self._run(requests)
         return len(requests)
 
+    def answer(self, devices: Collection[str]) -> list[str]:
+        """Have bridges answer for their neighbours behind these ports, and behind no others but tunnels.
+
+        Returns which ports had to be told.  Raises `NetlinkError`.
+        """
+        ports = [link for link in self.links.values() if link.master and link.port_settings and link.kind != "vxlan"]
+        wrong = [link for link in ports if bl.is_answered(link) is not (link.name in devices)]
+        ours = {self.links[name].index for name in self.ours()}
+        told = [link for link in wrong if link.master in ours]
+        self._run([bl.answered_port(link, link.name in devices) for link in told])
+        return [link.name for link in told]
+
     def unplug(self, device: str) -> None:
         """Take a device out of its bridge; it stays as it is otherwise."""
         self._netlink.run([bl.set_master(device, 0)])

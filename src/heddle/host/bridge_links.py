@@ -112,6 +112,16 @@ def is_tunnel_port(link: Link) -> bool:
     return found.get(_PORT_LEARNING) == b"\0" and found.get(_PORT_SUPPRESS) == b"\1"
 
 
+def answered_port(link: Link, on: bool) -> Request:
+    """Have a bridge answer, or not, for the neighbours behind a port."""
+    body = _LINK.pack(_BRIDGE_FAMILY, 0, link.index, 0, 0) + nested(12, attribute(_PORT_SUPPRESS, bytes([on])))
+    return Request(_SETLINK, body, 0, f"bridge port {link.name}")
+
+
+def is_answered(link: Link) -> bool:
+    return attributes(link.port_settings).get(_PORT_SUPPRESS) == b"\1"
+
+
 def put_entry(entry: Entry, index: int) -> Request:
     flags = CREATE | (_APPEND if entry.mac == ZERO_MAC else REPLACE)
     return Request(_NEWNEIGH, _entry(entry, index), flags, f"{entry.kind} entry {entry.mac} of {entry.device}",

@@ -19,6 +19,7 @@ from collections.abc import Iterable, Sequence
 from ipaddress import IPv6Network, ip_network
 
 from heddle.agent.bridge.division import DIVIDED, Division, quoted
+from heddle.agent.bridge.led import Led, led_chains, led_elements
 from heddle.agent.bridge.ports import BridgePort, LocalNetwork
 from heddle.host.nft import Chain, Elements, Table
 
@@ -29,13 +30,14 @@ OTHERS = "iifname != @ours accept"
 
 
 def filter_table(
-    ports: Sequence[BridgePort], networks: Iterable[LocalNetwork], strangers: Iterable[str] = ()
+    ports: Sequence[BridgePort], networks: Iterable[LocalNetwork], strangers: Iterable[str] = (),
+    led: Sequence[Led] = (),
 ) -> Table:
-    """`strangers`: devices on bridges of ours that are no port's."""
+    """`strangers`: devices on bridges of ours that are no port's; `led`: the local IPs that lead to ports here."""
     local = list(networks)
     division = Division(ports, local)
-    elements = [*_elements(ports, local, list(strangers), division), *division.elements()]
-    return Table("bridge", TABLE, tuple(elements), (*division.chains(), *_chains()))
+    elements = [*_elements(ports, local, list(strangers), division), *division.elements(), *led_elements(led)]
+    return Table("bridge", TABLE, tuple(elements), (*division.chains(), *led_chains(led, OTHERS), *_chains()))
 
 
 def bridges_of(networks: Iterable[LocalNetwork]) -> Elements:

@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from heddle.agent.bridge.forwarding import entries_of
+from heddle.agent.bridge.led import Led, leads, led_entries
 from heddle.agent.bridge.members import Members
 from heddle.agent.bridge.ports import (
     TUNNEL,
@@ -50,7 +51,7 @@ class Place:
 
 @dataclass
 class Desired:
-    """`ports` by id; `specs` and `networks` by network, `filtered` those with ports that are; `logged` by the mark of
+    """`ports` by id; `specs` and `networks` by network, `filtered` where filters see frames; `logged` by the mark of
     its packets; `problems` by object.
     """
 
@@ -65,6 +66,7 @@ class Desired:
     logged: dict[int, str] = field(default_factory=dict)
     problems: dict[Ref, str] = field(default_factory=dict)
     label_of: dict[str, str] = field(default_factory=dict)
+    led: list[Led] = field(default_factory=list)
 
     def not_logged(self, problem: str) -> None:
         """Nobody can hear of the packets of logged ports."""
@@ -104,13 +106,22 @@ class Planner:
         numbers: dict[int, frozenset[str]] = {}
         for port_id in sorted(mirror.ports):
             self._plan_port(mirror, mirror.ports[port_id], devices, desired, numbers)
+        self._plan_local_ips(mirror, desired)
         for network_id in sorted(set(desired.network_of.values())):
             self._plan_network(mirror, mirror.networks[network_id], desired)
+        if desired.led:
+            desired.entries = led_entries(desired.entries, desired.led)
         for gone in self.zones.keys() - desired.networks.keys():
             del self.zones[gone]
         named = {rule.remote_group for profile in desired.profiles.values() for rule in profile.rules}
         desired.members = self._members = self._members_of(mirror, named - {""})
         return desired
+
+    def _plan_local_ips(self, mirror: Mirror, desired: Desired) -> None:
+        found = leads(mirror, desired.ports, desired.network_of)
+        desired.led = found.led
+        desired.problems |= found.problems
+        desired.filtered |= {each.network for each in found.led if each.inside}
 
     def _plan_port(
         self, mirror: Mirror, view: PortView, devices: Collection[str], desired: Desired,

@@ -23,6 +23,7 @@ TRUSTED = "network:"
 SHORT = 11
 BRIDGE, TUNNEL = "brq", "vxlan-"
 PREFIXES = ("tap", "qr-", "qg-")
+NUMBERS, SHIFT = 0x7F800000, 23  # the bits of a mark that say to which local IP a frame was sent (`led.py`)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +77,15 @@ def number_of(groups: Iterable[GroupView], names: frozenset[str], taken: dict[in
     there = list(groups)
     stateless = bool(there) and not any(group.stateful for group in there)
     salt = 0
-    while taken.setdefault(number := profile_number(names, stateless, salt), names) != names:
+    while taken.setdefault(number := _marked(profile_number(names, stateless, salt)), names) != names:
         salt += 1
     return number
+
+
+def _marked(number: int) -> int:
+    """A number without the bits that are of local IPs; never 0, which no frame of a guest has."""
+    own = number & ~NUMBERS
+    return own if own & ((1 << SHIFT) - 1) else own | 1
 
 
 def bridge_port(

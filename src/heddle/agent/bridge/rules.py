@@ -22,6 +22,7 @@ from ipaddress import ip_network
 
 from heddle.agent.bridge.division import quoted
 from heddle.agent.bridge.filter import TABLE, bridges_of
+from heddle.agent.bridge.led import Led, translations
 from heddle.agent.bridge.logged import LIMIT, SUPPRESSED, telling_chains, verdicts
 from heddle.agent.bridge.members import Members
 from heddle.agent.bridge.ports import BRIDGE, LocalNetwork
@@ -73,9 +74,11 @@ class Compiled:
 
 def rules_table(
     profiles: Sequence[Profile], members: Mapping[str, Members], networks: Iterable[LocalNetwork],
-    limit: Limit = LIMIT,
+    led: Sequence[Led] = (), limit: Limit = LIMIT,
 ) -> Compiled:
-    """`members` by group; those of groups that no rule names are left out.  `limit`: of what is told of packets."""
+    """`members` by group; those of groups that no rule names are left out.  `led`: what leads to ports here; `limit`:
+    of what is told of packets.
+    """
     local = sorted(networks, key=lambda each: each.bridge)
     problems: dict[str, str] = {}
     chains: list[Chain] = []
@@ -93,7 +96,7 @@ def rules_table(
     zones = tuple(f"{quoted(each.bridge)} : {each.zone}" for each in local)
     elements = (bridges_of(local), Elements("map", "zones", "typeof iifname : ct zone", zones), *_maps(profiles), *sets)
     telling = telling_chains() if any(profile.logged for profile in profiles) else ()
-    table = Table("inet", TABLE, elements, (*telling, *chains, *_base()), (SUPPRESSED,), limits=(limit,))
+    table = Table("inet", TABLE, elements, (*telling, *chains, *_base(led)), (SUPPRESSED,), limits=(limit,))
     return Compiled(table, problems)
 
 
@@ -113,9 +116,10 @@ def _maps(profiles: Sequence[Profile]) -> list[Elements]:
     return found
 
 
-def _base() -> list[Chain]:
+def _base(led: Sequence[Led]) -> list[Chain]:
     """Established connections of TCP, which are most of the frames, meet nothing but their profile's rules: what has
-    a profile's mark is of the bridges, for the numbers of profiles are hashes of 31 bits."""
+    a profile's mark is of the bridges, for the numbers of profiles are hashes of 23 bits."""
+    first, after = translations(led)
     known = "meta l4proto tcp ct state established meta mark . ct direction vmap"
     ours = "iifname != @bridges accept"
     unmarked = "meta mark 0x00000000 accept"
@@ -123,13 +127,14 @@ def _base() -> list[Chain]:
         Chain("zone", "type filter hook prerouting priority raw; policy accept;",
               (f'iifname "{BRIDGE}*" ct zone set iifname map @zones',)),
         Chain("egress", "type filter hook prerouting priority mangle; policy accept;", (
-            unmarked, f"{known} @senders", ours, *ALWAYS_OUT, "meta mark vmap @plain_senders",
+            *first, unmarked, f"{known} @senders", ours, *ALWAYS_OUT, "meta mark vmap @plain_senders",
             "ct state related accept", "meta mark . ct direction vmap @senders", "drop",
         )),
         Chain("ingress", "type filter hook forward priority filter; policy accept;", (
             unmarked, f"{known} @receivers", ours, *ALWAYS_IN, "meta mark vmap @plain_receivers",
             "ct state related accept", "meta mark . ct direction vmap @receivers", "drop",
         )),
+        *after,
     ]  # fmt: skip
 
 

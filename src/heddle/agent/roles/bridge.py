@@ -12,6 +12,7 @@ import logging
 from dataclasses import replace
 
 from heddle.agent.bridge.filter import filter_table
+from heddle.agent.bridge.led import handed_back
 from heddle.agent.bridge.logged import LIMIT
 from heddle.agent.bridge.look import deviations
 from heddle.agent.bridge.plan import Desired, Place, Planner, released
@@ -26,8 +27,9 @@ from heddle.agent.roles.mended import limit_drifts
 from heddle.agent.roles.switch_bridges import parse_tunnel_ip
 from heddle.agent.tunnel import Underlay
 from heddle.errors import HeddleError
+from heddle.host.announce import Announcer
 from heddle.host.bridge import Bridges
-from heddle.host.bridge_links import Entry
+from heddle.host.bridge_links import Entry, is_answered
 from heddle.host.bridge_rules import BridgeRules
 from heddle.host.device_limits import DeviceLimits
 from heddle.host.netns import MARK
@@ -41,7 +43,6 @@ log = logging.getLogger(__name__)
 KINDS = frozenset({
     "port", "network", "neighbour", "host", "group", "member", "interface", "qos_policy", "local_ip", "log",
 })  # fmt: skip
-NOT_LED = "a Linux bridge leads {} to the port that holds it: associate ports of hosts with Open vSwitch"
 
 
 class BridgeRole:
@@ -71,10 +72,13 @@ class BridgeRole:
         self._erring: set[Ref] = set()
         self._settled: dict[str, int] = {}
         self._undone: list[Drift] = []
+        self._led: dict[str, str] = {}
+        self._announcer = Announcer()
 
     def close(self) -> None:
         self._rules.close()
         self._limits.close()
+        self._announcer.close()
         self._trunks.close()
         self._packets.close()
         self._bridges.close()
@@ -91,14 +95,13 @@ class BridgeRole:
         self._bridges.look()
         self._trunks.make(mirror)
         before, self._desired = self._desired, self._plan(mirror)
-        for item in mirror.local_ips.values():
-            self._desired.problems[Ref("local_ip", item.id)] = NOT_LED.format(item.local_ip)
         self._packets.follow(mirror, changed, self._desired.logged)
         if self._packets.problem:
             self._desired.not_logged(self._packets.problem)
         done = self._apply(self._desired)
         self._undone += [each for each in done if self._was_settled(each, before)]
         self._settle()
+        self._announcer.start("", handed_back(before.led, self._desired.led, mirror))
         self._rules.forget(released(before, self._desired))
         return self._statuses(mirror, self._desired)
 
@@ -129,25 +132,27 @@ class BridgeRole:
 
     def _apply(self, desired: Desired) -> list[Drift]:
         """Make it so; returns what had to be done, as if it were drift.  Raises `CommandError` and `OSError`."""
+        answered = {link.name for link in self._bridges.links.values() if is_answered(link)}
         done = self._make(desired)
         networks = [desired.networks[each] for each in sorted(desired.networks)]
         wanted = self._host.settings.network_log
         limit = Limit(LIMIT.name, wanted.rate_limit, wanted.burst_limit)
-        compiled = rules_table(list(desired.profiles.values()), desired.members, networks, limit)
+        compiled = rules_table(list(desired.profiles.values()), desired.members, networks, desired.led, limit)
         for item, reason in compiled.problems.items():
             group = desired.label_of.get(item) or item.partition("/")[0]
             desired.problems[Ref("group", group)] = f"{item}: {reason}"
         ports = [desired.ports[each] for each in sorted(desired.ports)]
         self._unplug(desired)
-        self._rules.ensure((filter_table(ports, networks, self._strangers(desired)), compiled.table))
+        self._rules.ensure((filter_table(ports, networks, self._strangers(desired), desired.led), compiled.table))
         self._limit(desired)
         done += self._plug(desired)
+        done += self._answer(desired)
         self._trunks.steer(_cards(desired))
         desired.problems |= self._trunks.problems
         for spec in desired.specs.values():
             self._bridges.spare(spec)
         self._remove(desired)
-        return done + self._forward(desired, bool(done))
+        return done + self._forward(desired, bool(done), answered)
 
     def _limit(self, desired: Desired) -> None:
         """A host that cannot limit carries the traffic nevertheless, and says so on the port."""
@@ -211,6 +216,13 @@ class BridgeRole:
             self._bridges.look()
         return done
 
+    def _answer(self, desired: Desired) -> list[Drift]:
+        """Have the bridges answer for local IPs; returns what was so before and no longer was."""
+        told = self._bridges.answer({each.port.device for each in desired.led})
+        before, self._led = self._led, {each.port.device: each.port.id for each in desired.led}
+        lost = [name for name in told if name in before and name in self._led]
+        return [Drift("port", self._led[name], f"the bridge answers for {name}", "it does not") for name in lost]
+
     def _plug_one(self, device: str, network_id: str, desired: Desired) -> int:
         """Returns how much had to be done; none for a device that went meanwhile, which will be noticed."""
         spec = desired.specs[network_id]
@@ -249,12 +261,16 @@ class BridgeRole:
             self._bridges.remove(gone)
             self._bridges.look()
 
-    def _forward(self, desired: Desired, whole: bool) -> list[Drift]:
-        """Bring the forwarding entries to what they should be; returns what was found otherwise than it was left."""
+    def _forward(self, desired: Desired, whole: bool, answered: set[str]) -> list[Drift]:
+        """Bring the forwarding entries to what they should be; returns what was found otherwise than it was left.
+
+        `answered`: devices that had entries of local IPs.
+        """
         drifts: list[Drift] = []
         if whole or self._whole:
             devices = {each.bridge for each in desired.networks.values()}
             devices |= {each.uplink for each in desired.networks.values() if each.uplink.startswith(TUNNEL)}
+            devices |= (answered & _cards(desired)) | {each.port.device for each in desired.led}
             found = self._bridges.entries(devices)
             lost = (self._entries & desired.entries) - found
             drifts = [Drift("entry", each.device, f"{each.kind} {each.mac}", "missing") for each in sorted(lost)]
