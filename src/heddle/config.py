@@ -102,7 +102,8 @@ class Network(Section, frozen=True):
     `tenant_types` in the order in which they are tried; the ranges of tunnels as "first:last"; `vlan_ranges` as
     "physnet:first:last" or "physnet" (only by the administrator); `flat_physnets` names physical networks, "*"
     for any; `physical_mtu` and `path_mtu` in bytes; `overlay_ip_version` is that of the hosts' addresses for tunnels;
-    `dhcp_hosts`: so many hosts serve DHCP in a network, as far as there are.
+    `dhcp_hosts`: so many hosts serve DHCP in a network, as far as there are; `max_l3_agents_per_router`: on so many a
+    highly available router is ready.
     """
 
     tenant_types: tuple[str, ...] = ("vxlan",)
@@ -118,6 +119,7 @@ class Network(Section, frozen=True):
     dns_domain: str = "openstacklocal"
     dhcp_lease_seconds: int = 86400
     dhcp_hosts: int = 1
+    max_l3_agents_per_router: int = 3
     max_routes: int = 30
     max_fixed_ips_per_port: int = 5
     max_host_routes: int = 20
@@ -150,9 +152,12 @@ class Agent(Section, frozen=True):
     without tunnels; `availability_zone`: the part of the cloud that the host is in.  `key_file`: the host's secret, as
     `heddle host add` prints it, for a bus with a broker; empty: agent.key in the host's folder (`paths.host`).
     `connections_per_network`: with Open vSwitch, how many connections a network may have at a time on this host, 0 for
-    no limit.  `ipv6_gateway`: the link-local address of the next router on external networks whose subnets name no
-    gateway of IPv6; empty: routers take their default route from its advertisements there.  `dvr_base_mac`: what the
-    MAC begins with under which a host forwards for distributed routers; the rest is made of the host's name.
+    no limit.  `ha_port`: the UDP port of `tunnel_ip` on which hosts tell each other who carries which highly available
+    router, the same on all; `ha_dead_seconds`: who is not heard for so long is dead for the others, the same on all;
+    `ha_preempt`: a later host gives a router back to an earlier one.  `ipv6_gateway`: the link-local address of the
+    next router on external networks whose subnets name no gateway of IPv6; empty: routers take their default route
+    from its advertisements there.  `dvr_base_mac`: what the MAC begins with under which a host forwards for distributed
+    routers; the rest is made of the host's name.
 
     What ports may be promised here (docs/qos.md): `resource_provider_bandwidths` in kilobits a second as
     "br-ex:egress:ingress", with the bridge or card of a physical network or rp_tunnelled for the tunnels;
@@ -175,6 +180,9 @@ class Agent(Section, frozen=True):
     digest_seconds: float = 600.0
     audit_seconds: float = 4.0
     connections_per_network: int = 65_536
+    ha_port: int = 9697
+    ha_dead_seconds: float = 0.7
+    ha_preempt: bool = False
     ipv6_gateway: str = ""
     dvr_base_mac: str = "fa:16:3f:00:00:00"
     resource_provider_bandwidths: tuple[str, ...] = ()
@@ -307,6 +315,13 @@ def load(
         )
     if settings.network.dhcp_hosts < 1:
         raise ConfigError(f"network.dhcp_hosts={settings.network.dhcp_hosts}: write 1 or more")
+    if settings.network.max_l3_agents_per_router < 2:
+        asked = settings.network.max_l3_agents_per_router
+        raise ConfigError(f"network.max_l3_agents_per_router={asked}: write 2 or more")
+    if not 0 < settings.agent.ha_port < 65536:
+        raise ConfigError(f"agent.ha_port={settings.agent.ha_port}: write a port, 1 to 65535")
+    if not 0.5 <= settings.agent.ha_dead_seconds <= 60:
+        raise ConfigError(f"agent.ha_dead_seconds={settings.agent.ha_dead_seconds}: write 0.5 to 60")
     _check_metadata(settings.metadata)
     for name, least in (("rate_limit", LEAST_LOG_RATE), ("burst_limit", LEAST_LOG_BURST)):
         if not least <= getattr(settings.network_log, name) < 2**31:

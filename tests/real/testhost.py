@@ -140,6 +140,17 @@ class TestHost:
         """`ovs-vswitchd` or `ovsdb-server`, at once; it is gone then."""
         self.sh(f"pid=$(cat /run/openvswitch/{program}.pid); kill -9 $pid; while kill -0 $pid 2>/dev/null; do :; done")
 
+    def freeze(self) -> None:
+        """All its processes stand still."""
+        self.sh("kill -STOP -1")
+
+    def thaw(self) -> None:
+        """They go on; so do those that entered for them, which stand still when their child does."""
+        self.sh("kill -CONT -1")
+        for child in self._children:
+            if child.poll() is None:
+                child.send_signal(signal.SIGCONT)
+
     def unplug(self, name: str) -> None:
         self.sh(f"ovs-vsctl --if-exists del-port p-{name}; ip link del p-{name}; ip netns del {name}")
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from heddle.agent.addresses import Builder
+from heddle.agent.ha_flows import gate_flows
 from heddle.agent.pipeline import (
     ACCEPT,
     CARD,
@@ -59,6 +60,7 @@ def base_flows() -> FlowSet:
     b.add(TRANSLATED, 10, "reg5=0", f"ct_clear,resubmit(,{DISPATCH})")
     b.add(TRANSLATED, 0, "", f"ct_clear,resubmit(,{EGRESS_KIND})")
     _commit(b, SEND, ((1, 0), (2, 0)), f"resubmit(,{UPLINK})")
+    gate_flows(b)
     return b.flows
 
 

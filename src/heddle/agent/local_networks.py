@@ -12,7 +12,7 @@ from collections.abc import Iterable
 
 from heddle.agent.kind_flows import kind_flows
 from heddle.agent.kinds import elsewhere, heard_by
-from heddle.agent.mesh import mesh
+from heddle.agent.mesh import ROUTER, ha_macs_of, mesh
 from heddle.agent.mirror import Mirror
 from heddle.agent.network_flows import Uplink, network_flows
 from heddle.agent.owners import INT, TUN, Owner, Plan, Uplinks
@@ -83,13 +83,15 @@ class LocalNetworks:
         self._neighbours = {each.id: each.network_id for each in mirror.neighbours.values()}
 
     def of_neighbour(self, mirror: Mirror, port_id: str) -> set[str]:
-        """The networks here that a change of a neighbour concerns: those in tunnels, and where not all meet."""
+        """The networks here that a change of a neighbour concerns: those in tunnels, where not all meet, and all of a
+        router's port."""
         neighbour = mirror.neighbours.get(port_id)
         before = self._neighbours.pop(port_id, "")
         if neighbour is not None:
             self._neighbours[port_id] = neighbour.network_id
         after = self._neighbours.get(port_id, "")
-        return {network for network in (before, after) if network in self._meshed | self._divided}
+        every = self.members.keys() if neighbour is None or neighbour.device_owner.startswith(ROUTER) else ()
+        return {each for each in (before, after) if each in self._meshed | self._divided or each in every}
 
     @property
     def in_tunnels(self) -> set[str]:
@@ -136,14 +138,15 @@ class LocalNetworks:
         """The flows of a network on br-int, and who meets whom where not all do."""
         tag = self.tags[network.id]
         self._divided.discard(network.id)
+        ha_macs = ha_macs_of(mirror, network.id)
         if all(port.meets_all for port in ports):
-            return network_flows(network.id, tag, ports, out)
+            return network_flows(network.id, tag, ports, out, ha_macs=ha_macs)
         self._divided.add(network.id)
         there = elsewhere(mirror.neighbours_by_network.of(network.id), network, self._host)
         here = {port.kind for port in ports if port.kind is not None}
         pairs = heard_by(here, here | {kind for kind in there.values() if kind is not None})
         outside = segment is not None and bool(segment.physical_network)
-        return network_flows(network.id, tag, ports, out, SENDER if out else DISPATCH) | kind_flows(
+        return network_flows(network.id, tag, ports, out, SENDER if out else DISPATCH, ha_macs) | kind_flows(
             network.id, tag, pairs, there if out else {}, outside
         )
 

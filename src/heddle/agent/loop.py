@@ -35,7 +35,6 @@ from heddle.view.types import FetchRequest, Ref, Status
 log = logging.getLogger(__name__)
 
 
-
 class Loop:
     """`run` until `events.stop()`."""
 
@@ -126,8 +125,6 @@ class Loop:
                 if event.request_id:
                     requests.add(event.request_id)
         return touched, requests
-
-    # The view
 
     def _fetch(self, requests: set[str]) -> set[Ref]:
         """Take the news into the mirror; returns what changed.  A server that is away is asked again in a second."""

@@ -37,7 +37,8 @@ def mesh(
     missing = _missing(segment, ports, underlay)
     if missing or not ports.patch:
         return Mesh({}, missing if remote else "")
-    there, problem = reached(mirror, {each.host for each in remote}, underlay)
+    ready = {host for each in neighbours for host in each.ha_hosts} - {here}
+    there, problem = reached(mirror, {each.host for each in remote} | ready, underlay)
     if remote:
         problem = problem or underlay.too_small_for(network.mtu, segment)
     places = [
@@ -52,10 +53,18 @@ def mesh(
     )
     tunnel = ports.by_kind[kind_of(segment)]
     try:
-        flows = tunnel_flows(network.id, tag, segment.segmentation_id, ports.patch, tunnel, places, known)
+        flows = tunnel_flows(
+            network.id, tag, segment.segmentation_id, ports.patch, tunnel, places, known,
+            ha_macs_of(mirror, network.id), [there[name] for name in ready & there.keys()],
+        )  # fmt: skip
     except ValueError as error:
         return Mesh(None, str(error))
     return Mesh(flows, problem)
+
+
+def ha_macs_of(mirror: Mirror, network_id: str) -> list[str]:
+    """The MACs of highly available routers on a network."""
+    return sorted({each.mac_address for each in mirror.neighbours_by_network.of(network_id) if each.ha_hosts})
 
 
 def _missing(segment: Segment, ports: TunnelPorts, underlay: Underlay) -> str:

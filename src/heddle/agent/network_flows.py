@@ -5,10 +5,11 @@ The tables are those of the pipeline (`pipeline.py`), which says what becomes of
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from heddle.agent.addresses import Builder, checked_mac
+from heddle.agent.ha_flows import own_only
 from heddle.agent.pipeline import (
     DELIVER,
     DISPATCH,
@@ -33,9 +34,13 @@ class Uplink:
 
 
 def network_flows(
-    network_id: str, tag: int, ports: Sequence[WiredPort], uplinks: Sequence[Uplink], entered: int = DISPATCH
+    network_id: str, tag: int, ports: Sequence[WiredPort], uplinks: Sequence[Uplink], entered: int = DISPATCH,
+    ha_macs: Iterable[str] = (),
 ) -> FlowSet:
-    """The flows of one network on br-int, with its ports of this host; what comes by an uplink enters at `entered`."""
+    """The flows of one network on br-int, with its ports of this host; what comes by an uplink enters at `entered`.
+
+    `ha_macs` are those of highly available routers.
+    """
     b = Builder(network_id)
     here = f"reg6={tag}"
     for uplink in uplinks:
@@ -45,13 +50,15 @@ def network_flows(
             b.add(CLASSIFY, 10, enter, f"{pop}set_field:1->reg4,set_field:{tag}->reg6,resubmit(,{entered})")
     if uplinks:
         b.add(UPLINK, 10, here, ",".join(_leave(uplink) for uplink in uplinks))
+        own_only(b, tag, ha_macs)
     outward = [f"resubmit(,{SEND})"] if uplinks else []
     for mac, owners in _destinations(ports).items():
         shared = any(port.mac != mac for port in owners)
         again = ["set_field:0->reg2"] if len(owners) > 1 else []
         actions = [action for port in owners for action in [*again, _deliver(port)]] + (outward if shared else [])
         b.add(DISPATCH, 30, f"{here},dl_dst={mac}", ",".join(actions))
-    plain = [_output(port) if port.meets_all else _deliver(port) for port in ports if port.profile is None]
+    plain = [_output(port) if port.meets_all and not port.ha else _deliver(port)
+             for port in ports if port.profile is None]  # fmt: skip
     filtered = [port for port in ports if port.profile is not None]
     flood = ([f"resubmit(,{UPLINK})"] if uplinks else []) + plain + ([f"resubmit(,{FLOOD})"] if filtered else [])
     if flood:

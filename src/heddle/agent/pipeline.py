@@ -45,6 +45,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
 from heddle.agent.addresses import Builder, checked_mac, field_match, link_local
+from heddle.agent.ha_tables import ways
 from heddle.agent.kinds import Kind
 from heddle.agent.policed_flows import enter, meters_of
 from heddle.agent.policing import NONE, Policing
@@ -86,6 +87,7 @@ class WiredPort:
     card: str = ""
     kind: Kind | None = None
     logged: frozenset[str] = frozenset()
+    ha: int = 0
 
     @property
     def meets_all(self) -> bool:
@@ -115,9 +117,10 @@ def port_flows(port: WiredPort) -> FlowSet:
     strip += f"set_field:{port.kind.number}->reg9," if port.kind else ""
     sender = f"in_port={port.ofport},{kind}"
     if port.profile is None:
-        actions = f"{strip}set_field:{port.tag}->reg6,resubmit(,{DISPATCH})"
-        enter(b, sender, meters_of(port.number, port.policing), port.policing.dscp, actions)
-        _deliver(b, port, f"resubmit(,{ACCEPT})")
+        first, last = ways(port.ha, DISPATCH, ACCEPT)
+        tagged = f"{strip}set_field:{port.tag}->reg6,{first}"
+        enter(b, sender, meters_of(port.number, port.policing), port.policing.dscp, tagged)
+        _deliver(b, port, last)
         return b.flows
     profile = f"set_field:0x{port.profile:x}->reg7"
     guest = f"set_field:{port.number}->reg5,set_field:{port.tag}->reg6,{profile},resubmit(,{EGRESS_SOURCE})"

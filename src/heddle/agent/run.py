@@ -25,7 +25,10 @@ GRACE = 0.8
 
 
 def make_roles(names: Iterable[str], plane: DataPlane) -> list[Role]:
-    """The roles by name; what a role needs is imported only where it runs.  Raises `ConfigError`."""
+    """The roles by name, and what every host does; what a role needs is imported only where it runs.
+
+    Raises `ConfigError`.
+    """
     roles: list[Role] = []
     for name in names:
         if name == "switch":
@@ -41,7 +44,8 @@ def make_roles(names: Iterable[str], plane: DataPlane) -> list[Role]:
             roles.append(MetadataRole())
         else:
             raise ConfigError(f"agent.roles: there is no role {name!r}; there are: switch, router, dhcp, metadata")
-    return roles
+    from heddle.agent.roles.ha import HaRole
+    return [*roles, HaRole()]
 
 
 def _without_metadata(settings: Settings) -> None:

@@ -16,6 +16,7 @@ from ipaddress import ip_address
 
 from heddle.agent.addresses import Builder, checked_mac
 from heddle.agent.answers import TUN_OUT, Known, answers, base_answers
+from heddle.agent.ha_flows import learn_flows
 from heddle.host.openflow import FlowSet
 from heddle.view.types import Segment
 
@@ -79,11 +80,12 @@ def tunnel_base_flows(ports: TunnelPorts) -> FlowSet:
 
 def tunnel_flows(
     network_id: str, tag: int, tunnel_id: int, patch: int, tunnel: int, remote: Iterable[tuple[str, str]],
-    known: Iterable[Known] = (),
+    known: Iterable[Known] = (), ha_macs: Iterable[str] = (), ready: Iterable[str] = (),
 ) -> FlowSet:
     """A network in tunnels of the port `tunnel`.
 
     `remote`: (MAC, tunnel address of its host) of what is elsewhere, a MAC that several may use once for each.
+    `ha_macs`: of highly available routers; `ready`: the tunnel addresses of hosts that may carry one at any moment.
     """
     b = Builder(network_id)
     answers(b, tag, known)
@@ -95,7 +97,9 @@ def tunnel_flows(
         places.setdefault(checked_mac(mac), set()).add(address)
     for mac, addresses in places.items():
         b.add(TUN_OUT, 20, f"dl_vlan={tag},dl_dst={mac}", f"{leave},{_send(addresses, tunnel)}")
-    everywhere = set().union(*places.values())
+    everywhere = set(ready).union(*places.values())
+    ipv6 = any(":" in each for each in everywhere)
+    learn_flows(b, TUN_IN, TUN_OUT, f"in_port={tunnel},tun_id={tunnel_id}", arrive, tag, ha_macs, ipv6)
     if everywhere:
         b.add(TUN_OUT, 10, f"dl_vlan={tag}", f"{leave},{_send(everywhere, tunnel)}")
     return b.flows

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 
 from heddle.agent.addresses import checked_mac
 from heddle.agent.base_flows import base_flows
+from heddle.agent.ha_tables import ha_number, ports_of_other_kind
 from heddle.agent.installed import Installed
 from heddle.agent.kinds import kind_of
 from heddle.agent.local_ips import LocalIps
@@ -108,14 +109,14 @@ class Wiring:
                 ports |= ports_with(mirror, ref.id)
             elif ref.kind == "log":
                 ports |= told_otherwise(mirror, self.ports.values())
+            elif ref.kind == "router":
+                ports |= ports_of_other_kind(mirror, ref.id, self.ports)
         return ports, networks
 
     def _plan_base(self, plan: Plan) -> None:
         plan.flows[BASE] = base_flows()
         if self.uplinks.tunnels.patch:
             plan.flows[Owner(TUN, "base", "")] = tunnel_base_flows(self.uplinks.tunnels)
-
-    # Ports
 
     def _plan_port(self, mirror: Mirror, port_id: str, plan: Plan) -> set[str]:
         """Add the flows of a port to the plan; returns the networks that have other members now."""
@@ -161,6 +162,7 @@ class Wiring:
             profile=profile, promiscuous=not trusted and not view.port_security, device=interface.name,
             policing=policing(mirror.policies.get(policy_of(mirror, view))), vlan=view.vlan, card=view.parent_port_id,
             kind=kind_of(view, mirror.networks[view.network_id]), logged=events_of(mirror, view),
+            ha=ha_number(mirror, view.device_id) if trusted else 0,
         )
 
     def _settle_port(self, port_id: str, view: PortView | None, wired: WiredPort | None) -> None:

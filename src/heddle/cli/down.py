@@ -79,6 +79,7 @@ def _data_plane(steps: _Steps, layout: Layout) -> None:
         return names + bridges
 
     ours = teardown.our_namespaces()
+    steps.do("process", lambda: teardown.end_ha(layout.run))
     steps.do("process", lambda: teardown.end_metadata(layout.run))
     steps.do("process", lambda: teardown.end_processes_in(ours))
     steps.do("bridge", bridges)

@@ -15,7 +15,7 @@ from __future__ import annotations
 import logging
 
 from heddle.config import Settings
-from heddle.control import dhcp, router_hosts, subports
+from heddle.control import dhcp, ha_routers, router_hosts, router_places, subports
 from heddle.control.context import Context, timestamp
 from heddle.store import clock
 from heddle.store.engine import Store
@@ -26,8 +26,8 @@ from heddle.store.query.hosts import Fault
 log = logging.getLogger(__name__)
 
 WIRING = {"switch", "bridge"}
-KINDS = {dhcp.ROLE: "network", router_hosts.ROLE: "router"}
-_WORDS = {dhcp.ROLE: "DHCP of the network", router_hosts.ROLE: "router"}
+KINDS = {dhcp.ROLE: "network", router_places.ROLE: "router"}
+_WORDS = {dhcp.ROLE: "DHCP of the network", router_places.ROLE: "router"}
 
 
 def silent_hosts(store: Store, settings: Settings, heard: float) -> list[str]:
@@ -61,6 +61,7 @@ def serve_unserved(ctx: Context) -> None:
         dhcp.refresh(ctx, network)
     for router in router_query.ROUTERS.get_many(ctx.tx, hosts.unserved_routers(ctx.tx)).values():
         router_hosts.schedule(ctx, router)
+    ha_routers.fill(ctx)
 
 
 def move_stranded(ctx: Context) -> None:
@@ -83,7 +84,7 @@ def move_away(ctx: Context, host: str) -> None:
 
 
 def _move(ctx: Context, role: str, object_id: str, host: str) -> bool:
-    if role == router_hosts.ROLE:
+    if role == router_places.ROLE:
         return router_hosts.move(ctx, object_id, host)
     return dhcp.move(ctx, object_id, host)
 

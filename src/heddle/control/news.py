@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from heddle.control.port_scopes import hosts_of
 from heddle.model.floating_ip import FloatingIp
 from heddle.model.local_ip import LocalIpAssociation
 from heddle.model.metering import MeteringLabel
@@ -59,7 +60,7 @@ def port_news(tx: Tx, port: Port, old: Port | None = None) -> None:
             for association in local_ips.to_port(tx, port.id):
                 local_ip_news(tx, association, port.binding_host_id, old.binding_host_id)
     elif any(getattr(port, name) != getattr(old, name) for name in _TO_ITS_HOST):
-        tx.change("port", port.id, _host(port))
+        tx.change("port", port.id, hosts_of(port))
 
 
 def port_gone(tx: Tx, port: Port) -> None:
@@ -69,8 +70,8 @@ def port_gone(tx: Tx, port: Port) -> None:
 
 
 def _port(tx: Tx, port: Port, old: Port | None, *, gone: bool) -> None:
-    now_host = set() if gone else _host(port)
-    tx.change("port", port.id, now_host, (_host(old) if old else set()) - now_host)
+    now_host = set() if gone else hosts_of(port)
+    tx.change("port", port.id, now_host, (hosts_of(old) if old else set()) - now_host)
     network = {network_scope(port.network_id)}
     tx.change("neighbour", port.id, set() if gone else network, network if gone else ())
     groups = set() if gone else _groups(port)
@@ -78,10 +79,6 @@ def _port(tx: Tx, port: Port, old: Port | None, *, gone: bool) -> None:
         tx.change("member", f"{group}/{port.id}", (group_scope(group),))
     for group in (_groups(old) if old else set()) - groups:
         tx.change("member", f"{group}/{port.id}", (), (group_scope(group),))
-
-
-def _host(port: Port) -> set[str]:
-    return {host_scope(port.binding_host_id)} if port.binding_host_id and not port.binding_refusal else set()
 
 
 def _groups(port: Port) -> set[str]:

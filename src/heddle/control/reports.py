@@ -12,7 +12,7 @@ import logging
 from collections.abc import Sequence
 
 from heddle.config import Settings
-from heddle.control import audits, failover, heartbeats, instances, meter_counts, subports
+from heddle.control import audits, failover, ha_routers, heartbeats, instances, meter_counts, subports
 from heddle.control.context import Context, timestamp
 from heddle.model.caller import SYSTEM
 from heddle.store.engine import Store, Tx
@@ -33,6 +33,7 @@ def report(store: Store, settings: Settings, request: ReportRequest) -> ReportRe
         if fresh is not None:
             if request.statuses or request.roles:
                 _take_statuses(tx, request.host, request.statuses)
+                ha_routers.take(Context(tx, SYSTEM, settings), request.host, request.statuses)
             audits.take(tx, request.host, request.audits)
             meter_counts.take(tx, request.host, request.roles)
         return fresh

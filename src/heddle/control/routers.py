@@ -7,7 +7,17 @@ from collections.abc import Sequence
 
 import msgspec
 
-from heddle.control import ha_networks, ndp_proxies, ports, qos, quotas, router_hosts, router_modes, zones
+from heddle.control import (
+    ha_networks,
+    ndp_proxies,
+    ports,
+    qos,
+    quotas,
+    router_hosts,
+    router_modes,
+    router_places,
+    zones,
+)
 from heddle.control.context import Context
 from heddle.control.lookup import need
 from heddle.control.news import router_news
@@ -33,7 +43,7 @@ def create_routers(ctx: Context, drafts: Sequence[Draft[Router]]) -> list[Router
         router = ctx.made(draft.value)
         router_modes.choose(ctx, router)
         answers, router.enable_ndp_proxy = router.enable_ndp_proxy, False
-        zones.check_hints(ctx, router_hosts.ROLE, router.availability_zone_hints)
+        zones.check_hints(ctx, router_places.ROLE, router.availability_zone_hints)
         router.qos_policy_id = _policy_of_gateway(ctx, router, router.external_gateway_info)
         q.ROUTERS.insert(ctx.tx, [router])
         if router.ha:
@@ -72,6 +82,7 @@ def update_router(ctx: Context, old: Router, draft: Draft[Router]) -> Router:
     q.ROUTERS.update(ctx.tx, stored, new)
     if new.ha != old.ha:
         (ha_networks.ensure if new.ha else ha_networks.release)(ctx, new.project_id)
+        router_hosts.convert(ctx, new)
     if new.distributed != old.distributed:
         router_modes.convert_interfaces(ctx, new)
     router_news(ctx.tx, new)

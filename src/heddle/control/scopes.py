@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from heddle.store.engine import Tx
 from heddle.store.query import hosts, ports, qos, security_groups
-from heddle.view.types import CLOUD, group_scope, host_scope, metering_scope, network_scope, qos_scope, router_scope
+from heddle.view.types import (
+    CLOUD,
+    group_scope,
+    host_scope,
+    metering_scope,
+    network_scope,
+    qos_scope,
+    ready_scope,
+    router_scope,
+)
 
 
 def needed_scopes(tx: Tx, host: str) -> set[str]:
@@ -16,11 +25,16 @@ def needed_scopes(tx: Tx, host: str) -> set[str]:
         for router_id, network_id in ports.routed_together(tx, routed):
             needed.add(router_scope(router_id))
             networks.add(network_id)
-    for role, object_id, project_id in hosts.served(tx, host):
+    shared: list[str] = []
+    for role, object_id, project_id, ha in hosts.served(tx, host):
         if role == "router":
+            if ha:
+                shared.append(object_id)
+                needed.add(ready_scope(object_id))
             needed |= {router_scope(object_id), metering_scope(project_id), metering_scope("")}
         elif role == "dhcp":
             networks.add(object_id)
+    networks |= ports.networks_of_devices(tx, shared)
     groups = set(ports.groups_of_host(tx, host))
     if groups:
         groups |= security_groups.remotes_of(tx, sorted(groups))

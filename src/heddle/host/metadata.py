@@ -8,9 +8,6 @@ known by its pid file, believed only when the process of that number runs our mo
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import os
-import signal
 import socket
 import subprocess
 import sys
@@ -20,10 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from heddle.errors import HeddleError
+from heddle.host import beside, netns
 from heddle.host import metadata_wire as wire
-from heddle.host import netns
 from heddle.host.netlink import ROUTE, open_socket, within
-from heddle.host.process import alive, command_of
 from heddle.host.run import detach
 from heddle.view.types import Message
 
@@ -148,7 +144,7 @@ class MetadataProcess:
             if found is not None:
                 return found
             time.sleep(0.005)
-        raise HeddleError(f"the metadata process does not start; it said: {_last_words(self._folder)}")
+        raise HeddleError(f"the metadata process does not start; it said: {beside.last_words(self._folder)}")
 
     def _open(self) -> socket.socket:
         if self._socket is None:
@@ -157,38 +153,25 @@ class MetadataProcess:
 
     def _lost(self, error: Exception) -> HeddleError:
         self.disconnect()
-        words = _last_words(self._folder)
+        words = beside.last_words(self._folder)
         return HeddleError(f"the metadata process does not answer: {error or 'it has ended'}; it said: {words}")
 
 
 def version() -> str:
     """Names the code that the process runs: an agent of another starts it anew."""
     folder = Path(__file__).parents[1]
-    total = hashlib.blake2b(digest_size=8)
     service = sorted((folder / "agent" / "metadata").glob("*.py"))
-    for path in (*service, folder / "host" / "metadata_wire.py", folder / "view" / "types.py"):
-        total.update(path.read_bytes())
-    return total.hexdigest()
+    return beside.version_of((*service, folder / "host" / "metadata_wire.py", folder / "view" / "types.py"))
 
 
 def pid_of(folder: Path) -> int:
     """The process, when it is there and is ours; else 0."""
-    try:
-        pid = int((folder / "pid").read_text(encoding="ascii"))
-    except (OSError, ValueError):
-        return 0
-    return pid if alive(pid) and f"{MODULE} {folder}" in command_of(pid) else 0
+    return beside.pid_of(MODULE, folder)
 
 
 def end(folder: Path, seconds: float = 2.0) -> bool:
     """End the process of that folder, and forget its files; whether there was one."""
-    pid = pid_of(folder)
-    for sign in (signal.SIGTERM, signal.SIGKILL) if pid else ():
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, sign)
-        deadline = time.monotonic() + seconds
-        while alive(pid) and time.monotonic() < deadline:
-            time.sleep(0.002)
+    pid = beside.end(MODULE, folder, seconds)
     for name in ("pid", "control", "log"):
         (folder / name).unlink(missing_ok=True)
     with contextlib.suppress(OSError):
@@ -226,10 +209,3 @@ def _connected(folder: Path) -> socket.socket | None:
     except OSError:
         made.close()
         return None
-
-
-def _last_words(folder: Path) -> str:
-    try:
-        return (folder / "log").read_text(encoding="utf-8", errors="replace").strip()[-500:] or "nothing"
-    except OSError:
-        return "nothing"

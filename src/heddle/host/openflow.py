@@ -26,6 +26,7 @@ from heddle.host.run import CommandError, finish, run, start
 log = logging.getLogger(__name__)
 
 COOKIE_PREFIX = 0x4EDD
+HA_PREFIX = 0x4EDE  # of flows that come and go without the agent, and so are no difference (`ha_gate.py`)
 OFCTL = ("ovs-ofctl", "-O", "OpenFlow15", "--no-names")
 RETRY = 0.02
 IDLE = 30.0
@@ -144,7 +145,7 @@ class Flows:
             raise CommandError([*OFCTL, "diff-flows", self.bridge], None, "killed after 30 s") from None
         if process.returncode not in (0, 2):
             raise CommandError([*OFCTL, "diff-flows", self.bridge], process.returncode, errors)
-        return list(parse_differences(output))
+        return [each for each in parse_differences(output) if each.cookie >> 48 != HA_PREFIX]
 
     def dump(self) -> list[str]:
         """The flows as text, without counters.  Raises `CommandError`."""

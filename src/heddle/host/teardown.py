@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from heddle.host import metadata, netns, probe, rtnetlink
+from heddle.host import ha_files, ha_process, metadata, netns, probe, rtnetlink
 from heddle.host.netlink import Netlink
 from heddle.host.process import alive, command_of
 from heddle.host.run import CommandError, run, succeeds
@@ -63,6 +63,12 @@ def end_processes_in(namespaces: Iterable[str], seconds: float = 3.0) -> list[st
 def end_metadata(run_folder: Path) -> list[str]:
     """End what answers guests: it is in no namespace, though its sockets are."""
     return ["the metadata process"] if metadata.end(run_folder / metadata.FOLDER) else []
+
+
+def end_ha(run_folder: Path) -> list[str]:
+    """End what agrees with other hosts on routers; they hear of it."""
+    ended = ha_process.end(run_folder / ha_files.FOLDER)
+    return ["the process of highly available routers"] if ended else []
 
 
 def remove_bridges() -> tuple[list[str], list[str]]:

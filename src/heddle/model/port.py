@@ -40,6 +40,7 @@ ROUTER_INTERFACE = "network:router_interface"
 DISTRIBUTED_INTERFACE = "network:router_interface_distributed"
 INTERFACES = (ROUTER_INTERFACE, DISTRIBUTED_INTERFACE)
 ROUTER_GATEWAY = "network:router_gateway"
+ROUTER_OWNERS = (ROUTER_GATEWAY, *INTERFACES)
 FLOATING_IP = "network:floatingip"
 LOCAL_IP = "network:local_ip"
 # The owner of no port: the service type of a subnet that is on no segment of its routed network, and works on each.

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from heddle.model.fields import same_for_all
 from heddle.model.metering import MeteringLabelRule
-from heddle.model.port import DISTRIBUTED_INTERFACE, ROUTER_INTERFACE, Port
+from heddle.model.port import DISTRIBUTED_INTERFACE, ROUTER_INTERFACE, ROUTER_OWNERS, Port
 from heddle.model.port_forwarding import PortForwarding, ends
 from heddle.model.qos import LIMITS, BandwidthLimitRule, DscpMarkingRule, PacketRateLimitRule, QosRule
 from heddle.model.security_group import SecurityGroup, SecurityGroupRule, protocol_number
@@ -22,6 +22,7 @@ from heddle.store.query import (
     audits,
     conntrack_helpers,
     floating_ips,
+    ha_routers,
     hosts,
     local_ips,
     logs,
@@ -44,12 +45,14 @@ Revisions = Mapping[str, int]
 
 
 def _hosts(tx: Tx, wanted: Revisions) -> Iterable[v.Object]:
+    key = ha_routers.key(tx)
     for host in hosts.named(tx, wanted).values():
         yield v.HostView(
             id=host.name,
             revision=wanted[host.name],
             tunnel_ip=host.tunnel_ip,
             availability_zone=host.availability_zone,
+            ha_key=key,
         )
 
 
@@ -147,7 +150,9 @@ def _block(text: str) -> str:
 
 
 def _neighbours(tx: Tx, wanted: Revisions) -> Iterable[v.Object]:
-    for port in ports.PORTS.get_many(tx, wanted).values():
+    found = ports.PORTS.get_many(tx, wanted)
+    ready = ha_routers.of_routers(tx, (port.device_id for port in found.values() if port.device_owner in ROUTER_OWNERS))
+    for port in found.values():
         options = [v.DhcpOption(o.opt_name, o.opt_value or "", o.ip_version) for o in port.extra_dhcp_opts or []]
         yield v.NeighbourView(
             id=port.id,
@@ -168,6 +173,7 @@ def _neighbours(tx: Tx, wanted: Revisions) -> Iterable[v.Object]:
             pvlan_type=port.pvlan_type or "",
             pvlan_community=port.pvlan_community or "",
             distributed=port.device_owner == DISTRIBUTED_INTERFACE,
+            ha_hosts=[each.host for each in ready.get(port.device_id, ())],
         )
 
 
@@ -219,7 +225,9 @@ def _group(group: SecurityGroup, revision: int) -> v.GroupView:
 
 def _routers(tx: Tx, wanted: Revisions) -> Iterable[v.Object]:
     answers, helpers = ndp_proxies.addresses_of_routers(tx, wanted), conntrack_helpers.of_routers(tx, wanted)
-    for router in routers.ROUTERS.get_many(tx, wanted).values():
+    found = routers.ROUTERS.get_many(tx, wanted)
+    ready = ha_routers.of_routers(tx, (router.id for router in found.values() if router.ha))
+    for router in found.values():
         yield v.RouterView(
             id=router.id,
             revision=wanted[router.id],
@@ -234,6 +242,7 @@ def _routers(tx: Tx, wanted: Revisions) -> Iterable[v.Object]:
             conntrack_helpers=[
                 v.ConntrackHelper(each.helper, each.protocol, each.port) for each in helpers.get(router.id, ())
             ],
+            ha=v.Ha([each.host for each in ready[router.id]]) if router.id in ready else None,
         )
 
 

@@ -17,8 +17,10 @@ older reader skips what it does not know, objects of other kinds too, and a newe
                         its remote group: `GroupView` with the rules, a `MemberView` for each port;
                         and those that have a port in one that names the address group: a
                         `MemberView` for each of its addresses; and a `LogView` for each log of the group
-    router:<id>         the host of the router, and of a distributed one those that have a guest on one of its networks:
-                        `RouterView`, `FloatingIpView`
+    router:<id>         the hosts of the router, and of a distributed one those that have a guest on one of its
+                        networks: `RouterView`, `FloatingIpView`
+    ready:<id>          the hosts that are ready to carry a highly available router: `PortView` of its ports, wherever
+                        these are bound
     metering:<project>  hosts that serve a router of the project: `MeteringLabelView`; `metering:` without a project
                         for those that serve any: the shared ones
     qos:<id>            hosts that have a port, or a network, router or floating IP with the QoS policy: `QosPolicyView`
@@ -62,6 +64,10 @@ def router_scope(router_id: str) -> str:
     return f"router:{router_id}"
 
 
+def ready_scope(router_id: str) -> str:
+    return f"ready:{router_id}"
+
+
 def metering_scope(project_id: str) -> str:
     """The labels of a project's routers; "" for those that count the traffic of every router."""
     return f"metering:{project_id}"
@@ -85,11 +91,13 @@ class Object(Message, frozen=True, tag_field="kind", kw_only=True):
 class HostView(Object, frozen=True, tag="host"):
     """A host of the cloud; `id` is its name.  `tunnel_ip` is empty where it has no tunnels.
 
-    `availability_zone` is for the metadata of guests, "" where nobody says.
+    `availability_zone` is for the metadata of guests, "" where nobody says.  `ha_key`: with what the hosts of highly
+    available routers tell each other who carries them, "" while the cloud has none; it is in no log.
     """
 
     tunnel_ip: str = ""
     availability_zone: str = ""
+    ha_key: str = ""
 
 
 class AssignmentView(Object, frozen=True, tag="assignment"):
@@ -216,6 +224,7 @@ class NeighbourView(Object, frozen=True, tag="neighbour"):
     in the network's.  With `port_security` off the port may use any address; else its own and the allowed pairs.
     `name`, `device_id` and `project_id` are for the metadata of guests.  `distributed`: an interface of a router that
     every host with a guest on one of its networks forwards for.
+    `ha_hosts` are those that are ready to carry a highly available router, of its ports; `host` is the active one.
     """
 
     network_id: str
@@ -234,6 +243,7 @@ class NeighbourView(Object, frozen=True, tag="neighbour"):
     pvlan_type: str = ""
     pvlan_community: str = ""
     distributed: bool = False
+    ha_hosts: list[str] = []
 
 
 class RuleView(Message, frozen=True):
@@ -282,12 +292,18 @@ class ConntrackHelper(Message, frozen=True):
     port: int
 
 
+class Ha(Message, frozen=True):
+    """A highly available router: `hosts` are ready to carry it, in the order in which they take it over."""
+
+    hosts: list[str] = []
+
+
 class RouterView(Object, frozen=True, tag="router"):
     """A router. Its interfaces and its gateway are ports of this host whose `device_id` is the router's id.
 
     `gateway_port_id` is "" without a gateway.  With `enable_ndp_proxy` it answers neighbour solicitations of the
     external network for `ndp_proxies`, IPv6 addresses of guests, and lets in only what is for them (RFC 4389).
-    `qos_policy` is the gateway's, "" for none.
+    `qos_policy` is the gateway's, "" for none.  With `ha` the hosts agree among themselves which of them carries it.
     """
 
     admin_state_up: bool = True
@@ -299,6 +315,7 @@ class RouterView(Object, frozen=True, tag="router"):
     ndp_proxies: list[str] = []
     qos_policy: str = ""
     conntrack_helpers: list[ConntrackHelper] = []
+    ha: Ha | None = None
 
 
 class Forwarding(Message, frozen=True):
@@ -487,13 +504,19 @@ class RoleState(Message, frozen=True, kw_only=True):
 
 
 class Status(Message, frozen=True, kw_only=True):
-    """What the host observed of one object: `state` is "up", "down", "error" or "gone"."""
+    """What the host observed of one object: `state` is "up", "down", "error" or "gone".
+
+    `ha_state` of a highly available router: "active" or "standby" there, "" where that is not known; of two hosts that
+    say "active", the one with the greater `ha_term` is.
+    """
 
     kind: str
     id: str
     revision: int
     state: str
     message: str = ""
+    ha_state: str = ""
+    ha_term: int = 0
 
 
 class Deviation(Message, frozen=True, kw_only=True):

@@ -19,8 +19,11 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import msgspec
+
 from heddle.agent.mirror import Mirror, ref_of
 from heddle.agent.roles.base import Drift, Host
+from heddle.agent.roles.ha import ha_states
 from heddle.agent.roles.mended import RULES, drifts, mended, no_namespace, no_process
 from heddle.agent.roles.parallel import together
 from heddle.agent.roles.plugs import Plugs, plug
@@ -33,6 +36,7 @@ from heddle.agent.roles.router_meters import LastReadings, concerns, readings
 from heddle.agent.roles.router_plan import SETTINGS, RouterInput, RouterPlan, plan
 from heddle.errors import HeddleError
 from heddle.host.announce import Announcement
+from heddle.host.ha_process import HaProcess
 from heddle.host.helpers import Helpers
 from heddle.host.layout import Change
 from heddle.host.radvd import Radvd, advertising
@@ -75,6 +79,7 @@ class RouterRole:
         self._host = host
         check_gateway(host.settings.agent.ipv6_gateway)
         self._run_folder = Path(host.settings.paths.run)
+        self._ha = ha_states(self._run_folder)
         self._spaces = self._make_spaces(PREFIX, host.datapath == "netdev")
 
     def reconcile(self, mirror: Mirror, changed: frozenset[Ref] | None) -> list[Status]:
@@ -128,6 +133,7 @@ class RouterRole:
             role=self.name,
             configuration={
                 "agent_mode": "legacy" if self._host.settings.agent.data_plane == "linuxbridge" else "dvr_snat",
+                "ha": self._host.ovs is not None and bool(self._host.settings.agent.tunnel_ip),
                 "routers": len(self._routers),
                 "ex_gw_ports": gateways,
                 "interfaces": interfaces - gateways,
@@ -186,11 +192,17 @@ class RouterRole:
             return [_status("router", router_id, router.revision, "error", str(error))]
         state = "up" if router.admin_state_up else "down"
         problem = _problem_of(router_id, wanted)
-        statuses = [_status("router", router_id, router.revision, state, problem)]
+        statuses = [self._with_ha(_status("router", router_id, router.revision, state, problem), router)]
         for item in given.floating_ips:
             problem = wanted.problems.get(("floating_ip", item.id), "")
             statuses.append(_status("floating_ip", item.id, item.revision, state, problem))
         return statuses
+
+    def _with_ha(self, status: Status, router: RouterView) -> Status:
+        if router.ha is None:
+            return status
+        state, term = self._ha(router.id)
+        return msgspec.structs.replace(status, ha_state=state, ha_term=term)
 
     def _given(self, mirror: Mirror, router: RouterView) -> RouterInput:
         """What belongs to the router; its objects are noted as its own."""
@@ -253,6 +265,7 @@ class RouterRole:
 
     def _remove(self, router_id: str, plugs: Plugs) -> list[Status]:
         known = self._routers.pop(router_id, None)
+        HaProcess(self._run_folder).take_back(router_id)
         self._last.keep(router_id, self._spaces.counts(PREFIX + router_id))
         for ref in [ref for ref, owner in self._owner.items() if owner == router_id]:
             del self._owner[ref]

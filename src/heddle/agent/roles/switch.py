@@ -96,8 +96,6 @@ class SwitchRole:
         self._wiring.uplinks = self._bridges.uplinks()
         return made
 
-    # Reconciling
-
     def reconcile(self, mirror: Mirror, changed: frozenset[Ref] | None) -> list[Status]:
         new_tunnels, missing = self._bridges.learn(mirror), self._bridges.missing(self._bridges.flow_bridges)
         self._undone += bridge_drifts(missing) if missing else []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,12 +14,13 @@ from heddle.api.render import render
 from heddle.api.rights import Rights
 from heddle.api.schemas import NOTHING, OBJECT, only, resource, several
 from heddle.api.services import Services
-from heddle.control import dhcp, router_hosts
+from heddle.control import dhcp, ha_routers, router_hosts, router_places
 from heddle.control.context import Context
 from heddle.control.lookup import need
 from heddle.errors import BadRequest, NotFound
 from heddle.model.agent import Agent
 from heddle.model.fields import Invalid, Uuid
+from heddle.model.router import Router
 from heddle.store.engine import Tx
 from heddle.store.query import hosts
 
@@ -31,6 +32,7 @@ class Scheduler:
     """A role of agents and what it serves.
 
     `kind` is the agents' name in errors, `rule` that in policy rules; `id` names the object in paths and bodies.
+    `more`: what is shown of agents beside their records, by host.
     """
 
     role: str
@@ -40,7 +42,7 @@ class Scheduler:
     id: str
     give: Verb
     take: Verb
-    more: tuple[str, ...] = ()
+    more: Callable[[Tx, Any], Mapping[str, dict[str, Any]]] | None = None
 
     def routes(self) -> list[Route]:
         things, rule = self.served.model.collection, self.rule
@@ -63,6 +65,10 @@ class Scheduler:
         ]
 
     @property
+    def no_more(self) -> dict[str, Any]:
+        return {"ha_state": None} if self.more else {}
+
+    @property
     def agents(self) -> str:
         return self.rule.partition("-")[0] + "-agents"
 
@@ -80,8 +86,11 @@ class Scheduler:
             ctx = self.served.context(services, request, tx)
             served = need(ctx, self.served.records, request.params["id"], bare=True)
             names = hosts.hosts_of(tx, self.role, served.id)
-            shown = _shown(services, request, tx, AGENT_COLLECTION, hosts.agents_with(tx, self.role, names))
-            return json_response({"agents": [{**item, **dict.fromkeys(self.more)} for item in shown]})
+            agents = hosts.agents_with(tx, self.role, names)
+            shown = _shown(services, request, tx, AGENT_COLLECTION, agents)
+            more = self.more(tx, served) if self.more else {}
+            every = zip(agents, shown, strict=True)
+            return json_response({"agents": [{**item, **more.get(agent.host, self.no_more)} for agent, item in every]})
 
     def assign(self, services: Services, request: Request) -> Response:
         require(services, request, f"create_{self.rule}")
@@ -136,11 +145,15 @@ def _shown(
     return render(rights, items, fields, lambda name: None)
 
 
+def _ha_states(tx: Tx, router: Router) -> dict[str, dict[str, Any]]:
+    return {host: {"ha_state": state} for host, state in ha_routers.states(tx, router).items()}
+
+
 SCHEDULERS = (
     Scheduler(dhcp.ROLE, "DHCP", "dhcp-network", NETWORK_COLLECTION, "network_id", dhcp.give, dhcp.take),
     Scheduler(
-        router_hosts.ROLE, "L3", "l3-router", ROUTER_COLLECTION, "router_id", router_hosts.give, router_hosts.take,
-        more=("ha_state",),
+        router_places.ROLE, "L3", "l3-router", ROUTER_COLLECTION, "router_id", router_hosts.give, router_hosts.take,
+        more=_ha_states,
     ),
 )  # fmt: skip
 ROUTES = [route for scheduler in SCHEDULERS for route in scheduler.routes()]

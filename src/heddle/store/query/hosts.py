@@ -60,7 +60,7 @@ _COLUMNS: tuple[sa.Column[Any], ...] = (
 
 _GET = Prepared(sa.select(*_COLUMNS).where(_h.name == sa.bindparam("name")))
 _ASSIGNED = Prepared(
-    sa.select(_a.role, _a.object_id, t.routers.c.project_id)
+    sa.select(_a.role, _a.object_id, t.routers.c.project_id, t.routers.c.ha)
     .join(t.routers, t.routers.c.id == _a.object_id, isouter=True)
     .where(_a.host == sa.bindparam("host"))
 )
@@ -152,9 +152,10 @@ def assign(tx: Tx, role: str, object_id: str, host: str) -> None:
     tx.conn.execute(sa.insert(t.assignments), [{"role": role, "object_id": object_id, "host": host}])
 
 
-def hold_back(tx: Tx, role: str, object_id: str) -> None:
-    """No host serves it until one is assigned."""
-    if not hosts_of(tx, role, object_id):
+def hold_back(tx: Tx, role: str, object_id: str, more: bool = False) -> None:
+    """No host serves it until one is assigned; `more`: no other than those that do."""
+    unassign(tx, role, object_id, HELD_BACK)
+    if more or not hosts_of(tx, role, object_id):
         tx.conn.execute(sa.insert(t.assignments), [{"role": role, "object_id": object_id, "host": HELD_BACK}])
 
 
@@ -197,14 +198,14 @@ def zones(tx: Tx) -> list[tuple[str, str, bool]]:
     return [(role, name, bool(up)) for role, name, up in tx.conn.execute(query.order_by(_g.role, _g.availability_zone))]
 
 
-def served(tx: Tx, host: str) -> list[tuple[str, str, str]]:
-    """What a host serves, as (role, object id, project of a router or "")."""
-    return [(row[0], row[1], row[2] or "") for row in _ASSIGNED.rows(tx.conn, {"host": host})]
+def served(tx: Tx, host: str) -> list[tuple[str, str, str, bool]]:
+    """What a host serves, as (role, object id, project of a router or "", whether the router is highly available)."""
+    return [(row[0], row[1], row[2] or "", bool(row[3])) for row in _ASSIGNED.rows(tx.conn, {"host": host})]
 
 
 def assigned(tx: Tx, host: str) -> list[tuple[str, str]]:
     """What a host serves, as (role, object id)."""
-    return [(role, object_id) for role, object_id, _ in served(tx, host)]
+    return [(role, object_id) for role, object_id, _, _ in served(tx, host)]
 
 
 def set_faults(tx: Tx, faults: Sequence[Fault]) -> None:
@@ -255,7 +256,8 @@ def faults_of(tx: Tx, ids: Sequence[str]) -> list[Fault]:
     return [Fault(*row) for part in parts for row in tx.conn.execute(query.where(_f.id.in_(part)))]
 
 
-def _held_back(role: str) -> sa.Select[Any]:
+def held_back(role: str) -> sa.Select[Any]:
+    """The objects that no host serves by itself."""
     return sa.select(_a.object_id).where(_a.role == role, _a.host == HELD_BACK)
 
 
@@ -265,11 +267,11 @@ def unserved_networks(tx: Tx, least: int = 1) -> list[str]:
     here = (p.network_id == s.network_id, p.device_owner == DHCP, i.port_id == p.id, i.subnet_id == s.id)
     served = sa.select(sa.func.count(sa.distinct(p.id))).where(*here).scalar_subquery() >= least
     wants = (s.enable_dhcp == sa.true(), sa.func.coalesce(s.ipv6_address_mode, "") != "slaac")
-    query = sa.select(s.network_id).where(*wants, ~served, s.network_id.not_in(_held_back("dhcp"))).distinct()
+    query = sa.select(s.network_id).where(*wants, ~served, s.network_id.not_in(held_back("dhcp"))).distinct()
     return [row[0] for row in tx.conn.execute(query)]
 
 
 def unserved_routers(tx: Tx) -> list[str]:
     r = t.routers.c
-    query = sa.select(r.id).where(r.host == "", r.id.not_in(_held_back("router")))
+    query = sa.select(r.id).where(r.host == "", r.id.not_in(held_back("router")))
     return [row[0] for row in tx.conn.execute(query)]

@@ -148,5 +148,12 @@ def routed_together(tx: Tx, networks: Sequence[str]) -> list[tuple[str, str]]:
     return [(row[0], row[1]) for row in tx.conn.execute(query.distinct())]
 
 
+def networks_of_devices(tx: Tx, device_ids: Sequence[str]) -> set[str]:
+    """The networks that devices have ports on, wherever these are bound."""
+    parts = [device_ids[start : start + 500] for start in range(0, len(device_ids), 500)]
+    query = sa.select(_p.network_id).distinct()
+    return {row[0] for part in parts for row in tx.conn.execute(query.where(_p.device_id.in_(part)))}
+
+
 def groups_of_host(tx: Tx, host: str) -> list[str]:
     return [row[0] for row in _GROUPS_OF_HOST.rows(tx.conn, {"host": host})]

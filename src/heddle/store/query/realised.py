@@ -128,6 +128,7 @@ _HOSTS: dict[str, Callable[[str], Sequence[sa.Select[Any]]]] = {
     "network": lambda id: [_on_network(id), _serving("dhcp", id)],
     "group": lambda id: [_in_group(id)],
     "router": lambda id: [_serving("router", id), _bound(_joined_by(_i.device_id == id))],
+    "ready": lambda id: [_serving("router", id)],
     "metering": lambda id: [_serving_project(id)],
 }
 

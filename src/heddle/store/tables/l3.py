@@ -48,6 +48,21 @@ flavor_service_profiles = sa.Table(
     sa.Column("service_profile_id", sa.String(36), primary_key=True, index=True),
 )
 
+# The hosts that are ready to carry a highly available router, in the order of `priority` (the smallest first), and what
+# they said of it.
+ha_bindings = sa.Table(
+    "ha_bindings",
+    METADATA,
+    id_column("router_id", key=True),
+    sa.Column("host", sa.String(255), primary_key=True, index=True),
+    number_column("priority"),
+    text_column("state", 16),
+    number_column("term"),
+)
+
+# With what hosts tell each other who carries which router: one row, of the name "cloud".
+ha_keys = sa.Table("ha_keys", METADATA, text_column("name", 16, key=True), text_column("key", 64))
+
 # The network that a project's highly available routers have among themselves.
 ha_networks = sa.Table(
     "ha_networks", METADATA, text_column("project_id", key=True), id_column("network_id", index=True)

@@ -1,0 +1,94 @@
+"""A highly available router: what happens when its host, the link, an agent or the control plane dies."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Iterator
+
+import pytest
+from tests.cluster.ha import Scene, make_lab, unnoticed
+from tests.real.testhost import PATIENCE
+
+MOST = 2.0
+
+
+@pytest.fixture(scope="module")
+def scene() -> Iterator[Scene]:
+    lab = make_lab()
+    try:
+        lab.start()
+        yield Scene(lab)
+    finally:
+        lab.stop()
+
+
+def test_one_is_active_and_the_other_silent(scene: Scene) -> None:
+    active = scene.settled()
+    standby = scene.other(active)
+    for name in (active, standby):
+        assert f"qrouter-{scene.router['id']}" in scene.host(name).run("ip", "netns", "list")
+    assert scene.open(active) and not scene.open(standby)
+    gateway = scene.lab.api.get("/v2.0/ports", device_id=scene.router["id"])["ports"]
+    assert {port["binding:host_id"] for port in gateway} == {active}
+    assert scene.there.pings(scene.outside.ip), "a guest on a network host reaches it, active there or not"
+
+
+def test_the_agent_dies_and_nothing_happens(scene: Scene) -> None:
+    unnoticed(scene, lambda name: scene.program(name).end(signal.SIGKILL))
+    for agent in scene.lab.agents:
+        if not agent.runs:
+            agent.start()
+            scene.lab.until(lambda each=agent: "adopted" in each.log.rpartition("agent starts")[2], 30, "it is back")
+            assert "the process of highly available routers was started" not in agent.log.rpartition("agent starts")[2]
+    scene.settled()
+
+
+def test_the_process_dies_and_another_takes_its_place(scene: Scene) -> None:
+    """At once: the others do not miss it."""
+
+    def kill(name: str) -> None:
+        pid = scene.ha_pid(name)
+        scene.host(name).sh(f"kill -9 $(cat /proc/{pid}/task/{pid}/children)")
+
+    unnoticed(scene, kill)
+
+
+@pytest.mark.parametrize("fault", ["host_dies", "link_dies"])
+def test_another_host_takes_over(scene: Scene, fault: str) -> None:
+    """It keeps the router when the first is back, and not two are active."""
+    old = scene.settled()
+    new = scene.other(old)
+    seen = scene.gap(lambda: getattr(scene, fault)(old))
+    print(f"{fault}: {seen}")
+    assert 0.3 < max(seen["in"], seen["out"]) < MOST * PATIENCE, seen
+    assert scene.here(new) == "active"
+    if fault == "link_dies":
+        assert scene.here(old) == "standby" and not scene.open(old), "the host that is cut off is silent"
+    scene.lab.until(lambda: scene.guest6.pings(scene.peer6.ip), 5, "IPv6 goes on as well")
+    scene.comes_back(old)
+    scene.lab.until(lambda: not scene.open(old), 2, "one that comes back is silent")
+    assert scene.settled() == new and scene.open(new)
+    assert scene.there.pings(scene.outside.ip)
+
+
+def test_the_control_plane_is_not_needed(scene: Scene) -> None:
+    """Neither server, broker nor agents are there while the host dies."""
+    old = scene.settled()
+    new = scene.other(old)
+    (server,) = scene.lab.servers
+    server.end(signal.SIGKILL)
+    scene.lab.broker.kill()
+    for agent in scene.lab.agents:
+        agent.end(signal.SIGKILL)
+    seen = scene.gap(lambda: scene.host_dies(old))
+    assert 0.3 < max(seen["in"], seen["out"]) < MOST * PATIENCE, seen
+    scene.comes_back(old)
+    scene.lab.broker.start()
+    server.start()
+    for agent in scene.lab.agents:
+        agent.start()
+    scene.lab.until(scene.lab.answers, 60, "the API is back")
+    assert scene.settled() == new
+    time.sleep(3)
+    assert scene.settled() == new, "what the server said before counts no more"
