@@ -315,6 +315,17 @@ def load(
         )
     if settings.network.dhcp_hosts < 1:
         raise ConfigError(f"network.dhcp_hosts={settings.network.dhcp_hosts}: write 1 or more")
+    _check_ha(settings)
+    _check_metadata(settings.metadata)
+    for name, least in (("rate_limit", LEAST_LOG_RATE), ("burst_limit", LEAST_LOG_BURST)):
+        if not least <= getattr(settings.network_log, name) < 2**31:
+            value = getattr(settings.network_log, name)
+            raise ConfigError(f"network_log.{name}={value}: write {least} or more packets, less than {2**31}")
+    return settings
+
+
+def _check_ha(settings: Settings) -> None:
+    """Raises `ConfigError`."""
     if settings.network.max_l3_agents_per_router < 2:
         asked = settings.network.max_l3_agents_per_router
         raise ConfigError(f"network.max_l3_agents_per_router={asked}: write 2 or more")
@@ -322,12 +333,6 @@ def load(
         raise ConfigError(f"agent.ha_port={settings.agent.ha_port}: write a port, 1 to 65535")
     if not 0.5 <= settings.agent.ha_dead_seconds <= 60:
         raise ConfigError(f"agent.ha_dead_seconds={settings.agent.ha_dead_seconds}: write 0.5 to 60")
-    _check_metadata(settings.metadata)
-    for name, least in (("rate_limit", LEAST_LOG_RATE), ("burst_limit", LEAST_LOG_BURST)):
-        if not least <= getattr(settings.network_log, name) < 2**31:
-            value = getattr(settings.network_log, name)
-            raise ConfigError(f"network_log.{name}={value}: write {least} or more packets, less than {2**31}")
-    return settings
 
 
 def _check_metadata(metadata: Metadata) -> None:
