@@ -33,7 +33,7 @@ lint:
 	.venv/bin/lint-imports
 
 unit:
-	.venv/bin/pytest -q --numprocesses=2 --dist=loadgroup
+	.venv/bin/pytest -q --numprocesses=2
 
 test-engines: dev  ## the API and the schema on PostgreSQL and MariaDB (servers of the tests' own)
 	scripts/engines.sh postgresql mariadb

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings as hypothesis_settings
 from tests.engines.schema import fill
 from tests.engines.servers import discard, new_database
 from tests.fakes.client import PASSWORD, People
+from tests.schedule import HostsTogether
 
 from heddle.api.app import App
 from heddle.api.server import make_app
@@ -22,17 +24,9 @@ hypothesis_settings.register_profile("heddle", deadline=None)
 hypothesis_settings.load_profile("heddle")
 
 
-HERE = Path(__file__).parent
-OF_HOSTS = tuple(HERE / name for name in ("cluster", "contract", "kernel", "real"))
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """For two processes at once (pytest-xdist): those with hosts, which wait for packets, one after the other; every
-    other file beside them."""
-    for item in items:
-        hosts = item.get_closest_marker("real") or any(folder in item.path.parents for folder in OF_HOSTS)
-        item.add_marker(pytest.mark.xdist_group("hosts" if hosts else str(item.path.relative_to(HERE))))
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> HostsTogether:
+    return HostsTogether(config, log)
 
 
 @pytest.fixture
