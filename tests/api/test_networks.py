@@ -18,7 +18,7 @@ def test_a_network_has_the_defaults(blue: Talk) -> None:
         "router:external": False, "port_security_enabled": True, "subnets": [], "tags": [], "dns_domain": "",
         "revision_number": 1, "project_id": blue.project_id, "tenant_id": blue.project_id,
         "is_default": False, "ipv4_address_scope": None, "ipv6_address_scope": None, "l2_adjacency": True,
-        "availability_zones": [], "availability_zone_hints": [],
+        "availability_zones": [], "availability_zone_hints": [], "pvlan": False, "heddle:subnet_isolation": False,
         "id": made["id"], "created_at": made["created_at"], "updated_at": made["created_at"],
     }  # fmt: skip
     assert made == wanted

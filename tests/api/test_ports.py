@@ -28,7 +28,7 @@ def test_a_port_has_the_defaults(blue: Talk) -> None:
         "data_plane_status": None, "propagate_uplink_status": True, "numa_affinity_policy": None,
         "device_profile": None, "trunk_details": None, "qos_policy_id": None,
         "qos_network_policy_id": None, "binding:vnic_type": "normal", "tags": [], "revision_number": 1,
-        "project_id": blue.project_id,
+        "project_id": blue.project_id, "pvlan_type": None, "pvlan_community": None,
         "tenant_id": blue.project_id, "mac_address": made["mac_address"], "id": made["id"],
         "created_at": made["created_at"], "updated_at": made["created_at"],
     }  # fmt: skip

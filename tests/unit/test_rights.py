@@ -93,6 +93,7 @@ def test_the_administrator_sees_more_attributes() -> None:
     admin = {field.api for field in Rights(POLICY, ADMIN, Port).visible_fields()}
     assert admin - member == {
         "binding:host_id", "binding:profile", "binding:vif_type", "binding:vif_details", "trusted", "resource_request",
+        "pvlan_type", "pvlan_community",
     }  # fmt: skip
 
 
@@ -116,4 +117,4 @@ def test_an_override_may_show_an_attribute_on_some_objects_only(tmp_path: Path) 
     assert rights.sometimes()
     own = {field.api for field in rights.fields_for(Port(project_id="p"))}
     others = {field.api for field in rights.fields_for(Port(project_id="q"))}
-    assert own - others == {"binding:host_id"}
+    assert own - others == {"binding:host_id", "pvlan_type", "pvlan_community"}  # those are its network's owner's, too

@@ -28,5 +28,8 @@ class CommunityName(Text):
             )
         return name
 
+    def from_query(self, text: str) -> str:
+        return text
+
     def shape(self) -> dict[str, Any]:
         return {"type": "string", "maxLength": self.length, "pattern": f"^{self._FORM.pattern}$"}
