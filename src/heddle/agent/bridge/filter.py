@@ -129,7 +129,7 @@ def _chains() -> list[Chain]:
             drop,
         )),
         Chain("guest_ip", "", (
-            f"meta l4proto udp {SENDER} @macs ip saddr 0.0.0.0 udp sport 68 udp dport 67 goto marked",
+            f"ip saddr 0.0.0.0 udp sport 68 udp dport 67 {SENDER} @macs goto marked",
             "udp sport 67 udp dport 68 drop",
             *_marked_by(f"{SENDER} . ip saddr map @sources4"),
             f"{SENDER} . ip saddr @ranges4 goto marked",
