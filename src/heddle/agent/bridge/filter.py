@@ -85,7 +85,7 @@ def _elements(
         Elements("set", "target_ranges6", "typeof iifname . ether saddr . @th,64,128", _targets(six, single=False),
                  "interval"),
         Elements("set", "options", "typeof iifname . @th,208,48", tuple(
-            sorted(f"{quoted(port.device)} . 0x{mac.replace(':', '')}" for port in guarded for mac in port.macs)
+            sorted(f"{quoted(port.device)} . {_number(mac)}" for port in guarded for mac in port.macs)
         )),
     ]  # fmt: skip
 
@@ -106,8 +106,8 @@ def _targets(sources: Iterable[tuple[str, str, object]], single: bool) -> tuple[
     for device, mac, network in sources:
         assert isinstance(network, IPv6Network)
         if (network.prefixlen == 128) == single:
-            first = f"0x{int(network.network_address):032x}"
-            text = first if single else f"{first}-0x{int(network.broadcast_address):032x}"
+            first = f"0x{int(network.network_address):x}"
+            text = first if single else f"{first}-0x{int(network.broadcast_address):x}"
             found.append(f"{device} . {mac} . {text}")
     return tuple(sorted(found))
 
@@ -179,6 +179,11 @@ def _chains() -> list[Chain]:
         )),
         Chain("input", "type filter hook input priority filter; policy accept;", (OTHERS, drop)),
     ]  # fmt: skip
+
+
+def _number(mac: str) -> str:
+    """As nft prints it."""
+    return f"0x{int(mac.replace(':', ''), 16):x}"
 
 
 def _any(key: str) -> list[str]:
