@@ -26,7 +26,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 ENGINES = ("sqlite", "postgresql", "mariadb")
-START_SECONDS = 60.0
+START_SECONDS = 180.0
 _numbers = itertools.count(1)
 MEMORY, MEMORY_NEEDED = "/dev/shm", 3 * 2**30
 _WATCH = """import os, shutil, sys, time

@@ -9,7 +9,7 @@ its number in `metadata`.
 
 Where a network lives in tunnels the others learn from the router's own frames, announcements first, which host it
 comes from (TUN_IN), and send there, whatever the server said last.  Only a router that is active may send under these
-MACs into a tunnel, so no guest can draw its frames; reg12 is 1 in what such a router sent.
+MACs into a tunnel, so no guest can draw its frames; reg13 is 1 in what such a router sent.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def gate_flows(b: Builder) -> None:
 def own_only(b: Builder, tag: int, macs: Iterable[str]) -> None:
     """Nobody but an active router sends under these MACs by the uplinks of a network."""
     for mac in macs:
-        b.add(UPLINK, 30, f"reg6={tag},reg12=0,dl_src={checked_mac(mac)}", "drop")
+        b.add(UPLINK, 30, f"reg6={tag},reg13=0,dl_src={checked_mac(mac)}", "drop")
 
 
 def learn_flows(b: Builder, table_in: int, table_out: int, arrives: str, arrive: str, tag: int, macs: Iterable[str],
@@ -57,6 +57,6 @@ def active_flows(number: int) -> list[tuple[int, str, str]]:
     """(table, match, actions) of a router that is active here."""
     match = f"metadata=0x{number:x}"
     return [
-        (HA_IN, match, f"set_field:1->reg12,resubmit(,{DISPATCH})"),
+        (HA_IN, match, f"set_field:1->reg13,resubmit(,{DISPATCH})"),
         (HA_OUT, match, f"resubmit(,{ACCEPT})"),
     ]

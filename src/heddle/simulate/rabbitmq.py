@@ -22,7 +22,7 @@ from pathlib import Path
 from heddle.errors import HeddleError
 
 PROGRAM = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
-START_SECONDS = 60.0
+START_SECONDS = 180.0
 # (configure, write, read), as docs/deploy.md has them.
 RIGHTS = {
     "server": (r"^heddle\..*", r"^(heddle\..*|amq\.default)$", r"^heddle\..*"),
