@@ -122,8 +122,9 @@ def quick_hashes() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
+    """That of a file: what its tests leave, others never see, in whatever order files run."""
     yield from shared_cloud(tmp_path_factory.mktemp("cloud"))
 
 
