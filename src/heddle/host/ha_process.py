@@ -114,7 +114,8 @@ def version() -> str:
     package = Path(__file__).parents[1]
     names = ("ha_files", "ha_gate", "ha_process", "announce", "openflow", "flow_watch")
     host = [package / "host" / f"{name}.py" for name in names]
-    return beside.version_of((*sorted((package / "agent" / "ha").glob("*.py")), package / "agent/ha_flows.py", *host))
+    host += sorted((package / "host").glob("carried*.py"))
+    return beside.version_of((*sorted((package / "agent" / "ha").rglob("*.py")), package / "agent/ha_flows.py", *host))
 
 
 def end(folder: Path) -> bool:

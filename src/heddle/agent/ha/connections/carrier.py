@@ -36,6 +36,12 @@ class Routed:
     term: int
     peers: Mapping[str, str]
 
+    def is_other_than(self, was: Routed) -> bool:
+        """Whether it has to be taken up anew; on standby the term says nothing."""
+        return (self.namespace, self.active, self.active and self.term) != (
+            was.namespace, was.active, was.active and was.term
+        )  # fmt: skip
+
 
 class Carrier:
     """`me` is this host's name; it is dialled at the address and the port, with the key of the cloud."""
@@ -61,7 +67,7 @@ class Carrier:
         before, self._routers = self._routers, dict(routers)
         for router, was in before.items():
             now = routers.get(router)
-            if now is None or (now.active, now.term, now.namespace) != (was.active, was.term, was.namespace):
+            if now is None or now.is_other_than(was):
                 self._put_down(router)
             elif now.peers != was.peers:
                 self._forget_strangers(router, now)
