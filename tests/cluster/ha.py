@@ -44,7 +44,7 @@ class Scene:
             "router:external": True, "provider:network_type": "vlan", "provider:physical_network": "physnet1",
             "provider:segmentation_id": 202,
         })  # fmt: skip
-        inner = tenant.network("inner", "10.5.0.0/24", dhcp=False)
+        inner = self.inner = tenant.network("inner", "10.5.0.0/24", dhcp=False)
         self.inner6 = tenant.network("inner6", "2001:db8:5::/64", dhcp=False)
         self.other6 = tenant.network("other6", "2001:db8:6::/64", dhcp=False)
         info = {"network_id": outer["id"]}
