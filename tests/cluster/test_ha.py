@@ -1,4 +1,8 @@
-"""A highly available router: what happens when its host, the link, an agent or the control plane dies."""
+"""A highly available router: what happens when its host, the link, an agent or the control plane dies.
+
+Hosts wait longer here than by default, for a machine that is busy with other tests: how long a fail-over takes is
+measured by `ha.py`.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +14,12 @@ import pytest
 from tests.cluster.ha import Scene, make_lab, unnoticed
 from tests.real.testhost import PATIENCE
 
-MOST = 2.0
+DEAD, MOST = 1.4, 5.0
 
 
 @pytest.fixture(scope="module")
 def scene() -> Iterator[Scene]:
-    lab = make_lab()
+    lab = make_lab(f"agent.ha_dead_seconds={DEAD * PATIENCE}")
     try:
         lab.start()
         yield Scene(lab)
@@ -63,12 +67,12 @@ def test_another_host_takes_over(scene: Scene, fault: str) -> None:
     seen = scene.gap(lambda: getattr(scene, fault)(old))
     print(f"{fault}: {seen}")
     assert 0.3 < max(seen["in"], seen["out"]) < MOST * PATIENCE, seen
-    assert scene.here(new) == "active"
+    scene.lab.until(lambda: scene.here(new) == "active", 5, "the other host has it")
     if fault == "link_dies":
         assert scene.here(old) == "standby" and not scene.open(old), "the host that is cut off is silent"
     scene.lab.until(lambda: scene.guest6.pings(scene.peer6.ip), 5, "IPv6 goes on as well")
     scene.comes_back(old)
-    scene.lab.until(lambda: not scene.open(old), 2, "one that comes back is silent")
+    scene.lab.until(lambda: not scene.open(old), 5, "one that comes back is silent")
     assert scene.settled() == new and scene.open(new)
     assert scene.there.pings(scene.outside.ip)
 

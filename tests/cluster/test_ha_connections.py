@@ -11,13 +11,14 @@ from collections.abc import Iterator
 import pytest
 from tests.cluster.ha import TOOL, Scene, make_lab
 from tests.cluster.tenants import Guest
+from tests.real.testhost import PATIENCE
 
-INTERVAL, PORT = "0.05", "7000"
+INTERVAL, PORT, DEAD = "0.05", "7000", 1.4
 
 
 @pytest.fixture
 def scene() -> Iterator[Scene]:
-    lab = make_lab()
+    lab = make_lab(f"agent.ha_dead_seconds={DEAD * PATIENCE}")
     try:
         lab.start()
         yield Scene(lab)

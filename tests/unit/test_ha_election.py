@@ -131,7 +131,36 @@ def test_a_host_that_was_held_up_does_not_think_the_others_dead() -> None:
     late.decide(world.now, world.now + BEAT)
     assert late.decide(world.now + BEAT + 0.8, world.now + 1) == []
     late.hear(world.now + 3, "w", {})
-    assert [change.state for change in late.decide(world.now + 3)] == [ACTIVE], "its patience has an end"
+    assert late.decide(world.now + 3, world.now + 3 + BEAT) == [], "it slept, and listens first"
+    late.hear(world.now + 3.5, "w", {})
+    late.decide(world.now + 3.1, world.now + 3 + DEAD)
+    assert [change.state for change in late.decide(world.now + 3.01 + DEAD)] == [ACTIVE], "its patience has an end"
+
+
+def test_all_are_held_up_at_once_and_nothing_changes() -> None:
+    """On a machine that has no time for any of them; the first that goes on hears nothing of the others yet."""
+    for first in ("a", "b"):
+        world = World("a", "b", witnesses=["w"])
+        world.run(5)
+        for election in world.hosts.values():
+            election.decide(world.now, world.now + BEAT)
+        before, later = len(world.changes), world.now + 4
+        assert world.hosts[first].decide(later, later + BEAT) == []
+        world.hosts[first].hear(later + 0.1, "w", {})
+        assert world.hosts[first].decide(later + 0.1, later + 0.1 + BEAT) == []
+        world.now = later + 0.1
+        world.run(3)
+        assert world.active == ["a"] and len(world.changes) == before
+
+
+def test_a_host_that_slept_is_silent_soon_when_it_hears_nobody() -> None:
+    world = World("a", "b", witnesses=["w"])
+    world.run(5)
+    asleep = world.hosts["a"]
+    asleep.decide(world.now, world.now + BEAT)
+    wakes = world.now + 4
+    assert asleep.decide(wakes, wakes + DEAD * SILENT) == []
+    assert [change.state for change in asleep.decide(wakes + 0.01 + DEAD * SILENT)] == [STANDBY]
 
 
 def test_two_hosts_alone_go_on_each() -> None:

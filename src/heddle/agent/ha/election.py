@@ -6,6 +6,9 @@ is there to do it, and somebody at all is heard: who hears nobody is cut off him
 the greater term stays, of the same term the earlier host.  Who is active and hears nobody makes its router silent, a
 moment before others take it over.  In a cloud of two hosts nobody can tell who is cut off, so there each goes on.
 
+A host that was held up itself concludes nothing from what it has not heard meanwhile: after a moment it forgives the
+others as much, after a longer one it listens anew, as it is, before it finds them dead or itself cut off.
+
 With `preempt` an active host gives the router up when an earlier one has been ready for a while, and that takes it;
 else it keeps it.  Hosts that carry no router are heard, too: they answer, and so bear witness.
 """
@@ -80,6 +83,7 @@ class Election:
         self.routers: dict[str, Own] = {}
         self.peers: dict[str, Peer] = {}
         self._looks_at = float("inf")
+        self._woke = float("-inf")
 
     def tolerate(self, dead: float) -> None:
         self.dead, self.silent = dead, dead * SILENT
@@ -134,10 +138,11 @@ class Election:
 
     def decide(self, now: float, again: float = float("inf")) -> list[Change]:
         """What changes at this moment; `again`: when it will be asked the next time."""
-        self._forgive(now - self._looks_at)
+        self._forgive(now, now - self._looks_at)
         self._looks_at = again
         alive = {name: peer for name, peer in self.peers.items() if now < peer.until}
         heard = any(now - peer.heard < self.silent or peer.until > now + self.dead for peer in alive.values())
+        heard = heard or now - self._woke < self.silent
         changes = []
         for router, own in self.routers.items():
             said = {name: peer.claims[router] for name, peer in alive.items() if router in peer.claims}
@@ -150,9 +155,11 @@ class Election:
                 changes.append(Change(router, own.state, own.term, why))
         return changes
 
-    def _forgive(self, late: float) -> None:
-        """This host was held up for a moment, and maybe did not hear what others said; one that slept has missed it."""
-        if HELD_UP < late < self.dead + HELD_UP * 2:
+    def _forgive(self, now: float, late: float) -> None:
+        """This host was held up, and maybe did not hear what others said."""
+        if late >= self.dead + HELD_UP * 2:
+            self._woke = now
+        elif late > HELD_UP:
             for peer in self.peers.values():
                 peer.heard, peer.until = peer.heard + late, peer.until + late
 
@@ -172,7 +179,8 @@ class Election:
 
     def _enter(self, now: float, own: Own, said: Mapping[str, Claim], heard: bool) -> str:
         """Why this host becomes active, else ""."""
-        if now < own.not_before or self._cut_off(own, heard) or any(claim.state == ACTIVE for claim in said.values()):
+        early = now < max(own.not_before, self._woke + self.dead)
+        if early or self._cut_off(own, heard) or any(claim.state == ACTIVE for claim in said.values()):
             own.waiting = 0.0
             return ""
         first = next((name for name in self._earlier(own) if name in said), "")

@@ -32,7 +32,7 @@ from heddle.host.ha_gate import CommandError, Gate, number_of
 log = logging.getLogger(__name__)
 
 BEAT, IDLE = 0.15, 1.0
-GRACE, RESTART = 3.0, 0.5
+GRACE = 3.0
 AUDIT, RETRY = 4.0, 0.3
 WITNESSES, DUMB = 3, 3.0
 
@@ -100,7 +100,7 @@ class Service:
         before = ha_files.read(self._folder / "state", State) or State()
         away = ha_files.silence(self._folder)
         (self._folder / "alive").touch(mode=0o600)
-        stays = away < (GRACE if before.resting else RESTART)
+        stays = away < (GRACE if before.resting else self._election.silent)
         claims = {id: Claim(here.state, here.term) for id, here in before.routers.items()}
         self._take_recipes(time.monotonic(), {id: each if stays else as_standby(each) for id, each in claims.items()})
         self._write_state()
