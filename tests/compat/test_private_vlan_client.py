@@ -6,7 +6,7 @@ from tests.compat.conftest import JSON, Cloud
 
 
 def test_the_command_on_private_vlans(cloud: Cloud) -> None:
-    run = cloud.member("private", "pia")
+    run = cloud.member("private", "pam")
     assert run("network", "create", "--pvlan", "shut", *JSON)["pvlan"] is True
     assert run("port", "create", "--network", "shut", "any", *JSON)["pvlan_type"] == "promiscuous"
     alone = run("port", "create", "--network", "shut", "--pvlan-type", "isolated", "alone", *JSON)

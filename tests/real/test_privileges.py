@@ -71,7 +71,7 @@ for folder in map(Path, sys.argv[2:]):
 @pytest.fixture
 def layout(tmp_path: Path) -> Layout:
     tmp_path.chmod(0o711)
-    for parent in tmp_path.parents[:2]:
+    for parent in tmp_path.parents[:3]:
         parent.chmod(parent.stat().st_mode | 0o011)
     paths = Paths(state=f"{tmp_path}/state", run=f"{tmp_path}/run", log=f"{tmp_path}/log")
     return Layout(Settings(paths=paths, server=Server(user="daemon")))
