@@ -75,7 +75,7 @@ def test_streams_go_on_on_the_other_host(scene: Scene) -> None:
         assert scene.settled() == new
     for way, child in streams.items():
         seen = ended(child)
-        assert seen["whole"] and not seen["broken"], (way, seen)
+        assert seen["whole"] and not seen["broken"], f"{way}: {seen}"
     for child in servers:
         child.kill()
         child.wait()

@@ -32,6 +32,7 @@ _CHUNK = 1 << 16
 _BUFFER = 8 << 20
 _SO_ATTACH_FILTER, _SO_RCVBUFFORCE = 26, 33
 _SETTING = Path("/proc/sys/net/netfilter/nf_conntrack_events")
+_LIBERAL = Path("/proc/sys/net/netfilter/nf_conntrack_tcp_be_liberal")
 
 
 class Overrun(Exception):
@@ -108,12 +109,19 @@ class Dump:
 def note_events(namespace: str) -> None:
     """Have the kernel note what it would tell of connections, whether somebody listens now or not."""
     with contextlib.suppress(OSError):
-        within(path_of(namespace), lambda: _SETTING.write_text("1"))
+        within(path_of(namespace), _settle)
+
+
+def _settle() -> None:
+    """Streams go on in another kernel meanwhile: to one that has slept they are beyond the window that it knows, and
+    what it finds invalid it does not translate, but answers itself, with a reset."""
+    _SETTING.write_text("1")
+    _LIBERAL.write_text("1")
 
 
 def _listen() -> socket.socket:
     with contextlib.suppress(OSError):
-        _SETTING.write_text("1")
+        _settle()
     opened = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK, NETFILTER)
     opened.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _BUFFER)
     steps = _program()

@@ -49,7 +49,7 @@ class SimulatedCloud:
         self._members: list[Member] = []
         self.crews: list[HostsProcess] = []
         self.servers: list[Process] = []
-        self._addresses = free_ports(servers)
+        self._wanted, self._addresses = servers, list[int]()
         self._parts: list[Any] = []
         self.database = self._part(Postgres())
         try:
@@ -69,11 +69,12 @@ class SimulatedCloud:
         self.database.start()
         say("RabbitMQ")
         self.broker.start()
-        say(f"{len(self._addresses)} servers")
+        say(f"{self._wanted} servers")
         with opened(self.database.url) as store:
             migrate.upgrade(store)
             store.write(self._make_known)
-        for number in range(len(self._addresses)):
+        for number in range(self._wanted):
+            self._addresses += free_ports(1)  # just before it is bound: until then anybody may get it
             self.servers.append(self._server(number))
             self._until(self.answers, "the API answers")
 

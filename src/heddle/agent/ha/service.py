@@ -16,7 +16,7 @@ import os
 import select
 import socket
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from heddle.agent.ha.election import ACTIVE, Change, Claim, Election, as_standby
@@ -32,6 +32,7 @@ from heddle.host.ha_gate import CommandError, Gate, number_of
 log = logging.getLogger(__name__)
 
 BEAT, IDLE = 0.15, 1.0
+SETTLE = 0.4
 GRACE = 3.0
 AUDIT, RETRY = 4.0, 0.3
 WITNESSES, DUMB = 3, 3.0
@@ -49,6 +50,7 @@ class Service:
         self._recipes: dict[str, Recipe] = {}
         self._why: dict[str, str] = {}
         self._asked: dict[str, float] = {}
+        self._contested: dict[str, float] = {}
         self._announcer = Announcer()
         self._gate: Gate | None = None
         self._watch: Watch | None = None
@@ -89,6 +91,7 @@ class Service:
                 self._apply(now, changes)
             if now >= self._audit_at:
                 self._audit(now)
+            self._announce_contested(now)
             if changes or now >= self._beat_at:
                 self._beat_at = now + BEAT
                 self._tell(now)
@@ -196,6 +199,22 @@ class Service:
     def _announce(self, recipe: Recipe, addresses: Iterable[tuple[str, str, str]]) -> None:
         self._announcer.start(recipe.namespace, [Announcement(*each) for each in addresses])
 
+    def _contest(self, now: float, beat: Beat, claims: Mapping[str, Claim]) -> None:
+        """Note the routers of this host that another thinks, or may have thought until now, to be active on it: frames
+        of its own have led other hosts there."""
+        peer = self._election.peers.get(beat.sender)
+        back = peer is None or now >= peer.until
+        for id, claim in claims.items():
+            if self._is_active(id) and (back or claim.state == ACTIVE):
+                self._contested[id] = now + SETTLE
+
+    def _announce_contested(self, now: float) -> None:
+        """Lead other hosts here again, as soon as nobody else claims the router any more."""
+        for id in [each for each, due in self._contested.items() if now >= due]:
+            del self._contested[id]
+            if id in self._recipes and self._is_active(id):
+                self._announce(self._recipes[id], self._recipes[id].addresses)
+
     def _write_state(self, resting: bool = False) -> None:
         routers = {
             id: Here(own.state, own.term, self._why.get(id, "")) for id, own in self._election.routers.items()
@@ -218,7 +237,9 @@ class Service:
                 continue
             now = time.monotonic()
             if self._known.counts(beat, now):
-                self._election.hear(now, beat.sender, claims_of(beat, numbers), min(beat.grace, GRACE))
+                claims = claims_of(beat, numbers)
+                self._contest(now, beat, claims)
+                self._election.hear(now, beat.sender, claims, min(beat.grace, GRACE))
                 self._asked.pop(beat.sender, None)
             if not beat.answer and (beat.sender not in self._targets() or beat.yours != self._known.incarnation):
                 self._say(beat.sender, sender, answer=True)
