@@ -18,6 +18,7 @@ from heddle.agent.roles.base import Role
 from heddle.bus.base import AgentBus
 from heddle.config import Settings
 from heddle.errors import ConfigError
+from heddle.structs import make_ready
 
 log = logging.getLogger(__name__)
 
@@ -84,6 +85,7 @@ def run_agent(settings: Settings, bus: AgentBus) -> None:
         for role in roles:
             role.prepare(plane.host)
             prepared.append(role)
+        make_ready()
         plane.start()
         bus.start(settings.host, events.wake)
         log.info("agent host=%s datapath=%s roles=%s", settings.host, plane.datapath, ",".join(settings.agent.roles))

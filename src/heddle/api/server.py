@@ -38,6 +38,7 @@ from heddle.errors import ConfigError
 from heddle.model.caller import SYSTEM
 from heddle.store import migrate
 from heddle.store.engine import Store
+from heddle.structs import make_ready
 from heddle.view.compile import Compiler
 from heddle.view.types import FetchReply, FetchRequest, ReportReply, ReportRequest
 
@@ -99,6 +100,7 @@ def serve(settings: Settings, sockets: Sequence[socket], ready: Callable[[], Non
     bus: ServerBus = first if first is not None and not settings.bus.url else server_bus(settings)
     store = open_store(settings)
     app = make_app(settings, store, Counts(Path(settings.paths.run), number))
+    make_ready()
     store.on_commit = bus.wake
     stops: list[Callable[[], None]] = [bus.stop]
     if bus is not first:
