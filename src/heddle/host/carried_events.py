@@ -113,8 +113,8 @@ def note_events(namespace: str) -> None:
 
 
 def _settle() -> None:
-    """Streams go on in another kernel meanwhile: to one that has slept they are beyond the window that it knows, and
-    what it finds invalid it does not translate, but answers itself, with a reset."""
+    """Events, and patience: streams go on in another kernel meanwhile, and to one that has slept they are beyond the
+    window that it knows.  What it finds invalid it does not translate, but answers itself, with a reset."""
     _SETTING.write_text("1")
     _LIBERAL.write_text("1")
 
