@@ -11,12 +11,13 @@ floating IP and from the guest to the outside.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import random
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ TOOL = str(Path(__file__).with_name("flows.py"))
 INTERVAL = 0.01
 NETWORK_HOSTS = ("host1", "host2")
 STARVED = 0.15
+DEAD = 1.4
 FAULTS = ("host_dies", "link_dies")
 
 
@@ -173,6 +175,17 @@ def unnoticed(scene: Scene, fault: Callable[[str], Any]) -> None:
         if stays and seen["in_lost"] == seen["out_lost"] == 0:
             return
         assert not last and seen["late"] > STARVED, (seen, stays)
+
+
+@contextlib.contextmanager
+def patient() -> Iterator[Scene]:
+    """One for tests: its hosts wait longer for each other than by default, as the machine does other work, too."""
+    lab = make_lab(f"agent.ha_dead_seconds={DEAD * PATIENCE}")
+    try:
+        lab.start()
+        yield Scene(lab)
+    finally:
+        lab.stop()
 
 
 def make_lab(*more: str) -> Lab:

@@ -11,20 +11,16 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from tests.cluster.ha import Scene, make_lab, unnoticed
+from tests.cluster.ha import Scene, patient, unnoticed
 from tests.real.testhost import PATIENCE
 
-DEAD, MOST = 1.4, 5.0
+MOST = 5.0
 
 
 @pytest.fixture(scope="module")
 def scene() -> Iterator[Scene]:
-    lab = make_lab(f"agent.ha_dead_seconds={DEAD * PATIENCE}")
-    try:
-        lab.start()
-        yield Scene(lab)
-    finally:
-        lab.stop()
+    with patient() as made:
+        yield made
 
 
 def test_one_is_active_and_the_other_silent(scene: Scene) -> None:

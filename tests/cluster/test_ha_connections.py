@@ -9,21 +9,16 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from tests.cluster.ha import TOOL, Scene, make_lab
+from tests.cluster.ha import TOOL, Scene, patient
 from tests.cluster.tenants import Guest
-from tests.real.testhost import PATIENCE
 
-INTERVAL, PORT, DEAD = "0.05", "7000", 1.4
+INTERVAL, PORT = "0.05", "7000"
 
 
 @pytest.fixture
 def scene() -> Iterator[Scene]:
-    lab = make_lab(f"agent.ha_dead_seconds={DEAD * PATIENCE}")
-    try:
-        lab.start()
-        yield Scene(lab)
-    finally:
-        lab.stop()
+    with patient() as made:
+        yield made
 
 
 def start(guest: Guest, *words: str) -> subprocess.Popen[str]:
