@@ -47,10 +47,11 @@ class Counts:
         self._made.until(lambda: self.told() == wanted, 5, f"the counts are {wanted}: {self.told()}")
 
     def ping(self, guest: int, address: str, count: int, size: int) -> None:
+        """Ping and be answered; how often, the counts tell: ping itself waits for the last answer two round trips."""
         text = self._made.host.guest(
             self._blue.guests[guest], "ping", "-n", "-c", str(count), "-i", "0.02", "-s", str(size), address
         )
-        assert f"{count} received" in text, text
+        assert f"{count} packets transmitted" in text and " 0 received" not in text, text
 
 
 def counted(*pings: tuple[int, int]) -> tuple[int, int]:
@@ -106,3 +107,29 @@ def test_bytes_are_counted_over_changes_of_rules_and_restarts(made: L3Lab) -> No
     made.cloud.remove(Ref("assignment", f"router/{blue.router}"))
     made.until(lambda: not made.has_space(blue.space), 5, "the router is gone")
     counts.become(last)
+
+
+def test_both_ends_of_a_packet_decide(made: L3Lab) -> None:
+    """Of four packets that share one end with a rule or the other, those that share both are counted."""
+    red = Tenant(made, "red", 0x200, "203.0.113.20", 200)
+    for guest in (0, 1):
+        for address in ("203.0.113.1", "203.0.113.3"):
+            red.reaches(guest, address)
+    sent = MeteringRule("r6", "egress", source="10.0.0.10/32", destination="203.0.113.1/32")
+    received = MeteringRule("r7", "ingress", source="203.0.113.3/32", destination="10.0.1.0/24")
+    rest = MeteringRule("r8", "egress", excluded=True, source="10.0.1.10/32", destination="203.0.113.0/25")
+    made.cloud.remove(Ref("metering_label", "all"))
+    made.cloud.put(l3.router(red.router, red.gateway, project_id="s"))
+    made.cloud.put(
+        l3.label("sent", sent, project="s"), l3.label("received", received, project="s"),
+        l3.label("both", sent, received, project="s"), l3.label("rest", *EVERYTHING, rest, project="s"),
+    )  # fmt: skip
+    counts, none = Counts(made, red), (0, 0)
+    counts.become({"sent": none, "received": none, "both": none, "rest": none})
+    pings = ((0, "203.0.113.1", (2, 100)), (0, "203.0.113.3", (3, 200)),
+             (1, "203.0.113.1", (4, 300)), (1, "203.0.113.3", (5, 400)))  # fmt: skip
+    for guest, address, (count, size) in pings:
+        counts.ping(guest, address, count, size)
+    (_, _, a), (_, _, b), (_, _, c), (_, _, d) = pings
+    counts.become({"sent": counted(a), "received": counted(d), "both": counted(a, d),
+                   "rest": counted(a, a, b, b, c, d)})  # fmt: skip
