@@ -63,11 +63,11 @@ class Net:
         return other
 
     @property
-    def _root(self) -> Path:
+    def root(self) -> Path:
         return Path(f"/proc/{self.cloud.host.pid}/root")
 
     def ovsdb(self) -> Ovsdb:
-        return Ovsdb(self._root / "run/openvswitch/db.sock")
+        return Ovsdb(self.root / "run/openvswitch/db.sock")
 
     def make(self, count: int) -> list[Guest]:
         """New guests, not plugged."""
@@ -76,7 +76,7 @@ class Net:
             place = next(self._numbers)
             high, low = divmod(place, 256)
             mac = f"fa:16:3e:{self.number:02x}:{high:02x}:{low:02x}"
-            made.append(Guest(f"b{self.number}-{place}", mac, f"10.{self.number}.{high}.{low}", self._root))
+            made.append(Guest(f"b{self.number}-{place}", mac, f"10.{self.number}.{high}.{low}", self.root))
         links = [f"link add {each.device} mtu {self.mtu} type veth peer name eth0 mtu {self.mtu} "
                  f"netns {each.name} address {each.mac}\nlink set {each.device} up" for each in made]  # fmt: skip
         self.cloud.host.sh("\n".join(f"ip netns add {each.name}" for each in made))

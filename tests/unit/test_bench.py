@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import struct
+import time
 from pathlib import Path
 
 import pytest
-from bench import pings, restart, routers, rows, run, scaling, throughput
+from bench import floating, pings, restart, routers, rows, run, scaling, throughput
 from bench.api_bench import Options
 from bench.measure import percentile, summarize
 from bench.rows import BY_NAME, Measured
@@ -158,3 +159,64 @@ def test_a_road_is_compared_round_by_round_and_what_iperf3_refuses_is_told() -> 
 def test_the_options_ask_for_a_full_run() -> None:
     options = Options("http://x")
     assert options.sizes == (1000, 10000) and options.concurrency == (1, 8) and options.bulk_size == 100
+
+
+class _Asker:
+    """Answers while `answering` says so, at once."""
+
+    def __init__(self) -> None:
+        self.answering = False
+        self.asked: list[float] = []
+        self.came: list[float] = []
+
+    def ask(self) -> None:
+        if self.answering:
+            self.asked.append(time.monotonic())
+            self.came.append(time.monotonic())
+
+    def wait(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+    def close(self) -> None:
+        pass
+
+    def turn(self, value: bool, after: float) -> floating.Request:
+        def send() -> str:
+            time.sleep(after)
+            self.answering = value
+            return "done"
+
+        return floating.Request(send)
+
+
+def test_a_change_is_timed_from_its_request_to_the_first_answer_and_to_the_first_silence() -> None:
+    asker = _Asker()
+    request = asker.turn(True, 0.05)
+    assert floating.until_answered(asker, request) >= 0.05 and request.result == "done" and request.took >= 0.05
+    asker = _Asker()
+    asker.answering = True
+    found = floating.until_silent(asker, asker.turn(False, 0.05))
+    assert 0.04 <= found < floating.QUIET
+    told = floating.told([0.01, 0.03, 0.02], [0.004], "PUT")
+    assert told.value == 0.02 and "p99 30 ms of 3 rounds; the PUT was answered after 4 ms" in told.detail
+
+
+def test_what_was_answered_before_or_never_was_is_no_figure() -> None:
+    asker = _Asker()
+    with pytest.raises(RuntimeError, match="not answered before"):
+        floating.until_silent(asker, asker.turn(False, 0))
+    asker.answering = True
+    with pytest.raises(RuntimeError, match="answered before"):
+        floating.until_answered(asker, asker.turn(True, 0))
+
+    def refused() -> None:
+        raise OSError("refused")
+
+    with pytest.raises(OSError, match="refused"):
+        floating.until_silent(_answering(), floating.Request(refused))
+
+
+def _answering() -> _Asker:
+    made = _Asker()
+    made.answering = True
+    return made
