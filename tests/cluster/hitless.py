@@ -1,7 +1,8 @@
 """What traffic notices while the control plane dies, restarts and works: the flows, and a table of faults.
 
-`Traffic` is 20 flows of pings every 10 ms (same host, across hosts, routed, floating IP) and one TCP connection; the
-faults are those of `faults.py`.
+`Traffic` is 28 flows of pings every 10 ms and one TCP connection: on the same host, across hosts, routed, to floating
+IPs, and between networks and to floating IPs of a highly available and of a distributed router.  The faults are those
+of `faults.py`.
 As a program it prints the table: hitless.py [--turns N] [--outage SECONDS] [--changes N] [--bridge] [--json FILE]
 [ROW...]; exit status 1 when a row of ours lost something, or one of others came back too late.
 """
@@ -28,7 +29,7 @@ TOOL = str(Path(__file__).with_name("flows.py"))
 INTERVAL = 0.01
 AFTER = 4.0
 STARVED = 0.15
-KINDS = ("same host", "across hosts", "routed", "floating IP")
+KINDS = ("same host", "across hosts", "routed", "floating IP", "HA", "distributed")
 
 
 @dataclass
@@ -100,11 +101,24 @@ class Traffic:
         ):
             self.flows += [(kind, source, sink.ip) for source, sink in pairs]
         self.flows += [("floating IP", out, each["floating_ip_address"]) for each in floating]
+        self._special("HA", outside, out, 14, ha=True)
+        self._special("distributed", outside, out, 16, distributed=True)
         self._talk = (a1, a3)
         tenant.wait()
         for _, source, address in self.flows:
             lab.until(lambda s=source, to=address: s.pings(to), 30, f"{source.name} reaches {address}")
         self._echo = self._start(a3, "echo", "7777")
+
+    def _special(self, kind: str, outside: dict[str, Any], out: Guest, octet: int, **mode: bool) -> None:
+        """Flows through a router of another mode: between guests of two networks on two hosts, to their floating IPs,
+        and from one of them to the outside."""
+        tenant, (first, _, third) = self.tenant, self.lab.hosts[:3]
+        left, right = (tenant.network(f"{kind}{each}", f"10.{octet + each}.0.0/24") for each in (0, 1))
+        tenant.router(kind, left, right, outside=outside["id"], **mode)
+        one, other = tenant.guest(left, first), tenant.guest(right, third)
+        self.flows += [(kind, one, other.ip), (kind, other, one.ip), (kind, one, out.ip)]
+        floating = tenant.make("floatingip", "", floating_network_id=outside["id"], port_id=other.port["id"])
+        self.flows.append((kind, out, floating["floating_ip_address"]))
 
     def remove(self) -> None:
         """Everything that was made for it."""
