@@ -22,8 +22,8 @@ engines=${engines:-postgresql mariadb rabbitmq}
 named=$#
 tests_of() {
     case $1 in
-        rabbitmq) echo tests/contract/test_bus.py tests/contract/amqp_broker.py tests/cluster ;;
-        *) echo tests/api tests/unit/test_migrations.py tests/real/test_workers.py ;;
+        rabbitmq) echo tests/contract/test_bus.py tests/contract/amqp_broker.py tests/checks/broker_checks.py tests/cluster ;;
+        *) echo tests/api tests/checks tests/unit/test_migrations.py tests/real/test_workers.py ;;
     esac
 }
 

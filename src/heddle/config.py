@@ -289,7 +289,7 @@ def load(
 ) -> Settings:
     """Read the settings.  `overrides` are "section.name=value".  Raises `ConfigError`."""
     environ = os.environ if environ is None else environ
-    tree = _read_file(file or environ.get("HEDDLE_CONFIG"))
+    tree = _read_file(file_of(file, environ))
     for name, text in environ.items():
         if name.startswith("HEDDLE_") and name != "HEDDLE_CONFIG":
             rest = name.removeprefix("HEDDLE_").lower()
@@ -353,10 +353,16 @@ def with_workers(settings: Settings, workers: int) -> Settings:
     return msgspec.structs.replace(settings, server=msgspec.structs.replace(settings.server, workers=workers))
 
 
-def _read_file(named: str | None) -> dict[str, Any]:
-    path = Path(named) if named else DEFAULT_FILE
-    if not named and not path.exists():
+def file_of(named: str | None, environ: Mapping[str, str] | None = None) -> str:
+    """The settings file that is read, "" for none."""
+    found = named or (os.environ if environ is None else environ).get("HEDDLE_CONFIG")
+    return found or (str(DEFAULT_FILE) if DEFAULT_FILE.exists() else "")
+
+
+def _read_file(named: str) -> dict[str, Any]:
+    if not named:
         return {}
+    path = Path(named)
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:

@@ -17,6 +17,7 @@ from contextlib import suppress
 
 import pika
 from pika.adapters.blocking_connection import BlockingChannel
+from pika.adapters.utils.connection_workflow import AMQPConnectorException, AMQPConnectorStackTimeout
 from pika.exceptions import AMQPError, ProbableAccessDeniedError, ProbableAuthenticationError
 
 from heddle.bus.brokers import Broker
@@ -28,6 +29,8 @@ logging.getLogger("pika").setLevel(logging.CRITICAL)
 
 LOOK_SECONDS = 5.0
 Work = Callable[[BlockingChannel], None]
+# What comes of a connection that cannot be made, or breaks.
+BROKEN = (AMQPError, AMQPConnectorException, OSError)
 
 
 class Link:
@@ -86,8 +89,8 @@ class Link:
             began = time.monotonic()
             try:
                 self._connection_to(broker)
-            except (AMQPError, OSError) as error:
-                reason = self._lose(broker, _text(broker, error), reason)
+            except BROKEN as error:
+                reason = self._lose(broker, reason_of(broker, error), reason)
             except Exception as error:
                 log.exception("the connection to the broker failed")
                 reason = self._lose(broker, type(error).__name__, reason)
@@ -114,7 +117,7 @@ class Link:
             with self._lock:
                 self._connection = self._channel = None
                 self._work.clear()
-            with suppress(AMQPError, OSError):
+            with suppress(*BROKEN):
                 connection.close()
 
     def _do_all(self) -> None:
@@ -133,7 +136,7 @@ def _nothing() -> None:
     pass
 
 
-def _text(broker: Broker, error: BaseException) -> str:
+def reason_of(broker: Broker, error: BaseException) -> str:
     """What went wrong, and how to mend it where that is known."""
     if isinstance(error, ProbableAuthenticationError):
         return f"the broker refuses the user {broker.user!r}: check the user and the password in bus.url"
@@ -141,6 +144,8 @@ def _text(broker: Broker, error: BaseException) -> str:
         return f"the broker refuses the virtual host to the user {broker.user!r}: check bus.url and set_permissions"
     if isinstance(error, socket.gaierror):
         return f"the name of the broker cannot be resolved: {error.strerror}"
+    if isinstance(error, AMQPConnectorStackTimeout):
+        return "it takes the connection and then does not answer: is it a broker?"
     causes = [str(part) for part in (error, *getattr(error, "exceptions", ())) if str(part)]
     return causes[0] if causes else _cause(error)
 

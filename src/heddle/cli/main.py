@@ -1,7 +1,8 @@
 """`heddle <command>`: one file per command, each with `register(subparsers)` and `run(args, settings) -> int`.
 
 Exit codes: 0 it worked; 1 it did not, with one line that says why; 64 the command line was wrong; 78 the
-settings are wrong.  The files of the commands import what they need only when they run, so that `--help` is quick.
+settings are wrong.  A command with `OWN_SETTINGS` reads them by itself.  The files of the commands import what they
+need only when they run, so that `--help` is quick.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from heddle.errors import ConfigError, HeddleError
 
 COMMANDS = (
     "up", "stop", "down", "status", "demo", "guest", "preflight", "server", "agent", "routes", "policy", "db",
-    "host", "bootstrap", "wait", "audit", "metrics", "metering", "capacity", "simulate",
+    "host", "bootstrap", "wait", "audit", "metrics", "metering", "capacity", "simulate", "upgrade", "doctor",
 )  # fmt: skip
 
 USAGE, FAILED, WRONG_SETTINGS, INTERRUPTED = 64, 1, 78, 130
@@ -46,8 +47,9 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     args = parser().parse_args(argv)
     try:
-        settings = config.load(args.config, args.overrides)
-        code: int = importlib.import_module(f"heddle.cli.{args.command}").run(args, settings)
+        command = importlib.import_module(f"heddle.cli.{args.command}")
+        own = getattr(command, "OWN_SETTINGS", False)
+        code: int = command.run(args, None if own else config.load(args.config, args.overrides))
         return code
     except ConfigError as error:
         return _say(error, WRONG_SETTINGS)

@@ -1,0 +1,87 @@
+"""What checks look at: the settings, the database, the message queue.  Each is reached once, for all checks together.
+
+What cannot be reached is a failure of the check whose matter that is, and for all others a reason why they cannot see.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Generic, TypeVar
+
+from heddle.checks.base import CannotSee
+from heddle.config import Settings
+from heddle.errors import HeddleError
+from heddle.store import examine
+from heddle.store.engine import Store, Tx
+
+T = TypeVar("T")
+DATABASE_SECONDS = 5
+
+
+class Context:
+    """`settings` is None where they cannot be read, and `problem` says why; `file` is that of the settings, or ""."""
+
+    def __init__(self, settings: Settings | None, problem: str = "", file: str = "") -> None:
+        self._settings, self.problem, self.file = settings, problem, file
+        self.database: Once[Store] = Once(self._open)
+
+    @property
+    def settings(self) -> Settings:
+        """Raises `CannotSee`."""
+        if self._settings is None:
+            raise CannotSee("the settings cannot be read: configuration-settings says why")
+        return self._settings
+
+    @contextmanager
+    def reading(self) -> Iterator[Tx]:
+        """A snapshot of the database.  Raises `CannotSee` where it cannot be reached."""
+        settings = self.settings
+        try:
+            store = self.database.get()
+        except HeddleError as error:
+            raise CannotSee("the database cannot be reached: database-reachable says why") from error
+        with examine.reading(store, settings.database_url) as tx:
+            yield tx
+
+    @contextmanager
+    def cloud(self) -> Iterator[Tx]:
+        """The same for those who read what the cloud has: its schema must be the one of this program."""
+        with self.reading() as tx:
+            if not examine.is_current(tx):
+                raise CannotSee("the schema is another than this program's: database-schema says which")
+            yield tx
+
+    def close(self) -> None:
+        if self.database.done:
+            self.database.get().close()
+
+    def _open(self) -> Store:
+        return examine.connect(self.settings.database_url, DATABASE_SECONDS)
+
+
+class Once(Generic[T]):
+    """Something that is made when it is first wanted, by one of those who want it; an error is the same for all."""
+
+    def __init__(self, make: Callable[[], T]) -> None:
+        self._make = make
+        self._lock = threading.Lock()
+        self._made: list[T] = []
+        self._error: Exception | None = None
+
+    @property
+    def done(self) -> bool:
+        return bool(self._made)
+
+    def get(self) -> T:
+        with self._lock:
+            if self._error is not None:
+                raise self._error
+            if not self._made:
+                try:
+                    self._made.append(self._make())
+                except Exception as error:
+                    self._error = error
+                    raise
+            return self._made[0]

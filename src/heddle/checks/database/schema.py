@@ -1,0 +1,33 @@
+"""The schema has the revision that this program expects."""
+
+from __future__ import annotations
+
+from heddle.checks.base import Check, Finding, Level, failure, well
+from heddle.checks.context import Context
+from heddle.store import examine, migrate
+
+
+def check(context: Context) -> Finding:
+    with context.reading() as tx:
+        found = examine.revision(tx)
+    if found == migrate.HEAD:
+        return well(f"the schema is at revision {found}", evidence=f"alembic_version {found}")
+    if found is None:
+        return failure("the database has no revision of a schema: it is empty, or the note of it is lost",
+                       remedy="An empty one: `heddle db migrate`. One with content whose alembic_version is lost: "
+                       "restore the backup.")  # fmt: skip
+    if found not in migrate.revisions():
+        return failure(f"the schema is at revision {found}, which this program does not know: a newer one made it",
+                       evidence=f"expected {migrate.HEAD}", remedy="Run the newer version, or restore the backup.")
+    return failure(f"the schema is at revision {found}, and this program expects {migrate.HEAD}",
+                   evidence=f"alembic_version {found}")  # fmt: skip
+
+
+CHECK = Check(
+    id="database-schema",
+    title="The schema is the one of this program",
+    reads="the table alembic_version",
+    severity=Level.FAILURE,
+    remedy="`heddle db backup FILE`, then `heddle db migrate`.",
+    check=check,
+)

@@ -1,0 +1,1 @@
+"""Checks of the agents, and of what hosts report."""

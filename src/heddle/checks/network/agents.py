@@ -1,0 +1,44 @@
+"""Every agent has reported of late."""
+
+from __future__ import annotations
+
+from heddle.checks.base import Check, Finding, Level, failure, warning, well
+from heddle.checks.context import Context
+from heddle.store import clock
+from heddle.store.query import hosts
+
+
+def check(context: Context) -> list[Finding]:
+    patience = context.settings.server.agent_down_seconds
+    with context.cloud() as tx:
+        agents, now = hosts.AGENTS.find(tx), clock.now(tx)
+    if not agents:
+        return [warning("no agent has ever reported", remedy="`heddle up`, or `heddle agent` on the hosts.")]
+    silent: dict[str, list[str]] = {}
+    heard = {agent.host: agent.heartbeat for agent in agents}
+    for agent in agents:
+        if now - agent.heartbeat > patience:
+            silent.setdefault(agent.host, []).append(agent.agent_type)
+    found = [
+        failure(f"{', '.join(sorted(kinds))} of {host}: silent for {_ago(now - heard[host])}", node=host)
+        for host, kinds in sorted(silent.items())
+    ]
+    oldest = max(now - agent.heartbeat for agent in agents)
+    return found or [well(f"{len(agents)} agents on {len(heard)} hosts report", f"the oldest report is {oldest} s old")]
+
+
+def _ago(seconds: int) -> str:
+    if seconds < 7200:
+        return f"{seconds} s"
+    return f"{seconds // 3600} h" if seconds < 172800 else f"{seconds // 86400} days"
+
+
+CHECK = Check(
+    id="network-agents",
+    title="Every agent reports",
+    reads="the heartbeats of all agents, by the database's clock",
+    severity=Level.FAILURE,
+    remedy="See on that host whether `heddle agent` runs and what its log says; a host that is gone for ever: "
+    "`openstack network agent delete`.",
+    check=check,
+)

@@ -1,0 +1,46 @@
+"""Each broker takes a message and brings it back."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+from heddle.bus import probe
+from heddle.bus.base import BusError
+from heddle.bus.brokers import Broker, brokers
+from heddle.checks.base import Check, Finding, Level, failure, not_applicable, well
+from heddle.checks.context import Context
+from heddle.errors import ConfigError
+
+
+def check(context: Context) -> list[Finding]:
+    settings = context.settings.bus
+    if not settings.url:
+        return [not_applicable("bus.url is not set: server and agent are joined by a Unix socket")]
+    try:
+        known = brokers(settings)
+    except ConfigError as error:
+        return [failure(str(error))]
+    with ThreadPoolExecutor(len(known)) as pool:
+        found = list(pool.map(_try, known))
+    bad = [each for each in found if each.level != Level.SUCCESS]
+    return bad or [well(f"a message came back from {len(known)} brokers", "; ".join(each.evidence for each in found))]
+
+
+def _try(broker: Broker) -> Finding:
+    try:
+        took = probe.round_trip(broker)
+    except BusError as error:
+        return failure(str(error), evidence=broker.shown)
+    return well("", f"{broker.shown}: {1000 * took:.0f} ms")
+
+
+CHECK = Check(
+    id="queue-round-trip",
+    title="The broker brings a message back",
+    reads="each broker of bus.url: a message is published to a queue of its own, and consumed",
+    severity=Level.FAILURE,
+    remedy="Start the broker, or correct bus.url; when it holds up who publishes, free memory or disk on its machine "
+    "(rabbitmqctl status shows the alarm).",
+    check=check,
+    seconds=8,
+)

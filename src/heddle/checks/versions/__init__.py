@@ -1,0 +1,1 @@
+"""Checks of who runs which version."""

@@ -1,0 +1,32 @@
+"""`heddle doctor`: is the running cloud well?  The checks of `heddle upgrade check`, but for those of versions."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from heddle.cli import checking
+
+if TYPE_CHECKING:
+    from heddle.config import Settings
+
+    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
+
+OWN_SETTINGS = True
+
+
+def register(commands: Subparsers) -> None:
+    doctor = commands.add_parser(
+        "doctor", help="is the running cloud well?", epilog=checking.EPILOG, allow_abbrev=False
+    )  # fmt: skip
+    checking.add_options(doctor)
+
+
+def run(args: argparse.Namespace, settings: Settings | None) -> int:
+    from heddle.checks.registry import UnknownCheck, chosen
+
+    try:
+        checks = chosen(args.only, args.skip, doctor=True)
+    except UnknownCheck as error:
+        return checking.usage(error)
+    return checking.run(args, "doctor", checks)

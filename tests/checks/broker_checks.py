@@ -1,0 +1,85 @@
+"""A RabbitMQ that works, has no server, holds up who publishes, and ends.
+
+Run by `scripts/engines.sh rabbitmq`, which brings RabbitMQ (the name is none that a plain run of pytest collects).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pika
+import pytest
+from tests.checks.conftest import Look, differing
+
+from heddle.bus.amqp_server import AmqpServerBus
+from heddle.bus.brokers import brokers
+from heddle.config import BusSettings
+from heddle.simulate.rabbitmq import RabbitMq
+from heddle.store.engine import Store
+from heddle.view.types import FetchReply, FetchRequest, ReportReply, ReportRequest
+
+QUEUE = {"queue-round-trip", "queue-calls"}
+
+
+class Handler:
+    """Nobody calls."""
+
+    def key(self, host: str) -> str:
+        return ""
+
+    def fetch(self, request: FetchRequest) -> FetchReply:
+        raise AssertionError
+
+    def report(self, request: ReportRequest) -> ReportReply:
+        raise AssertionError
+
+
+@pytest.fixture
+def broker() -> Iterator[RabbitMq]:
+    made = RabbitMq()
+    try:
+        made.start()
+        yield made
+    finally:
+        made.stop()
+
+
+def test_what_a_broker_goes_through(look: Look, store: Store, broker: RabbitMq) -> None:
+    look.words = [f"bus.url={broker.url()}"]
+    found = look()
+    assert found["queue-round-trip"]["status"] == "success", found["queue-round-trip"]
+    assert found["queue-calls"]["status"] == "failure" and "no queue" in found["queue-calls"]["details"]
+    bus = AmqpServerBus(brokers(BusSettings(url=broker.url())))
+    bus.start(Handler())
+    end = time.monotonic() + 20
+    while (found := look())["queue-calls"]["status"] != "success":
+        assert time.monotonic() < end, found["queue-calls"]
+    bus.stop()
+    found = look()
+    assert "no server takes" in found["queue-calls"]["details"] and found["queue-calls"]["status"] == "failure"
+    before = found
+    broker.kill()
+    found = look()
+    assert differing(before, found) == QUEUE
+    assert (found["queue-round-trip"]["status"], found["queue-calls"]["status"]) == ("failure", "unknown")
+
+
+def test_a_wrong_password_is_named(look: Look, store: Store, broker: RabbitMq) -> None:
+    look.words = [f"bus.url={broker.url().replace(broker.passwords['server'], 'hunter2')}"]
+    told = look()["queue-round-trip"]
+    assert told["status"] == "failure" and "refuses the user 'server'" in told["details"] and "hunter2" not in str(told)
+
+
+def test_a_broker_without_memory_holds_up_who_publishes(look: Look, store: Store) -> None:
+    made = RabbitMq(memory_mb=1)
+    try:
+        made.start()
+        look.words = [f"bus.url={made.url()}"]
+        connection = pika.BlockingConnection(brokers(BusSettings(url=made.url()))[0].parameters)
+        told = look()["queue-round-trip"]
+        connection.close()
+        assert told["status"] == "failure" and "holds up who publishes" in told["details"], told
+        assert "memory" in told["details"]
+    finally:
+        made.stop()

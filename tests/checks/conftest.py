@@ -1,0 +1,91 @@
+"""A cloud that is well, and the command that looks at it."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+
+from heddle.cli import main as cli
+from heddle.config import Settings
+from heddle.control import reports
+from heddle.store.engine import Store
+from heddle.view.types import ReportRequest, RoleState
+
+ROLES = [RoleState(role=name) for name in ("switch", "router", "dhcp", "metadata")]
+Checks = dict[str, dict[str, Any]]
+
+
+@dataclass
+class Look:
+    """Calls `heddle upgrade check`; `words` are more of the command line before it, as "bus.url=…"."""
+
+    settings: Settings
+    capsys: pytest.CaptureFixture[str]
+    words: list[str] = field(default_factory=list)
+    code: int = 0
+
+    def __call__(self, *options: str) -> Checks:
+        """What each check said, by id; of several findings the worst."""
+        paths = [f"paths.{name}={getattr(self.settings.paths, name)}" for name in ("state", "run", "log")]
+        words = [*paths, f"database.url={self.settings.database_url}", *self.words]
+        given = [part for word in words for part in ("--set", word)]
+        self.capsys.readouterr()
+        ours = {name: text for name, text in os.environ.items() if not name.startswith("HEDDLE_TEST_")}
+        with patch.dict(os.environ, ours, clear=True):
+            self.code = cli.main([*given, "upgrade", "check", "--format", "json", *options])
+        found: Checks = {}
+        for each in json.loads(self.capsys.readouterr().out)["checks"]:
+            if each["id"] not in found or each["result"] > found[each["id"]]["result"]:
+                found[each["id"]] = each
+        return found
+
+
+@pytest.fixture
+def look(settings: Settings, capsys: pytest.CaptureFixture[str]) -> Look:
+    return Look(settings, capsys)
+
+
+@pytest.fixture
+def report(store: Store, settings: Settings) -> Callable[..., None]:
+    """The agent of a host reports, once."""
+
+    def say(host: str = "host1", **more: Any) -> None:
+        request = ReportRequest(host=host, started_at=1.0, roles=ROLES, **{"clock": time.time(), **more})
+        reports.report(store, settings, request)
+
+    return say
+
+
+@pytest.fixture
+def silent_server() -> Iterator[int]:
+    """A port that takes connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        held: list[socket.socket] = []
+
+        def accept() -> None:
+            try:
+                while True:
+                    held.append(server.accept()[0])
+            except OSError:
+                pass
+
+        threading.Thread(target=accept, daemon=True).start()
+        yield server.getsockname()[1]
+        server.shutdown(socket.SHUT_RDWR)
+        for each in held:
+            each.close()
+
+
+def differing(before: Checks, after: Checks) -> set[str]:
+    """The checks that say something else than before."""
+    assert before.keys() == after.keys()
+    return {id for id in before if before[id]["status"] != after[id]["status"]}

@@ -1,0 +1,102 @@
+"""Databases that are away, hang, are at another revision, or were changed by hand."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import pytest
+import sqlalchemy as sa
+from tests.checks.conftest import Look, differing
+from tests.engines.servers import engine_name
+
+from heddle.store import migrate
+from heddle.store.engine import Store
+
+NEED_DATABASE = {
+    "database-drift", "database-schema", "database-transactions", "network-agents"
+}  # fmt: skip
+
+
+def run(store: Store, *statements: str) -> None:
+    with store.engine.begin() as conn:
+        for statement in statements:
+            conn.exec_driver_sql(statement)
+
+
+@pytest.mark.parametrize("engine", ["postgresql", "mariadb"])
+@pytest.mark.parametrize("fault", ["hangs", "refuses"])
+def test_a_database_that_is_away(look: Look, silent_server: int, engine: str, fault: str) -> None:
+    port = silent_server if fault == "hangs" else 1
+    look.words = [f"database.url={engine}://heddle:hunter2@127.0.0.1:{port}/none"]
+    started = time.monotonic()
+    found = look()
+    assert time.monotonic() - started < 15 and look.code == 2
+    told = found["database-reachable"]
+    assert told["status"] == "failure" and "127.0.0.1" in told["details"], told
+    assert {id for id, each in found.items() if "database-reachable" in each["details"]} >= NEED_DATABASE
+    assert {found[id]["status"] for id in NEED_DATABASE} == {"unknown"}
+    assert found["environment-disk"]["status"] == found["configuration-settings"]["status"] == "success"
+    assert "hunter2" not in str(found)
+
+
+def test_no_file_is_made_where_there_is_no_database(look: Look, settings: object) -> None:
+    if engine_name() == "sqlite":
+        told = look()["database-reachable"]
+        assert told["status"] == "failure" and "heddle up" in told["details"], told
+        assert look()["database-reachable"]["status"] == "failure"
+
+
+def test_an_older_schema(look: Look, store: Store, report: Callable[..., None]) -> None:
+    report()
+    before = look()
+    run(store, "UPDATE alembic_version SET version_num = '0001'")
+    found = look()
+    assert differing(before, found) == {"database-schema", "database-drift", "network-agents"}
+    told = found["database-schema"]
+    assert told["status"] == "failure" and "0001" in told["details"] and migrate.HEAD in told["details"], told
+    assert {found[id]["status"] for id in ("database-drift", "network-agents")} == {"unknown"} and look.code == 2
+
+
+@pytest.mark.parametrize(("statement", "says"), [
+    ("DROP TABLE alembic_version", "no revision"), ("UPDATE alembic_version SET version_num = '9999'", "newer"),
+])  # fmt: skip
+def test_a_revision_that_is_lost_or_unknown(look: Look, store: Store, statement: str, says: str) -> None:
+    run(store, statement)
+    told = look()["database-schema"]
+    assert told["status"] == "failure" and says in told["details"], told
+
+
+def test_a_table_that_was_dropped(look: Look, store: Store, report: Callable[..., None]) -> None:
+    report()
+    before = look()
+    run(store, "DROP TABLE audit_answers")
+    found = look()
+    assert differing(before, found) == {"database-drift"}
+    assert "table audit_answers: is missing" in found["database-drift"]["details"]
+
+
+def test_an_index_of_somebody_else_is_a_warning(look: Look, store: Store) -> None:
+    run(store, "CREATE INDEX ix_mine ON hosts (heartbeat)")
+    told = look()["database-drift"]
+    assert told["status"] == "warning" and "ix_mine is not declared" in told["details"], told
+
+
+def test_a_column_that_was_dropped(look: Look, store: Store) -> None:
+    run(store, "ALTER TABLE hosts DROP COLUMN latencies")
+    told = look()["database-drift"]
+    assert told["status"] == "failure" and "table hosts: column latencies is missing" in told["details"], told
+
+
+def test_a_transaction_that_is_open_for_long(look: Look, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("heddle.checks.database.transactions.SECONDS", 1)
+    if engine_name() == "sqlite":
+        assert look()["database-transactions"]["status"] == "not_applicable"
+        return
+    assert look()["database-transactions"]["status"] == "success"
+    with store.engine.connect() as conn:
+        conn.execute(sa.text("UPDATE counters SET value = value"))
+        time.sleep(2.5)
+        told = look()["database-transactions"]
+        assert told["status"] == "warning" and "open for long" in told["details"], told
+        conn.rollback()

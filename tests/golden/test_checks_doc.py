@@ -1,0 +1,40 @@
+"""The list of checks in the documentation is that of the program."""
+
+from __future__ import annotations
+
+from tests.golden.helper import check_golden
+
+from heddle.checks.describe import page
+from heddle.checks.registry import registry
+
+HEAD = """\
+# The upgrade check, and the doctor
+
+`heddle upgrade check` looks for what is in the way of an upgrade; `heddle doctor` asks whether the running cloud is
+well, with the same checks but those of versions. Both run on a server, as root or as the server's user, change nothing,
+and never take longer than ten seconds: all checks run beside each other, each with a deadline.
+
+    heddle upgrade check [--format table|json|junit] [--only ID]… [--skip ID]… [--warnings-ok]
+    heddle upgrade list
+    heddle upgrade explain ID
+    heddle doctor [--format …] [--only ID]… [--skip ID]… [--warnings-ok]
+
+| result | what it says | exit code |
+|---|---|---|
+| Success | it was seen, and it is well | 0 |
+| Warning | it may stay so for now | 1 (0 with `--warnings-ok`) |
+| Failure | mend it before the upgrade | 2 |
+| Unknown | it could not be seen, and why: the check raised, or has not ended in time | 255 (2 beside a failure) |
+| Not applicable | this cloud has no such thing | 0 |
+
+A wrong command line, also an `--only` or `--skip` that names no check, is exit code 64, and no check runs. What cannot
+be reached is a failure of one check, and makes those that need it unknown; all others stand. JSON has the keys of
+oslo.upgradecheck and more, as [checks.schema.json](checks.schema.json) says. While checks run a line tells on a
+terminal which are open.
+
+A check of another package is found by the entry point `heddle.checks`: a `Check` (`checks/base.py`) with its `kind`.
+"""
+
+
+def test_the_list_of_checks() -> None:
+    check_golden("../../docs/checks.md", f"{HEAD}\n{page(registry().values())}")
