@@ -15,7 +15,7 @@ from tests.real.planes import PLANES, plane_lab
 from tests.real.testhost import wait_until
 from tests.real.traffic import connects, listening, send, udp
 
-from heddle.host.bridge_rules import parts
+from heddle.host.nft_print import parts
 from heddle.view.types import FixedIp, LogView, Ref
 
 SIX = {number: f"fd00::{number}" for number in (1, 2, 3)}

@@ -2,8 +2,9 @@
 
 What is there is compared only when the kernel's generation counter says that somebody else committed something.  As
 `nft` prints some expressions in another way than they are written, what it prints of our tables is read once after
-a change of ours, when the next audit comes, and compared with that.  When others have committed something between two
-changes of ours, the tables are compared with what was written.
+a change of ours, when the next audit comes, and compared with that.  Where that is not known, because an earlier
+process made the tables or others have committed something between two changes of ours, they are compared with what was
+written and, if they differ, with how nft prints that (`nft_print.py`).
 """
 
 from __future__ import annotations
@@ -13,9 +14,9 @@ from collections.abc import Collection
 
 from heddle.host import conntrack
 from heddle.host.netlink import NETFILTER, Netlink
-from heddle.host.nft import UNKNOWN, Table, canonical, generation, load, render, replacement
+from heddle.host.nft import UNKNOWN, Table, generation, load, replacement
 from heddle.host.nft_delta import delta
-from heddle.host.run import CommandError, run
+from heddle.host.nft_print import Looks, printed, read, written
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +26,7 @@ class BridgeRules:
         self._filter = Netlink(NETFILTER)
         self._tables: tuple[Table, ...] = ()
         self._generation = UNKNOWN
-        self._looks: dict[str, list[str]] = {}
+        self._looks: Looks = {}
 
     def close(self) -> None:
         self._filter.close()
@@ -44,7 +45,7 @@ class BridgeRules:
         if tables == self._tables:
             return False
         before = self._generation if self._tables else generation(self._filter)
-        if not self._tables and self._read(tables) == _written(tables):
+        if not self._tables and _alike(tables, read(tables)):
             self._note(tables, before)
             return False
         try:
@@ -73,11 +74,11 @@ class BridgeRules:
         now = generation(self._filter)
         if now == self._generation and self._looks:
             return False
-        looks = self._read(self._tables)
+        looks = read(self._tables)
         if now == self._generation == generation(self._filter):
             self._looks = looks
             return False
-        if looks in (self._looks, _written(self._tables)):
+        if looks == self._looks or _alike(self._tables, looks):
             self._generation, self._looks = now, looks
             return False
         return True
@@ -85,24 +86,7 @@ class BridgeRules:
     def _note(self, tables: tuple[Table, ...], generation: int) -> None:
         self._tables, self._generation, self._looks = tables, generation, {}
 
-    def _read(self, tables: tuple[Table, ...]) -> dict[str, list[str]]:
-        return {table.family: parts(_list(table)) for table in tables}
 
-
-def _written(tables: tuple[Table, ...]) -> dict[str, list[str]]:
-    return {table.family: parts(render(table)) for table in tables}
-
-
-def parts(text: str) -> list[str]:
-    """The sets and chains of a table, in an order of their own: that in which they were made says nothing."""
-    return sorted(canonical(part) for part in text.split("\n\t}"))
-
-
-def _list(table: Table) -> str:
-    """The table as nft prints it, "" when there is none."""
-    try:
-        return run(["nft", "-s", "list", "table", table.family, table.name])
-    except CommandError as error:
-        if error.status == 1:
-            return ""
-        raise
+def _alike(tables: tuple[Table, ...], looks: Looks) -> bool:
+    """Whether what nft prints is that of these tables."""
+    return looks == written(tables) or looks == printed(tables)

@@ -35,7 +35,7 @@ _HEADER = struct.Struct("=IHHII")
 _ATTRIBUTE = struct.Struct("=HH")
 _NESTED = 0x8000
 _CHUNK = 64
-_CLONE_NEWNET = 0x40000000
+CLONE_NEWNET = 0x40000000
 
 T = TypeVar("T")
 libc = ctypes.CDLL(None, use_errno=True)
@@ -185,7 +185,7 @@ def enter(netns: str) -> None:
     """Move the calling thread into the network namespace at the path `netns`.  Raises `OSError`."""
     handle = os.open(netns, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        if libc.setns(handle, _CLONE_NEWNET) != 0:
+        if libc.setns(handle, CLONE_NEWNET) != 0:
             code = ctypes.get_errno()
             raise OSError(code, os.strerror(code), netns)
     finally:

@@ -36,13 +36,12 @@ from heddle.host.layout import (
     route_requests,
     surplus,
 )
-from heddle.host.netlink import NETFILTER, Netlink, NetlinkError, libc, within
+from heddle.host.netlink import CLONE_NEWNET, NETFILTER, Netlink, NetlinkError, libc, within
 from heddle.host.offload import no_transmit_checksum
 
 FOLDER = Path("/run/netns")
 MARK = "heddle"
 _PASSES = 3
-_CLONE_NEWNET = 0x40000000
 _MS_BIND, _MS_REC, _MS_SHARED, _MNT_DETACH = 4096, 16384, 1 << 20, 2
 
 
@@ -223,7 +222,7 @@ def answer_at_once(interfaces: Iterable[str]) -> None:
 
 def _unshare_to(target: str, settings: Mapping[str, str]) -> None:
     """The name comes last: a namespace that has one bears the mark, whenever this process is killed."""
-    if libc.unshare(_CLONE_NEWNET) != 0:
+    if libc.unshare(CLONE_NEWNET) != 0:
         _fail("unshare", target)
     socket = Netlink()
     try:
