@@ -115,6 +115,14 @@ class Scene:
     def ha_pid(self, name: str) -> str:
         return (self.lab.folder / name / "run" / "ha" / "pid").read_text(encoding="ascii").strip()
 
+    def become(self, **kind: Any) -> float:
+        """Have the router be of another kind; for how many seconds it was down for that."""
+        path = f"/v2.0/routers/{self.router['id']}"
+        began = time.monotonic()
+        for values in ({"admin_state_up": False}, kind, {"admin_state_up": True}):
+            self.lab.api.request("PUT", path, {"router": values})
+        return time.monotonic() - began
+
     # What fails
 
     def link(self, name: str, state: str, *kinds: str) -> None:

@@ -55,6 +55,25 @@ def test_the_process_dies_and_another_takes_its_place(scene: Scene) -> None:
     unnoticed(scene, kill)
 
 
+def test_a_router_that_becomes_highly_available_goes_on_where_it_is(scene: Scene) -> None:
+    """Nobody waits whether another host has it; from distributed as well."""
+    active = scene.settled()
+    agent = scene.program(active)
+    for kind in ({"distributed": False}, {"distributed": True}):
+        scene.become(ha=False, **kind)
+        scene.lab.until(scene.reached, 20, "packets go through the plain router")
+        before, down = len(agent.log), [0.0]
+
+        def back(down: list[float] = down) -> None:
+            down[0] = scene.become(ha=True, distributed=False)
+
+        seen = scene.gap(back)
+        print(f"{kind}: {seen}, down for {down[0]:.2f} s")
+        assert max(seen["in"], seen["out"]) < down[0] + PATIENCE, (seen, down)
+        assert scene.settled() == active
+        assert "ha_state=active term=1 why=it was on this host alone" in agent.log[before:]
+
+
 @pytest.mark.parametrize("fault", ["host_dies", "link_dies"])
 def test_another_host_takes_over(scene: Scene, fault: str) -> None:
     """It keeps the router when the first is back, and not two are active."""

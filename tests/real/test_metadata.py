@@ -14,6 +14,7 @@ from tests.real.lab import L3Lab, l3_lab
 from tests.real.testhost import PATIENCE
 from tests.real.traffic import lease
 
+from heddle.agent.roles.metadata import LINGER
 from heddle.view.types import AssignmentView, GroupView, HostView, Ref, RuleView
 
 pytestmark = pytest.mark.real
@@ -281,7 +282,7 @@ def test_nova_is_asked_in_the_guests_name(cloud: Cloud) -> None:
 
 def test_nothing_runs_for_nobody(cloud: Cloud) -> None:
     cloud.lab.cloud.remove(Ref("assignment", f"router/{ROUTER}"), Ref("assignment", "dhcp/alone"))
-    cloud.lab.until(lambda: not process(cloud), 5, "the process has ended")
+    cloud.lab.until(lambda: not process(cloud), LINGER + 10, "the process has ended")
     cloud.lab.until(lambda: not cloud.lab.has_space(f"qrouter-{ROUTER}"), 5, "the router is gone")
     cloud.lab.cloud.put(
         AssignmentView(id=f"router/{ROUTER}", role="router", object_id=ROUTER),

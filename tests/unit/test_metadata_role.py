@@ -8,6 +8,7 @@ from tests.fakes.cloud import FakeCloud
 from tests.fakes.metadata import FakeProcess
 
 from heddle.agent.mirror import Mirror
+from heddle.agent.roles import metadata
 from heddle.agent.roles.base import Host
 from heddle.agent.roles.metadata import MetadataRole
 from heddle.config import Metadata, Settings
@@ -170,7 +171,7 @@ def test_nobody_is_served(world: World) -> None:
     assert world.process.listeners.keys() == {QDHCP}
     world.cloud.port(l3.interface_port(0x202, "far", "n2", {"s2": "10.0.0.1"}), "elsewhere")
     world.step()
-    assert not world.process.running
+    assert world.process.listeners == {} and world.process.news[-1].dropped == ["cloud", "network:n2"]
     world.cloud.remove_port(l3.uuid(0x202))
     world.step()
     assert world.process.listeners.keys() == {QDHCP}
@@ -178,7 +179,32 @@ def test_nobody_is_served(world: World) -> None:
     world.cloud.put(l3.router(ROUTER, admin_state_up=False))
     world.step()
     assert world.process.listeners.keys() == {QDHCP}
+    assert world.process.starts == 1
     other = World(isolated_networks=False)
     other.isolated()
     other.step()
     assert not other.process.running
+
+
+def test_the_process_waits_a_while_for_somebody_to_serve(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Empty; it goes on when there is somebody again, and ends when nobody comes."""
+    world.routed()
+    world.step()
+    for _ in range(2):
+        world.cloud.put(l3.router(ROUTER, admin_state_up=False))
+        world.step()
+        assert world.role.audit(world.mirror) == []
+        assert world.process.running and world.process.listeners == {} and not world.knows(0x1000)
+        world.cloud.put(l3.router(ROUTER))
+        assert world.step() == []
+        assert world.process.listeners.keys() == {QR} and world.knows(0x1000) and world.process.starts == 1
+    world.cloud.put(l3.router(ROUTER, admin_state_up=False))
+    world.step()
+    monkeypatch.setattr(metadata, "LINGER", 0.0)
+    world.role.audit(world.mirror, repair=False)
+    assert world.process.running
+    world.role.audit(world.mirror)
+    assert not world.process.running
+    world.cloud.put(l3.router(ROUTER))
+    world.step()
+    assert world.process.listeners.keys() == {QR} and world.knows(0x1000) and world.process.starts == 2

@@ -40,12 +40,16 @@ class Config(msgspec.Struct, frozen=True):
 
 
 class Recipe(msgspec.Struct, frozen=True):
-    """`hosts` in the order in which they take over; `addresses`: (interface, MAC, address) to be announced."""
+    """`hosts` in the order in which they take over; `addresses`: (interface, MAC, address) to be announced.
+
+    `carried`: until now it was on this host alone, so nobody else is active.
+    """
 
     id: str
     hosts: list[str]
     namespace: str
     addresses: list[tuple[str, str, str]]
+    carried: bool = False
 
 
 class Here(msgspec.Struct, frozen=True):

@@ -6,6 +6,7 @@ What it is told and what it says are files (`ha_files.py`).  It goes on when the
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import signal
 import subprocess
@@ -71,12 +72,20 @@ class HaProcess:
             if path.name not in recipes:
                 path.unlink(missing_ok=True)
                 news += [path.name] if not path.name.startswith(".") else []
+        if news:
+            self._nudge()
         return news
 
     def take_back(self, router_id: str) -> None:
         """A router is ready here no longer."""
         with contextlib.suppress(OSError):
             (self._folder / ha_files.ROUTERS / router_id).unlink(missing_ok=True)
+
+    def _nudge(self) -> None:
+        """Have it look at once."""
+        if pid := beside.pid_of(MODULE, self._folder):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGUSR1)
 
     def states(self) -> dict[str, Here]:
         found = ha_files.read(self._folder / "state", State)

@@ -2,7 +2,7 @@
 
 It has one child, which does the work; one that dies is replaced at once, before other hosts miss it, and finds in the
 state file what was active.  SIGHUP: another process takes its place at once, and routers stay as they are.  SIGTERM:
-nothing is active here any more, and the others are told.
+nothing is active here any more, and the others are told.  SIGUSR1: the agent has written something.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ _child = 0
 def main() -> int:
     folder = Path(sys.argv[1])
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1):
+        signal.signal(number, _pass_on)
     (folder / "version").write_text(version(), encoding="ascii")
     (folder / "pid").write_text(f"{os.getpid()}\n", encoding="ascii")
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _pass_on)
     while not _work(folder):
         time.sleep(AGAIN)
     return 0
@@ -39,7 +39,7 @@ def main() -> int:
 def _pass_on(number: int, frame: object) -> None:
     if _child:
         os.kill(_child, number)
-    else:
+    elif number != signal.SIGUSR1:
         raise SystemExit(0)
 
 
@@ -67,6 +67,7 @@ def _serve(folder: Path) -> int:
         service = Service(folder, config)
         signal.signal(signal.SIGTERM, lambda *_: service.stop(resting=False))
         signal.signal(signal.SIGHUP, lambda *_: service.stop(resting=True))
+        signal.signal(signal.SIGUSR1, lambda *_: service.wake())
         service.run()
         return 0
     except Exception:

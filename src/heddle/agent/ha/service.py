@@ -36,6 +36,7 @@ SETTLE = 0.4
 GRACE = 3.0
 AUDIT, RETRY = 4.0, 0.3
 WITNESSES, DUMB = 3, 3.0
+FIRST = Claim(ACTIVE, 1)
 
 
 class Service:
@@ -64,7 +65,11 @@ class Service:
     def stop(self, resting: bool) -> None:
         """From a signal handler: end; `resting`: another process comes at once, and routers stay as they are."""
         self._ending = "rest" if resting else "end"
-        self._wake()
+        self.wake()
+
+    def wake(self) -> None:
+        """From anywhere: look at once."""
+        os.eventfd_write(self._waker, 1)
 
     def run(self) -> None:
         self._begin()
@@ -121,8 +126,9 @@ class Service:
         for id in gone:
             self._election.gone(id)
             self._why.pop(id, None)
+        mine = [id for id, each in found.items() if each.carried and id not in self._why and id not in (claims or {})]
         for id, recipe in found.items():
-            self._election.ready(now, id, recipe.hosts, (claims or {}).get(id))
+            self._election.ready(now, id, recipe.hosts, FIRST if id in mine else (claims or {}).get(id))
             self._why.setdefault(id, "ready")
         self._renew_addresses(found)
         self._recipes = found
@@ -132,6 +138,8 @@ class Service:
             self._gate = Gate(active_flows)
             self._watch = Watch(Path(self._config.switch), "br-int", self._came_back)
             self._audit_at = 0.0
+        if mine:
+            self._apply(now, [Change(id, FIRST.state, FIRST.term, "it was on this host alone") for id in mine])
         if gone or claims is None:
             self._write_state()
             self._beat_at = 0.0
@@ -191,10 +199,7 @@ class Service:
 
     def _came_back(self) -> None:
         self._audit_at = 0.0
-        self._wake()
-
-    def _wake(self) -> None:
-        os.eventfd_write(self._waker, 1)
+        self.wake()
 
     def _announce(self, recipe: Recipe, addresses: Iterable[tuple[str, str, str]]) -> None:
         self._announcer.start(recipe.namespace, [Announcement(*each) for each in addresses])

@@ -36,6 +36,7 @@ class HaRole:
         self._closed = threading.Event()
         self._watching: threading.Thread | None = None
         self._served: set[str] = set()
+        self._alone: set[str] = set()
         self._mended: list[Drift] = []
 
     def prepare(self, host: Host) -> None:
@@ -46,6 +47,7 @@ class HaRole:
         concerned = changed is None or any(self._concerns(mirror, ref) for ref in changed)
         if concerned:
             self._ensure(mirror)
+            self._alone = self._carried_alone(mirror)
         return []
 
     def audit(self, mirror: Mirror, repair: bool = True) -> list[Drift]:
@@ -130,7 +132,16 @@ class HaRole:
             for address in [*(item.ip_address for item in port.fixed_ips),
                             *(sorted(floating) if port.device_owner == GATEWAY else ())]
         ]  # fmt: skip
-        return Recipe(router.id, list(router.ha.hosts), NAMESPACE + router.id, addresses)
+        hosts = list(router.ha.hosts)
+        carried = router.id in self._alone and hosts[:1] == [self._host.name]
+        return Recipe(router.id, hosts, NAMESPACE + router.id, addresses, carried)
+
+    def _carried_alone(self, mirror: Mirror) -> set[str]:
+        """The routers of this host that are not highly available, or have just become it and the process has not
+        seen them yet: they are active here."""
+        mine = mirror.assigned("router")
+        plain = {each.id for each in mirror.routers.values() if each.ha is None} & mine
+        return plain | (self._alone & mine - (self._served & self._process.states().keys()))
 
     def _watch(self) -> None:
         """Have what the process decided told to the server, and logged."""

@@ -6,12 +6,14 @@ process what changed; now and then, and when the connection is new, it is asked 
 So a restarted agent adopts it as it is, and one that was ended is started and told everything.
 
 The namespaces and addresses are made by the roles router and dhcp, which come before this one; what is not there yet is
-tried again.
+tried again.  Where nobody is served any more the process waits a while, empty, before it is ended: a router that is
+down for a moment costs no start of a process.
 """
 
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -28,6 +30,8 @@ from heddle.view.types import CLOUD, NeighbourView, Ref, RoleState, ScopeNews, S
 
 log = logging.getLogger(__name__)
 
+LINGER = 10.0
+
 
 class MetadataRole:
     name = "metadata"
@@ -40,6 +44,7 @@ class MetadataRole:
         self._failed: set[str] = set()
         self._gateways: dict[str, str] = {}
         self._holding = Holding(version="")
+        self._idle_since = 0.0
 
     def prepare(self, host: Host) -> None:
         self._host = host
@@ -61,8 +66,9 @@ class MetadataRole:
             else:
                 self._places.pop(owner, None)
         if not self._places:
-            self._end()
+            self._rest()
             return []
+        self._idle_since = 0.0
         if not self._process.connected:
             self._process.connect(self._configuration())
         if whole:
@@ -74,6 +80,8 @@ class MetadataRole:
 
     def audit(self, mirror: Mirror, repair: bool = True) -> list[Drift]:
         if not self._places:
+            if repair and time.monotonic() > self._idle_since + LINGER:
+                self._end()
             return []
         try:
             self._adopt(digests=False)
@@ -129,8 +137,18 @@ class MetadataRole:
             yield from self._places
         yield from concerned(mirror, ref)
 
+    def _rest(self) -> None:
+        """Nobody is served: the process hears nobody and knows nothing; one that this agent never spoke with ends."""
+        if not self._process.connected:
+            self._end()
+        elif not self._idle_since:
+            self._idle_since = time.monotonic()
+            self._listen(())
+            self._process.say(News(dropped=sorted(self._told)))
+            self._told, self._failed = set(), set()
+
     def _end(self) -> None:
-        """Nobody is served: nothing runs."""
+        """Nothing runs."""
         if self._process.is_there():
             self._process.stop()
             log.info("metadata: nobody is served, the process has ended")
