@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from tests.cluster.lab import API, CONTROL, MGMT, Lab
 
-from bench import dataplane, restart, routers, throughput
+from bench import conversion, dataplane, restart, routers, throughput
 from bench.client import Client, log_in
 from bench.guests import Net
 from bench.quota import unlimited
@@ -154,9 +154,14 @@ def keep_routers_off(site: LabHost) -> None:
 
 
 def measure(run: Run, quick: bool, logs: Path | None) -> None:
-    """The rows of two hosts that are asked for: with Open vSwitch, and then with Linux bridges."""
-    if any(name.startswith("lab-") and name not in BRIDGE_ROWS for name in run.args.only):
+    """The rows of several hosts that are asked for: with Open vSwitch, and then with Linux bridges."""
+    others = {*BRIDGE_ROWS, "lab-convert"}
+    if any(name.startswith("lab-") and name not in others for name in run.args.only):
         _switches(run, quick, logs)
+    if run.wants("lab-convert"):
+        with running(3, logs=logs) as lab:
+            near, far, _ = sites(lab)
+            run.turns(("lab-convert",), lambda: (conversion.conversion(near, far, 3 if quick else 20),))
     if run.wants(*BRIDGE_ROWS):
         with running(bridges=(1, 2), logs=logs) as lab:
             _throughput(run, lab, BRIDGE_ROWS, quick)

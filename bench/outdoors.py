@@ -37,11 +37,6 @@ class Outdoors:
         self.api.call("POST", f"{API}/security-group-rules", {"security_group_rule": rule})
         self.stranger = self._stranger()
 
-    @property
-    def address(self) -> str:
-        """Under which guests without a floating IP leave."""
-        return str(self.router["external_gateway_info"]["external_fixed_ips"][0]["ip_address"])
-
     def _interface(self, verb: str, net: Net) -> None:
         path = f"{API}/routers/{self.router['id']}/{verb}_router_interface"
         self.api.call("PUT", path, {"subnet_id": net.subnet_id})

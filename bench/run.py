@@ -29,6 +29,7 @@ from bench.rows import API_ROWS, BY_NAME, Measured
 GROUPS = {
     "api": API_ROWS, "restart": ("restart", "restart-pings"), "footprint": ("processes", "memory"),
     "floating": ("floating", "floating-silent", "forward", "forward-silent"),
+    "routed": ("routed", "routed-snat", "routed-floating"),
     "lab": tuple(name for name in BY_NAME if name.startswith("lab-")),
 }  # fmt: skip
 CALM_SECONDS = 180
@@ -184,7 +185,7 @@ def _own(run: Run) -> None:
 
 
 def _one_host(run: Run) -> None:
-    from bench import cloud, dataplane, floating, restart, routers
+    from bench import cloud, dataplane, floating, passage, restart, routers
     from bench.guests import Net
 
     run.say("starting Heddle in scratch namespaces")
@@ -198,6 +199,7 @@ def _one_host(run: Run) -> None:
         run.turns(("routers",), lambda: (routers.routers(made),))
         run.turns(("rule",), lambda: (dataplane.rule(made, 3),))
         run.turns(GROUPS["floating"], lambda: floating.floating(made, 10 if run.args.quick else 50))
+        run.turns(GROUPS["routed"], lambda: passage.passage(made, 5 if run.args.quick else 21))
         if run.wants("ports", *GROUPS["restart"], *GROUPS["footprint"]):
             net = Net(made, "ports", 103)
             run.args.only.add("ports")

@@ -66,9 +66,16 @@ def one(road: Road, seconds: float) -> tuple[float, float]:
 
 
 def _switches(road: Road) -> list[int]:
-    """The processes of Open vSwitch of the two hosts, where they have it."""
-    return [pid for host, _, _ in road for pid in family(host.pid)
-            if Path(f"/proc/{pid}/comm").read_text(encoding="ascii").strip() == "ovs-vswitchd"]  # fmt: skip
+    """The processes of Open vSwitch of these hosts, where they have it."""
+    return [pid for host in {host.pid for host, _, _ in road} for pid in family(host) if _name(pid) == "ovs-vswitchd"]
+
+
+def _name(pid: int) -> str:
+    """Of a process, "" when it has ended."""
+    try:
+        return Path(f"/proc/{pid}/comm").read_text(encoding="ascii").strip()
+    except OSError:
+        return ""
 
 
 def received(said: str) -> tuple[float, float]:

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from bench import floating, pings, restart, routers, rows, run, scaling, throughput
+from bench import conversion, floating, pings, restart, routers, rows, run, scaling, throughput
 from bench.api_bench import Options
 from bench.measure import percentile, summarize
 from bench.rows import BY_NAME, Measured
@@ -220,3 +220,10 @@ def _answering() -> _Asker:
     made = _Asker()
     made.answering = True
     return made
+
+
+def test_the_loss_of_a_conversion_is_what_the_gap_has_beyond_the_time_it_was_down() -> None:
+    found = conversion.losses({"to HA": [(1.5, 1.0), (0.4, 0.9)], "to distributed": [(0.75, 0.5)]})
+    assert found.value == 0.5
+    assert found.detail == ("to HA: p50 0.00, worst 0.50 s of 2 (longest gap 1.50 s); "
+                            "to distributed: p50 0.25, worst 0.25 s of 1 (longest gap 0.75 s)")  # fmt: skip
