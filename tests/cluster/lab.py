@@ -238,6 +238,17 @@ class Lab:
         self._join(host, number)
         return host
 
+    def card(self, network: str, host: TestHost, device: str, bridge: str) -> None:
+        """One more card of a host, on a network of its own and on a bridge of Open vSwitch."""
+        self.underlay.sh(f"ip link add {network} type bridge 2>/dev/null || true; ip link set {network} up")
+        self._cable(network, host, device)
+        host.sh(f"""
+            sysctl -qw net.ipv6.conf.{device}.disable_ipv6=1
+            hook='{{ type filter hook ingress device {device} priority -500; policy drop; }}'
+            [ {DATAPATH} != netdev ] || nft "add table netdev underlay; add chain netdev underlay {device} $hook"
+            ip link set {device} up; ovs-vsctl add-port {bridge} {device}
+        """)
+
     def _join(self, host: TestHost, number: int) -> None:
         self._cable("data", host, "eth0", mtu=1600)
         host.sh(f"ethtool -K eth0 tx off; ip addr add {DATA}.{number}/24 dev eth0; ip link set eth0 up")

@@ -92,6 +92,22 @@ def test_another_host_takes_over(scene: Scene, fault: str) -> None:
     assert scene.there.pings(scene.outside.ip)
 
 
+def test_a_host_that_loses_its_way_outside_hands_over(scene: Scene) -> None:
+    """Others hear it all the while; when it has its carrier again the router stays where it is."""
+    old = scene.settled()
+    new = scene.other(old)
+    seen = scene.gap(lambda: scene.card_dies(old))
+    print(f"card_dies: {seen}")
+    assert 0 < max(seen["in"], seen["out"]) < MOST * PATIENCE, seen
+    assert scene.here(new) == "active" and scene.here(old) == "standby" and not scene.open(old)
+    assert scene.there.pings(scene.outside.ip), "a guest of the host without a way outside reaches it by the other"
+    state = scene.lab.folder / old / "run" / "ha" / "state"
+    assert "physical networks lost here" in state.read_text(encoding="utf-8")
+    scene.comes_back(old)
+    time.sleep(4)
+    assert scene.settled() == new
+
+
 def test_the_control_plane_is_not_needed(scene: Scene) -> None:
     """Neither server, broker nor agents are there while the host dies."""
     old = scene.settled()

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import msgspec
 import pytest
 
+from heddle.agent.ha.cards import STEADY, Cards
 from heddle.agent.ha.election import ACTIVE, DEAD, SETTLED, SILENT, STANDBY, Change, Claim, Election
+from heddle.agent.ha.message import Beat, claims_of
 
 BEAT = 0.15
 ROUTER = "r"
@@ -210,3 +213,124 @@ def test_one_that_cannot_leaves_it_to_the_next() -> None:
         if world.active == ["b"]:
             return
     raise AssertionError("nobody took it")
+
+
+def settled_world(preempt: bool = False) -> World:
+    world = World("a", "b", "c", preempt=preempt)
+    world.run(8)
+    assert world.active == ["a"]
+    return world
+
+
+def lose(world: World, **lost: int) -> None:
+    for name, count in lost.items():
+        world.hosts[name].lose(ROUTER, count)
+
+
+def test_who_loses_a_physical_network_hands_over_to_one_that_has_it() -> None:
+    """At once, and to the first that has lost fewest."""
+    world = settled_world()
+    lose(world, b=1)
+    world.run(1)
+    assert world.active == ["a"]
+    lose(world, a=1)
+    since = world.now
+    world.run(2)
+    assert world.active == ["c"]
+    assert max(when for when, _, _ in world.changes) - since < 3 * BEAT
+    assert "1 of its physical networks lost here, 0 on c" in world.changes[-2][2].why
+
+
+def test_what_all_have_lost_moves_nothing() -> None:
+    world = settled_world()
+    before = len(world.changes)
+    lose(world, b=1, c=2)
+    world.run(1)
+    lose(world, a=1)
+    world.run(5)
+    assert world.active == ["a"] and len(world.changes) == before
+
+
+def test_who_has_lost_more_takes_over_after_the_others_only() -> None:
+    world = settled_world()
+    lose(world, b=1)
+    world.dead.add("a")
+    world.run(4)
+    assert world.active == ["c"]
+    world.dead.add("c")
+    world.boot("a")
+    world.run(6)
+    assert world.active == ["a"]
+
+
+@pytest.mark.parametrize(("preempt", "last"), [(False, "b"), (True, "a")])
+def test_it_is_not_given_back_before_the_network_is_there_again(preempt: bool, last: str) -> None:
+    world = settled_world(preempt)
+    lose(world, a=1)
+    world.run(SETTLED * 3)
+    assert world.active == ["b"]
+    lose(world, a=0)
+    world.run(SETTLED * 3)
+    assert world.active == [last]
+
+
+def test_who_hands_over_in_vain_takes_it_back_and_keeps_it_for_a_while() -> None:
+    """The other cannot take it: its gate does not open."""
+    world = settled_world()
+    world.names = ("a", "b")
+    for name in ("a", "b"):
+        world.hosts[name].ready(world.now, ROUTER, ("a", "b"))
+    world.hosts["c"].gone(ROUTER)
+    lose(world, a=1)
+    for _ in range(int(8 / BEAT)):
+        world.step()
+        if world.active == ["b"]:
+            world.hosts["b"].withdraw(world.now, ROUTER)
+            world.say("b")
+    assert world.active == ["a"]
+    mine = [change for _, name, change in world.changes if name == "a"]
+    assert [each.state for each in mine] == [ACTIVE, STANDBY, ACTIVE]
+
+
+def test_what_an_earlier_version_says_and_hears() -> None:
+    """It knows nothing of what is lost: it is read, and reads the rest."""
+
+    class Earlier(msgspec.Struct, array_like=True):
+        sender: str
+        recipient: str
+        incarnation: int
+        number: int
+        yours: int
+        claims: list[tuple[int, bool, int]] = []
+        grace: float = 0.0
+        answer: bool = False
+
+    beat = Beat("a", "b", 1, 2, 3, [(7, True, 4)], lost=[(7, 1)])
+    told = msgspec.msgpack.decode(msgspec.msgpack.encode(beat), type=Earlier)
+    assert (told.claims, told.answer) == ([(7, True, 4)], False)
+    heard = msgspec.msgpack.decode(msgspec.msgpack.encode(Earlier("a", "b", 1, 2, 3, [(7, True, 4)])), type=Beat)
+    assert claims_of(heard, {7: ROUTER}) == {ROUTER: Claim(ACTIVE, 4)}
+    assert claims_of(beat, {7: ROUTER}) == {ROUTER: Claim(ACTIVE, 4, 1)}
+
+
+def test_a_network_is_lost_when_all_its_cards_are() -> None:
+    """One that nothing is plugged into is not; a card counts again when it has been steady for a while."""
+    down: set[str] = set()
+    cards = Cards(lambda name: name not in down)
+    networks = {"outside": ["one", "two"], "other": ["three"], "nothing": []}
+
+    def lost(now: float) -> int:
+        cards.look(now, ["one", "two", "three"])
+        return cards.lost(now, networks)
+
+    assert lost(0) == 0
+    down.add("one")
+    assert lost(1) == 0
+    down.add("two")
+    assert lost(2) == 1
+    down.add("three")
+    assert lost(3) == 2
+    down.clear()
+    assert lost(4) == 2 and lost(4 + STEADY / 2) == 2 and lost(4 + STEADY) == 0
+    down.add("three")
+    assert lost(10) == 1

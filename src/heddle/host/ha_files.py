@@ -42,7 +42,8 @@ class Config(msgspec.Struct, frozen=True):
 class Recipe(msgspec.Struct, frozen=True):
     """`hosts` in the order in which they take over; `addresses`: (interface, MAC, address) to be announced.
 
-    `carried`: until now it was on this host alone, so nobody else is active.
+    `carried`: until now it was on this host alone, so nobody else is active.  `cards`: by which this host reaches the
+    physical networks of the router, by their names.
     """
 
     id: str
@@ -50,6 +51,7 @@ class Recipe(msgspec.Struct, frozen=True):
     namespace: str
     addresses: list[tuple[str, str, str]]
     carried: bool = False
+    cards: dict[str, list[str]] = {}
 
 
 class Here(msgspec.Struct, frozen=True):

@@ -121,7 +121,7 @@ class HaProcess:
 def version() -> str:
     """Names the code that the process runs: an agent of another starts it anew."""
     package = Path(__file__).parents[1]
-    names = ("ha_files", "ha_gate", "ha_process", "announce", "openflow", "flow_watch", "switch_link")
+    names = ("ha_files", "ha_gate", "ha_process", "announce", "openflow", "flow_watch", "switch_link", "carrier")
     host = [package / "host" / f"{name}.py" for name in names]
     host += sorted((package / "host").glob("carried*.py"))
     return beside.version_of((*sorted((package / "agent" / "ha").rglob("*.py")), package / "agent/ha_flows.py", *host))

@@ -9,6 +9,9 @@ moment before others take it over.  In a cloud of two hosts nobody can tell who 
 A host that was held up itself concludes nothing from what it has not heard meanwhile: after a moment it forgives the
 others as much, after a longer one it listens anew, as it is, before it finds them dead or itself cut off.
 
+A host that has lost a physical network of the router gives it up when another has been ready for a while and has lost
+fewer; of hosts that may take one over, who has lost fewest comes first.  Who tries that in vain leaves it for a time.
+
 With `preempt` an active host gives the router up when an earlier one has been ready for a while, and that takes it;
 else it keeps it.  Hosts that carry no router are heard, too: they answer, and so bear witness.
 """
@@ -25,15 +28,17 @@ HELD_UP = 0.15
 SETTLED = 3.0
 PATIENCE = 1.5
 WITHDRAWN = 3.0
+IN_VAIN = 10.0
 OTHERS = "other hosts"
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What a host says of a router that it has ready."""
+    """What a host says of a router that it has ready; `lost`: how many of its physical networks are lost there."""
 
     state: str
     term: int
+    lost: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +63,8 @@ class Peer:
 class Own:
     """A router that is ready here `since` a moment.
 
-    `hosts` are in the order in which they take it over; `term`: the greatest
-    known.
+    `hosts` are in the order in which they take it over; `term`: the greatest known; `lost`: how many of its physical
+    networks this host has lost; `gave`: when it was last given up for that.
     """
 
     hosts: tuple[str, ...]
@@ -68,6 +73,8 @@ class Own:
     since: float
     not_before: float
     waiting: float = 0.0
+    lost: int = 0
+    gave: float = float("-inf")
 
 
 class Election:
@@ -101,6 +108,10 @@ class Election:
     def gone(self, router: str) -> None:
         self.routers.pop(router, None)
 
+    def lose(self, router: str, lost: int) -> None:
+        """So many physical networks of the router are lost here."""
+        self.routers[router].lost = lost
+
     def withdraw(self, now: float, router: str) -> None:
         """It could not be made active here: others shall try."""
         own = self.routers[router]
@@ -122,7 +133,7 @@ class Election:
         """What is to be said to a host: of the routers that it has to do with."""
         theirs = self.peers[peer].claims if peer in self.peers else {}
         return {
-            router: Claim(own.state, own.term)
+            router: Claim(own.state, own.term, own.lost)
             for router, own in self.routers.items()
             if peer in own.hosts or router in theirs
         }
@@ -172,8 +183,13 @@ class Election:
                 return f"{name} is active in term {claim.term}"
         if now - own.since > self.silent and self._cut_off(own, heard):
             return "no other host is heard: this one is cut off"
+        settled = [name for name in said if name in own.hosts and now - self.peers[name].since[router] > SETTLED]
+        better = [name for name in settled if said[name].lost < own.lost]
+        if better and now - own.gave > IN_VAIN:
+            own.gave = now
+            return f"{own.lost} of its physical networks lost here, {said[better[0]].lost} on {better[0]}"
         for name in self._earlier(own) if self.preempt else ():
-            if name in said and now - self.peers[name].since[router] > SETTLED:
+            if name in settled and said[name].lost <= own.lost:
                 return f"given back to {name}"
         return ""
 
@@ -183,7 +199,7 @@ class Election:
         if early or self._cut_off(own, heard) or any(claim.state == ACTIVE for claim in said.values()):
             own.waiting = 0.0
             return ""
-        first = next((name for name in self._earlier(own) if name in said), "")
+        first = self._first(own, said)
         own.waiting = own.waiting or now
         if first and now - own.waiting < PATIENCE:
             return ""
@@ -195,12 +211,20 @@ class Election:
     def _cut_off(self, own: Own, heard: bool) -> bool:
         return not heard and len(self.others) > 1 and len(own.hosts) > 1
 
+    def _first(self, own: Own, said: Mapping[str, Claim]) -> str:
+        """Who takes the router over before this host, "" if nobody does."""
+        mine = (own.lost, self._place(self.me, own))
+        others = sorted((said[name].lost, self._place(name, own)) for name in said if name in own.hosts)
+        return own.hosts[others[0][1]] if others and others[0] < mine else ""
+
+    def _place(self, name: str, own: Own) -> int:
+        return own.hosts.index(name) if name in own.hosts else len(own.hosts)
+
     def _earlier(self, own: Own) -> tuple[str, ...]:
         return own.hosts[: own.hosts.index(self.me)] if self.me in own.hosts else own.hosts
 
     def _weight(self, name: str, own: Own, claim: Claim) -> tuple[int, int, str]:
-        place = own.hosts.index(name) if name in own.hosts else len(own.hosts)
-        return claim.term, -place, name
+        return claim.term, -self._place(name, own), name
 
 
 def as_standby(claim: Claim) -> Claim:

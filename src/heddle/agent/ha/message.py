@@ -24,7 +24,8 @@ class Beat(msgspec.Struct, frozen=True, array_like=True):
     """`incarnation` names the sender's process, `yours` the recipient's as the sender knows it.
 
     `claims`: (the router's number, whether active, term); `grace`: the sender says nothing for so many seconds, and all
-    is well; `answer`: nobody answers it.
+    is well; `answer`: nobody answers it; `lost`: (the router's number, how many of its physical networks are lost), of
+    those that have lost some.  What is added comes last: a process of another version reads what it knows.
     """
 
     sender: str
@@ -35,6 +36,7 @@ class Beat(msgspec.Struct, frozen=True, array_like=True):
     claims: list[tuple[int, bool, int]] = []
     grace: float = 0.0
     answer: bool = False
+    lost: list[tuple[int, int]] = []
 
 
 def sealed(beat: Beat, key: bytes) -> bytes:
@@ -65,7 +67,8 @@ class Known:
         self._number += 1
         yours = self._theirs[recipient][0] if recipient in self._theirs else 0
         said = [(number_of(router), claim.state == ACTIVE, claim.term) for router, claim in sorted(claims.items())]
-        return Beat(self._me, recipient, self.incarnation, self._number, yours, said, grace, answer)
+        lost = [(number_of(router), claim.lost) for router, claim in sorted(claims.items()) if claim.lost]
+        return Beat(self._me, recipient, self.incarnation, self._number, yours, said, grace, answer, lost)
 
     def counts(self, beat: Beat, now: float) -> bool:
         """Whether it says something to this process now; it is noted who says it."""
@@ -87,8 +90,9 @@ class Known:
 
 def claims_of(beat: Beat, routers: dict[int, str]) -> dict[str, Claim]:
     """What it says of the routers, by their numbers, that are ready here."""
+    lost = dict(beat.lost)
     return {
-        routers[number]: Claim(ACTIVE if active else STANDBY, term)
+        routers[number]: Claim(ACTIVE if active else STANDBY, term, lost.get(number, 0))
         for number, active, term in beat.claims
         if number in routers
     }

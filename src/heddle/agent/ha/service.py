@@ -19,6 +19,7 @@ import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from heddle.agent.ha.cards import Cards
 from heddle.agent.ha.election import ACTIVE, Change, Claim, Election, as_standby
 from heddle.agent.ha.following import Following
 from heddle.agent.ha.message import Beat, Known, claims_of, opened, sealed
@@ -53,6 +54,7 @@ class Service:
         self._asked: dict[str, float] = {}
         self._contested: dict[str, float] = {}
         self._announcer = Announcer()
+        self._cards = Cards()
         self._gate: Gate | None = None
         self._watch: Watch | None = None
         self._following = Following()
@@ -91,6 +93,7 @@ class Service:
             self._stamp = found
             self._take_recipes(now)
         if self._recipes:
+            self._look_at_cards(now)
             changes = self._election.decide(now, now + BEAT)
             if changes:
                 self._apply(now, changes)
@@ -100,6 +103,12 @@ class Service:
             if changes or now >= self._beat_at:
                 self._beat_at = now + BEAT
                 self._tell(now)
+
+    def _look_at_cards(self, now: float) -> None:
+        cards = (names for each in self._recipes.values() for names in each.cards.values())
+        self._cards.look(now, {name for names in cards for name in names})
+        for id, recipe in self._recipes.items():
+            self._election.lose(id, self._cards.lost(now, recipe.cards))
 
     # The agent's word
 

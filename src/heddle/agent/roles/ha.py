@@ -10,13 +10,13 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from heddle.agent.mirror import Mirror
 from heddle.agent.roles.base import Drift, Host
 from heddle.agent.roles.router_plan import GATEWAY, interface_name
-from heddle.agent.roles.switch_bridges import folder_of
+from heddle.agent.roles.switch_bridges import folder_of, parse_mappings
 from heddle.host import netns
 from heddle.host.ha_files import Config, Here, Recipe
 from heddle.host.ha_process import HaProcess
@@ -134,7 +134,8 @@ class HaRole:
         ]  # fmt: skip
         hosts = list(router.ha.hosts)
         carried = router.id in self._alone and hosts[:1] == [self._host.name]
-        return Recipe(router.id, hosts, NAMESPACE + router.id, addresses, carried)
+        cards = self._cards(mirror, {port.network_id for port in mirror.ports_by_device.of(router.id)})
+        return Recipe(router.id, hosts, NAMESPACE + router.id, addresses, carried, cards)
 
     def _carried_alone(self, mirror: Mirror) -> set[str]:
         """The routers of this host that are not highly available, or have just become it and the process has not
@@ -142,6 +143,16 @@ class HaRole:
         mine = mirror.assigned("router")
         plain = {each.id for each in mirror.routers.values() if each.ha is None} & mine
         return plain | (self._alone & mine - (self._served & self._process.states().keys()))
+
+    def _cards(self, mirror: Mirror, networks: Iterable[str]) -> dict[str, list[str]]:
+        """The cards by which these networks are reached, by physical network."""
+        found = (mirror.networks[id] for id in networks if id in mirror.networks)
+        physical = {segment.physical_network for network in found for segment in network.segments}
+        bridges = parse_mappings(self._host.settings.agent.bridge_mappings)
+        return {
+            each: sorted(i.name for i in self._host.vswitch.interfaces(bridges[each]) if i.type in ("", "system"))
+            for each in sorted(physical & bridges.keys())
+        }
 
     def _watch(self) -> None:
         """Have what the process decided told to the server, and logged."""
