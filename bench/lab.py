@@ -7,10 +7,11 @@ processors of this machine with the guests and with what measures.
 from __future__ import annotations
 
 import contextlib
+import functools
 import shutil
 import signal
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,7 @@ from bench.quota import unlimited
 from bench.rows import Measured
 from bench.site import cpu_seconds, family, pss, rss
 from bench.space import Space
+from bench.throughput import Roads
 from heddle.cli.credentials import read_clouds
 from heddle.simulate import postgres, rabbitmq
 
@@ -35,9 +37,12 @@ COMPARED = {
     "lab-ovs": ("filtered", "hand"), "lab-ovs-tracked": ("filtered", "tracked"), "lab-ovs-open": ("open", "hand"),
     "lab-bridge": ("filtered", "hand"), "lab-bridge-tracked": ("filtered", "tracked"),
     "lab-bridge-open": ("open", "hand"),
+    "lab-frames": ("filtered", "hand"), "lab-frames-tracked": ("filtered", "tracked"),
+    "lab-frames-open": ("open", "hand"),
 }  # fmt: skip
 SWITCH_ROWS = tuple(name for name in COMPARED if name.startswith("lab-ovs"))
 BRIDGE_ROWS = tuple(name for name in COMPARED if name.startswith("lab-bridge"))
+FRAME_ROWS = tuple(name for name in COMPARED if name.startswith("lab-frames"))
 ROUTERS, SPARE, FAR = 50, 2, 10
 REST_SECONDS = 10
 
@@ -155,21 +160,29 @@ def keep_routers_off(site: LabHost) -> None:
 
 def measure(run: Run, quick: bool, logs: Path | None) -> None:
     """The rows of several hosts that are asked for: with Open vSwitch, and then with Linux bridges."""
-    others = {*BRIDGE_ROWS, "lab-convert"}
+    others = {*BRIDGE_ROWS, *FRAME_ROWS, "lab-convert"}
     if any(name.startswith("lab-") and name not in others for name in run.args.only):
         _switches(run, quick, logs)
     if run.wants("lab-convert"):
         with running(3, logs=logs) as lab:
             near, far, _ = sites(lab)
             run.turns(("lab-convert",), lambda: (conversion.conversion(near, far, 3 if quick else 20),))
-    if run.wants(*BRIDGE_ROWS):
+    if run.wants(*BRIDGE_ROWS, *FRAME_ROWS):
         with running(bridges=(1, 2), logs=logs) as lab:
-            _throughput(run, lab, BRIDGE_ROWS, quick)
+            roads = functools.cache(functools.partial(throughput.roads, lab))
+            for names, on in ((BRIDGE_ROWS, True), (FRAME_ROWS, False)):
+                _throughput(run, roads, names, quick, on)
 
 
-def _throughput(run: Run, lab: Lab, names: Sequence[str], quick: bool) -> None:
+def _throughput(
+    run: Run, roads: Callable[[], Roads], names: Sequence[str], quick: bool, on: bool | None = None
+) -> None:
+    """`on`: see `throughput.offload`; None: it is left as it is."""
+
     def take() -> list[Measured]:
-        made = throughput.roads(lab)
+        made = roads()
+        if on is not None:
+            throughput.offload(made, on)
         found = throughput.rounds(made, 5 if quick else 21, 2)
         return [throughput.compared(found, *COMPARED[name]) for name in names]
 
@@ -195,7 +208,7 @@ def _switches(run: Run, quick: bool, logs: Path | None) -> None:
             keep_routers_off(far)
             _routers(run, near, far, turns)
         if run.wants(*SWITCH_ROWS):
-            _throughput(run, lab, SWITCH_ROWS, quick)
+            _throughput(run, functools.partial(throughput.roads, lab), SWITCH_ROWS, quick)
 
 
 def _routers(run: Run, near: LabHost, far: LabHost, turns: int) -> None:

@@ -81,6 +81,9 @@ ROWS = (
     Row("lab-bridge", "TCP across, Linux bridge: of by hand", "%", 0, 95, higher=True, data_plane=True),
     Row("lab-bridge-tracked", "the same: of by hand with connections", "%", 0, 95, higher=True, data_plane=True),
     Row("lab-bridge-open", "without port security: of by hand", "%", 0, 95, higher=True, data_plane=True),
+    Row("lab-frames", "no offloads, Linux bridge: of by hand", "%", 0, 95, higher=True, data_plane=True),
+    Row("lab-frames-tracked", "no offloads: of by hand with connections", "%", 0, 95, higher=True, data_plane=True),
+    Row("lab-frames-open", "no offloads, no port security: of by hand", "%", 0, 95, higher=True, data_plane=True),
 )  # fmt: skip
 BY_NAME = {row.name: row for row in ROWS}
 API_ROWS = tuple(row.name for row in ROWS if not row.data_plane)

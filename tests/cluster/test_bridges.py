@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,6 +12,11 @@ from tests.cluster.lab import Lab
 from tests.cluster.tenants import Guest, Tenant
 from tests.real.rates import comes, pouring
 from tests.real.traffic import catching, send, udp
+
+PORT = 4789  # of the tunnels
+ANSWERS = f"import socket\ns = socket.socket(2, 2); s.bind(('', {PORT}))\nwhile True: s.sendto(*s.recvfrom(99))"
+ASKS = ("import socket, sys; s = socket.socket(2, 2); s.settimeout(1); "
+        f"s.sendto(b'there', (sys.argv[1], {PORT})); print(s.recv(99))")  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +82,23 @@ def test_routers_advertise_to_guests_of_all_hosts(lab: Lab) -> None:
     lab.until(lambda: advertises() == [other["host"]], 20, "the other host advertises")
     lab.until(lambda: all(guest.pings(far[0].ip) for guest in near), 20, "the router forwards there")
     assert [routes(guest) for guest in (*near, *far)] == before and all(before)
+
+
+def test_packets_of_tunnels_are_no_connections_and_those_of_guests_are(lab: Lab) -> None:
+    """Also where a guest has the address of a host's tunnels, and their port."""
+    teal = Tenant(lab, "teal")
+    network = teal.network("net", "172.31.0.0/30", gateway=False, dhcp=False)
+    made = [teal.guest(network, host) for host in lab.hosts[1:]]
+    teal.wait()
+    one, two = sorted(made, key=lambda guest: guest.ip)
+    assert f" {two.ip}/" in lab.hosts[1].run("ip", "-4", "addr", "show", "eth0")
+    two.host.popen("ip", "netns", "exec", two.name, sys.executable, "-c", ANSWERS)
+    ask = (one.name, sys.executable, "-c", ASKS, two.ip)
+    lab.until(lambda: "there" in one.host.guest(*ask), 20, "the guest answers")
+    for host in lab.hosts[1:]:
+        lines = host.run("conntrack", "-L", "-p", "udp", "--dport", str(PORT)).splitlines()
+        followed = [line for line in lines if "src=" in line]
+        assert followed and all("zone=" in line for line in followed), lines
 
 
 def test_the_default_policy_of_a_project_limits_guests_of_both_kinds(lab: Lab) -> None:

@@ -148,6 +148,7 @@ def test_a_road_is_compared_round_by_round_and_what_iperf3_refuses_is_told() -> 
     mine, theirs = throughput.Found([0.9, 1.9, 0.5], [30.0, 20.0, 40.0]), throughput.Found([1.0, 2.0, 1.0], [0.0] * 3)
     found = throughput.compared({"filtered": mine, "hand": theirs}, "filtered", "hand")
     assert found.value == pytest.approx(90) and "from 50 to 95 %" in found.detail and "hand 1.00" in found.detail
+    assert "the best thirds: filtered 1.90, hand 2.00" in found.detail
     assert found.detail.endswith("ms per Gbit: filtered 30, hand 0")
     report = {"end": {"sum_received": {"bits_per_second": 2.5e9}, "sum_sent": {"bytes": 1e9}}}
     assert throughput.received(json.dumps(report)) == (2.5, 8.0)

@@ -115,8 +115,9 @@ def _targets(sources: Iterable[tuple[str, str, object]], single: bool) -> tuple[
 def _chains() -> list[Chain]:
     drop = "drop"
     return [
-        Chain("trusted", "", ("ether type { 8021q, 8021ad } drop", "meta mark set 0x00000000", "accept")),
+        Chain("trusted", "", ("ether type { 8021q, 8021ad } drop", "meta mark set 0x00000000 accept")),
         Chain("guest", "", (
+            f"ip protocol tcp {_marked_by(f'{SENDER} . ip saddr map @sources4')}",
             "ether type ip goto guest_ip",
             f"{SENDER} != @macs drop",
             "ether type arp goto guest_arp",
@@ -131,7 +132,7 @@ def _chains() -> list[Chain]:
         Chain("guest_ip", "", (
             f"ip saddr 0.0.0.0 udp sport 68 udp dport 67 {SENDER} @macs goto marked",
             "udp sport 67 udp dport 68 drop",
-            *_marked_by(f"{SENDER} . ip saddr map @sources4"),
+            _marked_by(f"{SENDER} . ip saddr map @sources4"),
             f"{SENDER} . ip saddr @ranges4 goto marked",
             drop,
         )),
@@ -158,9 +159,9 @@ def _chains() -> list[Chain]:
         )),
         Chain("marked_from6", "", (*_any(f"{SENDER} . ip6 saddr"), drop)),
         Chain("marked", "", ("meta mark set iifname map @profiles", "accept")),
-        Chain("plain", "", ("meta mark set 0x00000000", "accept")),
+        Chain("plain", "", ("meta mark set 0x00000000 accept",)),
         Chain("to_guest", "", (
-            *_marked_by("oifname . ether daddr map @owners"),
+            _marked_by("oifname . ether daddr map @owners"),
             "ether daddr & 01:00:00:00:00:00 == 01:00:00:00:00:00 goto to_everybody",
             drop,
         )),
@@ -193,9 +194,9 @@ def _any(key: str) -> list[str]:
 
 def _arp(address: str, before: str = "") -> list[str]:
     key = f"iifname . arp saddr ether . {address}"
-    return [*_marked_by(f"{key} map @sources4", before), f"{before}{key} @ranges4 accept"]
+    return [f"{before}{_marked_by(f'{key} map @sources4')}", f"{before}{key} @ranges4 accept"]
 
 
-def _marked_by(found: str, before: str = "") -> tuple[str, ...]:
-    """One lookup tells whether a frame may pass, and its mark: no profile has the number 0."""
-    return ("meta mark set 0x00000000", f"{before}meta mark set {found}", "meta mark != 0x00000000 accept")
+def _marked_by(found: str) -> str:
+    """One lookup tells whether a frame may pass, and its mark: where nothing is found the next rule goes on."""
+    return f"meta mark set {found} accept"

@@ -193,7 +193,8 @@ class Planner:
         there = self._elsewhere(mirror, network, desired)
         outside = uplink is not None and uplink.kind != "vxlan"
         desired.networks[network.id] = LocalNetwork(
-            network.id, name, zone, uplink.device if uplink else "", outside and there is not None, there or ()
+            network.id, name, zone, uplink.device if uplink else "", outside and there is not None, there or (),
+            uplink.local if uplink else "",
         )
         filtered = network.id in desired.filtered
         desired.specs[network.id] = BridgeSpec(name, f"{network.id} {zone}", network.mtu, uplink, filtered)

@@ -53,7 +53,7 @@ class LocalNetwork:
     """A network that has ports here.  `uplink` is the device by which it leaves the host, or "".
 
     Where not all its ports meet, `elsewhere` is the kind of those on other hosts by MAC, and `outside` says that
-    others may come by the uplink.
+    others may come by the uplink.  `end` is this host's end of its tunnels, or "".
     """
 
     id: str
@@ -62,6 +62,7 @@ class LocalNetwork:
     uplink: str = ""
     outside: bool = False
     elsewhere: tuple[tuple[str, Kind | None], ...] = ()
+    end: str = ""
 
 
 def bridge_name(network_id: str) -> str:

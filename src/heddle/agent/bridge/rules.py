@@ -12,6 +12,9 @@ has to be remembered about who agreed: a connection made on another way still me
 **Profiles.**  Ports with the same set of groups share two chains: `began_` for the connections that they begin and
 `met_` for those that they meet.  The members of a group are a set of addresses that all rules use which name the group.
 Groups without state have rules that judge each frame as it is.
+
+**Tunnels.**  What carries the frames between hosts is a packet of the host itself, and no connection of a guest: it is
+not looked up in the connection table, which would cost it as much as all of the above.
 """
 
 from __future__ import annotations
@@ -28,6 +31,7 @@ from heddle.agent.bridge.members import Members
 from heddle.agent.bridge.ports import BRIDGE, LocalNetwork
 from heddle.agent.pipeline import STATELESS
 from heddle.agent.security import ICMP, ICMPV6, SCTP, TCP, UDP
+from heddle.host.bridge_links import VXLAN_PORT
 from heddle.host.nft import Chain, Elements, Limit, Table
 from heddle.view.types import RuleView
 
@@ -96,7 +100,8 @@ def rules_table(
     zones = tuple(f"{quoted(each.bridge)} : {each.zone}" for each in local)
     elements = (bridges_of(local), Elements("map", "zones", "typeof iifname : ct zone", zones), *_maps(profiles), *sets)
     telling = telling_chains() if any(profile.logged for profile in profiles) else ()
-    table = Table("inet", TABLE, elements, (*telling, *chains, *_base(led)), (SUPPRESSED,), limits=(limit,))
+    ends = sorted({each.end for each in local if each.end})
+    table = Table("inet", TABLE, elements, (*telling, *chains, *_base(led, ends)), (SUPPRESSED,), limits=(limit,))
     return Compiled(table, problems)
 
 
@@ -116,7 +121,7 @@ def _maps(profiles: Sequence[Profile]) -> list[Elements]:
     return found
 
 
-def _base(led: Sequence[Led]) -> list[Chain]:
+def _base(led: Sequence[Led], ends: Sequence[str]) -> list[Chain]:
     """Established connections of TCP, which are most of the frames, meet nothing but their profile's rules: what has
     a profile's mark is of the bridges, for the numbers of profiles are hashes of 23 bits."""
     first, after = translations(led)
@@ -125,7 +130,9 @@ def _base(led: Sequence[Led]) -> list[Chain]:
     unmarked = "meta mark 0x00000000 accept"
     return [
         Chain("zone", "type filter hook prerouting priority raw; policy accept;",
-              (f'iifname "{BRIDGE}*" ct zone set iifname map @zones',)),
+              (f'iifname "{BRIDGE}*" ct zone set iifname map @zones accept', *_untracked("daddr", ends))),
+        *([Chain("tunnels", "type filter hook output priority raw; policy accept;", tuple(_untracked("saddr", ends)))]
+          if ends else []),
         Chain("egress", "type filter hook prerouting priority mangle; policy accept;", (
             *first, unmarked, f"{known} @senders", ours, *ALWAYS_OUT, "meta mark vmap @plain_senders",
             "ct state related accept", "meta mark . ct direction vmap @senders", "drop",
@@ -136,6 +143,10 @@ def _base(led: Sequence[Led]) -> list[Chain]:
         )),
         *after,
     ]  # fmt: skip
+
+
+def _untracked(side: str, ends: Sequence[str]) -> list[str]:
+    return [f"{'ip6' if ':' in end else 'ip'} {side} {end} udp dport {VXLAN_PORT} notrack" for end in ends]
 
 
 def _lines(
