@@ -6,12 +6,12 @@ namespace fail; `touched` lists what was changed, as (what, name).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from heddle.host.announce import Announcement
-from heddle.host.conntrack import Service
+from heddle.host.conntrack import Passing, Service
 from heddle.host.dnsmasq import Files, Lease
 from heddle.host.layout import Change, Deviation, Layout
 from heddle.host.meters import Count, Labels
@@ -34,6 +34,7 @@ class Held:
     left: Table | None = None
     labels: Labels = field(default_factory=dict)
     connections: set[str] = field(default_factory=set)
+    passing: set[Passing] = field(default_factory=set)
     announced: list[str] = field(default_factory=list)
 
 
@@ -171,6 +172,11 @@ class FakeSpace:
         for each in services:
             found |= self.held.connections & {f"{each.address}:{port}" for port in range(each.first, each.last + 1)}
         self.held.connections -= found
+        return len(found)
+
+    def cut_where(self, doomed: Callable[[Passing], bool]) -> int:
+        found = {each for each in self.held.passing if doomed(each)}
+        self.held.passing -= found
         return len(found)
 
     def announce(self, announcements: Collection[Announcement]) -> None:

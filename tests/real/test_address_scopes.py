@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import msgspec
 import pytest
 from tests.fakes import l3
 from tests.real.lab import L3Lab, l3_lab
+from tests.real.traffic import Talking, eventually, talking
 
 from heddle.view.types import AssignmentView, GroupView, Ref, RuleView, SubnetView
 
@@ -139,3 +141,42 @@ def test_a_pool_changes_its_scope(site: Site) -> None:
     site.reaches("one", "10.0.2.10")
     site.cloud.put(other)
     site.lab.until(lambda: not site.lab.host.pings("three", "10.0.2.10"), 8, "three does not reach two")
+
+
+def test_established_connections_follow_the_scope(site: Site) -> None:
+    """Those that a new connection could not be any more end, with both IP versions and both ways; others go on."""
+    host, cloud = site.lab.host, site.cloud
+    four, six = subnets("two")
+    two = l3.port(0x522, "two", {"two4": "10.0.2.10"})
+    cloud.put(msgspec.structs.replace(four, address_scope="A"), l3.floating_ip("f", ROUTER, FLOATING, "10.0.4.10",
+              l3.port(0x524, "four", {"four4": "10.0.4.10"})))  # fmt: skip
+    for guest, addresses in (("one", ("10.0.2.10", "fd00:2::10")), ("outside", ("10.0.2.10", FLOATING))):
+        for address in addresses:
+            site.reaches(guest, address)
+    with ExitStack() as all_of:
+
+        def talk(source: str, target: str, address: str, port: int) -> Talking:
+            (made,) = all_of.enter_context(talking(host, (source, target), address, port))
+            return made
+
+        inward, outward = talk("outside", "two", "10.0.2.10", 7001), talk("two", "outside", OUTSIDE, 7002)
+        across, by_six = talk("one", "two", "10.0.2.10", 7003), talk("two", "one", "fd00:1::10", 7004)
+        beside, floating = talk("one", "three", "10.0.3.10", 7005), talk("outside", "four", FLOATING, 7006)
+        cloud.put(four)
+        for each in (inward, outward, across):
+            assert eventually(lambda each=each: each.is_silent(0.5), 8)
+        for each in (beside, floating, by_six):
+            assert each.goes_on()
+        translated = talk("two", "outside", OUTSIDE, 7007)
+        cloud.put(msgspec.structs.replace(six, address_scope="Y"))
+        assert eventually(lambda: by_six.is_silent(0.5), 8)
+        assert translated.goes_on()
+        cloud.put(msgspec.structs.replace(four, address_scope="A"))
+        assert eventually(lambda: translated.is_silent(0.5), 8)
+        for each in (beside, floating):
+            assert each.goes_on()
+        for each in (inward, outward, across, by_six):
+            assert each.is_silent(0.5)
+    assert site.source_seen("two") == two.fixed_ips[0].ip_address
+    cloud.remove(Ref("floating_ip", "f"))
+    cloud.put(four, six)

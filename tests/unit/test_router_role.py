@@ -9,6 +9,7 @@ import pytest
 from tests.fakes import l3
 from tests.fakes.cloud import FakeCloud
 from tests.fakes.kernel import FakeKernel
+from tests.unit.test_router_crossings import passing
 
 from heddle.agent.mirror import Mirror
 from heddle.agent.roles.base import Host
@@ -119,6 +120,27 @@ def test_only_connections_to_a_port_that_is_forwarded_no_more_are_cut(world: Wor
     world.cloud.put(l3.forwarding_ip("f", router, "203.0.113.20", kept))
     world.step()
     assert held.connections == {"203.0.113.20:80", "203.0.113.10:95"}
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_connections_that_another_scope_would_not_let_be_are_cut(world: World, restarted: bool) -> None:
+    """Also where the scope has changed while no agent ran; what is as it was is not asked about."""
+    router = world.router(0x10)
+    world.cloud.port(l3.interface_port(0x13, router, "second", {"second4": "10.0.1.1"}))
+    second = l3.subnet("second4", "second", "10.0.1.0/24", "10.0.1.1")
+    world.cloud.put(l3.network("second"), second)
+    world.step()
+    held = world.kernel.held[world.space(router)]
+    across, out = passing("10.0.0.9", "10.0.1.9"), passing("10.0.0.9", "192.0.2.1", answered="203.0.113.10")
+    held.passing = {across, out}
+    world.cloud.put(l3.floating_ip("f", router, "203.0.113.20", "10.0.1.9", l3.port(0x99, "n", {})))
+    world.step()
+    assert held.passing == {across, out}
+    world.cloud.put(msgspec.structs.replace(second, address_scope="other"))
+    if restarted:
+        world.restart()
+    world.step(restarted)
+    assert held.passing == {out}
 
 
 def test_a_router_that_shifts_too_many_ports_says_which(world: World) -> None:

@@ -1,4 +1,4 @@
-"""Connections that the kernel tracks: those through a translated address are cut when the address is taken away.
+"""Connections that the kernel tracks: those through a router are cut when what let them through is taken away.
 
 Dumped, deleted and marked over netlink.  A connection is named to the kernel by the tuple and the zone with which it
 came.
@@ -10,8 +10,9 @@ import errno
 import ipaddress
 import socket
 import struct
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from heddle.host.connection import ICMP, ICMPV6, Tracked
 from heddle.host.netlink import DUMP, Netlink, NetlinkError, Request, attribute, attributes, nested
@@ -20,6 +21,7 @@ from heddle.host.netns import Namespace
 _NEW, _GET, _DELETE = 1 << 8, 1 << 8 | 1, 1 << 8 | 2
 _ORIGINAL, _REPLY, _MARK, _ZONE, _ID = 1, 2, 8, 18, 12
 _HEAD = struct.Struct("=BBH")
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,18 @@ class Service:
     protocol: int
     first: int
     last: int
+
+
+class Passing(NamedTuple):
+    """A connection as it began and as it is answered: who answers, and under which address its source is known there.
+
+    These are others than `target` and `source` where an address is translated.
+    """
+
+    source: Address
+    target: Address
+    answerer: Address
+    answered: Address
 
 
 def cut(namespace: Namespace, addresses: Collection[str], services: Collection[Service] = ()) -> int:
@@ -52,10 +66,32 @@ def cut(namespace: Namespace, addresses: Collection[str], services: Collection[S
         came = found.get(_ORIGINAL, b"")
         concerned = _destination(came) in raw or _destination(found.get(_REPLY, b"")) in raw
         if concerned or (reached and _service(came) in reached):
-            name = b"".join(attribute(kind, found[kind]) for kind in (_ORIGINAL, _ZONE, _ID) if kind in found)
-            doomed.append(Request(_DELETE, head + name, 0, "deletion of a connection", (errno.ENOENT,)))
+            doomed.append(_deletion(head, found))
     failures = namespace.filter.run(doomed)
     return len(doomed) - len(failures)
+
+
+def cut_where(namespace: Namespace, doomed: Callable[[Passing], bool]) -> int:
+    """Delete the connections of which `doomed` says so; returns how many."""
+    found = [request for each, request in _passing(namespace.filter) if doomed(each)]
+    return len(found) - len(namespace.filter.run(found))
+
+
+def _passing(filter: Netlink) -> Iterator[tuple[Passing, Request]]:
+    """Every connection, and the request that deletes it."""
+    for family in (socket.AF_INET, socket.AF_INET6):
+        head = _HEAD.pack(family, 0, 0)
+        for _, body in filter.ask(Request(_GET, head, DUMP, "list of connections")):
+            found = attributes(body, _HEAD.size)
+            came, answer = (attributes(attributes(found.get(kind, b"")).get(1, b"")) for kind in (_ORIGINAL, _REPLY))
+            ends = [ipaddress.ip_address(raw) for tuple_ in (came, answer) for _, raw in sorted(tuple_.items())]
+            if len(ends) == 4:
+                yield Passing(*ends), _deletion(head, found)
+
+
+def _deletion(head: bytes, found: dict[int, bytes]) -> Request:
+    name = b"".join(attribute(kind, found[kind]) for kind in (_ORIGINAL, _ZONE, _ID) if kind in found)
+    return Request(_DELETE, head + name, 0, "deletion of a connection", (errno.ENOENT,))
 
 
 def forget(filter: Netlink, gone: Collection[tuple[int, str]]) -> int:
@@ -71,8 +107,7 @@ def forget(filter: Netlink, gone: Collection[tuple[int, str]]) -> int:
             zone = int.from_bytes(found.get(_ZONE, b""), "big")
             ends = {b"", *attributes(attributes(found.get(_ORIGINAL, b"")).get(1, b"")).values()}
             if any((zone, end) in wanted for end in ends):
-                name = b"".join(attribute(kind, found[kind]) for kind in (_ORIGINAL, _ZONE, _ID) if kind in found)
-                doomed.append(Request(_DELETE, head + name, 0, "deletion of a connection", (errno.ENOENT,)))
+                doomed.append(_deletion(head, found))
     return len(doomed) - len(filter.run(doomed))
 
 

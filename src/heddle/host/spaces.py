@@ -11,12 +11,12 @@ from __future__ import annotations
 import contextlib
 import resource
 import threading
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from heddle.errors import HeddleError
 from heddle.host import conntrack, netns, rtnetlink
 from heddle.host.announce import Announcement, Announcer
-from heddle.host.conntrack import Service
+from heddle.host.conntrack import Passing, Service
 from heddle.host.layout import Change, Deviation, Layout, deviations
 from heddle.host.meters import Count, Meters, read
 from heddle.host.netlink import NETFILTER, Netlink, within
@@ -58,6 +58,10 @@ class Space:
     def cut(self, addresses: Collection[str], services: Collection[Service] = ()) -> int:
         """Cut the connections to these addresses, under them, and to these services; returns how many."""
         return conntrack.cut(self.namespace, addresses, services)
+
+    def cut_where(self, doomed: Callable[[Passing], bool]) -> int:
+        """Cut the connections of which `doomed` says so; returns how many."""
+        return conntrack.cut_where(self.namespace, doomed)
 
     def announce(self, announcements: Collection[Announcement]) -> None:
         """Tell the neighbours, in the background."""

@@ -28,6 +28,7 @@ from heddle.agent.roles.mended import RULES, drifts, mended, no_namespace, no_pr
 from heddle.agent.roles.parallel import together
 from heddle.agent.roles.plugs import Plugs, plug
 from heddle.agent.roles.router_advertising import check_gateway
+from heddle.agent.roles.router_crossings import crossing
 from heddle.agent.roles.router_farewells import say_goodbye
 from heddle.agent.roles.router_forwarding import moved
 from heddle.agent.roles.router_helpers import kinds
@@ -241,6 +242,8 @@ class RouterRole:
         self._routers[router_id] = Realised(space, radvd, wanted)
         addresses, services = moved(before.plan.table, wanted.table) if before else (set(), set())
         cut = space.cut(addresses | {address.partition("/")[0] for _, address in change.withdrawn}, services)
+        if rules != "same" and (before is None or before.plan.scopes != wanted.scopes):
+            cut += space.cut_where(crossing(wanted.layout, wanted.scopes))
         macs = {item.name: item.mac for item in wanted.layout.interfaces}
         news = (*change.added, *change.answering)
         space.announce([Announcement(name, macs[name], each.partition("/")[0]) for name, each in news])

@@ -21,13 +21,14 @@ from dataclasses import dataclass, field
 
 from heddle.agent.roles import metadata_address
 from heddle.agent.roles.router_advertising import advertised
+from heddle.agent.roles.router_crossings import Scopes
 from heddle.agent.roles.router_forwarding import maps, rules
 from heddle.agent.roles.router_helpers import helpers
 from heddle.agent.roles.router_limits import limit_chains
 from heddle.agent.roles.router_meters import matches
 from heddle.agent.roles.router_ndp import answered, doors
 from heddle.agent.roles.router_neighbours import apart
-from heddle.agent.roles.router_scopes import ROUTED, routed, walls
+from heddle.agent.roles.router_scopes import ROUTED, Links, held, routed, walls
 from heddle.host.helpers import Kind
 from heddle.host.layout import Interface, Layout
 from heddle.host.meters import Labels
@@ -92,7 +93,8 @@ class RouterInput:
 class RouterPlan:
     """`plugs`: the ports by the name of their interface; `problems`: what could not be realised, by (kind, id).
 
-    `meters`: what is counted, by metering label; `advertised`: what interfaces tell guests of IPv6.
+    `meters`: what is counted, by metering label; `advertised`: what interfaces tell guests of IPv6; `scopes`: what its
+    rules say of address scopes, for connections that exist.
     """
 
     layout: Layout
@@ -102,6 +104,7 @@ class RouterPlan:
     problems: dict[tuple[str, str], str] = field(default_factory=dict)
     meters: Labels = field(default_factory=dict)
     advertised: tuple[Advertised, ...] = ()
+    scopes: Scopes = field(default_factory=Scopes)
 
 
 def interface_name(port: PortView) -> str:
@@ -135,6 +138,9 @@ def plan(given: RouterInput) -> RouterPlan:
         problems=problems,
         meters=matches(given.labels, given.router, interface_name(gateway) if gateway else ""),
         advertised=tuple(_advertised(given, ports)),
+        scopes=held(
+            *_links(ports, gateway), given.subnets, given.router.enable_snat, _first_ipv4(gateway) if gateway else ""
+        ),
     )
 
 
@@ -232,8 +238,7 @@ def _table(
     inside = _inside(given, ports)
     out = f'"{interface_name(gateway)}"' if gateway else ""
     address = _first_ipv4(gateway) if gateway else ""
-    links = {interface_name(port): port.fixed_ips for port in ports if port is not gateway}
-    beyond = {interface_name(gateway): gateway.fixed_ips} if gateway else {}
+    links, beyond = _links(ports, gateway)
     scopes, forward = walls(links, beyond, given.subnets)
     answers, shut = doors(given.router, gateway, ports, given.subnets)
     neighbours = apart(((interface_name(port), port) for port in ports if port is not gateway), given.subnets)
@@ -283,6 +288,12 @@ def _table(
     )
     objects, setting = helpers(given.router, given.lacking, problems)
     return Table("inet", "heddle", elements, (*setting, *chains), helpers=objects)
+
+
+def _links(ports: Collection[PortView], gateway: PortView | None) -> tuple[Links, Links]:
+    """The addresses of the interfaces and of the gateway, by the name of the interface."""
+    inside = {interface_name(port): port.fixed_ips for port in ports if port is not gateway}
+    return inside, {interface_name(gateway): gateway.fixed_ips} if gateway else {}
 
 
 def _inside(given: RouterInput, ports: Collection[PortView]) -> tuple[str, ...]:

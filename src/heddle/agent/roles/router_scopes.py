@@ -11,6 +11,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Collection, Mapping
 
+from heddle.agent.roles.router_crossings import Scopes
 from heddle.host.nft import Elements
 from heddle.view.types import FixedIp, SubnetView
 
@@ -61,6 +62,18 @@ def routed(inside: Links, outside: Links, subnets: Mapping[str, SubnetView]) -> 
         if subnets[item.subnet_id].ip_version == 4 and subnets[item.subnet_id].address_scope in scopes
     ]
     return list(ipaddress.collapse_addresses(found))
+
+
+def held(
+    inside: Links, outside: Links, subnets: Mapping[str, SubnetView], translates: bool, address: str
+) -> Scopes:
+    """The same for connections that exist; `address` is that under which IPv4 goes out."""
+    every = [(version, name, ips) for version in (4, 6) for name, ips in {**inside, **outside}.items()]
+    of = {(version, name): scope_of(ips, subnets, version) for version, name, ips in every}
+    return Scopes(
+        {key: scope for key, scope in of.items() if scope is not None},
+        next(iter(outside), ""), tuple(routed(inside, outside, subnets)), translates, address,
+    )  # fmt: skip
 
 
 def _names(name: str, items: Collection[str]) -> Elements:
