@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tests.real.testhost import TestHost, wait_until
+from tests.real.testhost import PATIENCE, TestHost, wait_until
 
 from bench.client import Client, log_in
 from bench.quota import unlimited
@@ -40,7 +40,7 @@ class Cloud:
                              timeout=timeout)  # fmt: skip
 
     def start(self) -> None:
-        self.command("up", "--detach")
+        self.command("up", "--detach", "--wait", f"{60 * PATIENCE:g}")
         import yaml
 
         tree = yaml.safe_load((self.folder / "state" / "clouds.yaml").read_text(encoding="utf-8"))

@@ -3,9 +3,12 @@
     conf     what dnsmasq reads once: interface, address ranges, domain, files.  Another text means a new process
     hosts    hardware address -> address and name, a line for each fixed IP of the network
     opts     DHCP options, by subnet (tag subnet-…) and by port (tag port-…)
-    names    the names that dnsmasq answers for
+    names    the names that dnsmasq answers for: of all addresses, those that guests make themselves too
 
-The last three are read again at a signal.  Ranges are static: who is not in `hosts` gets nothing.  dnsmasq has no
+A port's tag is given in conf, not in its line of `hosts`: dnsmasq 2.90 and others free such a tag, when they read the
+lines again, together with what it stood before for the last client that had it, and crash.
+
+The three files are read again at a signal.  Ranges are static: who is not in `hosts` gets nothing.  dnsmasq has no
 upstream servers, so no question of a tenant leaves the host by way of it.
 
 What a tenant wrote (names, option values) ends up in a line of these files; what could end a line or a field is left
@@ -72,7 +75,7 @@ def interface_name(port: PortView) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """A line of `hosts` and one of `names`."""
+    """A line of `hosts`, "" for an address that does not come by DHCP, and one of `names`."""
 
     line: str
     name: str
@@ -108,8 +111,8 @@ def plan(given: DhcpInput, kept: Entries | None = None) -> DhcpPlan:
     neighbours = sorted(given.neighbours, key=lambda item: item.id)
     entries = (kept or Entries()).of(neighbours, served, domain)
     files = Files(
-        conf=tuple(_conf(given, name, served, domain)),
-        hosts=tuple(entry.line for entry in entries),
+        conf=(*_conf(given, name, served, domain), *_port_tags(neighbours)),
+        hosts=tuple(entry.line for entry in entries if entry.line),
         opts=(*_subnet_options(given, served, domain), *_port_options(neighbours)),
         names=tuple(entry.name for entry in entries),
     )
@@ -199,6 +202,12 @@ def _classless_routes(subnet: SubnetView, metadata: str) -> str:
     return ",".join(f"{destination},{hop}" for destination, hop in routes)
 
 
+def _port_tags(neighbours: Iterable[NeighbourView]) -> Iterable[str]:
+    for item in neighbours:
+        if any(map(_is_plain, item.dhcp_options)):
+            yield f"dhcp-mac=set:{_port_tag(item)},{item.mac_address}"
+
+
 def _port_options(neighbours: Iterable[NeighbourView]) -> Iterable[str]:
     for item in neighbours:
         for option in item.dhcp_options:
@@ -213,18 +222,14 @@ def _is_plain(option: DhcpOption) -> bool:
 
 
 def _entries(item: NeighbourView, served: Iterable[SubnetView], domain: str) -> Iterable[_Entry]:
-    by_id = {subnet.id: subnet for subnet in served}
+    leased = {subnet.id for subnet in served if subnet.ipv6_address_mode != "dhcpv6-stateless"}
+    own = item.domain.rstrip(".")
+    zone = own if _DOMAIN.fullmatch(own) else domain
     for fixed in item.fixed_ips:
-        subnet = by_id.get(fixed.subnet_id)
-        if subnet is None or subnet.ipv6_address_mode == "dhcpv6-stateless":
-            continue
-        own = item.domain.rstrip(".")
-        zone = own if _DOMAIN.fullmatch(own) else domain
         name = _hostname(item, fixed, zone)
-        address = f"[{fixed.ip_address}]" if subnet.ip_version == 6 else fixed.ip_address
-        tags = [f"set:{_port_tag(item)}"] if item.dhcp_options else []
+        address = f"[{fixed.ip_address}]" if ":" in fixed.ip_address else fixed.ip_address
         full = f"{name}.{zone} {name}" if zone else name
-        line = ",".join([item.mac_address, *tags, name.partition(".")[0], address])
+        line = ",".join([item.mac_address, name.partition(".")[0], address]) if fixed.subnet_id in leased else ""
         yield _Entry(line, f"{fixed.ip_address}\t{full}")
 
 
