@@ -21,19 +21,44 @@ SENT: Mapping[str, tuple[str, ...]] = {
         "cluster/test_cloud.py::test_a_guest_gets_its_address_while_one_of_two_dhcp_hosts_is_away",
     ),
     "dns-domain-ports": ("api/test_dns_publishing.py::test_a_port_on_a_public_network",),
+    "dns-integration": (
+        "scenarios/test_names_and_options.py::test_the_names_of_a_network_are_answered_there_alone",
+        "scenarios/test_names_and_options.py::test_names_follow_what_is_changed",
+    ),
     "dvr": (
         "cluster/test_distributed.py::test_no_packet_between_networks_passes_the_router_s_host",
         "cluster/test_distributed.py::test_rules_hold_across_networks",
     ),
+    "ext-gw-mode": (
+        "scenarios/test_gateways_and_routes.py::test_without_source_nat_guests_are_seen_as_they_are",
+    ),
     "external-net": ("real/test_routers.py::test_outward_under_the_routers_address",),
+    "extra_dhcp_opt": (
+        "scenarios/test_names_and_options.py::test_what_dnsmasq_does_not_know_keeps_nothing_else_from_guests",
+        "scenarios/test_names_and_options.py::test_options_of_dhcpv6",
+    ),
+    "extraroute": (
+        "scenarios/test_gateways_and_routes.py::test_extra_routes_lead_through_a_guest",
+        "scenarios/test_gateways_and_routes.py::test_a_guest_forwards_for_others_only_as_its_port_may",
+    ),
+    "extraroute-atomic": ("scenarios/test_gateways_and_routes.py::test_extra_routes_lead_through_a_guest",),
     "floating-ip-port-forwarding": ("real/test_routers.py::test_ports_are_forwarded",),
     "floating-ip-port-forwarding-port-ranges": ("real/test_routers.py::test_ports_are_forwarded",),
     "heddle-subnet-isolation": ("real/test_private_vlans.py::test_subnets_apart",),
     "l3-conntrack-helper": ("real/test_routers.py::test_connections_that_others_agree_on_are_followed",),
+    "l3-ha": (
+        "cluster/test_ha.py::test_one_is_active_and_the_other_silent",
+        "cluster/test_ha.py::test_another_host_takes_over",
+        "cluster/test_ha_connections.py::test_streams_go_on_on_the_other_host",
+    ),
     "l3_agent_scheduler": ("cluster/test_failover.py::test_moved_by_hand",),
     "local_ip": (
         "real/test_local_ips.py::test_it_leads_to_the_port_of_this_host",
         "cluster/test_cloud.py::test_a_local_ip_leads_to_a_port_of_each_host",
+    ),
+    "logging": (
+        "real/test_packet_logs.py::test_what_rules_accept_and_drop_is_written_of_logged_ports_only",
+        "real/test_packet_logs.py::test_logs_of_groups_and_of_projects_share_a_line_and_both_ends_have_one",
     ),
     "metering": ("real/test_metering.py::test_bytes_are_counted_over_changes_of_rules_and_restarts",),
     "metering_source_and_destination_fields": ("real/test_metering.py::test_both_ends_of_a_packet_decide",),
@@ -68,16 +93,9 @@ SENT: Mapping[str, tuple[str, ...]] = {
 }
 
 MISSING: Mapping[str, str] = {
-    "dns-integration": "no test asks a network's DHCP server for a name; names outside are: dns-domain-ports",
-    "ext-gw-mode": "no test has a gateway with source NAT switched off",
-    "extra_dhcp_opt": "no test reads the options that a guest gets",
-    "extraroute": "no test sends packets along an extra route",
     "l3-ext-ndp-proxy": "see l3-ndp-proxy",
-    "l3-ha": "not built: a router is on one host",
     "l3-ndp-proxy": "no test asks a router for the address of a guest",
-    "logging": "not built: no host writes packets down",
     "multi-provider": "no test has a network of several segments that carry packets",
-    "network_ha": "see l3-ha",
     "qos-bw-minimum-ingress": "bindings respect it; on a host such packets have no precedence",
     "qos-pps-minimum": "bindings respect it; on a host such packets have no precedence",
     "segment": "no test sends packets in a routed network",
@@ -96,10 +114,10 @@ API_ONLY: Mapping[str, str] = {
     **dict.fromkeys(
         ("agent", "agent-resources-synced", "expose-l3-conntrack-helper", "expose-port-forwarding-in-fip",
          "fip-port-details", "floating-ip-port-forwarding-detail", "floatingip-pools", "ip_allocation", "l2_adjacency",
-         "network-ip-availability", "network-ip-availability-details", "qos-rule-type-details", "quota_details",
-         "revision-if-match", "standard-attr-revisions", "standard-attr-timestamp", "subnet-external-network",
-         "trunk-details", "security-groups-normalized-cidr", "security-groups-rules-belongs-to-default-sg",
-         "service-type", "project-id"), _SHOWN),
+         "network-ip-availability", "network-ip-availability-details", "network_ha", "qos-rule-type-details",
+         "quota_details", "revision-if-match", "standard-attr-revisions", "standard-attr-timestamp",
+         "subnet-external-network", "trunk-details", "security-groups-normalized-cidr",
+         "security-groups-rules-belongs-to-default-sg", "service-type", "project-id"), _SHOWN),
     **dict.fromkeys(
         ("agent_sort_key", "availability_zone_filter", "empty-string-filtering", "filter-validation",
          "ip-substring-filtering", "pagination", "port-security-groups-filtering", "qos-rule-type-filter",
@@ -120,8 +138,8 @@ API_ONLY: Mapping[str, str] = {
         ("aap-reject-multicast", "l3-port-ip-change-not-allowed", "quota-check-limit", "quota-check-limit-default",
          "quotas", "router-admin-state-down-before-update"), _CHECKED),
     **dict.fromkeys(
-        ("auto-allocated-topology", "default-subnetpools", "dns-integration-domain-keywords", "extraroute-atomic",
-         "net-mtu-writable", "network-segment-range", "port-mac-address-regenerate", "port-mac-override",
+        ("auto-allocated-topology", "default-subnetpools", "dns-integration-domain-keywords", "net-mtu-writable",
+         "network-segment-range", "port-mac-address-regenerate", "port-mac-override",
          "security-groups-default-rules", "security-groups-default-statefulness", "subnet-segmentid-writable",
          "subnet-service-types", "subnet_allocation", "subnet_onboard", "subnetpool-prefix-ops"), _MADE),
 }  # fmt: skip

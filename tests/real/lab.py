@@ -12,7 +12,8 @@ from typing import Any
 from tests.fakes.cloud import FakeCloud
 from tests.real.bridgehost import bridge_host
 from tests.real.conftest import Agent
-from tests.real.testhost import PATIENCE, TestHost, host, wait_until
+from tests.real.testhost import TestHost, host, wait_until
+from tests.real.traffic import answer, serve
 
 SETTINGS = [
     "agent.roles=switch,router,dhcp,metadata", "agent.bridge_mappings=public:br-ex", "agent.tunnel_ip=127.0.0.1",
@@ -41,22 +42,10 @@ class L3Lab:
         return name in self.host.run("ip", "netns", "list").split()
 
     def serve(self, guest: str, *ports: int) -> None:
-        """A server in a namespace, which tells who it is, at which port, and who asked."""
-        self.host.popen(
-            "ip", "netns", "exec", guest, "python3", "-c",
-            "import select, socket, sys\n"
-            "servers = [socket.create_server(('', int(p)), reuse_port=True) for p in sys.argv[2:]]\n"
-            "while True:\n"
-            "  for server in select.select(servers, [], [])[0]:\n"
-            "    c, a = server.accept()\n"
-            "    c.sendall(f'{sys.argv[1]} {server.getsockname()[1]} {a[0]}'.encode()); c.close()",
-            guest, *map(str, ports), stderr=-3,
-        )  # fmt: skip
+        serve(self.host, guest, *ports)
 
     def answer(self, source: str, address: str, port: int) -> str:
-        """What a server says to whom connects from a namespace, "" when none answers."""
-        ask = f"{{ exec 3<>/dev/tcp/{address}/{port} && cat <&3; }} 2>/dev/null"
-        return self.in_space(source, "timeout", str(0.6 * PATIENCE), "bash", "-c", ask, check=False).strip()
+        return answer(self.host, source, address, port)
 
     def start_agent(self) -> None:
         """Start it and wait until it has taken its whole view and worked on it."""

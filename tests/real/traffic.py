@@ -98,6 +98,26 @@ def connects(host: TestHost, guest: str, address: str, port: int, seconds: float
     return "open" in host.guest(guest, sys.executable, TOOL, "tcp", address, str(port), str(seconds * PATIENCE))
 
 
+def serve(host: TestHost, guest: str, *ports: int) -> None:
+    """A server in a namespace, which tells who it is, at which port, and who asked."""
+    host.popen(
+        "ip", "netns", "exec", guest, "python3", "-c",
+        "import select, socket, sys\n"
+        "servers = [socket.create_server(('', int(p)), reuse_port=True) for p in sys.argv[2:]]\n"
+        "while True:\n"
+        "  for server in select.select(servers, [], [])[0]:\n"
+        "    c, a = server.accept()\n"
+        "    c.sendall(f'{sys.argv[1]} {server.getsockname()[1]} {a[0]}'.encode()); c.close()",
+        guest, *map(str, ports), stderr=-3,
+    )  # fmt: skip
+
+
+def answer(host: TestHost, source: str, address: str, port: int) -> str:
+    """What such a server says to whom connects from a namespace, "" when none answers."""
+    ask = f"{{ exec 3<>/dev/tcp/{address}/{port} && cat <&3; }} 2>/dev/null"
+    return host.guest(source, "timeout", str(0.6 * PATIENCE), "bash", "-c", ask).strip()
+
+
 def lease(host: TestHost, guest: str) -> str:
     """What busybox says of the lease that it gets, which the script of the lab's guests applies.
 
