@@ -197,7 +197,7 @@ def unnoticed(scene: Scene, fault: Callable[[str], Any]) -> None:
 @contextlib.contextmanager
 def patient(distributed: bool = False) -> Iterator[Scene]:
     """One for tests: its hosts wait longer for each other than by default, as the machine does other work, too."""
-    lab = make_lab(f"agent.ha_dead_seconds={DEAD * PATIENCE}")
+    lab = make_lab(f"agent.ha_dead_seconds={DEAD * PATIENCE}", "agent.resync_seconds=4")
     try:
         lab.start()
         yield Scene(lab, distributed)

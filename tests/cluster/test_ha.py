@@ -14,6 +14,9 @@ import pytest
 from tests.cluster.ha import Scene, patient, unnoticed
 from tests.real.testhost import PATIENCE
 
+from heddle.host import ha_files
+from heddle.host.ha_files import Config
+
 MOST = 5.0
 
 
@@ -106,6 +109,39 @@ def test_a_host_that_loses_its_way_outside_hands_over(scene: Scene) -> None:
     scene.comes_back(old)
     time.sleep(4)
     assert scene.settled() == new
+
+
+def configs(scene: Scene) -> list[Config]:
+    """What the processes of the hosts are told."""
+    folders = [scene.lab.folder / host.name / "run" / "ha" for host in scene.lab.hosts]
+    found = [ha_files.read(folder / "config", Config) for folder in folders]
+    return [each for each in found if each is not None]
+
+
+def test_the_key_becomes_another_one_and_nothing_is_lost(scene: Scene) -> None:
+    """With a host that does not take it both keys count, and it is said; when it is back the command goes on."""
+    (server,) = scene.lab.servers
+    absent = scene.program("host3")
+    former = configs(scene)[0].key
+    absent.end(signal.SIGKILL)
+    with pytest.raises(RuntimeError, match=r"exit 1: .*not taken the key within 15 s: host3\."):
+        scene.lab.heddle(server, "ha", "rotate-key", "--timeout", "15")
+    told = configs(scene)
+    assert {each.key for each in told} == {former} and [bool(each.also) for each in told] == [True, True, False]
+    absent.start()
+
+    def rotate(name: str) -> None:
+        assert "The former key counts no longer." in scene.lab.heddle(server, "ha", "rotate-key", "--timeout", "60")
+
+    unnoticed(scene, rotate)
+    told = configs(scene)
+    assert len({each.key for each in told}) == 1 and former not in {each.key for each in told}
+    assert [each.also for each in told] == ["", "", ""]
+    active = scene.settled()
+    pings = scene.gap(lambda: scene.host_dies(active))
+    scene.comes_back(active)
+    assert max(pings["in"], pings["out"]) < MOST * PATIENCE, "hosts hear each other with the new key"
+    assert scene.settled() == scene.other(active)
 
 
 def test_the_control_plane_is_not_needed(scene: Scene) -> None:

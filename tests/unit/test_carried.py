@@ -155,6 +155,18 @@ def test_another_key_and_another_recipient_are_refused() -> None:
         Channel(KEY, "a", "b").send(b"too early")
 
 
+@pytest.mark.parametrize("also", [b"y" * 32, KEY])
+def test_who_is_dialled_takes_either_of_two_keys(also: bytes) -> None:
+    """While the key becomes another one: the channel is that of the key with which the other came."""
+    dials, dialled = Channel(KEY, "a", "b"), Channel(KEY if also != KEY else b"y" * 32, "b", also=also)
+    for _ in range(3):
+        carry(dialled, dials)
+        carry(dials, dialled)
+    assert dials.is_open and dialled.is_open and dialled.key == KEY
+    dials.send(b"one")
+    assert carry(dials, dialled) == [b"one"]
+
+
 def test_what_was_recorded_counts_neither_again_nor_elsewhere() -> None:
     a, b = greeted()
     a.send(b"one")

@@ -9,7 +9,7 @@ import pytest
 
 from heddle.agent.ha.cards import STEADY, Cards
 from heddle.agent.ha.election import ACTIVE, DEAD, SETTLED, SILENT, STANDBY, Change, Claim, Election
-from heddle.agent.ha.message import Beat, claims_of
+from heddle.agent.ha.message import Beat, claims_of, opened, sealed
 
 BEAT = 0.15
 ROUTER = "r"
@@ -311,6 +311,12 @@ def test_what_an_earlier_version_says_and_hears() -> None:
     heard = msgspec.msgpack.decode(msgspec.msgpack.encode(Earlier("a", "b", 1, 2, 3, [(7, True, 4)])), type=Beat)
     assert claims_of(heard, {7: ROUTER}) == {ROUTER: Claim(ACTIVE, 4)}
     assert claims_of(beat, {7: ROUTER}) == {ROUTER: Claim(ACTIVE, 4, 1)}
+
+
+def test_a_message_is_signed_with_one_of_the_keys_that_count() -> None:
+    beat, one, other = Beat("a", "b", 1, 2, 3), b"1" * 32, b"2" * 32
+    assert opened(sealed(beat, one), other, one) == opened(sealed(beat, one), one) == beat
+    assert opened(sealed(beat, one), other) is None and opened(sealed(beat, one)) is None
 
 
 def test_a_network_is_lost_when_all_its_cards_are() -> None:

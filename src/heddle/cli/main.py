@@ -18,7 +18,7 @@ from heddle.errors import ConfigError, HeddleError
 
 COMMANDS = (
     "up", "stop", "down", "status", "demo", "guest", "preflight", "server", "agent", "routes", "policy", "db",
-    "host", "bootstrap", "wait", "audit", "metrics", "metering", "capacity", "simulate", "upgrade", "doctor",
+    "host", "bootstrap", "ha", "wait", "audit", "metrics", "metering", "capacity", "simulate", "upgrade", "doctor",
 )  # fmt: skip
 
 USAGE, FAILED, WRONG_SETTINGS, INTERRUPTED = 64, 1, 78, 130

@@ -8,11 +8,11 @@ agent may be the only thing that is dead there.
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterable, Sequence
 
+from heddle.control import ha_keys
 from heddle.control.context import Context
-from heddle.control.news import assignment_news, host_news, router_news
+from heddle.control.news import assignment_news, router_news
 from heddle.control.port_scopes import hosts_of
 from heddle.control.router_places import ROLE, Leg, bind, candidates, legs, own_ports, reaches, set_host, sharing
 from heddle.model.router import Router
@@ -33,7 +33,7 @@ def spread(ctx: Context, router: Router, every: Sequence[Leg]) -> None:
     if not known:
         if not sharing(ctx, [router.host]):
             return
-        _ensure_key(ctx)
+        ha_keys.ensure(ctx.tx)
         q.add(ctx.tx, router.id, router.host, 0)
     new = _add(ctx, router, every, ctx.settings.network.max_l3_agents_per_router - max(1, len(known)))
     if new or not known:
@@ -151,13 +151,6 @@ def _tell(ctx: Context, router: Router) -> None:
     for port in own_ports(ctx, router):
         ctx.tx.change("port", port.id, hosts_of(port))
         ctx.tx.change("neighbour", port.id, (network_scope(port.network_id),))
-
-
-def _ensure_key(ctx: Context) -> None:
-    if not q.key(ctx.tx):
-        q.set_key(ctx.tx, secrets.token_hex(32))
-        for host in hosts.every(ctx.tx):
-            host_news(ctx.tx, host.name)
 
 
 # What hosts say

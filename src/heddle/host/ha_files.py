@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 
 class Config(msgspec.Struct, frozen=True):
-    """`peers`: the addresses of the other hosts by name."""
+    """`peers`: the addresses of the other hosts by name; `also`: a key that counts beside the one in use."""
 
     me: str
     address: str
@@ -34,6 +34,12 @@ class Config(msgspec.Struct, frozen=True):
     dead: float
     peers: dict[str, str]
     switch: str
+    also: str = ""
+
+    @property
+    def keys(self) -> list[bytes]:
+        """That with which this host signs, and then what it accepts too."""
+        return [bytes.fromhex(each) for each in (self.key, self.also) if each]
 
     def __repr__(self) -> str:
         return f"Config({self.me})"

@@ -62,7 +62,7 @@ class HaProcess:
             runs = ""
         if runs != version():
             return "a process of another version"
-        return "a process with another address or key" if moved else ""
+        return "a process with another address" if moved else ""
 
     def give(self, recipes: Mapping[str, Recipe]) -> list[str]:
         """These routers are ready on this host, and no others; the ids of those of which it had not known so."""
@@ -135,5 +135,5 @@ def end(folder: Path) -> bool:
     return bool(pid)
 
 
-def _place(config: Config) -> tuple[str, int, str, str]:
-    return config.address, config.port, config.key, config.switch
+def _place(config: Config) -> tuple[str, int, str]:
+    return config.address, config.port, config.switch

@@ -45,14 +45,15 @@ Revisions = Mapping[str, int]
 
 
 def _hosts(tx: Tx, wanted: Revisions) -> Iterable[v.Object]:
-    key = ha_routers.key(tx)
+    keys = ha_routers.keys(tx)
     for host in hosts.named(tx, wanted).values():
         yield v.HostView(
             id=host.name,
             revision=wanted[host.name],
             tunnel_ip=host.tunnel_ip,
             availability_zone=host.availability_zone,
-            ha_key=key,
+            ha_key=keys.key,
+            ha_also=keys.next or keys.before,
         )
 
 

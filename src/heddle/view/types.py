@@ -92,12 +92,14 @@ class HostView(Object, frozen=True, tag="host"):
     """A host of the cloud; `id` is its name.  `tunnel_ip` is empty where it has no tunnels.
 
     `availability_zone` is for the metadata of guests, "" where nobody says.  `ha_key`: with what the hosts of highly
-    available routers tell each other who carries them, "" while the cloud has none; it is in no log.
+    available routers tell each other who carries them, "" while the cloud has none; `ha_also`: another that counts as
+    well, while the key becomes another one; they are in no log.
     """
 
     tunnel_ip: str = ""
     availability_zone: str = ""
     ha_key: str = ""
+    ha_also: str = ""
 
 
 class AssignmentView(Object, frozen=True, tag="assignment"):

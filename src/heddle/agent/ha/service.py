@@ -45,7 +45,6 @@ class Service:
 
     def __init__(self, folder: Path, config: Config) -> None:
         self._folder, self._config = folder, config
-        self._key = bytes.fromhex(config.key)
         self._election = Election(config.me, config.preempt, config.dead)
         self._election.others = set(config.peers)
         self._known = Known(config.me, time.time_ns() // 1000, config.dead)
@@ -240,13 +239,13 @@ class Service:
 
     def _hear_all(self) -> None:
         """All that has come, before anything is decided: who was held up has heard of the others meanwhile."""
-        numbers = {number_of(id): id for id in self._recipes}
+        numbers, keys = {number_of(id): id for id in self._recipes}, self._config.keys
         for _ in range(10_000):
             try:
                 data, sender = self._socket.recvfrom(65536)
             except OSError:
                 return
-            beat = opened(data, self._key)
+            beat = opened(data, *keys)
             if beat is None or beat.sender not in self._config.peers:
                 continue
             now = time.monotonic()
@@ -282,7 +281,7 @@ class Service:
     def _say(self, name: str, where: tuple[str, int], grace: float = 0.0, answer: bool = False) -> None:
         beat: Beat = self._known.beat(name, self._election.claims(name), grace, answer)
         with contextlib.suppress(OSError):
-            self._socket.sendto(sealed(beat, self._key), where)
+            self._socket.sendto(sealed(beat, self._config.keys[0]), where)
 
     def _end(self) -> None:
         now = time.monotonic()

@@ -92,7 +92,7 @@ class HaRole:
         }
         return Config(
             me=me.id, address=agent.tunnel_ip, port=agent.ha_port, key=me.ha_key, preempt=agent.ha_preempt,
-            dead=agent.ha_dead_seconds, peers=peers, switch=str(folder_of(agent.ovsdb)),
+            dead=agent.ha_dead_seconds, peers=peers, switch=str(folder_of(agent.ovsdb)), also=me.ha_also,
         )  # fmt: skip
 
     def _ensure(self, mirror: Mirror) -> None:

@@ -68,10 +68,22 @@ def short_of(tx: Tx, most: int) -> list[str]:
     return [row[0] for row in tx.conn.execute(query)]
 
 
-def key(tx: Tx) -> str:
-    """"" while there is none."""
-    return tx.conn.execute(sa.select(_k.key).where(_k.name == _CLOUD)).scalar_one_or_none() or ""
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """`key`: with which hosts sign, "" while there is none; `next`: which they accept too, and will sign with;
+    `before`: which they signed with, and accept still."""
+
+    key: str = ""
+    next: str = ""
+    before: str = ""
 
 
-def set_key(tx: Tx, value: str) -> None:
-    tx.conn.execute(sa.insert(t.ha_keys), [{"name": _CLOUD, "key": value}])
+def keys(tx: Tx) -> Keys:
+    found = {row[0]: row[1] for row in tx.conn.execute(sa.select(_k.name, _k.key))}
+    return Keys(found.get(_CLOUD, ""), found.get("next", ""), found.get("before", ""))
+
+
+def set_keys(tx: Tx, new: Keys) -> None:
+    tx.conn.execute(sa.delete(t.ha_keys))
+    rows = [{"name": name, "key": key} for name, key in ((_CLOUD, new.key), ("next", new.next), ("before", new.before))]
+    tx.conn.execute(sa.insert(t.ha_keys), [row for row in rows if row["key"]])

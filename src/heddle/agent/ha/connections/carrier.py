@@ -62,6 +62,10 @@ class Carrier:
         self._links.close()
         self.selector.close()
 
+    def take_keys(self, key: bytes, also: bytes = b"") -> None:
+        """The key of the cloud is this one from now on, and another counts as well."""
+        self._links.take_keys(key, also)
+
     def carry(self, routers: Mapping[str, Routed]) -> None:
         """These are ready here, and no others."""
         before, self._routers = self._routers, dict(routers)

@@ -38,14 +38,17 @@ class _Hello(msgspec.Struct, frozen=True, array_like=True):
 class Channel:
     """`peer`: whom this host dials, "" where it is dialled; then it is known when the channel `is_open`.
 
+    `also`: another key that counts where this host is dialled; `key` is that of the channel, when it is open.
     `outgoing` has the bytes to be sent; who sends takes them away.
     """
 
-    def __init__(self, key: bytes, me: str, peer: str = "") -> None:
-        self._key, self._me, self.peer = key, me, peer
+    def __init__(self, key: bytes, me: str, peer: str = "", also: bytes = b"") -> None:
+        self.key, self._me, self.peer = key, me, peer
+        self._keys = [key, also] if also and not peer else [key]
         self._dials = bool(peer)
         self._nonce = secrets.token_bytes(NONCE)
         self._session = b""
+        self._sessions: dict[bytes, bytes] = {}
         self._sent = self._heard = 0
         self._incoming = bytearray()
         self.outgoing = bytearray(b"" if self._dials else self._nonce)
@@ -78,7 +81,9 @@ class Channel:
         theirs = bytes(self._incoming[:NONCE])
         del self._incoming[:NONCE]
         both = theirs + self._nonce if self._dials else self._nonce + theirs
-        self._session = hmac.digest(self._key, b"heddle connections 1" + both, hashlib.sha256)
+        sessions = [hmac.digest(key, b"heddle connections 1" + both, hashlib.sha256) for key in self._keys]
+        self._sessions = dict(zip(sessions, self._keys, strict=True))
+        self._session = sessions[0]
         if self._dials:
             self.outgoing += self._nonce
             self._say(msgspec.msgpack.encode(_Hello(self._me, self.peer)))
@@ -112,11 +117,20 @@ class Channel:
         if len(self._incoming) < end:
             return None
         message, said = bytes(self._incoming[4 : 4 + size]), bytes(self._incoming[4 + size : end])
+        if not self._heard:
+            self._choose(message, said)
         if not hmac.compare_digest(said, self._signature(message, self._heard, not self._dials)):
             raise BadChannel("a message that is not signed with the key of the cloud")
         del self._incoming[:end]
         self._heard += 1
         return message
+
+    def _choose(self, message: bytes, said: bytes) -> None:
+        """Who is dialled goes on with that of its keys which the other has taken."""
+        for session, key in self._sessions.items():
+            self._session, self.key = session, key
+            if hmac.compare_digest(said, self._signature(message, 0, not self._dials)):
+                return
 
     def _signature(self, message: bytes, number: int, by_dialler: bool) -> bytes:
         head = bytes([by_dialler]) + number.to_bytes(8, "big")

@@ -41,7 +41,8 @@ class Links:
         self, selector: selectors.BaseSelector, me: str, address: str, port: int, key: bytes,
         hear: Callable[[Link, bytes], None], lost: Callable[[Link], None],
     ) -> None:  # fmt: skip
-        self._selector, self._me, self._port, self._key = selector, me, port, key
+        self._selector, self._me, self._port = selector, me, port
+        self._key, self._also = key, b""
         self._hear, self._lost = hear, lost
         self._dialled: dict[str, Link] = {}
         self._heard: list[Link] = []
@@ -49,6 +50,13 @@ class Links:
         self._address = address
         self._listener = _listen(address, port)
         selector.register(self._listener, _READ, self._accept)
+
+    def take_keys(self, key: bytes, also: bytes) -> None:
+        """From now on that key, and another where this host is dialled; a link with one that counts no longer ends."""
+        self._key, self._also = key, also
+        for link in [*self._dialled.values(), *self._heard]:
+            if link.channel.key not in (key, also):
+                self._drop(link)
 
     def close(self) -> None:
         for link in [*self._dialled.values(), *self._heard]:
@@ -114,7 +122,7 @@ class Links:
                     sock.close()
                     continue
                 _prepare(sock)
-                link = Link(sock, Channel(self._key, self._me), now, False)
+                link = Link(sock, Channel(self._key, self._me, also=self._also), now, False)
                 self._heard.append(link)
                 self._register(link)
                 self.flush(now, link)

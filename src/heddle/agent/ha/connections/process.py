@@ -39,6 +39,8 @@ def main() -> int:
         found = stamps(folder)
         if found != before:
             before = found
+            config = ha_files.read(folder / "config", Config) or config
+            carrier.take_keys(*config.keys)
             carrier.carry(routed(folder))
         carrier.step()
     return 0
