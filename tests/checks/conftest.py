@@ -14,6 +14,7 @@ from unittest.mock import patch
 
 import pytest
 
+from heddle import __version__
 from heddle.cli import main as cli
 from heddle.config import Settings
 from heddle.control import reports
@@ -21,6 +22,7 @@ from heddle.store.engine import Store
 from heddle.view.types import ReportRequest, RoleState
 
 ROLES = [RoleState(role=name) for name in ("switch", "router", "dhcp", "metadata")]
+TOLD = {"release": __version__, "started_at": 1.0}
 Checks = dict[str, dict[str, Any]]
 
 
@@ -59,7 +61,7 @@ def report(store: Store, settings: Settings) -> Callable[..., None]:
     """The agent of a host reports, once."""
 
     def say(host: str = "host1", **more: Any) -> None:
-        request = ReportRequest(host=host, started_at=1.0, roles=ROLES, **{"clock": time.time(), **more})
+        request = ReportRequest(host=host, roles=ROLES, **{**TOLD, "clock": time.time(), **more})
         reports.report(store, settings, request)
 
     return say

@@ -34,7 +34,8 @@ def words(settings: Settings, store: Store, monkeypatch: pytest.MonkeyPatch) -> 
     "wrong",
     [
         ["upgrade", "chekc"], ["upgrade"], ["upgrade", "check", "--json"], ["upgrade", "check", "--format", "xml"],
-        ["upgrade", "check", "--only", "database-reachabel"], ["upgrade", "check", "now"], ["doctor", "--skip", "x"],
+        ["upgrade", "check", "--only", "database-reachabel"], ["upgrade", "check", "now"],
+        ["upgrade", "check", "--target", "next"], ["doctor", "--skip", "x"],
         ["upgrade", "explain", "nothing"], ["upgrade", "check", "--warnings"],
     ],
 )  # fmt: skip

@@ -34,7 +34,7 @@ def test_a_disk_that_fills(look: Look, store: Store, small_disk: Path) -> None:
     for kilobytes, status in ((750, "warning"), (950, "failure")):
         (small_disk / "log").write_bytes(bytes(1024 * kilobytes))
         told = look(*only)["environment-disk"]
-        assert told["status"] == status and f"{small_disk}: bytes" in told["details"], told
+        assert told["status"] == status and f"file system of {small_disk} " in told["details"], told
     (small_disk / "log").unlink()
     for number in range(47):
         (small_disk / f"f{number}").touch()

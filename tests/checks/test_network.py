@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 from tests.checks.conftest import Look, differing
+from tests.fakes.client import People
 
 from heddle.store.engine import Store
+from heddle.view.types import Status
 
 
 def test_an_agent_that_fell_silent(look: Look, store: Store, report: Callable[..., None]) -> None:
@@ -20,3 +23,44 @@ def test_an_agent_that_fell_silent(look: Look, store: Store, report: Callable[..
     assert differing(before, found) == {"network-agents"} and look.code == 2
     told = found["network-agents"]
     assert told["node"] == "host2" and "Open vSwitch agent" in told["details"] and "days" in told["details"]
+
+
+def test_a_clock_that_is_wrong(look: Look, store: Store, report: Callable[..., None]) -> None:
+    report("host1")
+    report("host2", clock=time.time())
+    before = look()
+    assert before["network-hosts"]["status"] == "success"
+    report("host2", started_at=2.0, clock=time.time() - 120)
+    found = look()
+    assert differing(before, found) == {"network-hosts"}
+    told = found["network-hosts"]
+    assert told["status"] == "warning" and told["node"] == "host2" and "behind" in told["details"]
+
+
+def test_what_a_host_put_right(look: Look, store: Store, report: Callable[..., None]) -> None:
+    report("host1")
+    before = look()
+    report("host1", drift=3)
+    found = look()
+    assert differing(before, found) == {"network-drift"}
+    assert found["network-drift"]["node"] == "host1" and "3 deviations" in found["network-drift"]["details"]
+
+
+def test_ports_that_no_host_carries(look: Look, people: People, report: Callable[..., None]) -> None:
+    report("host1")
+    before = look()
+    network = people.admin.post("/v2.0/networks", {"network": {"name": "n"}}).json()["network"]["id"]
+
+    def port(host: str) -> str:
+        body = {"port": {"network_id": network, "binding:host_id": host}}
+        return str(people.admin.post("/v2.0/ports", body).json()["port"]["id"])
+
+    here, nowhere = port("host1"), port("host9")
+    found = look()
+    told = found["network-bindings"]
+    assert differing(before, found) == {"network-bindings"}
+    assert told["node"] == "host9" and nowhere in told["details"] and here not in str(found)
+    status = Status(kind="port", id=here, revision=2**40, state="error", message="no room for it")
+    report("host1", statuses=[status])
+    told = look()["network-faults"]
+    assert told["status"] == "warning" and "no room for it" in told["details"] and told["node"] == "host1"

@@ -12,9 +12,10 @@ HEAD = """\
 
 `heddle upgrade check` looks for what is in the way of an upgrade; `heddle doctor` asks whether the running cloud is
 well, with the same checks but those of versions. Both run on a server, as root or as the server's user, change nothing,
-and never take longer than ten seconds: all checks run beside each other, each with a deadline.
+and never take longer than fifteen seconds: all checks run beside each other, each with a deadline.
 
     heddle upgrade check [--format table|json|junit] [--only ID]… [--skip ID]… [--warnings-ok]
+                         [--target VERSION]
     heddle upgrade list
     heddle upgrade explain ID
     heddle doctor [--format …] [--only ID]… [--skip ID]… [--warnings-ok]
@@ -31,6 +32,8 @@ A wrong command line, also an `--only` or `--skip` that names no check, is exit 
 be reached is a failure of one check, and makes those that need it unknown; all others stand. JSON has the keys of
 oslo.upgradecheck and more, as [checks.schema.json](checks.schema.json) says. While checks run a line tells on a
 terminal which are open.
+
+`--target` names the release that the upgrade leads to, the one that runs without it: `versions-agents` asks about it.
 
 A check of another package is found by the entry point `heddle.checks`: a `Check` (`checks/base.py`) with its `kind`.
 """

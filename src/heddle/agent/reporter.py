@@ -12,6 +12,7 @@ import time
 import uuid
 from collections.abc import Iterable
 
+from heddle import __version__
 from heddle.agent import guarantees
 from heddle.agent.mirror import Mirror
 from heddle.agent.roles.base import Role
@@ -96,7 +97,7 @@ class Reporter:
             statuses=list(self._waiting.values()), availability_zone=agent.availability_zone,
             changed_at=self._changed_at if told else 0, audits=list(self._answers),
             instance=self.instance, clock=time.time(),
-            guarantees=self._guarantees if beat else None,
+            guarantees=self._guarantees if beat else None, release=__version__,
         )
         try:
             reply = self._bus.report(request)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from heddle.checks.context import Context
 
 KINDS = ("configuration", "environment", "database", "queue", "network", "versions")
-LONGEST = 10.0
+LONGEST = 14.0
 
 
 class Level(IntEnum):
@@ -80,7 +80,7 @@ class Check:
     severity: Level
     remedy: str
     check: Callable[[Context], Finding | Sequence[Finding]]
-    seconds: float = 6.0
+    seconds: float = 9.0
     doctor: bool = True
     kind: str = field(default="", compare=False)
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Generic, TypeVar
 
+from heddle import __version__
 from heddle.checks.base import CannotSee
 from heddle.config import Settings
 from heddle.errors import HeddleError
@@ -17,14 +18,19 @@ from heddle.store import examine
 from heddle.store.engine import Store, Tx
 
 T = TypeVar("T")
-DATABASE_SECONDS = 5
+DATABASE_SECONDS = 3
 
 
 class Context:
-    """`settings` is None where they cannot be read, and `problem` says why; `file` is that of the settings, or ""."""
+    """`settings` is None where they cannot be read, and `problem` says why; `file` is that of the settings, or "".
 
-    def __init__(self, settings: Settings | None, problem: str = "", file: str = "") -> None:
-        self._settings, self.problem, self.file = settings, problem, file
+    `target`: the release that an upgrade leads to.
+    """
+
+    def __init__(
+        self, settings: Settings | None, problem: str = "", file: str = "", target: str = __version__
+    ) -> None:
+        self._settings, self.problem, self.file, self.target = settings, problem, file, target
         self.database: Once[Store] = Once(self._open)
 
     @property

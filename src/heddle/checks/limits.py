@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from heddle.checks.base import Level
+from heddle.store.examine.storage import Storage, Table
 
 WARN, FAIL = 0.70, 0.90
+ISAM_BYTES = 4 * 2**30
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,3 +41,23 @@ def human(number: int) -> str:
             return f"{size:.0f}" if not unit else f"{size:.1f} {unit}"
         size /= 1024
     return f"{size:.1f} E"
+
+
+def disk_fill(folder: str, total: int, free: int, available: int) -> Fill:
+    """How full a file system is for those who are not root, as df tells it."""
+    return Fill(f"file system of {folder}", total - free, total - free + available)
+
+
+def table_fills(storage: Storage) -> list[Fill]:
+    """How full each table is, or all together where they share a file."""
+    limit = storage.page * storage.pages
+    own = [table for table in storage.tables if table.engine.lower() in ("myisam", "aria", "isam")]
+    fills = [Fill(f"table {table.name}", table.size, _own_limit(table)) for table in own]
+    others = [table for table in storage.tables if table not in own]
+    if storage.apart:
+        return fills + [Fill(f"table {table.name}", table.size, limit) for table in others]
+    return [*fills, Fill("the tables together", sum(table.size for table in others), limit)]
+
+
+def _own_limit(table: Table) -> int:
+    return ISAM_BYTES if table.engine.lower() == "isam" else table.longest or ISAM_BYTES

@@ -6,7 +6,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from heddle import config
+from heddle import __version__, config
 from heddle.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -26,15 +26,15 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--warnings-ok", action="store_true", help="exit code 0 where there are only warnings")
 
 
-def run(args: argparse.Namespace, name: str, checks: list[Check]) -> int:
-    """Run the checks and print what they found, under a name such as "upgrade check"."""
+def run(args: argparse.Namespace, name: str, checks: list[Check], target: str = "") -> int:
+    """Run the checks and print what they found, under a name such as "upgrade check"; `target`: a release, or ""."""
     from heddle.checks import engine, formats
     from heddle.cli.meter import clear_line, replace_line
 
     def progress(done: int, total: int, open: list[str]) -> None:
         replace_line(f"{done} of {total} checks; waiting for {', '.join(open[:3])}")
 
-    context = _context(args)
+    context = _context(args, target or __version__)
     try:
         results = engine.run(checks, context, progress)
     finally:
@@ -56,12 +56,12 @@ def usage(error: Exception) -> int:
     return 64
 
 
-def _context(args: argparse.Namespace) -> Context:
+def _context(args: argparse.Namespace, target: str) -> Context:
     """Settings that cannot be read are a finding of a check, and no end."""
     from heddle.checks.context import Context
 
     file = config.file_of(args.config)
     try:
-        return Context(config.load(args.config, args.overrides), file=file)
+        return Context(config.load(args.config, args.overrides), file=file, target=target)
     except ConfigError as error:
-        return Context(None, str(error), file)
+        return Context(None, str(error), file, target)

@@ -109,6 +109,8 @@ def _save_agent(
     configurations: dict[str, Any] = dict(role.configuration)
     if problems:
         configurations["problems"] = list(problems)
+    if request.release:
+        configurations["release"] = request.release
     if role.role == "switch":
         configurations.setdefault("bridge_mappings", dict(request.bridge_mappings))
     if role.role in guarantees.CARRIERS and request.guarantees is not None:

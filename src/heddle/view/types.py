@@ -558,7 +558,8 @@ class ReportRequest(Message, frozen=True, kw_only=True):
     `started_at` is the agent's start in seconds since the epoch; `bridge_mappings` maps physical networks to
     bridges; `drift` counts what was found changed by hand and put right since the start; `availability_zone` is "" from
     an agent that knows of none.  `instance` as in `FetchRequest`; `clock` is the host's time in seconds since the epoch
-    when it was sent, 0 from an agent that does not tell.  `guarantees` come with heartbeats.
+    when it was sent, 0 from an agent that does not tell.  `guarantees` come with heartbeats.  `release`: the version of
+    Heddle that the agent is of, "" from one of 0.1 that does not tell it yet.
 
     `revision`: the host has applied everything up to it, but for the objects that it reports as "error".  It is told
     soon after each change; `changed_at` is then what the answer with the (oldest) news said.
@@ -581,6 +582,7 @@ class ReportRequest(Message, frozen=True, kw_only=True):
     instance: str = ""
     clock: float = 0.0
     guarantees: Guarantees | None = None
+    release: str = ""
 
 
 class ReportReply(Message, frozen=True, kw_only=True):

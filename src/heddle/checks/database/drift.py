@@ -29,5 +29,5 @@ CHECK = Check(
     remedy="Somebody changed the schema by hand: undo it, or restore the backup. An index or a table that was added "
     "does no harm now, but a migration may meet its name.",
     check=check,
-    seconds=10,
+    seconds=14,
 )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from heddle.checks.base import Check, Finding, Level, failure, warning, well
 from heddle.checks.context import Context
-from heddle.checks.limits import Fill, grade
+from heddle.checks.limits import Fill, disk_fill, grade
 
 
 def check(context: Context) -> list[Finding]:
@@ -17,10 +17,11 @@ def check(context: Context) -> list[Finding]:
         folder = _existing(Path(name))
         stat = os.statvfs(folder)
         device = folder.stat().st_dev
-        fills.setdefault(device, Fill(f"{folder}: bytes", (stat.f_blocks - stat.f_bfree) * stat.f_frsize,
-                                      (stat.f_blocks - stat.f_bfree + stat.f_bavail) * stat.f_frsize))  # fmt: skip
+        unit = stat.f_frsize
+        fill = disk_fill(str(folder), stat.f_blocks * unit, stat.f_bfree * unit, stat.f_bavail * unit)
+        fills.setdefault(device, fill)
         if stat.f_files:
-            fills.setdefault(-device, Fill(f"{folder}: inodes", stat.f_files - stat.f_ffree, stat.f_files))
+            fills.setdefault(-device, Fill(f"inodes of {folder}", stat.f_files - stat.f_ffree, stat.f_files))
     found = [_judge(fill) for fill in fills.values()]
     bad = [each for each in found if each.level != Level.SUCCESS]
     return bad or [well("there is room where state and logs are", "; ".join(each.details for each in found))]

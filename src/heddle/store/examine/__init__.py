@@ -22,7 +22,7 @@ CONNECTIONS = 4
 
 
 def connect(url: str, patience: int) -> Store:
-    """The database, which has answered; each later answer may take `patience` seconds.
+    """The database, which has answered within `patience` seconds; later answers may take longer.
 
     Raises `HeddleError` with the reason; no file is made where there is none.
     """
@@ -42,9 +42,9 @@ def _hasty(url: str, patience: int) -> str:
     """The URL, with what tells the driver not to wait for longer."""
     parsed = with_driver(url)
     if parsed.get_backend_name() == "postgresql":
-        limits = {"connect_timeout": str(patience), "options": f"-c statement_timeout={1000 * patience}"}
+        limits = {"connect_timeout": str(patience), "options": f"-c statement_timeout={2000 * patience}"}
     else:
-        limits = dict.fromkeys(("connect_timeout", "read_timeout", "write_timeout"), str(patience))
+        limits = {"connect_timeout": str(patience), "read_timeout": str(patience + 1)}
     return parsed.update_query_dict(limits).render_as_string(hide_password=False)
 
 

@@ -1,0 +1,48 @@
+"""Tables are of an engine with transactions, and text is kept in Unicode and compared as it is written."""
+
+from __future__ import annotations
+
+from heddle.checks.base import Check, Finding, Level, failure, warning, well
+from heddle.checks.context import Context
+from heddle.store.examine.storage import Storage, storage
+
+UNICODE = {"sqlite": ("UTF-8",), "postgresql": ("UTF8",), "mariadb": ("utf8mb4",)}
+
+
+def check(context: Context) -> list[Finding]:
+    with context.reading() as tx:
+        found = storage(tx)
+    bad = [*_engines(found), *_encodings(found)]
+    kinds = sorted({table.engine for table in found.tables if table.engine})
+    return bad or [well(f"{len(found.tables)} tables in {found.encoding}", f"{', '.join(kinds) or found.kind}")]
+
+
+def _engines(found: Storage) -> list[Finding]:
+    said = []
+    for table in found.tables if found.kind == "mariadb" else ():
+        mend = f"ALTER TABLE {table.name} ENGINE=InnoDB, while no server runs."
+        if table.engine.lower() == "isam":
+            said.append(failure(f"table {table.name} is of ISAM, which no server has any more", remedy=mend))
+        elif table.engine != "InnoDB":
+            text = f"table {table.name} is of {table.engine or 'no engine that this server has'}, without transactions"
+            said.append((warning if table.engine else failure)(text, evidence=table.name, remedy=mend))
+    return said
+
+
+def _encodings(found: Storage) -> list[Finding]:
+    wanted = UNICODE[found.kind]
+    if found.encoding not in wanted:
+        return [failure(f"the database's encoding is {found.encoding}, not {wanted[0]}", evidence=found.encoding)]
+    other = [table for table in found.tables if table.collation and not table.collation.startswith("utf8mb4")]
+    return [warning(f"table {table.name} is in {table.collation}", evidence=table.name) for table in other]
+
+
+CHECK = Check(
+    id="database-engine",
+    title="Tables have transactions and Unicode",
+    reads="engine and collation of each table, the database's encoding",
+    severity=Level.FAILURE,
+    remedy="Convert while no server runs: ALTER TABLE … CONVERT TO CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin on "
+    "MariaDB; on PostgreSQL `heddle db backup`, and restore it into a database made WITH ENCODING 'UTF8'.",
+    check=check,
+)

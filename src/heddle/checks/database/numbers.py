@@ -1,0 +1,29 @@
+"""Numbers that the database gives out by itself are far from the largest of their column's type."""
+
+from __future__ import annotations
+
+from heddle.checks.base import Check, Finding, Level, failure, not_applicable, warning, well
+from heddle.checks.context import Context
+from heddle.checks.limits import Fill, grade
+from heddle.store.examine.storage import numbers
+
+
+def check(context: Context) -> list[Finding]:
+    with context.reading() as tx:
+        fills = [Fill(each.name, each.last, each.largest) for each in numbers(tx)]
+    if not fills:
+        return [not_applicable("no table numbers its rows by itself")]
+    fills.sort(key=lambda fill: fill.share, reverse=True)
+    bad = [(failure if grade(fill) == Level.FAILURE else warning)(str(fill), str(fill)) for fill in fills
+           if grade(fill) != Level.SUCCESS]  # fmt: skip
+    return bad or [well(f"{len(fills)} counters have numbers left", f"the fullest: {fills[0]}")]
+
+
+CHECK = Check(
+    id="database-numbers",
+    title="Automatic numbers do not run out",
+    reads="AUTO_INCREMENT of tables, sequences",
+    severity=Level.FAILURE,
+    remedy="Give the column a larger type (BIGINT); on PostgreSQL also ALTER SEQUENCE … AS bigint.",
+    check=check,
+)

@@ -1,0 +1,43 @@
+"""Tables are far from the end that their engine sets, and the file system below them has room.
+
+InnoDB ends at 2^32 pages of a tablespace (64 TB with pages of 16 KB), PostgreSQL at 2^32 pages of a table (32 TB with
+8 KB), SQLite at its page size times its largest number of pages, MyISAM where its pointers end, ISAM at 4 GB.
+"""
+
+from __future__ import annotations
+
+import os
+
+from heddle.checks.base import Check, Finding, Level, failure, warning, well
+from heddle.checks.context import Context
+from heddle.checks.limits import Fill, disk_fill, grade, table_fills
+from heddle.store.examine.storage import storage
+
+
+def check(context: Context) -> list[Finding]:
+    with context.reading() as tx:
+        found = storage(tx)
+    fills = sorted(table_fills(found), key=lambda fill: fill.share, reverse=True)
+    if found.folder:
+        stat = os.statvfs(found.folder)
+        fills.append(disk_fill(found.folder, stat.f_blocks * stat.f_frsize, stat.f_bfree * stat.f_frsize,
+                               stat.f_bavail * stat.f_frsize))  # fmt: skip
+    bad = [_say(fill) for fill in fills if grade(fill) != Level.SUCCESS]
+    seen = "" if found.folder else "; the file system of the database's server is not seen from here"
+    fullest = f"the fullest: {fills[0]}" if fills else "no tables"
+    return bad or [well(f"{len(found.tables)} tables are within their limits{seen}", fullest)]
+
+
+def _say(fill: Fill) -> Finding:
+    return (failure if grade(fill) == Level.FAILURE else warning)(str(fill), str(fill))
+
+
+CHECK = Check(
+    id="database-sizes",
+    title="Tables are far from their limits",
+    reads="sizes of all tables, page sizes, and the file system of the database's files where it is on this machine",
+    severity=Level.FAILURE,
+    remedy="Enlarge the file system, or make the table smaller: rows that are gone leave room only after OPTIMIZE "
+    "TABLE (MariaDB) or VACUUM FULL (PostgreSQL).",
+    check=check,
+)

@@ -1,0 +1,33 @@
+"""A port is bound to a host that is there, and carried there: no binding failed, and none leads to nowhere."""
+
+from __future__ import annotations
+
+from heddle.checks.base import Check, Finding, Level, warning, well
+from heddle.checks.context import Context
+from heddle.store.query.bindings import Astray, astray
+
+SHOWN = 10
+
+
+def check(context: Context) -> list[Finding]:
+    with context.cloud() as tx:
+        found = astray(tx)
+    if not found:
+        return [well("every bound port is on a host that reports")]
+    more = [warning(f"and {len(found) - SHOWN} more ports")] if len(found) > SHOWN else []
+    return [warning(_text(each), evidence=each.port, node=each.host) for each in found[:SHOWN]] + more
+
+
+def _text(each: Astray) -> str:
+    return f"port {each.port} is bound to {each.host}, {each.why}"
+
+
+CHECK = Check(
+    id="network-bindings",
+    title="Ports are bound to hosts that carry them",
+    reads="the bindings of ports, the hosts that report, and the statuses that they told",
+    severity=Level.WARNING,
+    remedy="Bind the port to a host that is there (`openstack port set --host HOST PORT`), start that host's agent, or "
+    "see in `heddle status` why it is not wired.",
+    check=check,
+)
