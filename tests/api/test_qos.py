@@ -678,7 +678,8 @@ def test_the_host_of_a_port_is_told_the_policy_that_it_follows(own_cloud: Cloud)
     second, mirror = told(cloud, host)
     assert mirror.networks[network["id"]].qos_policy == gold["id"]
     limits = [QosLimit("ingress", "kbps", 900, 90), QosLimit("egress", "kpps", 3, 0)]
-    assert [(each.id, each.limits, each.dscp) for each in mirror.policies.values()] == [(gold["id"], limits, -1)]
+    (policy,) = mirror.policies.values()
+    assert (policy.id, policy.limits, policy.dscp, policy.guaranteed) == (gold["id"], limits, -1, 3)
     change(admin, gold, "bandwidth_limit", rule, max_kbps=1000)
     news, mirror = told(cloud, host, second)
     assert mirror.policies[gold["id"]].limits[0].rate == 1000

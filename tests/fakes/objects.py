@@ -62,9 +62,9 @@ def port(number: int, groups: tuple[str, ...] = ("default",), net: str = "net-a"
     return PortView(**values)  # type: ignore[arg-type]
 
 
-def policy(name: str, *limits: tuple[str, str, int, int], dscp: int = -1) -> QosPolicyView:
+def policy(name: str, *limits: tuple[str, str, int, int], dscp: int = -1, guaranteed: int = 0) -> QosPolicyView:
     """A QoS policy; a limit as (direction, unit, rate, burst)."""
-    return QosPolicyView(id=name, limits=[QosLimit(*each) for each in limits], dscp=dscp)
+    return QosPolicyView(id=name, limits=[QosLimit(*each) for each in limits], dscp=dscp, guaranteed=guaranteed)
 
 
 def ip(number: int) -> str:

@@ -66,7 +66,10 @@ SENT: Mapping[str, tuple[str, ...]] = {
     "port-security": ("real/test_security.py::test_port_security_off_filters_nothing",),
     "provider": ("real/test_matrix.py::test_carries", "real/test_bridge_matrix.py::test_carries"),
     "pvlan": ("real/test_private_vlans.py::test_who_hears_whom",),
-    "qos": ("real/test_qos.py::test_what_a_guest_sends_is_marked",),
+    "qos": (
+        "real/test_qos.py::test_what_a_guest_sends_is_marked",
+        "real/test_precedence.py::test_a_port_gets_its_minimum_whatever_others_send",
+    ),
     "qos-bw-limit-direction": ("real/test_qos.py::test_limits_of_both_directions_follow_the_policy",),
     "qos-default": ("cluster/test_bridges.py::test_the_default_policy_of_a_project_limits_guests_of_both_kinds",),
     "qos-fip": ("real/test_routers.py::test_policies_of_floating_ips_and_of_the_gateway",),
@@ -96,8 +99,6 @@ MISSING: Mapping[str, str] = {
     "l3-ext-ndp-proxy": "see l3-ndp-proxy",
     "l3-ndp-proxy": "no test asks a router for the address of a guest",
     "multi-provider": "no test has a network of several segments that carry packets",
-    "qos-bw-minimum-ingress": "bindings respect it; on a host such packets have no precedence",
-    "qos-pps-minimum": "bindings respect it; on a host such packets have no precedence",
     "segment": "no test sends packets in a routed network",
     "segments-peer-subnet-host-routes": "no test sends packets in a routed network",
 }
@@ -107,6 +108,7 @@ _ASKED = "how the API is asked"
 _WHO = "who may use an object; who may gets what others get of it"
 _WHERE = "where a host is chosen; packets are as on any other"
 _KEPT = "kept and shown for others (compute, hardware)"
+_CLAIMED = "a claim that bindings respect; what hosts do with packets is the same (so it is in the reference)"
 _CHECKED = "what the API refuses"
 _MADE = "how objects are made; packets are as of any other"
 
@@ -134,6 +136,7 @@ API_ONLY: Mapping[str, str] = {
          "floating-ip-port-forwarding-description", "standard-attr-description", "standard-attr-segment",
          "standard-attr-tag", "tag-creation", "tag-ports-during-bulk-creation", "uplink-status-propagation",
          "uplink-status-propagation-updatable"), _KEPT),
+    **dict.fromkeys(("qos-bw-minimum-ingress", "qos-pps-minimum"), _CLAIMED),
     **dict.fromkeys(
         ("aap-reject-multicast", "l3-port-ip-change-not-allowed", "quota-check-limit", "quota-check-limit-default",
          "quotas", "router-admin-state-down-before-update"), _CHECKED),

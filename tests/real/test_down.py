@@ -20,6 +20,9 @@ ovs-vsctl add-br br0 -- set bridge br0 datapath_type=netdev -- add-br br-ex2
 ip netns add qrouter-of-another
 ip link add tapothers type veth peer name tapothersb
 nft add table inet filter
+ip link add card0 type veth peer name card1
+ovs-vsctl add-port br0 card0 -- add-port br0 card1 -- set Port card1 qos=@q -- --id=@q create QoS type=linux-noop
+tc qdisc add dev card1 root handle 7: htb default 1
 """
 
 OURS = """
@@ -32,11 +35,14 @@ ip link add tap12345678-90 type veth peer name eth0 netns heddle-guest-a
 ovs-vsctl add-port br-int tap12345678-90
 nft add table netdev heddle_ovs
 nft add table ip heddle-test
+ovs-vsctl set Port card0 qos=@q -- --id=@q create QoS type=linux-noop external_ids:heddle=queues
+tc qdisc add dev card0 root handle 4ed: htb default 1
 ip netns exec qdhcp-1 sleep 600 >/dev/null 2>&1 &
 mkdir -p /run/netns-config
 """
 
-LOOK = "ovs-vsctl list-br; ip netns list; ip -o link | cut -d: -f2; nft list tables; ls -d /etc/netns/* || true"
+LOOK = "ovs-vsctl list-br; ip netns list; ip -o link | cut -d: -f2; nft list tables; ls -d /etc/netns/* || true; "
+LOOK += "tc qdisc; ovs-vsctl --bare --columns=external_ids,type list QoS; ovs-vsctl --bare --columns=name,qos list Port"
 
 
 @pytest.fixture

@@ -46,8 +46,9 @@ def make_roles(names: Iterable[str], plane: DataPlane) -> list[Role]:
         else:
             raise ConfigError(f"agent.roles: there is no role {name!r}; there are: switch, router, dhcp, metadata")
     from heddle.agent.roles.ha import HaRole
+    from heddle.agent.roles.precedence import PrecedenceRole
     # A process that metadata has to start first holds up what comes after it.
-    return [*(each for each in roles if each.name != "metadata"), HaRole(),
+    return [PrecedenceRole(), *(each for each in roles if each.name != "metadata"), HaRole(),
             *(each for each in roles if each.name == "metadata")]  # fmt: skip
 
 

@@ -82,6 +82,7 @@ def _data_plane(steps: _Steps, layout: Layout) -> None:
     steps.do("process", lambda: teardown.end_ha(layout.run))
     steps.do("process", lambda: teardown.end_metadata(layout.run))
     steps.do("process", lambda: teardown.end_processes_in(ours))
+    steps.do("queues of card", teardown.remove_queues)
     steps.do("bridge", bridges)
     steps.do("namespace", lambda: teardown.remove_namespaces(ours))
     steps.do("folder", teardown.remove_guest_folders)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from heddle.host import ovsdb
@@ -117,6 +117,10 @@ class Ovs:
         for name in names:
             batch.delete_port(name)
         batch.commit()
+
+    def transact(self, operations: Sequence[ovsdb.Operation]) -> list[Any]:
+        """One transaction on what is not shown here; the results as they are on the wire.  Raises `OvsdbError`."""
+        return self._client.transact(operations)
 
     def sync(self) -> None:
         """Wait until vswitchd has done all that the database says, and its answers (ofports) are known here."""

@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from heddle.host import ha_files, ha_process, metadata, netns, probe, rtnetlink
+from heddle.host import card_queues, ha_files, ha_process, metadata, netns, probe, rtnetlink
 from heddle.host.netlink import Netlink
 from heddle.host.process import alive, command_of
 from heddle.host.run import CommandError, run, succeeds
@@ -26,6 +26,7 @@ CONFIG = Path("/etc/netns")
 OVS_MARKER = Path("/run/openvswitch/started-by-heddle")
 OVS_CTL = "/usr/share/openvswitch/scripts/ovs-ctl"
 OVS_FILES = ("/etc/openvswitch/conf.db", "/etc/openvswitch/.conf.db.~lock~", "/etc/openvswitch/system-id.conf")
+OVS_QOS = "external_ids:heddle=queues"
 OVS_FOLDERS = ("/var/log/openvswitch", "/run/openvswitch")
 
 
@@ -146,6 +147,25 @@ def remove_tables() -> list[str]:
             run(["nft", "delete", "table", table["family"], table["name"]])
             removed.append(f"{table['family']} {table['name']}")
     return removed
+
+
+def remove_queues() -> list[str]:
+    """Give network cards back to whose they were; returns their names."""
+    removed = []
+    with suppress(CommandError, ValueError):
+        for card in sorted(card_queues.cards_with_queues()):
+            card_queues.remove(card)
+            removed.append(card)
+    with suppress(CommandError):
+        for qos in _found("QoS", OVS_QOS):
+            words = [word for port in _found("Port", f"qos={qos}") for word in ("--", "clear", "Port", port, "qos")]
+            run(["ovs-vsctl", "--timeout=10", *words, "--", "destroy", "QoS", qos])
+    return removed
+
+
+def _found(table: str, condition: str) -> list[str]:
+    """The UUIDs of rows of Open vSwitch's database."""
+    return run(["ovs-vsctl", "--timeout=10", "--bare", "--columns=_uuid", "find", table, condition]).split()
 
 
 def remove_user(name: str) -> bool:

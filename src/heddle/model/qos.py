@@ -149,7 +149,6 @@ RULE_TYPES: tuple[type[QosRule], ...] = (
     BandwidthLimitRule, DscpMarkingRule, MinimumBandwidthRule, PacketRateLimitRule, MinimumPacketRateRule,
 )  # fmt: skip
 # What a host must have free for a port.
-LIMITS: tuple[type[QosRule], ...] = (BandwidthLimitRule, DscpMarkingRule, PacketRateLimitRule)
 MINIMA: tuple[type[QosRule], ...] = (MinimumBandwidthRule, MinimumPacketRateRule)
 ALIASES: tuple[type[QosRule], ...] = (
     AliasBandwidthLimitRule, AliasDscpMarkingRule, AliasMinimumBandwidthRule, AliasMinimumPacketRateRule,

@@ -12,7 +12,7 @@ from heddle.model.fields import same_for_all
 from heddle.model.metering import MeteringLabelRule
 from heddle.model.port import DISTRIBUTED_INTERFACE, ROUTER_INTERFACE, ROUTER_OWNERS, Port
 from heddle.model.port_forwarding import PortForwarding, ends
-from heddle.model.qos import LIMITS, BandwidthLimitRule, DscpMarkingRule, PacketRateLimitRule, QosRule
+from heddle.model.qos import BandwidthLimitRule, DscpMarkingRule, MinimumBandwidthRule, PacketRateLimitRule, QosRule
 from heddle.model.security_group import SecurityGroup, SecurityGroupRule, protocol_number
 from heddle.model.segment import Segment
 from heddle.model.trunk import SUBPORT_OWNER
@@ -305,10 +305,12 @@ def _cidr(prefix: str | None) -> str:
 
 
 def _qos_policies(tx: Tx, wanted: Revisions) -> Iterable[v.Object]:
-    for id, rules in qos.rules_of(tx, wanted, LIMITS).items():
+    for id, rules in qos.rules_of(tx, wanted).items():
         marks = [rule.dscp_mark for rule in rules if isinstance(rule, DscpMarkingRule)]
         limits = [limit for rule in rules for limit in _limits(rule)]
-        yield v.QosPolicyView(id=id, revision=wanted[id], limits=limits, dscp=marks[0] if marks else -1)
+        minima = [r.min_kbps for r in rules if isinstance(r, MinimumBandwidthRule) and r.direction == "egress"]
+        dscp, guaranteed = marks[0] if marks else -1, sum(minima)
+        yield v.QosPolicyView(id=id, revision=wanted[id], limits=limits, dscp=dscp, guaranteed=guaranteed)
 
 
 def _limits(rule: QosRule) -> Iterable[v.QosLimit]:

@@ -361,10 +361,14 @@ class QosLimit(Message, frozen=True):
 
 
 class QosPolicyView(Object, frozen=True, tag="qos_policy"):
-    """`dscp`: the code point that what guests send is marked with, -1 for none (RFC 2474)."""
+    """`dscp`: the code point that what guests send is marked with, -1 for none (RFC 2474).
+
+    `guaranteed`: the kilobits a second that a guest can always send, 0 for none.
+    """
 
     limits: list[QosLimit] = []
     dscp: int = -1
+    guaranteed: int = 0
 
 
 class MeteringRule(Message, frozen=True):

@@ -51,7 +51,7 @@ def _rules_in(model: type[QosRule]) -> sa.Select[Any]:
     return sa.select(sa.literal(model.kind).label("kind"), *columns).where(one_of(table.c.qos_policy_id, "policies"))
 
 
-_RULES = {types: sa.union_all(*map(_rules_in, types)) for types in (qos.RULE_TYPES, qos.LIMITS, qos.MINIMA)}
+_RULES = {types: sa.union_all(*map(_rules_in, types)) for types in (qos.RULE_TYPES, qos.MINIMA)}
 _BY_KIND = {model.kind: model for model in qos.RULE_TYPES}
 _PLACE = {model.kind: place for place, model in enumerate(qos.RULE_TYPES)}
 
@@ -59,7 +59,7 @@ _PLACE = {model.kind: place for place, model in enumerate(qos.RULE_TYPES)}
 def rules_of(
     tx: Tx, policy_ids: Iterable[str], types: tuple[type[QosRule], ...] = qos.RULE_TYPES
 ) -> dict[str, list[QosRule]]:
-    """The rules of these types (all of them, `LIMITS` or `MINIMA`) by policy, in one order."""
+    """The rules of these types (all of them, or `MINIMA`) by policy, in one order."""
     ids = list(dict.fromkeys(policy_ids))
     found: dict[str, list[QosRule]] = {id: [] for id in ids}
     for row in tx.conn.execute(_RULES[types], {"policies": ids}).mappings() if ids else ():
