@@ -9,7 +9,9 @@ from tests.api.conftest import Cloud
 
 from heddle.api.counts import Counts
 from heddle.control import reports
-from heddle.view.types import ReportRequest, Status
+from heddle.view.types import ReportRequest, RoleState, Status
+
+LINE = re.compile(r'(heddle_\w+?)(_bucket|_sum|_count)?(\{\w+="(?:[^"\\]|\\.)+"\})? ([0-9.e+-]+)')
 
 
 def figures(cloud: Cloud) -> dict[str, float]:
@@ -21,7 +23,7 @@ def figures(cloud: Cloud) -> dict[str, float]:
         if line.startswith("# TYPE "):
             names.add(line.split()[2])
         elif not line.startswith("#"):
-            match = re.fullmatch(r'(heddle_\w+?)(_bucket|_sum|_count)?(\{\w+="[^"]+"\})? ([0-9.e+-]+)', line)
+            match = LINE.fullmatch(line)
             assert match and match[1] in names, line
             found[line.rpartition(" ")[0]] = float(match[4])
     return found
@@ -55,6 +57,24 @@ def test_how_long_changes_took(own_cloud: Cloud) -> None:
     assert found[f"{name}_count"] == found[f'{name}_bucket{{le="+Inf"}}'] == 3
     assert found[f'{name}_bucket{{le="60"}}'] == found[f'{name}_bucket{{le="0.01"}}'] == 0
     assert found[f"{name}_sum"] > 3 * 60 and found["heddle_drift"] == 8
+
+
+def test_what_hosts_count_is_told_by_host(own_cloud: Cloud) -> None:
+    """Of those that are alive, and only what they tell."""
+    counts = {"packets_logged": 7, "packets_not_logged": 5, "packets_lost": 2}
+    shown = {"host1": {"devices": 3, "flows": 40, "networks": 2, **counts}, 'odd"name': {"devices": 1}, "gone": counts}
+    for host, configuration in shown.items():
+        roles = [RoleState(role="switch", configuration=configuration), RoleState(role="dhcp", configuration=counts)]
+        request = ReportRequest(host=host, started_at=1_700_000_000.0, roles=roles)
+        reports.report(own_cloud.store, own_cloud.settings, request)
+    own_cloud.die("gone")
+    found = {name: value for name, value in figures(own_cloud).items() if "host=" in name}
+    assert found == {
+        'heddle_host_ports{host="host1"}': 3, r'heddle_host_ports{host="odd\"name"}': 1,
+        'heddle_host_networks{host="host1"}': 2, 'heddle_host_flows{host="host1"}': 40,
+        'heddle_packets_logged_total{host="host1"}': 7, 'heddle_packets_not_logged_total{host="host1"}': 5,
+        'heddle_packets_lost_total{host="host1"}': 2,
+    }  # fmt: skip
 
 
 def test_they_are_the_administrators(own_cloud: Cloud) -> None:

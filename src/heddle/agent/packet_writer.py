@@ -97,10 +97,11 @@ class PacketWriter:
             return self._seen
 
     def figures(self) -> dict[str, int]:
-        """What the agent's record shows, nothing while no log concerns a port."""
+        """What the agent's record shows, nothing while no log concerns a port; the lost are among the not logged."""
         if self._listener is None:
             return {}
-        return {"packets_logged": self.file.written, "packets_not_logged": self.suppressed}
+        kept_back = self.suppressed + self.file.lost
+        return {"packets_logged": self.file.written, "packets_not_logged": kept_back, "packets_lost": self.file.lost}
 
     def close(self) -> None:
         self._ended.set()

@@ -1,14 +1,18 @@
 """Figures for a monitoring system, in Prometheus' text format 0.0.4: a handful, so no library is needed for it.
 
 All but the counts of requests come from the database, so every process of every server gives the same; the requests
-are those of the server that is asked, all its processes together.  No name of an object or a tenant is among them;
-metering labels are told by their ids.
+are those of the server that is asked, all its processes together.  No name of an object or a tenant is among them:
+metering labels are told by their ids, hosts by their names.
+
+What hosts count starts anew with their agents, so it is told by host and not summed up: whoever reads it sees the
+start, which a sum would hide.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate
+from typing import Any
 
 from heddle.api.http import Request, Response, Route
 from heddle.api.network.rights import require
@@ -19,6 +23,17 @@ from heddle.store.changes import current_revision
 from heddle.store.query import dns_records, hosts, metering
 from heddle.store.query.hosts import Host
 
+CARRYING = ("switch", "bridge")
+# What the agent of a host shows of itself: its name there, as a figure, its kind, and what it is.
+TOLD = (
+    ("devices", "heddle_host_ports", "gauge", "Ports that a host has wired."),
+    ("networks", "heddle_host_networks", "gauge", "Networks that have ports on a host."),
+    ("flows", "heddle_host_flows", "gauge", "Flows of a host's switch."),
+    ("packets_logged", "heddle_packets_logged_total", "counter", "Packets that a host wrote down for logs."),
+    ("packets_not_logged", "heddle_packets_not_logged_total", "counter",
+     "Packets that logs asked for and a host did not write down: more than its limit, or no room."),
+    ("packets_lost", "heddle_packets_lost_total", "counter", "Those of them for which the file had no room."),
+)  # fmt: skip
 TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -30,8 +45,9 @@ def show(services: Services, request: Request) -> Response:
         figures = {"revision": current_revision(tx.conn), "failed": len(hosts.faults(tx))}
         counted = metering.totals(tx)
         names = dns_records.counts(tx)
+        told = hosts.told(tx, CARRYING)
     lines = [*_hosts(every, live, figures), *_latency(every), *_requests(services.counts.by_status())]
-    lines += [*_metering(counted), *_names(names)]
+    lines += [*_metering(counted), *_names(names), *_told(told)]
     return Response(200, ("\n".join(lines) + "\n").encode(), (("Content-Type", TYPE),))
 
 
@@ -88,6 +104,18 @@ def _names(counted: Mapping[str, int]) -> Iterator[str]:
     yield from _head("heddle_dns_names", "gauge", "Names and types for a DNS server outside, by how far they are.")
     for state, count in counted.items():
         yield f'heddle_dns_names{{state="{state}"}} {count}'
+
+
+def _told(agents: Sequence[tuple[str, Mapping[str, Any]]]) -> Iterator[str]:
+    for key, name, kind, text in TOLD:
+        yield from _head(name, kind, text)
+        for host, shown in agents:
+            if isinstance(shown.get(key), int):
+                yield f'{name}{{host="{_escaped(host)}"}} {shown[key]}'
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
 
 
 ROUTES = [Route("GET", "/metrics", show, "get_metrics", 200, "Figures for a monitoring system, in Prometheus' text",

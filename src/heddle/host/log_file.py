@@ -23,14 +23,17 @@ MODE = 0o640
 
 
 class LogFile:
-    """`stamp` writes a moment at the beginning of a line.  Safe across threads."""
+    """`stamp` writes a moment at the beginning of a line.  Safe across threads.
+
+    `written`: packets that have a line; `lost`: those whose line could not be written.
+    """
 
     def __init__(self, path: Path, stamp: Callable[[float], str]) -> None:
         self._path, self._stamp = path, stamp
         self._lock = threading.Lock()
         self._file = -1
         self._lost = 0
-        self.written = 0
+        self.written = self.lost = 0
 
     def begin(self) -> None:
         """Lines are expected from now on; a writer before that did not say `end` has left a gap."""
@@ -69,6 +72,7 @@ class LogFile:
                 self.written += len(lines) if packets else 0
             else:
                 self._lost += len(lines)
+                self.lost += len(lines) if packets else 0
 
     def reopen(self) -> None:
         with self._lock:

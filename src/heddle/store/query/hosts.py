@@ -128,6 +128,12 @@ def agents_with(tx: Tx, role: str, names: Sequence[str]) -> list[Agent]:
     return AGENTS.find(tx, _g.role == role, _g.host.in_(names)) if names else []
 
 
+def told(tx: Tx, roles: Sequence[str]) -> list[tuple[str, dict[str, Any]]]:
+    """(host, what its agent shows of itself) of the agents with one of these roles that are alive, in order."""
+    query = sa.select(_g.host, _g.configurations).where(_g.alive == sa.true(), _g.role.in_(roles))
+    return [(row[0], row[1]) for row in tx.conn.execute(query.order_by(_g.host))]
+
+
 def serving(tx: Tx, role: str, zones: Sequence[str] = ()) -> Iterator[Host]:
     """The live, enabled hosts with a role, the one that serves the fewest objects in it first; read as it is asked for.
 
