@@ -97,7 +97,7 @@ class Scene:
         """One host is active, for all to see, the other ready, and packets go; returns the active one."""
         self.lab.until(self.agreed, 40, "one host is active, the other ready, and the API says so")
         self.lab.until(self.reached, 20, "packets go through it")
-        return self.active()
+        return str(self.lab.until(self.active, 20, "the API says that one host is active"))
 
     def agreed(self) -> bool:
         here = {name: self.here(name) for name in NETWORK_HOSTS}
