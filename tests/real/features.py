@@ -34,7 +34,7 @@ SENT: Mapping[str, tuple[str, ...]] = {
     ),
     "external-net": ("real/test_routers.py::test_outward_under_the_routers_address",),
     "extra_dhcp_opt": (
-        "scenarios/test_names_and_options.py::test_what_dnsmasq_does_not_know_keeps_nothing_else_from_guests",
+        "scenarios/test_names_and_options.py::test_options_of_a_port_are_told_to_its_guest_alone",
         "scenarios/test_names_and_options.py::test_options_of_dhcpv6",
     ),
     "extraroute": (
@@ -46,10 +46,16 @@ SENT: Mapping[str, tuple[str, ...]] = {
     "floating-ip-port-forwarding-port-ranges": ("real/test_routers.py::test_ports_are_forwarded",),
     "heddle-subnet-isolation": ("real/test_private_vlans.py::test_subnets_apart",),
     "l3-conntrack-helper": ("real/test_routers.py::test_connections_that_others_agree_on_are_followed",),
+    "l3-ext-ndp-proxy": (
+        "scenarios/test_gateways_and_routes.py::test_a_router_answers_outside_for_guests_that_are_told_there",
+    ),
     "l3-ha": (
         "cluster/test_ha.py::test_one_is_active_and_the_other_silent",
         "cluster/test_ha.py::test_another_host_takes_over",
         "cluster/test_ha_connections.py::test_streams_go_on_on_the_other_host",
+    ),
+    "l3-ndp-proxy": (
+        "scenarios/test_gateways_and_routes.py::test_a_router_answers_outside_for_guests_that_are_told_there",
     ),
     "l3_agent_scheduler": ("cluster/test_failover.py::test_moved_by_hand",),
     "local_ip": (
@@ -96,8 +102,6 @@ SENT: Mapping[str, tuple[str, ...]] = {
 }
 
 MISSING: Mapping[str, str] = {
-    "l3-ext-ndp-proxy": "see l3-ndp-proxy",
-    "l3-ndp-proxy": "no test asks a router for the address of a guest",
     "multi-provider": "no test has a network of several segments that carry packets",
     "segment": "no test sends packets in a routed network",
     "segments-peer-subnet-host-routes": "no test sends packets in a routed network",

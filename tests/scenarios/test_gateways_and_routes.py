@@ -121,6 +121,11 @@ class Site:
         fixed = [str(each["ip_address"]) for each in router["external_gateway_info"]["external_fixed_ips"]]
         return next(each for each in fixed if (":" in each) == (version == 6))
 
+    def gateway_mac(self) -> str:
+        query = f"/v2.0/ports?device_id={self.router['id']}&device_owner=network:router_gateway"
+        (port,) = self.cloud.api.call("GET", query)["ports"]
+        return str(port["mac_address"])
+
     def seen(self, guest: str) -> str:
         """Whom the outside sees when the guest connects to it; "" when it is not answered."""
         return answer(self.host, guest, OUTSIDE[0], 80).rpartition(" ")[2]
@@ -200,3 +205,34 @@ def test_a_guest_forwards_for_others_only_as_its_port_may(site: Site) -> None:
     site.port("middle", security_groups=[site.group], port_security_enabled=True)
     assert site.silent("one", STUB) and site.reaches("one", address("middle"))
     site.change(routes=[])
+
+
+def test_a_router_answers_outside_for_guests_that_are_told_there(site: Site) -> None:
+    """The outside takes the guests' prefix for its own link, and asks there who has an address.
+
+    Then nobody else is reached, by a route neither.
+    """
+    one, two, prefix = address("one", 6), address("two", 6), f"{PREFIXES['a']}::/64"
+    site.outside_routes("add", prefix, "via", site.gateway(6))
+    assert site.reaches("outside", one) and site.reaches("outside", two)
+    site.outside_routes("replace", prefix, "dev", "eth0")
+
+    def asked_anew(target: str) -> bool:
+        site.host.run("ip", "-n", "outside", "-6", "neigh", "flush", "dev", "eth0")
+        return site.host.pings("outside", target)
+
+    assert not asked_anew(one) and not asked_anew(two)
+    site.change(enable_ndp_proxy=True)
+    proxy = site.project.api.call("POST", "/v2.0/ndp_proxies", {"ndp_proxy": {
+        "router_id": site.router["id"], "port_id": site.ports["one"]}})["ndp_proxy"]  # fmt: skip
+    assert eventually(lambda: asked_anew(one), 10), site.cloud.log_tail()
+    assert site.gateway_mac() in site.host.run("ip", "-n", "outside", "-6", "neigh", "show", one)
+    assert not asked_anew(two)
+    site.outside_routes("replace", prefix, "via", site.gateway(6))
+    assert site.reaches("outside", one) and not site.host.pings("outside", two)
+    site.outside_routes("replace", prefix, "dev", "eth0")
+    site.project.api.call("DELETE", f"/v2.0/ndp_proxies/{proxy['id']}")
+    assert eventually(lambda: not asked_anew(one), 10) and not asked_anew(two)
+    site.change(enable_ndp_proxy=False)
+    site.outside_routes("replace", prefix, "via", site.gateway(6))
+    assert site.reaches("outside", one) and site.reaches("outside", two)

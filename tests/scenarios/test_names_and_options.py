@@ -185,8 +185,41 @@ def extra(version: int = 4, **values: str | None) -> list[dict[str, Any]]:
     return [{"opt_name": name, "opt_value": value, "ip_version": version} for name, value in named.items()]
 
 
+def process(net: Net) -> str:
+    """That of the network's server."""
+    return net.cloud.host.run("pgrep", "-f", f"conf-file=.*/{net.id}/conf", check=False).strip()
+
+
 ASKED = ("-O", "tftp", "-O", "bootfile", "-O", "0x96", "-O", "mtu")
 BOOT, PARAM, SEARCH, SERVERS = 59, 60, 24, 23
+
+
+def test_options_of_a_port_are_told_to_its_guest_alone(cloud: Cloud, blue: Net) -> None:
+    """They take the place of those of its subnet, and are read with the next lease after a change."""
+    given = extra(tftp_server="10.9.9.9", bootfile_name="boot.0", mtu="1300", _150="10.9.9.8",
+                  server_ip_address="10.9.9.7")  # fmt: skip
+    port = blue.guest("boots", 50, by_hand=False, extra_dhcp_opts=given)
+    blue.guest("usual", 51, by_hand=False)
+
+    def told(guest: str) -> list[str]:
+        found = options(cloud, guest, *ASKED)
+        return [found.get(name, "") for name in ("ip", "tftp", "bootfile", "mtu", "opt150", "siaddr", "router")]
+
+    server, mtu = blue.servers[0], str(blue.mtu)
+    assert told("boots") == ["10.0.0.50", "10.9.9.9", "boot.0", "1300", "0a090908", "10.9.9.7", "10.0.0.1"]
+    plain = ["10.0.0.51", "", "", mtu, "", server, "10.0.0.1"]
+    assert told("usual") == plain
+    server_runs = process(blue)
+    for number in (3, 2):
+        blue.change(port, extra_dhcp_opts=extra(tftp_server=f"10.9.9.{number}"))
+        wait_until(lambda: told("boots")[1] == f"10.9.9.{number}", 8, "the guest is told another value")  # noqa: B023
+    blue.change(port, extra_dhcp_opts=extra(tftp_server="10.9.9.1", bootfile_name=None, mtu=None, router="10.0.0.77"))
+    wanted = ["10.0.0.50", "10.9.9.1", "", mtu, "0a090908", "10.9.9.7", "10.0.0.77"]
+    wait_until(lambda: told("boots") == wanted, 8, "the guest is told what was changed")
+    assert process(blue) == server_runs != "", "the server read it again"
+    blue.change(port, extra_dhcp_opts=extra(tftp_server=None, _150=None, server_ip_address=None, router=None))
+    wait_until(lambda: told("boots") == ["10.0.0.50", *plain[1:]], 8, "the guest is told what others are")
+    assert told("usual") == plain
 
 
 def test_options_of_dhcpv6(cloud: Cloud, blue: Net) -> None:
