@@ -104,7 +104,7 @@ class Result:
 
     @property
     def remedy(self) -> str:
-        """What to do, "" where nothing is to be done."""
+        """What to do, "" where nothing is to be done, or where nothing was seen and the details say why."""
         if self.level in (Level.SUCCESS, Level.NOT_APPLICABLE):
             return ""
-        return self.finding.remedy or self.check.remedy
+        return self.finding.remedy or ("" if self.level == Level.UNKNOWN else self.check.remedy)
