@@ -45,6 +45,8 @@ SENT: Mapping[str, tuple[str, ...]] = {
     "floating-ip-port-forwarding": ("real/test_routers.py::test_ports_are_forwarded",),
     "floating-ip-port-forwarding-port-ranges": ("real/test_routers.py::test_ports_are_forwarded",),
     "heddle-subnet-isolation": ("real/test_private_vlans.py::test_subnets_apart",),
+    "ip_allocation": ("scenarios/test_segments.py::test_a_routed_network",),
+    "l2_adjacency": ("scenarios/test_segments.py::test_a_routed_network",),
     "l3-conntrack-helper": ("real/test_routers.py::test_connections_that_others_agree_on_are_followed",),
     "l3-ext-ndp-proxy": (
         "scenarios/test_gateways_and_routes.py::test_a_router_answers_outside_for_guests_that_are_told_there",
@@ -68,6 +70,10 @@ SENT: Mapping[str, tuple[str, ...]] = {
     ),
     "metering": ("real/test_metering.py::test_bytes_are_counted_over_changes_of_rules_and_restarts",),
     "metering_source_and_destination_fields": ("real/test_metering.py::test_both_ends_of_a_packet_decide",),
+    "multi-provider": (
+        "scenarios/test_segments.py::test_segments_are_one_network_where_the_site_joins_them",
+        "scenarios/test_segments.py::test_a_host_joins_by_the_first_segment_that_it_reaches",
+    ),
     "net-mtu": ("real/test_matrix.py::test_fits", "real/test_bridge_matrix.py::test_fits"),
     "port-security": ("real/test_security.py::test_port_security_off_filters_nothing",),
     "provider": ("real/test_matrix.py::test_carries", "real/test_bridge_matrix.py::test_carries"),
@@ -90,22 +96,21 @@ SENT: Mapping[str, tuple[str, ...]] = {
         "real/test_security.py::test_a_remote_group_follows_its_members",
     ),
     "security-groups-remote-address-group": ("real/test_security.py::test_an_address_group_of_ipv6",),
+    "segment": ("scenarios/test_segments.py::test_a_routed_network",),
+    "segments-peer-subnet-host-routes": ("scenarios/test_segments.py::test_a_routed_network",),
     "stateful-security-group": (
         "real/test_security.py::test_a_stateless_group_needs_both_ways",
         "real/test_security.py::test_a_group_that_becomes_stateful_lets_answers_in",
     ),
     "subnet-dns-publish-fixed-ip": ("api/test_dns_publishing.py::test_subnets_whose_addresses_are_published",),
+    "subnet_onboard": ("scenarios/test_onboarding.py::test_what_is_onboarded_is_of_the_pools_scope",),
     "trunk": (
         "scenarios/test_trunks.py::test_each_vlan_is_a_network",
         "real/test_bridge_trunks.py::test_each_vlan_is_a_network",
     ),
 }
 
-MISSING: Mapping[str, str] = {
-    "multi-provider": "no test has a network of several segments that carry packets",
-    "segment": "no test sends packets in a routed network",
-    "segments-peer-subnet-host-routes": "no test sends packets in a routed network",
-}
+MISSING: Mapping[str, str] = {}
 
 _SHOWN = "what the API shows of others' doing"
 _ASKED = "how the API is asked"
@@ -119,7 +124,7 @@ _MADE = "how objects are made; packets are as of any other"
 API_ONLY: Mapping[str, str] = {
     **dict.fromkeys(
         ("agent", "agent-resources-synced", "expose-l3-conntrack-helper", "expose-port-forwarding-in-fip",
-         "fip-port-details", "floating-ip-port-forwarding-detail", "floatingip-pools", "ip_allocation", "l2_adjacency",
+         "fip-port-details", "floating-ip-port-forwarding-detail", "floatingip-pools",
          "network-ip-availability", "network-ip-availability-details", "network_ha", "qos-rule-type-details",
          "quota_details", "revision-if-match", "standard-attr-revisions", "standard-attr-timestamp",
          "subnet-external-network", "trunk-details", "security-groups-normalized-cidr",
@@ -148,5 +153,5 @@ API_ONLY: Mapping[str, str] = {
         ("auto-allocated-topology", "default-subnetpools", "dns-integration-domain-keywords", "net-mtu-writable",
          "network-segment-range", "port-mac-address-regenerate", "port-mac-override",
          "security-groups-default-rules", "security-groups-default-statefulness", "subnet-segmentid-writable",
-         "subnet-service-types", "subnet_allocation", "subnet_onboard", "subnetpool-prefix-ops"), _MADE),
+         "subnet-service-types", "subnet_allocation", "subnetpool-prefix-ops"), _MADE),
 }  # fmt: skip

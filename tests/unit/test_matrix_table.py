@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
+import pytest
 from tests.real.features import API_ONLY, MISSING, SENT
 from tests.real.matrix_table import FAMILIES, PLANES, feature_table, passed, results, table, to_run
 
@@ -73,7 +74,12 @@ def test_a_row_says_what_its_tests_did(tmp_path: Path) -> None:
         (row,) = [line for line in lines if line.startswith("allowed-address-pairs ")]
         assert row.split()[1] == text and well == (text == "yes")
         assert any(line.startswith("trunk ") and "not run" in line for line in lines)
-        assert all(any(alias in line and "MISSING" in line for line in lines) for alias in MISSING)
+
+
+def test_a_row_without_a_test_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tests.real.matrix_table.MISSING", {"teleport": "not built"})
+    lines, _ = feature_table({})
+    assert [line.split(maxsplit=2) for line in lines if "MISSING" in line] == [["teleport", "MISSING", "not built"]]
 
 
 def test_clouds_of_several_hosts_need_a_broker() -> None:
