@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import os
 import socket
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
@@ -85,6 +87,18 @@ def silent_server() -> Iterator[int]:
         server.shutdown(socket.SHUT_RDWR)
         for each in held:
             each.close()
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 1 MB and 50 inodes."""
+    if os.geteuid() != 0:
+        pytest.fail("mounting needs root")
+    folder = tmp_path / "small"
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m,nr_inodes=50", "tmpfs", folder], check=True)
+    yield folder
+    subprocess.run(["umount", folder], check=True)
 
 
 def differing(before: Checks, after: Checks) -> set[str]:

@@ -18,7 +18,8 @@ NEED_CLOUD = {
     "versions-agents",
 }  # fmt: skip
 NEED_DATABASE = NEED_CLOUD | {
-    "database-schema", "database-transactions", "database-engine", "database-sizes", "database-numbers"
+    "database-schema", "database-transactions", "database-engine", "database-sizes", "database-numbers",
+    "database-dry-run",
 }  # fmt: skip
 
 
@@ -56,7 +57,7 @@ def test_an_older_schema(look: Look, store: Store, report: Callable[..., None]) 
     before = look()
     run(store, "UPDATE alembic_version SET version_num = '0001'")
     found = look()
-    assert differing(before, found) == {"database-schema", *NEED_CLOUD}
+    assert differing(before, found) == {"database-schema", "database-dry-run", *NEED_CLOUD}
     told = found["database-schema"]
     assert told["status"] == "failure" and "0001" in told["details"] and migrate.HEAD in told["details"], told
     assert {found[id]["status"] for id in NEED_CLOUD} == {"unknown"} and look.code == 2

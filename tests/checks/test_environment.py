@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,18 +10,6 @@ from tests.checks.conftest import Look
 from heddle.checks.base import Level
 from heddle.checks.limits import Fill, grade, human
 from heddle.store.engine import Store
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 1 MB and 50 inodes."""
-    if os.geteuid() != 0:
-        pytest.fail("mounting needs root")
-    folder = tmp_path / "small"
-    folder.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m,nr_inodes=50", "tmpfs", folder], check=True)
-    yield folder
-    subprocess.run(["umount", folder], check=True)
 
 
 def test_a_disk_that_fills(look: Look, store: Store, small_disk: Path) -> None:

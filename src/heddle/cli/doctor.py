@@ -1,4 +1,4 @@
-"""`heddle doctor`: is the running cloud well?  The checks of `heddle upgrade check`, but for those of versions."""
+"""`heddle doctor`: is the running cloud well?  The checks of `heddle upgrade check` that are about its health."""
 
 from __future__ import annotations
 

@@ -28,17 +28,17 @@ def connect(url: str, patience: int) -> Store:
     """
     if (file := file_of(url)) and not file.exists():
         raise HeddleError(f"there is no database at {file} yet: `heddle up` makes it")
-    store = Store(url if file else _hasty(url, patience), CONNECTIONS)
+    store = Store(url if file else hasty(url, patience), CONNECTIONS)
     try:
         with store.engine.connect() as conn:
             conn.exec_driver_sql("SELECT count(*) FROM sqlite_master" if store.sqlite else "SELECT 1").scalar()
     except FAILURES as error:
         store.close()
-        raise HeddleError(f"{shown(url)} cannot be used: {_reason(error)}") from error
+        raise HeddleError(f"{shown(url)} cannot be used: {reason_of(error)}") from error
     return store
 
 
-def _hasty(url: str, patience: int) -> str:
+def hasty(url: str, patience: int) -> str:
     """The URL, with what tells the driver not to wait for longer."""
     parsed = with_driver(url)
     if parsed.get_backend_name() == "postgresql":
@@ -63,7 +63,7 @@ def reading(store: Store, url: str) -> Iterator[Tx]:
             yield Tx(conn)
             conn.rollback()
     except FAILURES as error:
-        raise HeddleError(f"{shown(url)} does not say: {_reason(error)}") from error
+        raise HeddleError(f"{shown(url)} does not say: {reason_of(error)}") from error
 
 
 def revision(tx: Tx) -> str | None:
@@ -79,6 +79,6 @@ def is_current(tx: Tx) -> bool:
     return revision(tx) == migrate.HEAD
 
 
-def _reason(error: Exception) -> str:
+def reason_of(error: Exception) -> str:
     text = str(getattr(error, "orig", error)).strip()
     return text.splitlines()[0][:300] if text else type(error).__name__

@@ -1,0 +1,168 @@
+"""A copy of a database on which something is tried, and which is gone afterwards whatever happened.
+
+SQLite's goes into a folder of its own below the folder for temporary files (TMPDIR), readable for its owner only.  On
+PostgreSQL and MariaDB it is another database on the same server: the schema of the copied revision made by its
+migrations, and the rows read from the one and written to the other.  No program of the server's makers is needed.
+
+Room is asked for before anything is written, for a full disk stops the cloud; all ends by a deadline.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import secrets
+import sqlite3
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from heddle.errors import HeddleError
+from heddle.store import migrate
+from heddle.store.dialect import with_driver
+from heddle.store.engine import FAILURES, Store, Tx
+from heddle.store.examine import file_of, hasty, reason_of
+from heddle.store.examine.storage import storage
+
+PREFIX = "heddle_dry_run_"
+ROOM = 3  # the copy, its write-ahead log, and a table that is written anew
+CHUNK = 1000
+PATIENCE = 3
+_NO_RIGHT = (
+    f"Let the user of database.url make databases while the check runs: ALTER ROLE … CREATEDB on PostgreSQL, GRANT ALL "
+    f"ON `{PREFIX}%`.* TO … on MariaDB. Or restore a copy of the database on another server, name that with --set "
+    f"database.url=…, and run the check there."
+)
+_TOO_LONG = (
+    "Restore a copy of the database on another server, and take the time of `heddle db migrate` there: the upgrade "
+    "takes as long."
+)
+
+
+class NoCopy(HeddleError):
+    """It could not be tried; `remedy` says what to do for it to be."""
+
+    def __init__(self, reason: str, remedy: str) -> None:
+        super().__init__(reason)
+        self.remedy = remedy
+
+
+class Deadline:
+    """Until when all must be done."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds, self._end = seconds, time.monotonic() + seconds
+
+    @property
+    def passed(self) -> bool:
+        return time.monotonic() >= self._end
+
+    def check(self) -> None:
+        """Raises `NoCopy` when it has passed."""
+        if self.passed:
+            raise NoCopy(f"copying the database and migrating the copy takes longer than {self.seconds:g} s", _TOO_LONG)
+
+
+@contextmanager
+def copied(tx: Tx, url: str, revision: str, deadline: Deadline) -> Iterator[Store]:
+    """A copy of the database, which is at `revision`.  Raises `NoCopy`; the copy is removed at the end."""
+    if file := file_of(url):
+        with _copied_file(file, deadline) as store:
+            yield store
+    else:
+        with _copied_on_server(tx, url, revision, deadline) as store:
+            yield store
+
+
+@contextmanager
+def _copied_file(file: Path, deadline: Deadline) -> Iterator[Store]:
+    folder = tempfile.gettempdir()
+    wal = file.with_name(f"{file.name}-wal")
+    _expect_room(folder, file.stat().st_size + (wal.stat().st_size if wal.exists() else 0))
+    with tempfile.TemporaryDirectory(prefix=PREFIX, ignore_cleanup_errors=True) as own:
+        target = Path(own) / "copy.db"
+        with closing(sqlite3.connect(file)) as source, closing(sqlite3.connect(target)) as copy:
+            source.backup(copy, pages=CHUNK, progress=lambda status, left, total: deadline.check())
+        store = Store(f"sqlite:///{target}", 2)
+        sa.event.listen(store.engine, "connect",
+                        lambda conn, record: conn.set_progress_handler(lambda: deadline.passed, 10_000))  # fmt: skip
+        try:
+            yield store
+        finally:
+            store.close()
+
+
+@contextmanager
+def _copied_on_server(tx: Tx, url: str, revision: str, deadline: Deadline) -> Iterator[Store]:
+    found = storage(tx)
+    if found.folder:
+        _expect_room(found.folder, sum(table.size for table in found.tables))
+    name = PREFIX + secrets.token_hex(6)
+    try:
+        _execute(url, f"CREATE DATABASE {name}")
+    except FAILURES as error:
+        raise NoCopy(f"the database's server lets no copy be made: {reason_of(error)}", _NO_RIGHT) from error
+    drop = f"DROP DATABASE IF EXISTS {name}" + (" WITH (FORCE)" if found.kind == "postgresql" else "")
+    atexit.register(_execute, url, drop)  # where the program is ended meanwhile
+    store = Store(hasty(with_driver(url).set(database=name).render_as_string(hide_password=False), PATIENCE), 2)
+    try:
+        migrate.upgrade(store, revision)
+        _fill(tx.conn, store, deadline)
+        yield store
+    finally:
+        store.close()
+        _drop(url, drop)
+
+
+def _drop(url: str, statement: str) -> None:
+    try:
+        _execute(url, statement)
+    except FAILURES as error:
+        raise NoCopy(f"the copy could not be removed: {reason_of(error)}", f"Remove it: {statement}") from error
+    finally:
+        atexit.unregister(_execute)
+
+
+def _execute(url: str, statement: str) -> None:
+    """Outside of a transaction, on the database that is copied."""
+    server = Store(hasty(url, PATIENCE), 1)
+    try:
+        with server.engine.connect() as conn:
+            conn.execution_options(isolation_level="AUTOCOMMIT").exec_driver_sql(statement)
+    finally:
+        server.close()
+
+
+def _fill(source: sa.Connection, store: Store, deadline: Deadline) -> None:
+    """All rows, of the columns that the copy has."""
+    there = sa.inspect(source)
+    with store.engine.begin() as conn:
+        known = sa.MetaData()
+        known.reflect(conn)
+        for table in known.sorted_tables:
+            conn.execute(sa.delete(table))
+            names = {column["name"] for column in there.get_columns(table.name)}
+            columns: list[sa.ColumnClause[Any]] = [
+                sa.column(column.name) for column in table.columns if column.name in names
+            ]
+            rows = source.execute(sa.select(*columns).select_from(sa.table(table.name)),
+                                  execution_options={"yield_per": CHUNK})  # fmt: skip
+            for chunk in rows.mappings().partitions():
+                deadline.check()
+                conn.execute(sa.insert(sa.table(table.name, *columns)), [dict(row) for row in chunk])
+
+
+def _expect_room(folder: str, size: int) -> None:
+    """Raises `NoCopy` where the file system has no room for a copy of so many bytes and what migrating it takes."""
+    stat = os.statvfs(folder)
+    free, needed = stat.f_bavail * stat.f_frsize, ROOM * size
+    if free < needed:
+        raise NoCopy(
+            f"a copy of the database needs {needed // 2**20 + 1} MiB, and {folder} has {free // 2**20} MiB free",
+            "Free space there; for SQLite, TMPDIR names another folder.",
+        )

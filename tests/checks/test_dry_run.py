@@ -1,0 +1,185 @@
+"""The migrations that a database waits for are tried on a copy, which is away afterwards."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from alembic.script import ScriptDirectory
+from tests.checks.conftest import Look
+from tests.engines.servers import engine_name
+
+from heddle.store import migrate
+from heddle.store.engine import Store
+from heddle.store.examine.scratch import PREFIX
+
+ID = "database-dry-run"
+ONLY = ("--only", ID)
+STEP = """\
+import time
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "next"
+down_revision = {head!r}
+
+
+def upgrade() -> None:
+    {body}
+"""
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Whatever happened, no copy is there afterwards."""
+    (tmp_path / "copies").mkdir()
+    temporary(monkeypatch, tmp_path / "copies")
+    yield
+    left = [path.name for path in Path(tempfile.gettempdir()).iterdir() if path.name.startswith(PREFIX)]
+    if not store.sqlite:
+        with store.engine.connect() as conn:
+            names = "SELECT datname FROM pg_database" if engine_name() == "postgresql" else "SHOW DATABASES"
+            found = [row[0] for row in conn.exec_driver_sql(names)]
+        assert len(found) > 1
+        left += [name for name in found if name.startswith(PREFIX)]
+    assert left == []
+
+
+def temporary(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    monkeypatch.setenv("TMPDIR", str(folder))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+
+
+def one_more(monkeypatch: pytest.MonkeyPatch, folder: Path, body: str) -> None:
+    """The program has one more migration."""
+    shutil.copytree(migrate._FOLDER, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    (folder / "versions" / "next.py").write_text(STEP.format(head=migrate.HEAD, body=body))
+    monkeypatch.setattr(migrate, "_FOLDER", folder)
+    monkeypatch.setattr(migrate, "HEAD", "next")
+
+
+def before(words: str) -> str:
+    """The revision before the migration that says this of itself."""
+    scripts = ScriptDirectory.from_config(migrate.config()).walk_revisions()
+    return next(str(script.down_revision) for script in scripts if words in script.doc)
+
+
+def test_nothing_to_do(look: Look, store: Store) -> None:
+    told = look(*ONLY)[ID]
+    assert told["status"] == "success" and "nothing to do" in told["details"] and look.code == 0, told
+
+
+def test_a_step_that_takes_nothing(look: Look, store: Store) -> None:
+    migrate.downgrade(store, "-1")
+    older = migrate.current(store)
+    told = look(*ONLY)[ID]
+    assert told["status"] == "success" and f"from {older} to {migrate.HEAD}" in told["details"], told
+    assert "took 0." in told["details"] and migrate.current(store) == older
+
+
+def test_a_column_that_a_migration_of_ours_took(look: Look, store: Store) -> None:
+    migrate.downgrade(store, before("a QoS policy is shared"))
+    values = dict.fromkeys(("project_id", "description", "created_at", "updated_at", "name"), "p")
+    with store.engine.begin() as conn:
+        policies = sa.Table("qos_policies", sa.MetaData(), autoload_with=conn)
+        row = {**values, "revision_number": 1, "tags": "[]", "is_default": False, "shared": True}
+        conn.execute(sa.insert(policies), [{**row, "id": str(number)} for number in range(3)])
+    told = look(*ONLY)[ID]
+    assert told["status"] == "failure" and "qos_policies.shared" in told["details"] and look.code == 2, told
+    assert "qos_policies 3" in told["evidence"] and "Stop all servers" in told["remedy"], told
+    with store.engine.connect() as conn:
+        assert conn.exec_driver_sql("SELECT count(*) FROM qos_policies").scalar() == 3
+        assert "shared" in {column["name"] for column in sa.inspect(conn).get_columns("qos_policies")}
+
+
+@pytest.mark.parametrize(("body", "says"), [
+    ('op.drop_table("dns_marks")', "dns_marks"),
+    ('op.alter_column("hosts", "latencies", new_column_name="delays", existing_type=sa.Text())', "hosts.latencies"),
+])  # fmt: skip
+def test_a_next_release_that_takes_away(
+    look: Look, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, body: str, says: str
+) -> None:
+    one_more(monkeypatch, tmp_path / "migrations", body)
+    told = look(*ONLY)[ID]
+    assert told["status"] == "failure" and told["details"].endswith(f"read: {says}"), told
+
+
+def test_a_next_release_that_only_adds(
+    look: Look, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one_more(monkeypatch, tmp_path / "migrations", 'op.add_column("counters", sa.Column("unit", sa.Text()))')
+    told = look(*ONLY)[ID]
+    assert told["status"] == "success" and "counters " in told["evidence"], told
+
+
+def test_a_migration_that_fails(look: Look, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    one_more(monkeypatch, tmp_path / "migrations", 'op.execute("UPDATE nowhere SET a = 1")')
+    told = look(*ONLY)[ID]
+    assert told["status"] == "failure" and "fail on a copy" in told["details"] and "nowhere" in told["details"], told
+
+
+@pytest.mark.parametrize("body", [
+    '[(time.sleep(0.1), op.execute("UPDATE counters SET value = value")) for _ in range(90)]',
+    'op.execute("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n")',
+])  # fmt: skip
+def test_one_that_takes_too_long(
+    look: Look, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, body: str
+) -> None:
+    if not store.sqlite and "RECURSIVE" in body:
+        body = f'op.execute("SELECT {"pg_sleep" if engine_name() == "postgresql" else "sleep"}(9)")'
+    one_more(monkeypatch, tmp_path / "migrations", body)
+    monkeypatch.setattr("heddle.checks.database.dry_run.SECONDS", 2)
+    told = look(*ONLY)[ID]
+    assert told["status"] == "unknown" and "longer than 2 s" in told["details"] and look.code == 255, told
+    assert told["seconds"] < 12
+
+
+@pytest.mark.parametrize("room", [3, 0])
+def test_a_full_disk(look: Look, store: Store, small_disk: Path, monkeypatch: pytest.MonkeyPatch, room: int) -> None:
+    if not store.sqlite:
+        return
+    migrate.downgrade(store, "-1")
+    assert look(*ONLY)[ID]["status"] == "success"
+    (small_disk / "more").write_bytes(bytes(700 * 1024))
+    temporary(monkeypatch, small_disk)
+    monkeypatch.setattr("heddle.store.examine.scratch.ROOM", room)
+    told = look(*ONLY)[ID]
+    assert told["status"] == "unknown" and ("MiB free" if room else "full") in told["details"], told
+
+
+def test_a_user_who_may_make_no_database(look: Look, store: Store) -> None:
+    if store.sqlite:
+        return
+    migrate.downgrade(store, "-1")
+    url, name = sa.make_url(store.url), sa.make_url(store.url).database
+    with store.engine.connect() as conn:
+        alone = conn.execution_options(isolation_level="AUTOCOMMIT")
+        if engine_name() == "postgresql":
+            statements = ["CREATE ROLE reader LOGIN PASSWORD 'x'", "GRANT pg_read_all_data TO reader"]
+            undo = ["DROP ROLE reader"]
+        else:
+            statements = ["CREATE USER reader IDENTIFIED BY 'x'", f"GRANT ALL ON {name}.* TO reader"]
+            undo = ["DROP USER reader"]
+        for statement in statements:
+            alone.exec_driver_sql(statement)
+        try:
+            mine = url.set(username="reader", password="x").render_as_string(hide_password=False)
+            look.words = [f"database.url={mine}"]
+            told = look(*ONLY)[ID]
+        finally:
+            for statement in undo:
+                alone.exec_driver_sql(statement)
+    assert told["status"] == "unknown" and "denied" in told["details"], told
+    assert "CREATEDB" in told["remedy"]
+
+
+def test_the_doctor_does_not_ask() -> None:
+    from heddle.checks.registry import chosen
+
+    assert ID in {check.id for check in chosen((), ())}
+    assert ID not in {check.id for check in chosen((), (), doctor=True)}
