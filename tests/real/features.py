@@ -28,6 +28,7 @@ SENT: Mapping[str, tuple[str, ...]] = {
     "dvr": (
         "cluster/test_distributed.py::test_no_packet_between_networks_passes_the_router_s_host",
         "cluster/test_distributed.py::test_rules_hold_across_networks",
+        "cluster/test_floating.py::test_no_packet_of_a_floating_ip_passes_the_router_s_host",
     ),
     "ext-gw-mode": (
         "scenarios/test_gateways_and_routes.py::test_without_source_nat_guests_are_seen_as_they_are",

@@ -18,6 +18,7 @@ OTHERS = """
 set -e
 ovs-vsctl add-br br0 -- set bridge br0 datapath_type=netdev -- add-br br-ex2
 ip netns add qrouter-of-another
+ip netns add qfip-of-another
 ip link add tapothers type veth peer name tapothersb
 nft add table inet filter
 ip link add card0 type veth peer name card1
@@ -28,11 +29,12 @@ tc qdisc add dev card1 root handle 7: htb default 1
 OURS = """
 set -e
 for b in br-int br-tun br-ex; do ovs-vsctl add-br $b -- br-set-external-id $b heddle bridge; done
-for n in qrouter-1 qdhcp-1 heddle-guest-a heddle-outside; do
+for n in qrouter-1 qfip-1 qdhcp-1 heddle-guest-a heddle-outside; do
     ip netns add $n; ip -n $n link set lo alias heddle up
 done
 ip link add tap12345678-90 type veth peer name eth0 netns heddle-guest-a
-ovs-vsctl add-port br-int tap12345678-90
+ip link add fg-12345678-90 type veth peer name eth0 netns qfip-1
+ovs-vsctl add-port br-int tap12345678-90 -- add-port br-int fg-12345678-90
 nft add table netdev heddle_ovs
 nft add table ip heddle-test
 ovs-vsctl set Port card0 qos=@q -- --id=@q create QoS type=linux-noop external_ids:heddle=queues
@@ -81,7 +83,7 @@ def test_it_removes_what_is_ours_and_nothing_else(host: TestHost, tmp_path: Path
     said = heddle(host, tmp_path, "down", "--yes")
     assert host.run("sh", "-c", LOOK) == before
     assert serving.wait(5) == 0 and "the metadata process" in said
-    assert "qrouter-1" in said and "br-int" in said and "sleep 600" in said
+    assert "qrouter-1" in said and "qfip-1" in said and "br-int" in said and "sleep 600" in said
     assert sorted(path.name for path in tmp_path.iterdir()) == ["mine"]
     assert "nothing of Heddle" in heddle(host, tmp_path, "down", "--yes")
     assert host.run("sh", "-c", LOOK) == before

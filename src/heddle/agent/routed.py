@@ -18,6 +18,7 @@ from heddle.agent.local_networks import LocalNetworks, segment_here
 from heddle.agent.mesh import ROUTER, reached
 from heddle.agent.mirror import Mirror
 from heddle.agent.owners import INT, Owner, Plan, Uplinks
+from heddle.agent.routed_floating import FloatingIps
 from heddle.agent.routed_flows import Entrance, Target, host_mac, routed_base_flows, routed_flows
 from heddle.agent.tunnel import kind_of
 from heddle.view.types import NeighbourView, NetworkView, Ref, SubnetView
@@ -49,6 +50,7 @@ class Routed:
     def __init__(self, host: str, base_mac: str) -> None:
         self._host = host
         self._mac = host_mac(host, base_mac)
+        self._floating = FloatingIps(host)
         self._networks_of: dict[str, set[str]] = {}
         self._active: set[str] = set()
         self._numbers: dict[int, str] = {}
@@ -74,6 +76,8 @@ class Routed:
                 touched.add(subnet.network_id)
             elif ref.kind == "host":
                 found |= set(self._networks_of)
+            else:
+                found |= self._floating.routers(mirror, ref)
         for network_id in touched:
             found |= {id for id, own in mirror.interfaces.items() if network_id in {i.network_id for i in own.values()}}
             found |= {router for router, joined in self._networks_of.items() if network_id in joined}
@@ -126,7 +130,10 @@ class Routed:
                 continue
             targets = [each for leg in legs for each in self._targets(mirror, router_id, leg, legs, networks, uplinks)]
             try:
-                plan.flows[owner] = routed_flows(router_id, entrances, targets, self._mac)
+                mine = {leg.network.id: each for leg, each in zip(legs, entrances, strict=True) if each.version == 4}
+                plan.flows[owner] = routed_flows(router_id, entrances, targets, self._mac) | self._floating.flows(
+                    mirror, router_id, mine, networks
+                )
             except ValueError as error:
                 log.error("router=%s its own host forwards all of it: %s", router_id, error)
                 plan.flows[owner] = {}

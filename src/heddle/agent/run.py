@@ -45,10 +45,11 @@ def make_roles(names: Iterable[str], plane: DataPlane) -> list[Role]:
             roles.append(MetadataRole())
         else:
             raise ConfigError(f"agent.roles: there is no role {name!r}; there are: switch, router, dhcp, metadata")
+    from heddle.agent.roles.floating import FloatingRole
     from heddle.agent.roles.ha import HaRole
     from heddle.agent.roles.precedence import PrecedenceRole
     # A process that metadata has to start first holds up what comes after it.
-    return [PrecedenceRole(), *(each for each in roles if each.name != "metadata"), HaRole(),
+    return [PrecedenceRole(), *(each for each in roles if each.name != "metadata"), FloatingRole(), HaRole(),
             *(each for each in roles if each.name == "metadata")]  # fmt: skip
 
 

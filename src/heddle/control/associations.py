@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from heddle.control import logs, ndp_proxies, port_forwardings
+from heddle.control import floating_places, logs, ndp_proxies, port_forwardings
 from heddle.control.context import Context
 from heddle.control.news import floating_ip_news, local_ip_news
 from heddle.errors import BadRequest, Conflict
@@ -72,4 +72,5 @@ def disassociate(ctx: Context, old: FloatingIp) -> FloatingIp:
     new = ctx.changed(old, port_id=None, fixed_ip_address=None, router_id=None, status="DOWN")
     q.FLOATING_IPS.update(ctx.tx, old, new)
     floating_ip_news(ctx.tx, None, old)
+    floating_places.settle(ctx, [new], old.router_id if old.host else None)
     return new

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from heddle.control import associations, floating_routers, port_names, ports, qos, quotas
+from heddle.control import associations, floating_places, floating_routers, port_names, ports, qos, quotas
 from heddle.control.context import Context
 from heddle.control.lookup import need
 from heddle.control.news import floating_ip_news
@@ -65,6 +65,7 @@ def _create(ctx: Context, draft: Draft[FloatingIp]) -> FloatingIp:
         _check_nothing_without_port(value)
     q.FLOATING_IPS.insert(ctx.tx, [value])
     floating_ip_news(ctx.tx, value)
+    floating_places.settle(ctx, [value])
     return _again(ctx, value)
 
 
@@ -78,6 +79,7 @@ def update_floating_ip(ctx: Context, old: FloatingIp, draft: Draft[FloatingIp]) 
         _change_association(ctx, old, new, draft.given)
     q.FLOATING_IPS.update(ctx.tx, old, new)
     floating_ip_news(ctx.tx, new, old)
+    floating_places.settle(ctx, [new], old.router_id if old.host else None)
     return _again(ctx, new)
 
 

@@ -8,8 +8,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from heddle.control import guarantees, instances, realised
-from heddle.control.context import new_id
+from heddle.control import floating_places, guarantees, instances, realised
+from heddle.control.context import Context, new_id
 from heddle.control.news import host_news
 from heddle.control.zones import RESOURCES
 from heddle.model.agent import ROLES, Agent
@@ -29,8 +29,9 @@ RIVALS = "a second agent reports as this host"
 _TOLD = ("tunnel_ip", "datapath", "bridge_mappings", "drift", "failed", "availability_zone")
 
 
-def take(tx: Tx, request: ReportRequest) -> bool | None:
+def take(ctx: Context, request: ReportRequest) -> bool | None:
     """Note that the host lives.  Returns whether it is new or was thought dead; None when this agent is not its."""
+    tx = ctx.tx
     now = clock.now(tx)
     verdict = instances.hear(tx, request.host, request.instance, now)
     if verdict.refused:
@@ -65,6 +66,8 @@ def take(tx: Tx, request: ReportRequest) -> bool | None:
     for role in request.roles:
         if role.role in ROLES:
             _save_agent(tx, known.get(role.role), request, role, now, problems)
+    if old is None or old.bridge_mappings != new.bridge_mappings or _restarted(known, request):
+        floating_places.of_host(ctx, request.host)
     return old is None or not roles <= set(known) or dead
 
 

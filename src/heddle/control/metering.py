@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from heddle.control import floating_places
 from heddle.control.context import Context, new_id
 from heddle.control.lookup import need
 from heddle.control.news import metering_news
@@ -23,6 +24,7 @@ def create_labels(ctx: Context, drafts: Sequence[Draft[MeteringLabel]]) -> list[
     q.LABELS.insert(ctx.tx, created)
     for label in created:
         metering_news(ctx.tx, label)
+        floating_places.of_project(ctx, "" if label.shared else label.project_id)
     return created
 
 
@@ -32,6 +34,7 @@ def delete_label(ctx: Context, label: MeteringLabel) -> None:
     q.drop_counted(ctx.tx, label.id)
     q.LABELS.delete(ctx.tx, label.id)
     metering_news(ctx.tx, label, gone=True)
+    floating_places.of_project(ctx, "" if label.shared else label.project_id)
 
 
 def create_rules(ctx: Context, drafts: Sequence[Draft[MeteringLabelRule]]) -> list[MeteringLabelRule]:

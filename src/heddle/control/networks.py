@@ -8,6 +8,7 @@ from heddle.control import (
     claims,
     dhcp,
     floating_ips,
+    floating_places,
     private_vlans,
     qos,
     quotas,
@@ -96,6 +97,7 @@ def update_network(ctx: Context, old: Network, draft: Draft[Network]) -> Network
         ctx.tx.publish("network", new.id)
     claims.policy_of_network_changed(ctx, old, new)
     network_news(ctx.tx, new)
+    floating_places.of_network(ctx, new, old)
     return new if not {"shared", "router_external"} & draft.given else q.NETWORKS.get(ctx.tx, new.id) or new
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
-from heddle.control import binding, claims, subports
+from heddle.control import binding, claims, floating_places, subports
 from heddle.control.context import Context
 from heddle.control.news import port_news
 from heddle.errors import Conflict, NotFound
@@ -136,5 +136,6 @@ def _bind(ctx: Context, old: Port, wanted: PortBinding) -> PortBinding:
     )
     port_query.PORTS.update(ctx.tx, old, new)
     port_news(ctx.tx, new, old)
+    floating_places.follow(ctx, new, old)
     subports.follow(ctx, new, old)
     return msgspec.structs.replace(wanted, status="ACTIVE")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from heddle.errors import Conflict
-from heddle.model.port import FLOATING_IP, INTERFACES, LOCAL_IP, ROUTER_GATEWAY, Port
+from heddle.model.port import FLOATING_GATEWAY, FLOATING_IP, INTERFACES, LOCAL_IP, ROUTER_GATEWAY, Port
 
-BELONGING = (*INTERFACES, ROUTER_GATEWAY, FLOATING_IP, LOCAL_IP)
+BELONGING = (*INTERFACES, ROUTER_GATEWAY, FLOATING_GATEWAY, FLOATING_IP, LOCAL_IP)
 
 
 def check(new: Port, old: Port | None = None) -> None:

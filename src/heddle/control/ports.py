@@ -12,6 +12,7 @@ from heddle.control import (
     associations,
     binding,
     claims,
+    floating_places,
     macs,
     port_addresses,
     port_names,
@@ -50,10 +51,8 @@ def create_ports(ctx: Context, drafts: Sequence[Draft[Port]], *, own: bool = Fal
     for project_id, count in Counter(draft.value.project_id for draft in drafts).items():
         if project_id:
             quotas.take(ctx, project_id, "port", count)
-    networks = {
-        id: need(ctx, network_query.NETWORKS, id, bare=True, hold=True)
-        for id in sorted({draft.value.network_id for draft in drafts})
-    }
+    ids = sorted({draft.value.network_id for draft in drafts})
+    networks = {id: need(ctx, network_query.NETWORKS, id, bare=True, hold=True) for id in ids}
     for policy_id in sorted({draft.value.qos_policy_id for draft in drafts if draft.value.qos_policy_id}):
         check_policy_change(ctx, None, policy_id)
     subnets = subnet_query.of_networks(ctx.tx, list(networks))
@@ -134,6 +133,7 @@ def update_port(ctx: Context, old: Port, draft: Draft[Port], *, own: bool = Fals
     if set(new.security_groups) != set(old.security_groups):
         q.set_groups(ctx.tx, [new])
     port_news(ctx.tx, new, old)
+    floating_places.follow(ctx, new, old)
     subports.follow(ctx, new, old)
     return new
 

@@ -29,7 +29,7 @@ def report(store: Store, settings: Settings, request: ReportRequest) -> ReportRe
     """Take in a host's report.  Raises `Conflict` for a second agent with the host's name."""
 
     def work(tx: Tx) -> bool | None:
-        fresh = heartbeats.take(tx, request)
+        fresh = heartbeats.take(Context(tx, SYSTEM, settings), request)
         if fresh is not None:
             if request.statuses or request.roles:
                 _take_statuses(tx, request.host, request.statuses)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from heddle.control import ports
+from heddle.control import floating_places, ports
 from heddle.control.binding import joined_by
 from heddle.control.context import Context
 from heddle.control.news import router_news
@@ -98,6 +98,8 @@ def set_host(ctx: Context, router: Router, host: str) -> None:
     assert stored is not None
     q.ROUTERS.update(ctx.tx, stored, msgspec.structs.replace(stored, host=host))
     router.host = host
+    if router.distributed:
+        floating_places.of_router(ctx, router.id)
 
 
 def bind(ctx: Context, router: Router, own: Sequence[Port]) -> None:

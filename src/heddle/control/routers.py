@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import msgspec
 
 from heddle.control import (
+    floating_places,
     ha_networks,
     ndp_proxies,
     ports,
@@ -86,6 +87,8 @@ def update_router(ctx: Context, old: Router, draft: Draft[Router]) -> Router:
     if new.distributed != old.distributed:
         router_modes.convert_interfaces(ctx, new)
     router_news(ctx.tx, new)
+    if any(getattr(new, name) != getattr(old, name) for name in ("distributed", "ha", "enable_snat")):
+        floating_places.of_router(ctx, new.id)
     return _again(ctx, new)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from heddle.control import binding, claims, port_addresses
+from heddle.control import binding, claims, floating_places, port_addresses
 from heddle.control.context import Context
 from heddle.control.news import port_news
 from heddle.model.network import Network
@@ -25,6 +25,7 @@ def place(ctx: Context, port: Port, network: Network, host: str, **values: Any) 
     port_query.PORTS.update(ctx.tx, port, new)
     claims.follow(ctx, new, port, network)
     port_news(ctx.tx, new, port)
+    floating_places.follow(ctx, new, port)
 
 
 def follow(ctx: Context, parent: Port, old: Port) -> None:

@@ -28,6 +28,7 @@ _PROXY = 0x08
 _UP, _LOWER_UP = 1, 0x10000
 _NODAD = 0x02
 _ONLINK = 4
+_METRICS, _MTU_OF_ROUTE = 8, 2
 _MAIN = 254
 _UNICAST = 1
 _STATIC, _KERNEL, _RA = 4, 2, 9
@@ -67,13 +68,14 @@ class Link:
 class Route:
     """A unicast route of the main table.  `destination` as a CIDR ("0.0.0.0/0"); `device` may be "" with a gateway.
 
-    `onlink`: the gateway is reached on the device although no address of it covers it.
+    `onlink`: the gateway is reached on the device although no address of it covers it.  `mtu`: 0 for the device's.
     """
 
     destination: str
     gateway: str = ""
     device: str = ""
     onlink: bool = False
+    mtu: int = 0
 
 
 def links(socket: Netlink) -> Iterator[Link]:
@@ -127,7 +129,9 @@ def routes(socket: Netlink, by_index: Mapping[int, str]) -> Iterator[tuple[Route
         destination = f"{ipaddress.ip_address(found.get(1, empty))}/{length}"
         gateway = str(ipaddress.ip_address(found[5])) if 5 in found else ""
         device = by_index.get(struct.unpack("=I", found[4])[0], "") if 4 in found else ""
-        yield Route(destination, gateway, device, bool(flags & _ONLINK)), protocol == _RA
+        size = attributes(found.get(_METRICS, b"")).get(_MTU_OF_ROUTE)
+        mtu = struct.unpack("=I", size)[0] if size else 0
+        yield Route(destination, gateway, device, bool(flags & _ONLINK), mtu), protocol == _RA
 
 
 def forwards(socket: Netlink) -> dict[int, bool]:
@@ -267,6 +271,7 @@ def _route_body(route: Route, index: int, protocol: int = _STATIC, scope: int | 
     body = head + (attribute(1, network.network_address.packed) if network.prefixlen else b"")
     if route.gateway:
         body += attribute(5, ipaddress.ip_address(route.gateway).packed)
+    body += nested(_METRICS, u32(_MTU_OF_ROUTE, route.mtu)) if route.mtu else b""
     return body + (u32(4, index) if index else b"")
 
 

@@ -1,4 +1,4 @@
-"""The namespaces of one kind (`qrouter-`, `qdhcp-`), made when they are missing and held open.
+"""The namespaces of one kind (`qrouter-`, `qfip-`, `qdhcp-`), made when they are missing and held open.
 
 A namespace that is removed loses its name at once, and the kernel takes its interfaces away in the background, all
 together; one by one would take it some thirty milliseconds each.  What is left of them after a moment, because a

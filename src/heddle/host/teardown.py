@@ -20,8 +20,8 @@ from heddle.host.netlink import Netlink
 from heddle.host.process import alive, command_of
 from heddle.host.run import CommandError, run, succeeds
 
-PREFIXES = ("qrouter-", "qdhcp-", "heddle-")
-LINKS = ("tap", "qr-", "qg-", "hdl-")
+PREFIXES = ("qrouter-", "qfip-", "qdhcp-", "heddle-")
+LINKS = ("tap", "qr-", "qg-", "fg-", "hdl-")
 CONFIG = Path("/etc/netns")
 OVS_MARKER = Path("/run/openvswitch/started-by-heddle")
 OVS_CTL = "/usr/share/openvswitch/scripts/ovs-ctl"

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar
 
-from heddle.model.fields import DnsName, Ip, Json, OneOf, Uuid
+from heddle.model.fields import DnsName, Ip, Json, OneOf, Text, Uuid
 from heddle.model.resource import GENERATED, QOS_POLICY, REQUIRED, Field, Standard
 
 
 class FloatingIp(Standard, kw_only=True):
-    """`floating_port_id` is the port on the external network that holds the address."""
+    """`floating_port_id` is the port on the external network that holds the address.
+
+    `host`: where it is translated, "" for where its router is.
+    """
 
     member: ClassVar[str] = "floatingip"
     collection: ClassVar[str] = "floatingips"
@@ -46,3 +49,4 @@ class FloatingIp(Standard, kw_only=True):
     ] = []
     qos_policy_id: Annotated[str | None, QOS_POLICY] = None
     floating_port_id: Annotated[str, Field(Uuid(), visible=False)] = ""
+    host: Annotated[str, Field(Text(255), visible=False, indexed=True)] = ""

@@ -42,6 +42,7 @@ INTERFACES = (ROUTER_INTERFACE, DISTRIBUTED_INTERFACE)
 ROUTER_GATEWAY = "network:router_gateway"
 ROUTER_OWNERS = (ROUTER_GATEWAY, *INTERFACES)
 FLOATING_IP = "network:floatingip"
+FLOATING_GATEWAY = "network:floatingip_agent_gateway"
 LOCAL_IP = "network:local_ip"
 # The owner of no port: the service type of a subnet that is on no segment of its routed network, and works on each.
 ROUTED = "network:routed"

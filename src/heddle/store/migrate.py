@@ -21,7 +21,7 @@ from heddle.store.engine import Store, translated
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0035"
+HEAD = "0036"
 # Text is compared as it is written, as on the other engines: not without regard to case, accents, spaces at the end.
 _EXACT = "ALTER DATABASE CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin"
 _LOCK_KEY = 0x686564646C65  # the advisory lock of PostgreSQL, one for a database

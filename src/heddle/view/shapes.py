@@ -262,6 +262,7 @@ def _floating_ips(tx: Tx, wanted: Revisions) -> Iterable[v.Object]:
                 floating_network_id=item.floating_network_id,
                 forwardings=[_forwarding(each) for each in forwardings.get(item.id, [])],
                 qos_policy=item.qos_policy_id or "",
+                host=item.host,
             )
 
 

@@ -335,7 +335,8 @@ class Forwarding(Message, frozen=True):
 class FloatingIpView(Object, frozen=True, tag="floating_ip"):
     """A floating IP associated with `fixed_ip` of a port behind the router, or that forwards ports.
 
-    `fixed_ip` and `port_id` are "" where it forwards ports.
+    `fixed_ip` and `port_id` are "" where it forwards ports.  `host` is that of the port where it translates the
+    address, by a port of its own on the external network; "" where the router's does.
     """
 
     router_id: str
@@ -345,6 +346,7 @@ class FloatingIpView(Object, frozen=True, tag="floating_ip"):
     floating_network_id: str
     forwardings: list[Forwarding] = []
     qos_policy: str = ""
+    host: str = ""
 
 
 class QosLimit(Message, frozen=True):

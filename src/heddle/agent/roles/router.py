@@ -212,7 +212,7 @@ class RouterRole:
             tuple(mirror.ports_by_device.of(router.id)),
             mirror.networks,
             mirror.subnets,
-            tuple(mirror.floating_ips_by_router.of(router.id)),
+            tuple(item for item in mirror.floating_ips_by_router.of(router.id) if not item.host),
             tuple(mirror.metering_labels.values()),
             self._host.settings.serves_metadata,
             self._helpers.lacking(kinds(router)),

@@ -71,7 +71,30 @@ def of_router(tx: Tx, router_id: str) -> list[FloatingIp]:
 
 def set_down(tx: Tx, router_id: str) -> None:
     """No host translates the floating IPs of a router any more."""
-    tx.conn.execute(sa.update(t.floating_ips).where(_f.router_id == router_id).values(status="DOWN"))
+    mine = (_f.router_id == router_id, _f.host == "")
+    tx.conn.execute(sa.update(t.floating_ips).where(*mine).values(status="DOWN"))
+
+
+def to_network(tx: Tx, network_id: str) -> list[FloatingIp]:
+    """Those that reach ports of a network."""
+    return FLOATING_IPS.find(tx, _f.port_id.in_(sa.select(_p.id).where(_p.network_id == network_id)))
+
+
+def of_distributed(tx: Tx, host: str) -> list[FloatingIp]:
+    """Those of distributed routers that reach ports on a host."""
+    ports = sa.select(_p.id).where(_p.binding_host_id == host)
+    return FLOATING_IPS.find(tx, _f.port_id.in_(ports), _f.router_id.in_(_distributed("")))
+
+
+def distributed_routers(tx: Tx, project_id: str) -> list[str]:
+    """The distributed routers of a project that have floating IPs; "" for those of all projects."""
+    query = sa.select(_f.router_id).where(_f.router_id.in_(_distributed(project_id))).distinct()
+    return sorted(row[0] for row in tx.conn.execute(query))
+
+
+def _distributed(project_id: str) -> sa.Select[Any]:
+    mine = (t.routers.c.project_id == project_id,) if project_id else ()
+    return sa.select(t.routers.c.id).where(t.routers.c.distributed == sa.true(), *mine)
 
 
 def of_network(tx: Tx, network_id: str) -> list[FloatingIp]:

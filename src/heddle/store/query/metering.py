@@ -13,7 +13,7 @@ from heddle.store.dialect import upsert
 from heddle.store.engine import Tx
 from heddle.store.query.records import Records
 
-_r, _n = t.metering_label_rules.c, t.metering_counts.c
+_l, _r, _n = t.metering_labels.c, t.metering_label_rules.c, t.metering_counts.c
 _COUNTED = (
     _n.metering_label_id, _n.router_id, _n.host, _n.since, _n.packets, _n.bytes, _n.earlier_packets, _n.earlier_bytes,
     _n.updated_at,
@@ -39,6 +39,12 @@ def rules_of(tx: Tx, label_ids: Collection[str]) -> dict[str, list[MeteringLabel
     for rule in sorted(RULES.find(tx, _r.metering_label_id.in_(list(label_ids))), key=lambda rule: rule.id):
         found.setdefault(rule.metering_label_id, []).append(rule)
     return found
+
+
+def counts_at(tx: Tx, project_id: str) -> bool:
+    """Whether a label counts at the routers of a project."""
+    mine = sa.or_(_l.project_id == project_id, _l.shared == sa.true())
+    return tx.conn.execute(sa.select(_l.id).where(mine).limit(1)).first() is not None
 
 
 @dataclass(frozen=True, slots=True)

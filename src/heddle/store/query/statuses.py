@@ -36,10 +36,11 @@ def current(tx: Tx, host: str, refs: Sequence[tuple[str, str]]) -> dict[tuple[st
 
 
 def set_ports_down(tx: Tx, host: str) -> None:
-    """Nothing is known any more of the ports that a host carries."""
+    """Nothing is known any more of the ports that a host carries, and of the floating IPs that it translates."""
     p = t.ports.c
     mine = (p.binding_host_id == host, p.status != "DOWN")
     tx.conn.execute(sa.update(t.ports).where(*mine).values(status="DOWN"))
+    tx.conn.execute(sa.update(t.floating_ips).where(_f.host == host).values(status="DOWN"))
 
 
 def set_status(tx: Tx, kind: str, host: str, ids: Sequence[str], status: str) -> None:
@@ -55,5 +56,6 @@ def set_status(tx: Tx, kind: str, host: str, ids: Sequence[str], status: str) ->
             statement = sa.update(t.routers).where(r.id.in_(part), r.host == host, r.status != status)
         else:
             mine = sa.select(r.id).where(r.host == host)
-            statement = sa.update(t.floating_ips).where(f.id.in_(part), f.router_id.in_(mine), f.status != status)
+            here = sa.or_(f.host == host, sa.and_(f.host == "", f.router_id.in_(mine)))
+            statement = sa.update(t.floating_ips).where(f.id.in_(part), here, f.status != status)
         tx.conn.execute(statement.values(status=status))
