@@ -15,7 +15,7 @@ from tests.engines.servers import engine_name
 
 from heddle.store import migrate
 from heddle.store.engine import Store
-from heddle.store.examine.scratch import PREFIX
+from heddle.store.examine.scratch import CHUNK, PREFIX
 
 ID = "database-dry-run"
 ONLY = ("--only", ID)
@@ -88,12 +88,12 @@ def test_a_column_that_a_migration_of_ours_took(look: Look, store: Store) -> Non
     with store.engine.begin() as conn:
         policies = sa.Table("qos_policies", sa.MetaData(), autoload_with=conn)
         row = {**values, "revision_number": 1, "tags": "[]", "is_default": False, "shared": True}
-        conn.execute(sa.insert(policies), [{**row, "id": str(number)} for number in range(3)])
+        conn.execute(sa.insert(policies), [{**row, "id": str(number)} for number in range(2 * CHUNK + 1)])
     told = look(*ONLY)[ID]
     assert told["status"] == "failure" and "qos_policies.shared" in told["details"] and look.code == 2, told
-    assert "qos_policies 3" in told["evidence"] and "Stop all servers" in told["remedy"], told
+    assert f"qos_policies {2 * CHUNK + 1}" in told["evidence"] and "Stop all servers" in told["remedy"], told
     with store.engine.connect() as conn:
-        assert conn.exec_driver_sql("SELECT count(*) FROM qos_policies").scalar() == 3
+        assert conn.exec_driver_sql("SELECT count(*) FROM qos_policies").scalar() == 2 * CHUNK + 1
         assert "shared" in {column["name"] for column in sa.inspect(conn).get_columns("qos_policies")}
 
 

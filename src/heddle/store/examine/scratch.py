@@ -18,7 +18,6 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -147,14 +146,12 @@ def _fill(source: sa.Connection, store: Store, deadline: Deadline) -> None:
         for table in known.sorted_tables:
             conn.execute(sa.delete(table))
             names = {column["name"] for column in there.get_columns(table.name)}
-            columns: list[sa.ColumnClause[Any]] = [
-                sa.column(column.name) for column in table.columns if column.name in names
-            ]
-            rows = source.execute(sa.select(*columns).select_from(sa.table(table.name)),
-                                  execution_options={"yield_per": CHUNK})  # fmt: skip
+            wanted = [column.name for column in table.columns if column.name in names]
+            same = sa.table(table.name, *map(sa.column, wanted))
+            rows = source.execute(sa.select(same), execution_options={"yield_per": CHUNK})
             for chunk in rows.mappings().partitions():
                 deadline.check()
-                conn.execute(sa.insert(sa.table(table.name, *columns)), [dict(row) for row in chunk])
+                conn.execute(sa.insert(same), [dict(row) for row in chunk])
 
 
 def _expect_room(folder: str, size: int) -> None:
