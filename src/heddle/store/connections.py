@@ -43,10 +43,22 @@ def _of_file(url: str, pool: int) -> sa.Engine:
 
 
 def _of_server(url: sa.URL, pool: int) -> sa.Engine:
-    """MariaDB is told the level of isolation in a statement of its own: reads, which are more, have it by default."""
+    """MariaDB is told the level of isolation in a statement of its own: reads, which are more, have it by default.
+
+    A connection that was lost while it lay idle in a transaction leaves the pool: nobody has to hear of it.
+    """
     level = "READ COMMITTED" if url.get_backend_name() == "postgresql" else "REPEATABLE READ"
     engine = sa.create_engine(url, pool_size=pool, max_overflow=0, pool_timeout=10, pool_use_lifo=True,
-                              isolation_level=level, hide_parameters=True)  # fmt: skip
+                              pool_reset_on_return=None, isolation_level=level, hide_parameters=True)  # fmt: skip
+
+    @sa.event.listens_for(engine, "reset")
+    def _reset(connection: Any, record: Any, state: Any) -> None:
+        if state.transaction_was_reset:
+            return
+        try:
+            connection.rollback()
+        except engine.dialect.loaded_dbapi.Error as error:
+            record.invalidate(error)
 
     @sa.event.listens_for(engine, "checkin")
     def _put_back(connection: Any, record: Any) -> None:

@@ -30,6 +30,7 @@ from heddle.store.changes import ChangeNotes
 from heddle.store.connections import make_engine
 from heddle.store.dialect import is_mysql
 from heddle.store.marks import write_marks
+from heddle.store.prepared import commit
 from heddle.store.turn import Turn
 
 log = logging.getLogger(__name__)
@@ -104,7 +105,7 @@ class Store:
             yield Tx(conn, viewer=viewer)
             if self._psycopg:
                 # A rollback makes the driver forget the statements that the server has planned.
-                conn.connection.commit()
+                commit(conn)
 
     def write(self, work: Callable[[Tx], T], request_id: str = "", viewer: str = "") -> T:
         """Run `work` in a transaction, anew after a conflict.  Raises `Unavailable` when the database is gone."""

@@ -70,7 +70,7 @@ class Prepared:
             cursor.execute(plan.sql, parameters)
             return processed(cursor.fetchall(), plan.results)
         except _dbapi(conn).Error as error:
-            raise _translated(conn, cursor, plan.sql, error) from error
+            raise _translated(conn, cursor.connection, cursor, plan.sql, error) from error
         finally:
             cursor.close()
 
@@ -91,9 +91,18 @@ def _dbapi(conn: sa.Connection) -> Any:
     return conn.dialect.loaded_dbapi
 
 
-def _translated(conn: sa.Connection, cursor: Any, sql: str, error: Any) -> BaseException:
+def commit(conn: sa.Connection) -> None:
+    """Commit as the driver does it, past SQLAlchemy, which would roll back; errors are raised as SQLAlchemy's."""
+    link = conn.connection
+    try:
+        link.commit()
+    except _dbapi(conn).Error as error:
+        raise _translated(conn, link.dbapi_connection, None, "COMMIT", error) from error
+
+
+def _translated(conn: sa.Connection, link: Any, cursor: Any, sql: str, error: Any) -> BaseException:
     """The error as SQLAlchemy raises it; a lost connection leaves the pool."""
-    lost = conn.dialect.is_disconnect(error, cursor.connection, cursor)
+    lost = conn.dialect.is_disconnect(error, link, cursor)
     if lost:
         conn.invalidate(error)
     made: BaseException = sa.exc.DBAPIError.instance(
