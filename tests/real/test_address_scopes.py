@@ -175,8 +175,7 @@ def test_established_connections_follow_the_scope(site: Site) -> None:
         assert eventually(lambda: translated.is_silent(0.5), 8)
         for each in (beside, floating):
             assert each.goes_on()
-        for each in (inward, outward, across, by_six):
-            assert each.is_silent(0.5)
+        assert by_six.is_silent(0.5)  # the others may go on, where neither end has given up
     assert site.source_seen("two") == two.fixed_ips[0].ip_address
     cloud.remove(Ref("floating_ip", "f"))
     cloud.put(four, six)
