@@ -193,13 +193,14 @@ def test_what_is_taken_away_by_hand_or_by_a_restart_is_back(pair: Pair) -> None:
 
 
 def test_a_card_of_somebody_elses_is_left_alone(pair: Pair) -> None:
-    """The port carries its traffic, and says why it has no precedence; it has when the card is free."""
+    """The port carries its traffic, and says from the next audit on why it has no precedence."""
     lab, one = pair[0], pair[0].host
     segment = WAYS[plane_of(pair)][0]
     on(pair, segment, g1="gold")
     settled(pair)
+    wait_until(lambda: has_queue(lab, GOLD), 5, "there is a queue")
     one.sh(f"tc qdisc replace dev {card_of(lab)} root handle 7: htb default 1")
-    lab.cloud.put(policy("gold", guaranteed=1_400))
+    audited(lab, f"taken-{plane_of(pair)}")
 
     def said() -> str:
         status = lab.cloud.statuses.get(next(ref for ref in lab.cloud.statuses if ref.id == port_id(1)))
@@ -207,6 +208,7 @@ def test_a_card_of_somebody_elses_is_left_alone(pair: Pair) -> None:
 
     assert eventually(lambda: "no precedence" in said() and "htb 7:" in said()), said()
     assert one.pings("g1", ip(2)) and "htb 7:" in one.run("tc", "qdisc", "show", "dev", card_of(lab))
+    lab.cloud.put(policy("gold", guaranteed=1_400))
     one.sh(f"tc qdisc del dev {card_of(lab)} root")
     wait_until(lambda: has_queue(lab, 1_400), 15, "the queues are there")
     lab.wait_up(1)

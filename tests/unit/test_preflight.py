@@ -6,6 +6,7 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from heddle.cli import preflight
@@ -78,3 +79,12 @@ def test_folders_with_others_files_block(settings: Settings) -> None:
     (state / "precious").write_text("x")
     (text,) = texts(settings)
     assert "not Heddle's" in text
+
+
+@pytest.mark.parametrize("plane", ["openvswitch", "linuxbridge"])
+def test_a_command_that_each_host_needs_is_missed(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, plane: str
+) -> None:
+    chosen = msgspec.structs.replace(settings, agent=msgspec.structs.replace(settings.agent, data_plane=plane))
+    monkeypatch.setattr(probe, "missing_commands", lambda names: [name for name in names if name == "tc"])
+    assert any("not installed: tc." in text for text in texts(chosen))

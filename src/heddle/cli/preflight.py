@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 NEEDED = 1_000_000_000
 WANTED = 5_000_000_000
 OVS_COMMANDS = ("ovs-vsctl", "ovs-ofctl")
-COMMANDS = ("dnsmasq", "radvd", "nft", "ip", "conntrack", "ethtool")
+COMMANDS = ("dnsmasq", "radvd", "nft", "ip", "tc", "conntrack", "ethtool")
 
 
 @dataclass(frozen=True, slots=True)

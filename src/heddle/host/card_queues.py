@@ -102,9 +102,15 @@ def drop_unused(card: str, kept: Queues) -> None:
             run(["tc", "class", "del", "dev", card, "classid", f"{HANDLE}{number}"])
 
 
-def remove(card: str) -> None:
-    """Give a card the kernel's default back.  Raises `CommandError`."""
-    run(["tc", "qdisc", "del", "dev", card, "root"])
+def remove(card: str) -> bool:
+    """Give a card the kernel's default back.  False where its queueing discipline is somebody else's, which stays.
+
+    Raises `CommandError`.
+    """
+    handles = [each["handle"] for each in _roots() if each["dev"] == card]
+    if HANDLE in handles:
+        run(["tc", "qdisc", "del", "dev", card, "root", "handle", HANDLE])
+    return all(handle in (HANDLE, DEFAULT) for handle in handles)
 
 
 def _roots() -> list[dict[str, Any]]:

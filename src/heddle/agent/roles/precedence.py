@@ -40,7 +40,7 @@ class PrecedenceRole:
         self._queues: dict[str, Queues] = {}
         self._looks: dict[str, dict[str, str]] = {}
         self._erring: set[str] = set()
-        self._adopted = False
+        self._adopted = self._unknown = False
 
     def prepare(self, host: Host) -> None:
         agent = host.settings.agent
@@ -56,15 +56,17 @@ class PrecedenceRole:
     def reconcile(self, mirror: Mirror, changed: frozenset[Ref] | None) -> list[Status]:
         if changed is not None and not any(ref.kind in KINDS for ref in changed):
             return []
-        self._adopt()
+        if changed is None and not self._adopted:
+            self._adopt()
         made = promises(mirror, self._mappings)
         if not (made or self._queues or self._erring):
             return []
         for card in self._queues if changed is None else [ref.id for ref in changed if ref.kind == "interface"]:
             self._looks.pop(card, None)
-        cards, problems = self._place(made)
+        there = {provider: self._cards_of(provider) for provider in self._told}
+        cards, problems = self._place(made, there)
         numbers = self._numbers.follow(each.port_id for each in made)
-        carried = self._carried()
+        carried = self._carried(there)
         for card in self._queues.keys() - carried.keys():
             self._end(card)
         for card in sorted(carried.keys() & (cards.keys() | self._queues.keys())):
@@ -76,12 +78,14 @@ class PrecedenceRole:
 
     # Where
 
-    def _place(self, made: Iterable[Promise]) -> tuple[dict[str, list[Promise]], dict[str, str]]:
-        """What is promised at each card, and why ports have nothing of it."""
+    def _place(
+        self, made: Iterable[Promise], there: Mapping[str, Collection[str]]
+    ) -> tuple[dict[str, list[Promise]], dict[str, str]]:
+        """What is promised at each card, and why ports have nothing of it; `there`: the cards by provider."""
         cards: dict[str, list[Promise]] = {}
         problems: dict[str, str] = {}
         for each in made:
-            found = self._cards_of(each.provider) if each.provider in self._told else []
+            found = there.get(each.provider, ())
             for card in found:
                 cards.setdefault(card, []).append(each)
             if each.provider not in self._told:
@@ -90,11 +94,11 @@ class PrecedenceRole:
                 problems[each.port_id] = _without(f"this host has no network card for {each.provider}")
         return cards, problems
 
-    def _carried(self) -> dict[str, int]:
+    def _carried(self, there: Mapping[str, Collection[str]]) -> dict[str, int]:
         """The cards of which the settings tell a bandwidth, with what they carry."""
         found: dict[str, int] = {}
         for provider, kbps in self._told.items():
-            for card in self._cards_of(provider):
+            for card in there[provider]:
                 found[card] = found.get(card, 0) + kbps
         return found
 
@@ -111,10 +115,19 @@ class PrecedenceRole:
     # Queues
 
     def _adopt(self) -> None:
-        """Know the queues that an agent before this one has left.  Raises `CommandError`."""
-        if not self._adopted:
-            self._queues = {card: Queues(0, 0, {}) for card in card_queues.cards_with_queues()}
-            self._adopted = True
+        """Know the queues that an agent before this one has left.
+
+        A host that cannot say is asked again with the next look at everything: it carries the traffic all the same.
+        """
+        try:
+            found = card_queues.cards_with_queues()
+        except HeddleError as error:
+            if not self._unknown:
+                log.warning("what queues the cards of this host have cannot be told: %s", error)
+            self._unknown = True
+            return
+        self._queues |= {card: Queues(0, 0, {}) for card in found - self._queues.keys()}
+        self._adopted = True
 
     def _put(self, card: str, wanted: Queues) -> str:
         """Have a card its queues; why it has not, or ""."""
@@ -134,14 +147,16 @@ class PrecedenceRole:
         return ""
 
     def _end(self, card: str) -> None:
-        """The settings tell nothing of a card any more, or it has left its bridge."""
+        """The settings tell nothing of a card any more, or it has left its bridge.
+
+        What somebody else has put in the queues' place stays, and so does what has vswitchd leave it alone.
+        """
         del self._queues[card]
         self._looks.pop(card, None)
-        if not _is_device(card):
-            return
         try:
-            card_queues.remove(card)
-            if self._host.ovs is not None:
+            if _is_device(card) and not card_queues.remove(card):
+                log.warning("card=%s keeps the queueing discipline that somebody has put in the queues' place", card)
+            elif self._host.ovs is not None:
                 ovs_qos.take_queues_of(self._host.ovs, card)
         except HeddleError as error:
             log.warning("card=%s keeps its queues: %s", card, error)
@@ -174,18 +189,25 @@ class PrecedenceRole:
     # Auditing
 
     def audit(self, mirror: Mirror, repair: bool = True) -> list[Drift]:
-        drifts = []
+        drifts: list[Drift] = []
         for card, wanted in sorted(self._queues.items()):
-            looks = card_queues.look(card) if _is_device(card) else {}
-            if any(looks.get(name) != text for name, text in self._looks.get(card, {}).items()):
-                drifts.append(Drift("card", card, "its queues as they were left", "changed by hand, or missing"))
-            if repair and looks:
-                card_queues.drop_unused(card, wanted)
-            if repair and drifts and drifts[-1].id == card:
-                self._looks.pop(card, None)
-                self._put(card, wanted)
+            drifts += self._audit_card(card, wanted, repair)
         disturbed = self._table.repair() if repair else self._table.disturbed()
         return drifts + ([Drift("table", TABLE, "as it was left", "rules changed by hand")] if disturbed else [])
+
+    def _audit_card(self, card: str, wanted: Queues, repair: bool) -> list[Drift]:
+        """A card that cannot have its queues back is looked at anew, so that its ports say so."""
+        looks, left = card_queues.look(card) if _is_device(card) else {}, self._looks.get(card)
+        if repair and looks:
+            card_queues.drop_unused(card, wanted)
+        if left is not None and all(looks.get(name) == text for name, text in left.items()):
+            return []
+        problem = ""
+        if repair and self._looks.pop(card, None) is not None:
+            problem = self._put(card, wanted)
+        if repair and card not in self._looks:
+            self._host.touch([Ref("interface", card)])
+        return [Drift("card", card, "its queues as they were left", problem or "changed by hand, or missing")]
 
     def state(self, mirror: Mirror) -> RoleState:
         counted = sum(len(each.shares) for each in self._queues.values())
