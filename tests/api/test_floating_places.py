@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 from tests.api.conftest import Cloud
+from tests.api.statements import counted
 from tests.api.talk import Talk
+from tests.api.test_floating_ip_races import at_once
 
 from heddle.agent.mirror import Mirror
 from heddle.control import reports, sync
@@ -16,6 +18,7 @@ from heddle.view.compile import Compiler
 from heddle.view.types import FetchRequest, ReportRequest, RoleState, Status
 
 OWNER = "network:floatingip_agent_gateway"
+ROUNDS = 8
 
 
 @dataclass
@@ -48,6 +51,14 @@ class Site:
         view = mirror_of(self.cloud, host).floating_ips[self.floating["id"]]
         report(self.cloud, host, Status(kind="floating_ip", id=view.id, revision=view.revision, state="up"))
 
+    def more(self, cidr: str) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Another distributed router, and a port behind it on `host2`."""
+        network, subnet = self.admin.network(cidr)
+        outside = {"network_id": self.external["id"]}
+        router = self.admin.create("router", distributed=True, external_gateway_info=outside)
+        self.admin.put(f"/v2.0/routers/{router['id']}/add_router_interface", {"subnet_id": subnet["id"]})
+        return router, self.admin.create("port", {"network_id": network["id"], "binding:host_id": "host2"})
+
     def convert(self, **values: Any) -> None:
         self.admin.update("router", self.router["id"], admin_state_up=False)
         self.admin.update("router", self.router["id"], values)
@@ -55,10 +66,11 @@ class Site:
 
 
 def report(cloud: Cloud, host: str, *statuses: Status, able: bool = True, physnets: str = "public",
-           datapath: str = "netdev", started: float = 1.0) -> None:  # fmt: skip
+           datapath: str = "netdev", started: float = 1.0, routes: bool | None = None) -> None:  # fmt: skip
     switch = "bridge" if datapath == "bridge" else "switch"
     roles = [RoleState(role=switch, configuration={"translates_floating_ips": True} if able else {}),
-             *([RoleState(role="router"), RoleState(role="dhcp")] if host == "host1" else [])]  # fmt: skip
+             *([RoleState(role="router", configuration={"leaves_floating_ips": True} if able else {}),
+                RoleState(role="dhcp")] if (host == "host1" if routes is None else routes) else [])]  # fmt: skip
     reports.report(cloud.store, cloud.settings, ReportRequest(
         host=host, started_at=started, roles=roles, tunnel_ip=f"192.0.2.{host[-1]}", datapath=datapath,
         bridge_mappings=dict.fromkeys(physnets.split(), "br-ex"), statuses=list(statuses),
@@ -132,6 +144,85 @@ def test_two_of_one_host_share_its_port(site: Site) -> None:
     assert site.gates() == []
 
 
+def test_it_comes_to_another_router_on_the_same_host(site: Site) -> None:
+    router, port = site.more("10.1.0.0/24")
+    for device, wanted in ((router, port), (site.router, site.port), (router, port)):
+        site.admin.update("floatingip", site.floating["id"], port_id=wanted["id"])
+        assert site.place() == "host2"
+        assert [gate["device_id"] for gate in site.gates()] == [device["id"]]
+
+
+def test_its_router_joins_the_guest_s_network_later(site: Site) -> None:
+    """It was named before, as one that reaches the guest by way of others."""
+    admin = site.admin
+    network, subnet = admin.network("10.1.0.0/24")
+    port = admin.create("port", {"network_id": network["id"], "binding:host_id": "host2"})
+    admin.update("floatingip", site.floating["id"], port_id=port["id"], router_id=site.router["id"])
+    assert site.place() == ""
+    admin.put(f"/v2.0/routers/{site.router['id']}/add_router_interface", {"subnet_id": subnet["id"]})
+    assert site.place() == "host2"
+
+
+def test_a_role_that_a_host_has_no_longer_is_no_agent_started_anew(site: Site) -> None:
+    """Its record stays as it was.  Where an agent is started anew, the places are looked at."""
+
+    def places_read(started: float) -> bool:
+        with counted(site.cloud.store) as statements:
+            report(site.cloud, "host2", started=started, routes=False)
+        return any("floatingips" in statement for statement in statements)
+
+    report(site.cloud, "host2", routes=True)
+    assert [places_read(started) for started in (2.0, 2.0, 3.0, 3.0)] == [True, False, True, False]
+
+
+def test_places_of_many_cost_as_few_statements_as_of_one(site: Site) -> None:
+    """Where nothing is other than before."""
+
+    def cost(started: float) -> int:
+        with counted(site.cloud.store) as statements:
+            report(site.cloud, "host2", started=started)
+        return len(statements)
+
+    one = cost(2.0)
+    for number in range(1, 4):
+        _, port = site.more(f"10.{number}.0.0/24")
+        site.admin.create("floatingip", floating_network_id=site.external["id"], port_id=port["id"])
+    assert len(site.gates()) == 4 and cost(3.0) == one
+
+
+@pytest.mark.timeout(120)
+def test_one_comes_to_a_host_while_the_last_there_goes(site: Site, caplog: pytest.LogCaptureFixture) -> None:
+    """The port for its router stays or comes anew.  Nobody waits for one who waits for him."""
+    admin = site.admin
+    port = admin.create("port", {"network_id": site.network["id"], "binding:host_id": "host2"})
+    second = admin.create("floatingip", floating_network_id=site.external["id"])
+    pair = [(site.floating, site.port), (second, port)]
+    with caplog.at_level("INFO", "heddle.store.engine"):
+        for _ in range(ROUNDS):
+            (goes, _), (comes, wanted) = pair
+            assert at_once(admin, put(goes, None), put(comes, wanted["id"])) == [200, 200]
+            assert [gate["binding:host_id"] for gate in site.gates()] == ["host2"]
+            pair.reverse()
+        for _ in range(ROUNDS):
+            assert at_once(admin, *(put(each, None) for each, _ in pair)) == [200, 200] and site.gates() == []
+            assert at_once(admin, *(put(each, wanted["id"]) for each, wanted in pair)) == [200, 200]
+            assert [gate["binding:host_id"] for gate in site.gates()] == ["host2"]
+    assert "deadlock" not in caplog.text.lower()
+
+
+def put(floating: dict[str, Any], port_id: str | None) -> tuple[str, str, Any]:
+    return "PUT", f"/v2.0/floatingips/{floating['id']}", {"floatingip": {"port_id": port_id}}
+
+
+def test_all_of_a_router_that_is_distributed_no_longer_are_with_it(site: Site) -> None:
+    """Whichever of them comes last."""
+    for _ in range(4):
+        port = site.admin.create("port", network_id=site.network["id"])
+        site.admin.create("floatingip", floating_network_id=site.external["id"], port_id=port["id"])
+    site.convert(distributed=False)
+    assert site.place() == ""
+
+
 def test_what_only_the_router_s_host_does_stays_there(site: Site) -> None:
     admin, router = site.admin, site.router["id"]
     changes: list[tuple[Callable[[], Any], Callable[[], Any]]] = []
@@ -161,6 +252,8 @@ def test_what_only_the_router_s_host_does_stays_there(site: Site) -> None:
                     lambda: report(site.cloud, "host2", started=3.0)))  # fmt: skip
     changes.append((lambda: report(site.cloud, "host2", able=False, started=4.0),
                     lambda: report(site.cloud, "host2", started=5.0)))  # fmt: skip
+    changes.append((lambda: report(site.cloud, "host1", able=False, started=6.0),
+                    lambda: report(site.cloud, "host1", started=7.0)))  # fmt: skip
     for number, (leave, come) in enumerate(changes):
         assert site.place() == "host2", number
         leave()

@@ -91,7 +91,7 @@ def _change_association(ctx: Context, old: FloatingIp, new: FloatingIp, given: f
         new.fixed_ip_address = None
     if new.port_id:
         _check_forwards_nothing(old)
-        _associate(ctx, new)
+        _associate(ctx, new, (old.host and old.router_id) or "")
     else:
         if "port_id" not in given:
             _check_nothing_without_port(new)
@@ -128,8 +128,11 @@ def delete_floating_ip(ctx: Context, floating_ip: FloatingIp) -> None:
     quotas.give_back(ctx, floating_ip.project_id, "floatingip")
 
 
-def _associate(ctx: Context, floating_ip: FloatingIp) -> None:
-    """Fill in the fixed address, and the router through which the port is reached where none is named."""
+def _associate(ctx: Context, floating_ip: FloatingIp, left: str = "") -> None:
+    """Fill in the fixed address, and the router through which the port is reached where none is named.
+
+    `left`: the router for which a guest's host translated it so far.
+    """
     port = need(ctx, port_query.PORTS, floating_ip.port_id or "", lock=True)
     if port.project_id != floating_ip.project_id and not ctx.caller.is_admin:
         raise BadRequest(
@@ -153,9 +156,9 @@ def _associate(ctx: Context, floating_ip: FloatingIp) -> None:
             )
     floating_ip.fixed_ip_address = fixed_ip.ip_address
     if floating_ip.router_id:
-        floating_routers.check_router(ctx, floating_ip, floating_ip.router_id)
+        floating_routers.check_router(ctx, floating_ip, floating_ip.router_id, left)
     else:
-        floating_ip.router_id = floating_routers.router_of(ctx, floating_ip, port, fixed_ip)
+        floating_ip.router_id = floating_routers.router_of(ctx, floating_ip, port, fixed_ip, left)
 
 
 def _check_not_forwarded(ctx: Context, port: Port) -> None:

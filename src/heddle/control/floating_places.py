@@ -3,39 +3,34 @@
 It is the guest's where the router is distributed, that host has Open vSwitch and reaches the physical network of the
 external network, and nothing is asked that only the router's own host does:
 
-    the router      translates (`enable_snat`), is not highly available, and no metering label counts at it
+    the router      translates (`enable_snat`), is not highly available, and no metering label counts at it; the agent
+                    of its host leaves floating IPs to others, which those of old versions do not
     the floating IP has no QoS policy, nor has the external network; it forwards no ports
     the guest       is on a network of the router where all ports meet, and in another address scope than the outside
 
 The place is kept with the floating IP, so that both hosts are told the same at the same moment, and is looked at anew
-whenever one of these may have changed.  A host that translates for a router is on the external network by a port of its
-own, which has a MAC and no address.
+whenever one of these may have changed, by one transaction at a time for each router.  A host that translates for a
+router is on the external network by a port of its own, which has a MAC and no address.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from ipaddress import ip_address, ip_network
+from collections.abc import Collection, Iterable, Sequence
 
 import msgspec
 
 from heddle.control import ports
-from heddle.control.binding import reaches
 from heddle.control.context import Context
+from heddle.control.floating_facts import Facts, gather
 from heddle.control.news import floating_ip_news
 from heddle.model.floating_ip import FloatingIp
 from heddle.model.network import Network
-from heddle.model.port import DISTRIBUTED_INTERFACE, FLOATING_GATEWAY, Port
+from heddle.model.port import FLOATING_GATEWAY, Port
 from heddle.model.router import Router
 from heddle.store.query import floating_ips as q
-from heddle.store.query import hosts, metering, subnet_pools
 from heddle.store.query import networks as network_query
 from heddle.store.query import ports as port_query
 from heddle.store.query import routers as router_query
-from heddle.store.query import segments as segment_query
-from heddle.store.query import subnets as subnet_query
-
-SWITCH, CAPABLE = "switch", "translates_floating_ips"
 
 
 def follow(ctx: Context, port: Port, old: Port) -> None:
@@ -62,87 +57,69 @@ def of_host(ctx: Context, host: str) -> None:
 
 def of_project(ctx: Context, project_id: str) -> None:
     """What the routers of a project count is other than before; "" for all projects."""
-    for router_id in q.distributed_routers(ctx.tx, project_id):
-        of_router(ctx, router_id)
+    settle(ctx, q.of_project(ctx.tx, project_id))
 
 
 def settle(ctx: Context, floating_ips: Iterable[FloatingIp], left: str | None = None) -> None:
     """Give floating IPs their place; `left`: a router that has one of them no longer."""
-    routers = {left} if left else set()
-    for item in floating_ips:
-        place = _place(ctx, item)
-        if place == item.host:
-            continue
-        if item.router_id:
-            router_query.ROUTERS.lock(ctx.tx, item.router_id)
-            routers.add(item.router_id)
-        if place:
-            _join(ctx, item, place)
-        new = msgspec.structs.replace(item, host=place, status="DOWN")
-        q.FLOATING_IPS.update(ctx.tx, item, new)
-        if item.router_id:
-            floating_ip_news(ctx.tx, new, item)
-    for router_id in sorted(routers):
-        _leave(ctx, router_id)
+    found = list(floating_ips)
+    routers = _locked(ctx, found, left)
+    found = [item for item in found if item.host or item.router_id in routers]
+    if found and not ctx.tx.alone:
+        # Who had one of the routers meanwhile was waited for.
+        found = list(q.FLOATING_IPS.get_many(ctx.tx, [item.id for item in found]).values())
+    found = [item for item in found if not item.router_id or item.router_id in routers]
+    if found:
+        facts = gather(ctx.tx, found, routers)
+        for item in found:
+            _put(ctx, item, _place(facts, item))
+    _gates(ctx, routers)
 
 
-def _place(ctx: Context, item: FloatingIp) -> str:
+def _locked(ctx: Context, floating_ips: Sequence[FloatingIp], left: str | None) -> dict[str, Router]:
+    """The routers of which something may be translated elsewhere: nobody else decides that of them meanwhile."""
+    distributed = router_query.distributed(ctx.tx, {item.router_id for item in floating_ips if item.router_id})
+    before = {left, *(item.router_id for item in floating_ips if item.host)}
+    return router_query.lock_many(ctx.tx, distributed | {id for id in before if id})
+
+
+def _put(ctx: Context, item: FloatingIp, place: str) -> None:
+    if place == item.host:
+        return
+    new = msgspec.structs.replace(item, host=place, status="DOWN")
+    q.FLOATING_IPS.update(ctx.tx, item, new)
+    if item.router_id:
+        floating_ip_news(ctx.tx, new, item)
+
+
+def _place(facts: Facts, item: FloatingIp) -> str:
     """The host of the guest where that translates, else ""."""
-    if not item.port_id or not item.router_id or item.qos_policy_id:
+    router, port = facts.routers.get(item.router_id or ""), facts.ports.get(item.port_id or "")
+    if router is None or port is None or item.qos_policy_id or facts.kept(router):
         return ""
-    router = router_query.ROUTERS.get(ctx.tx, item.router_id, bare=True)
-    if router is None or not router.distributed or router.ha or not router.enable_snat:
+    if port.binding_vif_type != "ovs" or port.binding_host_id in ("", router.host):
         return ""
-    port = port_query.PORTS.get(ctx.tx, item.port_id)
-    if port is None or port.binding_vif_type != "ovs" or port.binding_host_id in ("", router.host):
-        return ""
-    fit = _joined(ctx, router, port, item) and not _counted(ctx, router) and _able(ctx, port.binding_host_id, item)
+    fit = facts.joined(router, port, item) and facts.able(port.binding_host_id, item)
     return port.binding_host_id if fit else ""
 
 
-def _joined(ctx: Context, router: Router, port: Port, item: FloatingIp) -> bool:
-    """Whether the router is on the guest's network, all meet there, and it is translated between there and outside."""
-    network = network_query.NETWORKS.get(ctx.tx, port.network_id, bare=True)
-    subnet_id = next((each.subnet_id for each in port.fixed_ips if each.ip_address == item.fixed_ip_address), "")
-    interfaces = port_query.of_device(ctx.tx, router.id, [DISTRIBUTED_INTERFACE])
-    joined = any(each.subnet_id == subnet_id for interface in interfaces for each in interface.fixed_ips)
-    if network is None or network.pvlan or network.subnet_isolation or not joined:
-        return False
-    inside = subnet_query.SUBNETS.get(ctx.tx, subnet_id)
-    address = ip_address(item.floating_ip_address or "")
-    outside = subnet_query.of_network(ctx.tx, item.floating_network_id)
-    pools = {each.subnetpool_id for each in outside if each.subnetpool_id and address in ip_network(each.cidr)}
-    own = (inside.subnetpool_id or "") if inside else ""
-    scopes = subnet_pools.scopes(ctx.tx, {*pools, own} - {""})
-    return own not in scopes or scopes[own] not in {scopes.get(pool) for pool in pools}
+def _gates(ctx: Context, routers: Collection[str]) -> None:
+    """Hosts that translate for a router have a port on the external network for it, and others have none."""
+    wanted: dict[str, dict[str, str]] = {router_id: {} for router_id in routers}
+    for item in q.of_routers(ctx.tx, routers) if routers else ():
+        if item.router_id and item.host:
+            wanted[item.router_id][item.host] = item.floating_network_id
+    for router_id, there in sorted(port_query.of_devices(ctx.tx, routers, FLOATING_GATEWAY).items()):
+        places = wanted[router_id]
+        for port in there:
+            if port.binding_host_id not in places:
+                ports.delete_port(ctx, port, own=True)
+        for host in sorted(places.keys() - {port.binding_host_id for port in there}):
+            _join(ctx, router_id, host, places[host])
 
 
-def _counted(ctx: Context, router: Router) -> bool:
-    return metering.counts_at(ctx.tx, router.project_id)
-
-
-def _able(ctx: Context, name: str, item: FloatingIp) -> bool:
-    """Whether a host reaches the outside, and its agent knows what to do there."""
-    network = network_query.NETWORKS.get(ctx.tx, item.floating_network_id, bare=True)
-    segments = segment_query.of_network(ctx.tx, item.floating_network_id)
-    host, agent = hosts.get(ctx.tx, name), hosts.agents_of(ctx.tx, name).get(SWITCH)
-    if network is None or network.qos_policy_id or host is None or agent is None or len(segments) != 1:
-        return False
-    return bool(segments[0].physical_network and reaches(host, segments[0]) and agent.configurations.get(CAPABLE))
-
-
-def _join(ctx: Context, item: FloatingIp, host: str) -> None:
-    """The host has a port on the external network for the router."""
-    there = port_query.of_device(ctx.tx, item.router_id or "", [FLOATING_GATEWAY])
-    network = network_query.NETWORKS.get(ctx.tx, item.floating_network_id)
-    if network is not None and all(port.binding_host_id != host for port in there):
-        owner, router_id = FLOATING_GATEWAY, item.router_id or ""
-        ports.own_port(ctx, network, owner=owner, device_id=router_id, project_id="", host=host, fixed_ips=[])
-
-
-def _leave(ctx: Context, router_id: str) -> None:
-    """Hosts that translate nothing for the router any more have no such port."""
-    places = {item.host for item in q.of_router(ctx.tx, router_id)}
-    for port in port_query.of_device(ctx.tx, router_id, [FLOATING_GATEWAY]):
-        if port.binding_host_id not in places:
-            ports.delete_port(ctx, port, own=True)
+def _join(ctx: Context, router_id: str, host: str, network_id: str) -> None:
+    network = network_query.NETWORKS.get(ctx.tx, network_id)
+    if network is not None:
+        ports.own_port(ctx, network, owner=FLOATING_GATEWAY, device_id=router_id, project_id="", host=host,
+                       fixed_ips=[])  # fmt: skip

@@ -10,7 +10,7 @@ from heddle.control.context import Context
 from heddle.control.lookup import need
 from heddle.errors import BadRequest, Conflict, NotFound
 from heddle.model.floating_ip import FloatingIp
-from heddle.model.port import INTERFACES, Port
+from heddle.model.port import DISTRIBUTED_INTERFACE, INTERFACES, Port
 from heddle.model.router import Router
 from heddle.model.values import FixedIp
 from heddle.store.query import ports as port_query
@@ -18,8 +18,14 @@ from heddle.store.query import routers as router_query
 from heddle.store.query import subnets as subnet_query
 
 
-def check_router(ctx: Context, floating_ip: FloatingIp, router_id: str) -> None:
-    """A router may be named that reaches the port by way of others.  Raises `NotFound`, `Conflict`."""
+def check_router(ctx: Context, floating_ip: FloatingIp, router_id: str, left: str = "") -> None:
+    """A router may be named that reaches the port by way of others; `left` is the one that it had.
+
+    Raises `NotFound`, `Conflict`.
+    """
+    if left:
+        need(ctx, router_query.ROUTERS, router_id)
+        router_query.lock_many(ctx.tx, {router_id, left})
     need(ctx, router_query.ROUTERS, router_id, lock=True)
     found = router_query.with_gateway_on(ctx.tx, floating_ip.floating_network_id, [router_id])
     if not found:
@@ -31,13 +37,17 @@ def check_router(ctx: Context, floating_ip: FloatingIp, router_id: str) -> None:
     _where_it_works(ctx, floating_ip, found)
 
 
-def router_of(ctx: Context, floating_ip: FloatingIp, port: Port, fixed_ip: FixedIp) -> str:
+def router_of(ctx: Context, floating_ip: FloatingIp, port: Port, fixed_ip: FixedIp, left: str = "") -> str:
     """The router between the external network and a port's subnet; that with the subnet's gateway address first.
 
-    It keeps its gateway and its interface until the transaction ends.
+    It keeps its gateway and its interface until the transaction ends.  Distributed ones, of which it will be decided
+    where they translate, and the one that it had (`left`), are locked before they are held, and in one order.
     Raises `NotFound` (ExternalGatewayForFloatingIPNotFound).
     """
     interfaces = _interfaces(ctx, port, fixed_ip)
+    if not ctx.tx.alone:
+        distributed = {id for id, each in interfaces.items() if each.device_owner == DISTRIBUTED_INTERFACE}
+        router_query.lock_many(ctx.tx, distributed | ({left} if left else set()))
     found = router_query.with_gateway_on(ctx.tx, floating_ip.floating_network_id, list(interfaces))
     if not ctx.tx.alone and found:
         # Who parted one of them meanwhile was waited for.

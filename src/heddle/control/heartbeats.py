@@ -98,7 +98,9 @@ def _quiet(old: Host, new: Host) -> bool:
 
 
 def _restarted(known: dict[str, Agent], request: ReportRequest) -> bool:
-    return any(agent.started_at != _clock(request.started_at) for agent in known.values())
+    """Whether an agent of a role that it has still is another process than before."""
+    roles = {role.role for role in request.roles}
+    return any(agent.started_at != _clock(request.started_at) for role, agent in known.items() if role in roles)
 
 
 def _clock(seconds: float) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from heddle.control import ndp_proxies, ports, router_hosts, router_modes
+from heddle.control import floating_places, ndp_proxies, ports, router_hosts, router_modes
 from heddle.control.context import Context
 from heddle.control.lookup import need, not_found
 from heddle.control.news import router_news
@@ -46,6 +46,8 @@ def add_interface(ctx: Context, router: Router, *, subnet_id: str = "", port_id:
     else:
         port, subnets = _make_port(ctx, router, subnet_id)
     bump(ctx, router)
+    if router.distributed:
+        floating_places.of_router(ctx, router.id)
     return Interface(router, port, [subnet.id for subnet in subnets])
 
 

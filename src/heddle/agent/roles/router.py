@@ -134,6 +134,7 @@ class RouterRole:
             role=self.name,
             configuration={
                 "agent_mode": "legacy" if self._host.settings.agent.data_plane == "linuxbridge" else "dvr_snat",
+                "leaves_floating_ips": True,
                 "ha": self._host.ovs is not None and bool(self._host.settings.agent.tunnel_ip),
                 "routers": len(self._routers),
                 "ex_gw_ports": gateways,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -14,7 +14,7 @@ from heddle.store.one_of import one_of
 from heddle.store.query.records import Records
 from heddle.store.query.tags import tag_filters
 
-_f, _p, _w = t.floating_ips.c, t.ports.c, t.port_forwardings.c
+_f, _p, _r, _w = t.floating_ips.c, t.ports.c, t.routers.c, t.port_forwardings.c
 _DETAILS = (_p.name, _p.network_id, _p.mac_address, _p.admin_state_up, _p.status, _p.device_id, _p.device_owner)
 _FORWARDING = (
     _w.id, _w.internal_port_id, _w.internal_ip_address, _w.protocol, _w.internal_port, _w.external_port,
@@ -69,6 +69,10 @@ def of_router(tx: Tx, router_id: str) -> list[FloatingIp]:
     return FLOATING_IPS.find(tx, _f.router_id == router_id)
 
 
+def of_routers(tx: Tx, router_ids: Iterable[str]) -> list[FloatingIp]:
+    return FLOATING_IPS.find(tx, one_of(_f.router_id, router_ids))
+
+
 def set_down(tx: Tx, router_id: str) -> None:
     """No host translates the floating IPs of a router any more."""
     mine = (_f.router_id == router_id, _f.host == "")
@@ -81,20 +85,23 @@ def to_network(tx: Tx, network_id: str) -> list[FloatingIp]:
 
 
 def of_distributed(tx: Tx, host: str) -> list[FloatingIp]:
-    """Those of distributed routers that reach ports on a host."""
+    """Those of distributed routers that reach ports on a host, or whose router is there."""
     ports = sa.select(_p.id).where(_p.binding_host_id == host)
-    return FLOATING_IPS.find(tx, _f.port_id.in_(ports), _f.router_id.in_(_distributed("")))
+    routers = sa.select(_r.id).where(_r.host == host, _r.distributed == sa.true())
+    there = FLOATING_IPS.find(tx, _f.router_id.in_(routers))
+    known = {item.id for item in there}
+    mine = FLOATING_IPS.find(tx, _f.port_id.in_(ports), _f.router_id.in_(_distributed("")))
+    return [*there, *(item for item in mine if item.id not in known)]
 
 
-def distributed_routers(tx: Tx, project_id: str) -> list[str]:
-    """The distributed routers of a project that have floating IPs; "" for those of all projects."""
-    query = sa.select(_f.router_id).where(_f.router_id.in_(_distributed(project_id))).distinct()
-    return sorted(row[0] for row in tx.conn.execute(query))
+def of_project(tx: Tx, project_id: str) -> list[FloatingIp]:
+    """Those of a project's distributed routers; "" for those of all projects."""
+    return FLOATING_IPS.find(tx, _f.router_id.in_(_distributed(project_id)))
 
 
 def _distributed(project_id: str) -> sa.Select[Any]:
-    mine = (t.routers.c.project_id == project_id,) if project_id else ()
-    return sa.select(t.routers.c.id).where(t.routers.c.distributed == sa.true(), *mine)
+    mine = (_r.project_id == project_id,) if project_id else ()
+    return sa.select(_r.id).where(_r.distributed == sa.true(), *mine)
 
 
 def of_network(tx: Tx, network_id: str) -> list[FloatingIp]:

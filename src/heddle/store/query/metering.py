@@ -11,6 +11,7 @@ from heddle.model.metering import MeteringLabel, MeteringLabelRule
 from heddle.store import tables as t
 from heddle.store.dialect import upsert
 from heddle.store.engine import Tx
+from heddle.store.one_of import one_of
 from heddle.store.query.records import Records
 
 _l, _r, _n = t.metering_labels.c, t.metering_label_rules.c, t.metering_counts.c
@@ -41,10 +42,11 @@ def rules_of(tx: Tx, label_ids: Collection[str]) -> dict[str, list[MeteringLabel
     return found
 
 
-def counts_at(tx: Tx, project_id: str) -> bool:
-    """Whether a label counts at the routers of a project."""
-    mine = sa.or_(_l.project_id == project_id, _l.shared == sa.true())
-    return tx.conn.execute(sa.select(_l.id).where(mine).limit(1)).first() is not None
+def counted(tx: Tx, project_ids: Collection[str]) -> set[str]:
+    """Those of the projects at whose routers a label counts."""
+    mine = sa.or_(one_of(_l.project_id, project_ids), _l.shared == sa.true())
+    rows = tx.conn.execute(sa.select(_l.project_id, _l.shared).where(mine).distinct()).all()
+    return set(project_ids) if any(row[1] for row in rows) else {row[0] for row in rows}
 
 
 @dataclass(frozen=True, slots=True)

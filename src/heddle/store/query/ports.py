@@ -12,6 +12,7 @@ from heddle.model.port import DISTRIBUTED_INTERFACE, Port
 from heddle.model.values import FixedIp
 from heddle.store import tables as t
 from heddle.store.engine import Tx
+from heddle.store.one_of import one_of
 from heddle.store.parts import Part
 from heddle.store.prepared import Prepared
 from heddle.store.query.networks import SHOWN_BY_PORTS
@@ -93,6 +94,14 @@ def of_device(tx: Tx, device_id: str, owners: Iterable[str] = ()) -> list[Port]:
     wanted = list(owners)
     more = [_p.device_owner.in_(wanted)] if wanted else []
     return PORTS.find(tx, _p.device_id == device_id, *more)
+
+
+def of_devices(tx: Tx, device_ids: Iterable[str], owner: str) -> dict[str, list[Port]]:
+    """The ports of each device that are of a device owner."""
+    found: dict[str, list[Port]] = {device_id: [] for device_id in device_ids}
+    for port in PORTS.find(tx, one_of(_p.device_id, found), _p.device_owner == owner) if found else ():
+        found[port.device_id].append(port)
+    return found
 
 
 def interfaces_on_network(tx: Tx, network_id: str, *owners: str) -> list[Port]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,6 +11,7 @@ from heddle.model.router import Router
 from heddle.model.values import FixedIp, GatewayInfo
 from heddle.store import tables as t
 from heddle.store.engine import Tx
+from heddle.store.one_of import one_of
 from heddle.store.parts import Part
 from heddle.store.query.ports import PORTS
 from heddle.store.query.records import Records
@@ -46,6 +47,25 @@ def with_gateway_on(tx: Tx, network_id: str, router_ids: Sequence[str]) -> list[
     gateways = sa.select(_p.id).where(_p.network_id == network_id)
     query = ROUTERS.select if tx.alone else ROUTERS.select.with_for_update(read=True, key_share=True, of=t.routers)
     return ROUTERS.find(tx, _r.id.in_(list(router_ids)), _r.gateway_port_id.in_(gateways), query=query)
+
+
+def lock_many(tx: Tx, router_ids: Iterable[str]) -> dict[str, Router]:
+    """Those of the routers that exist, and no other transaction changes them until this one ends.
+
+    All lock them in the same order, so that nobody waits for one who waits for him.
+    """
+    wanted = sorted(set(router_ids))
+    if not wanted:
+        return {}
+    query = ROUTERS.select if tx.alone else ROUTERS.select.order_by(_r.id).with_for_update(of=t.routers)
+    return {router.id: router for router in ROUTERS.find(tx, _r.id.in_(wanted), query=query)}
+
+
+def distributed(tx: Tx, router_ids: Iterable[str]) -> set[str]:
+    """Those of the routers that are distributed."""
+    wanted = sorted(set(router_ids))
+    query = sa.select(_r.id).where(one_of(_r.id, wanted), _r.distributed == sa.true())
+    return {row[0] for row in tx.conn.execute(query)} if wanted else set()
 
 
 def projects_with_gateway_on(tx: Tx, network_id: str) -> set[str]:

@@ -6,7 +6,7 @@ text is their order as numbers, for IPv4 and IPv6, on every engine.  Structured 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import msgspec
@@ -23,6 +23,10 @@ METADATA = sa.MetaData(
         "pk": "pk_%(table_name)s",
     }
 )
+
+
+# As the engines tell it of a column with the default "".
+NOTHING = sa.text("''")
 
 
 class JsonText(TypeDecorator[Any]):
@@ -64,9 +68,15 @@ def _column(field: FieldInfo) -> sa.Column[Any]:
     return sa.Column(field.name, kind, primary_key=field.name == "id", nullable=nullable, index=field.indexed or None)
 
 
-def table_for(model: type[Resource], *extra: Any, name: str = "") -> sa.Table:
-    """The table of a resource: a column for each stored field; `name`: where it is not that of the collection."""
+def table_for(model: type[Resource], *extra: Any, name: str = "", later: Collection[str] = ()) -> sa.Table:
+    """The table of a resource: a column for each stored field; `name`: where it is not that of the collection.
+
+    `later`: columns of text that servers of older versions do not know, whose rows have "" there.
+    """
     columns = [_column(field) for field in fields_of(model).values() if field.stored]
+    for column in columns:
+        if column.name in later:
+            column.server_default = sa.DefaultClause(NOTHING)
     return sa.Table(name or model.collection, METADATA, *columns, *extra)
 
 

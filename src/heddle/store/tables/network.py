@@ -25,9 +25,10 @@ ports = table_for(
     Port,
     sa.UniqueConstraint("network_id", "mac_address"),
     sa.Index("ix_ports_network_owner", "network_id", "device_owner"),
+    later=["binding_refusal"],
 )
 routers = table_for(Router)
-floating_ips = table_for(FloatingIp)
+floating_ips = table_for(FloatingIp, later=["host"])
 security_groups = table_for(SecurityGroup)
 security_group_rules = table_for(SecurityGroupRule)
 default_security_group_rules = table_for(

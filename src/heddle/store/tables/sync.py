@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from heddle.model.agent import Agent
-from heddle.store.tables.kit import METADATA, JsonText, id_column, number_column, table_for, text_column
+from heddle.store.tables.kit import METADATA, NOTHING, JsonText, id_column, number_column, table_for, text_column
 
 agents = table_for(Agent, sa.UniqueConstraint("host", "role"))
 
@@ -21,7 +21,7 @@ hosts = sa.Table(
     number_column("drift"),
     number_column("failed"),
     sa.Column("latencies", JsonText(list[int]), nullable=False),
-    text_column("availability_zone"),
+    sa.Column("availability_zone", sa.String(255), nullable=False, server_default=NOTHING),
 )
 
 # When a host had applied everything up to a revision, in milliseconds since the epoch; the latest are kept.
