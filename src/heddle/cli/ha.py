@@ -44,17 +44,20 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         ha_keys.USED: "All hosts sign with the new key, and accept the former.",
         ha_keys.DONE: "The former key counts no longer.",
     }
+    without = set(args.without)
     with opened(settings.database_url) as store:
         with store.read() as tx:
-            state = ha_keys.state(tx)
+            state, strangers = ha_keys.state(tx), ha_keys.strangers(tx, without)
+        if strangers:
+            raise HeddleError(f"--without: no host is named {', '.join(strangers)}: `heddle status` names them")
         if state == ha_keys.DONE:
-            state = store.write(partial(ha_keys.advance, state_before=state))
+            state = store.write(partial(ha_keys.advance, state_before=state, without=without))
         while True:
-            _await(store, args.timeout, set(args.without))
+            _await(store, args.timeout, without)
             print(said[state], flush=True)
             if state == ha_keys.DONE:
                 return 0
-            state = store.write(partial(ha_keys.advance, state_before=state))
+            state = store.write(partial(ha_keys.advance, state_before=state, without=without))
 
 
 def _await(store: Store, timeout: float, without: set[str]) -> None:
