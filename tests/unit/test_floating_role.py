@@ -17,7 +17,10 @@ from heddle.agent.roles.base import Host
 from heddle.agent.roles.floating import FloatingRole
 from heddle.agent.roles.floating_plan import FLOATING_GATEWAY
 from heddle.config import Settings, load
+from heddle.host import helpers
+from heddle.host.run import CommandError
 from heddle.view.types import (
+    ConntrackHelper,
     FetchRequest,
     FixedIp,
     FloatingIpView,
@@ -131,6 +134,25 @@ def test_one_whose_guest_is_not_here_yet_waits(world: World) -> None:
     assert found[Ref("floating_ip", "f")].state == "up" and found[Ref("floating_ip", "g")].state == "error"
     world.cloud.port(port(3, fixed_ips=[FixedIp("subnet-net-a", "10.0.0.3")]))
     assert world.step()[Ref("floating_ip", "g")].state == "up"
+
+
+def test_a_helper_that_the_kernel_lacks_is_told(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The floating IP translates all the same; with the helper all is well."""
+
+    def lacks(command: list[str], text: str = "") -> str:
+        raise CommandError(command, 1, "No such file or directory")
+
+    monkeypatch.setattr(helpers, "succeeds", lambda command: True)
+    monkeypatch.setattr(helpers, "run", lacks)
+    view = world.cloud.view(Ref("router", "r"))
+    world.cloud.put(msgspec.structs.replace(view, conntrack_helpers=[ConntrackHelper("ftp", "tcp", 21)]))
+    status = world.step()[Ref("floating_ip", "f")]
+    assert status.state == "error" and "no conntrack helper ftp for tcp" in status.message
+    assert world.kernel.held[SPACE].addresses == {DEVICE: {ADDRESS}}
+    monkeypatch.setattr(helpers, "run", lambda command, text="": "")
+    world.cloud.put(floating())
+    status = world.step()[Ref("floating_ip", "f")]
+    assert (status.state, status.message) == ("up", "")
 
 
 def test_an_audit_tells_and_mends(world: World) -> None:

@@ -137,7 +137,8 @@ class FloatingRole:
         except (OSError, HeddleError, ValueError) as error:
             log.error("floating IPs failed router=%s error=%s", router.id, error)
             return [_status(each, "error", str(error)) for each in mine]
-        return [_status(each, "up" if router.admin_state_up else "down") for each in ready] + waiting
+        state, problem = "up" if router.admin_state_up else "down", next(iter(wanted.problems.values()), "")
+        return [_status(each, "error" if problem else state, problem) for each in ready] + waiting
 
     def _mtu(self, mirror: Mirror, item: FloatingIpView) -> int:
         """The MTU of the guest's network, 0 while that is not known."""
