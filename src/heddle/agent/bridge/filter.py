@@ -113,7 +113,11 @@ def _targets(sources: Iterable[tuple[str, str, object]], single: bool) -> tuple[
 
 
 def _chains() -> list[Chain]:
-    drop = "drop"
+    return [*_from_guests(), *_from_guests6(), *_to_ports(), *_hooks()]
+
+
+def _from_guests() -> list[Chain]:
+    """What a guest may send: which of it is its own decides the sender's profile, in the mark."""
     return [
         Chain("trusted", "", ("ether type { 8021q, 8021ad } drop", "meta mark set 0x00000000 accept")),
         Chain("guest", "", (
@@ -122,20 +126,26 @@ def _chains() -> list[Chain]:
             f"{SENDER} != @macs drop",
             "ether type arp goto guest_arp",
             "ether type ip6 goto guest_ip6",
-            drop,
+            "drop",
         )),
         Chain("guest_arp", "", (
             *_arp("arp saddr ip"),
             *_arp("arp daddr ip", PROBE),
-            drop,
+            "drop",
         )),
         Chain("guest_ip", "", (
             f"ip saddr 0.0.0.0 udp sport 68 udp dport 67 {SENDER} @macs goto marked",
             "udp sport 67 udp dport 68 drop",
             _marked_by(f"{SENDER} . ip saddr map @sources4"),
             f"{SENDER} . ip saddr @ranges4 goto marked",
-            drop,
+            "drop",
         )),
+    ]  # fmt: skip
+
+
+def _from_guests6() -> list[Chain]:
+    """The same for IPv6, and where both end."""
+    return [
         Chain("guest_ip6", "", (
             "icmpv6 type { nd-router-advert, nd-redirect } drop",
             "udp sport 547 udp dport 546 drop",
@@ -155,15 +165,20 @@ def _chains() -> list[Chain]:
             "icmpv6 type { nd-router-solicit, mld2-listener-report } goto marked",
             f"icmpv6 type nd-neighbor-solicit {SENDER} . @th,64,128 @targets6 goto marked",
             f"icmpv6 type nd-neighbor-solicit {SENDER} . @th,64,128 @target_ranges6 goto marked",
-            drop,
+            "drop",
         )),
-        Chain("marked_from6", "", (*_any(f"{SENDER} . ip6 saddr"), drop)),
+        Chain("marked_from6", "", (*_any(f"{SENDER} . ip6 saddr"), "drop")),
         Chain("marked", "", ("meta mark set iifname map @profiles", "accept")),
+    ]  # fmt: skip
+
+
+def _to_ports() -> list[Chain]:
+    return [
         Chain("plain", "", ("meta mark set 0x00000000 accept",)),
         Chain("to_guest", "", (
             _marked_by("oifname . ether daddr map @owners"),
             "ether daddr & 01:00:00:00:00:00 == 01:00:00:00:00:00 goto to_everybody",
-            drop,
+            "drop",
         )),
         Chain("to_everybody", "", (
             "icmpv6 type { mld-listener-report, mld-listener-done, nd-router-solicit, mld2-listener-report } drop",
@@ -172,13 +187,18 @@ def _chains() -> list[Chain]:
             "meta mark set oifname map @profiles",
             "accept",
         )),
+    ]  # fmt: skip
+
+
+def _hooks() -> list[Chain]:
+    return [
         Chain("prerouting", "type filter hook prerouting priority dstnat; policy accept;", (
-            "iifname vmap @senders", OTHERS, drop,
+            "iifname vmap @senders", OTHERS, "drop",
         )),
         Chain("forward", "type filter hook forward priority filter; policy accept;", (
-            "oifname vmap @receivers", OTHERS, drop,
+            "oifname vmap @receivers", OTHERS, "drop",
         )),
-        Chain("input", "type filter hook input priority filter; policy accept;", (OTHERS, drop)),
+        Chain("input", "type filter hook input priority filter; policy accept;", (OTHERS, "drop")),
     ]  # fmt: skip
 
 
