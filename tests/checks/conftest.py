@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 import pytest
+import sqlalchemy as sa
 
 from heddle import __version__
 from heddle.cli import main as cli
@@ -51,6 +54,16 @@ class Look:
             if each["id"] not in found or each["result"] > found[each["id"]]["result"]:
                 found[each["id"]] = each
         return found
+
+
+@pytest.fixture(autouse=True)
+def signals() -> Iterator[None]:
+    """The command takes them for itself, as a program of its own may."""
+    numbers = (signal.SIGTERM, signal.SIGHUP)
+    before = [signal.getsignal(number) for number in numbers]
+    yield
+    for number, handler in zip(numbers, before, strict=True):
+        signal.signal(number, handler)
 
 
 @pytest.fixture
@@ -99,6 +112,29 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m,nr_inodes=50", "tmpfs", folder], check=True)
     yield folder
     subprocess.run(["umount", folder], check=True)
+
+
+@contextmanager
+def reader(store: Store) -> Iterator[tuple[str, Callable[[str], None]]]:
+    """The database's URL for a user who may read all, and no more, with what gives it another right."""
+    url = sa.make_url(store.url)
+    with store.engine.connect() as conn:
+        alone = conn.execution_options(isolation_level="AUTOCOMMIT")
+        if store.engine.dialect.name == "postgresql":
+            alone.exec_driver_sql("CREATE ROLE reader LOGIN PASSWORD 'x'")
+            right = "pg_read_all_data"
+        else:
+            alone.exec_driver_sql("CREATE USER reader IDENTIFIED BY 'x'")
+            right = f"ALL ON {url.database}.*"
+
+        def grant(what: str) -> None:
+            alone.exec_driver_sql(f"GRANT {what} TO reader")
+
+        try:
+            grant(right)
+            yield url.set(username="reader", password="x").render_as_string(hide_password=False), grant
+        finally:
+            alone.exec_driver_sql("DROP USER reader")
 
 
 def differing(before: Checks, after: Checks) -> set[str]:

@@ -7,7 +7,9 @@ import os
 import pty
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from unittest.mock import patch
 from xml.etree import ElementTree
 
 import pytest
@@ -17,6 +19,7 @@ from tests.checks.conftest import Look
 from heddle.checks.registry import registry
 from heddle.cli import main as cli
 from heddle.config import Settings
+from heddle.errors import HeddleError
 from heddle.store.engine import Store
 
 SCHEMA = Path(__file__).parents[2] / "docs" / "checks.schema.json"
@@ -36,7 +39,8 @@ def words(settings: Settings, store: Store, monkeypatch: pytest.MonkeyPatch) -> 
         ["upgrade", "chekc"], ["upgrade"], ["upgrade", "check", "--json"], ["upgrade", "check", "--format", "xml"],
         ["upgrade", "check", "--only", "database-reachabel"], ["upgrade", "check", "now"],
         ["upgrade", "check", "--target", "next"], ["doctor", "--skip", "x"],
-        ["upgrade", "explain", "nothing"], ["upgrade", "check", "--warnings"],
+        ["upgrade", "explain", "nothing"], ["upgrade", "check", "--warnings"], ["doctor", "--only", "versions-agents"],
+        ["upgrade", "check", "--only", "database-schema", "--skip", "database-schema"],
     ],
 )  # fmt: skip
 def test_a_wrong_command_line_is_64_and_nothing_runs(
@@ -133,3 +137,43 @@ def test_colours_and_progress_only_on_a_terminal(words: list[str]) -> None:
     assert b"\033[32mSuccess\033[0m" in seen and b"checks; waiting for" in seen
     plain = subprocess.run(command, capture_output=True, check=False)
     assert b"\033" not in plain.stdout and plain.stderr == b"" and b"Result: Success" in plain.stdout
+
+
+class Point:
+    """An entry point of a package that is broken."""
+
+    name, value = "wobble", "wobbly.checks:CHECK"
+
+    def load(self) -> object:
+        raise ImportError("no module named wobbly")
+
+
+def test_a_check_of_another_package_that_cannot_be_loaded(look: Look, store: Store, every: None) -> None:
+    before = look()
+    with patch("heddle.checks.registry.entry_points", lambda group: [Point()]):
+        registry.cache_clear()
+        found = look()
+        told = found.pop("environment-entry-point-wobble")
+        assert look.code == 255 and found.keys() == before.keys()
+        assert told["status"] == "unknown" and "no module named wobbly" in told["details"], told
+        assert cli.main(["upgrade", "explain", "environment-entry-point-wobble"]) == 0
+
+
+@pytest.mark.parametrize("where", ["heddle.checks.engine.run", "heddle.checks.registry.import_module"])
+@pytest.mark.parametrize("error", [RuntimeError("wobbly\nand more"), HeddleError("wobbly")])
+@pytest.mark.parametrize("command", [["upgrade", "check"], ["doctor"]])
+def test_a_crash_is_no_warning(
+    words: list[str], every: None, capsys: pytest.CaptureFixture[str], where: str, error: Exception, command: list[str]
+) -> None:
+    registry.cache_clear()
+    with patch(where, side_effect=error):
+        assert cli.main([*words, *command]) == 255
+    told = capsys.readouterr()
+    assert told.out == "" and "wobbly" in told.err and len(told.err.splitlines()) == 1
+
+
+@pytest.fixture
+def every() -> Iterator[None]:
+    """The checks are looked for anew afterwards."""
+    yield
+    registry.cache_clear()

@@ -7,9 +7,10 @@ from collections.abc import Callable
 
 import pytest
 import sqlalchemy as sa
-from tests.checks.conftest import Look, differing
+from tests.checks.conftest import Look, differing, reader
 from tests.engines.servers import engine_name
 
+from heddle.cli import main as cli
 from heddle.store import migrate
 from heddle.store.engine import Store
 
@@ -105,3 +106,33 @@ def test_a_transaction_that_is_open_for_long(look: Look, store: Store, monkeypat
         told = look()["database-transactions"]
         assert told["status"] == "warning" and "open for long" in told["details"], told
         conn.rollback()
+
+
+@pytest.mark.parametrize("url", [
+    "postgresql://127.0.0.1:1/heddle?user=h&password=hunter2", "mariadb://127.0.0.1:1/heddle?user=h&passwd=hunter2",
+    "postgresql://heddle:pa@ss:hunter2@127.0.0.1:1/heddle", "postgresql://heddle:hunter2@127.0.0.1:port/heddle",
+    "postgresql://127.0.0.1:1/heddle?sslpassword=hunter2&user=h", "oracle://heddle:hunter2@127.0.0.1/heddle",
+    "hunter2", "heddle:hunter2@127.0.0.1/heddle",
+])  # fmt: skip
+def test_no_password_is_told_wherever_the_url_has_it(
+    look: Look, url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    look.words = [f"database.url={url}"]
+    found = look()
+    assert found["database-reachable"]["status"] == "failure" and look.code == 2, found["database-reachable"]
+    assert {found[id]["status"] for id in NEED_DATABASE} == {"unknown"}
+    assert "hunter2" not in str(found) and "ss:h" not in str(found)
+    cli.main(["--set", f"database.url={url}", "db", "status"])
+    told = capsys.readouterr()
+    assert told.err and "hunter2" not in told.err + told.out
+
+
+if engine_name() != "sqlite":
+
+    def test_transactions_that_the_database_does_not_show(look: Look, store: Store) -> None:
+        with reader(store) as (url, grant), store.engine.connect():
+            look.words = [f"database.url={url}"]
+            told = look()["database-transactions"]
+            assert told["status"] == "unknown" and "GRANT" in told["remedy"], told
+            grant("pg_read_all_stats" if engine_name() == "postgresql" else "PROCESS ON *.*")
+            assert look()["database-transactions"]["status"] == "success"

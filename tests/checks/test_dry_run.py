@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
+import subprocess
+import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 from alembic.script import ScriptDirectory
-from tests.checks.conftest import Look
+from tests.checks.conftest import Look, reader
 from tests.engines.servers import engine_name
 
 from heddle.store import migrate
@@ -40,6 +45,11 @@ def nothing_is_left(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     (tmp_path / "copies").mkdir()
     temporary(monkeypatch, tmp_path / "copies")
     yield
+    assert copies(store) == []
+
+
+def copies(store: Store) -> list[str]:
+    """Those that are there."""
     left = [path.name for path in Path(tempfile.gettempdir()).iterdir() if path.name.startswith(PREFIX)]
     if not store.sqlite:
         with store.engine.connect() as conn:
@@ -47,7 +57,7 @@ def nothing_is_left(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
             found = [row[0] for row in conn.exec_driver_sql(names)]
         assert len(found) > 1
         left += [name for name in found if name.startswith(PREFIX)]
-    assert left == []
+    return left
 
 
 def temporary(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
@@ -139,43 +149,63 @@ def test_one_that_takes_too_long(
     assert told["seconds"] < 12
 
 
-@pytest.mark.parametrize("room", [3, 0])
-def test_a_full_disk(look: Look, store: Store, small_disk: Path, monkeypatch: pytest.MonkeyPatch, room: int) -> None:
-    if not store.sqlite:
-        return
-    migrate.downgrade(store, "-1")
-    assert look(*ONLY)[ID]["status"] == "success"
-    (small_disk / "more").write_bytes(bytes(700 * 1024))
-    temporary(monkeypatch, small_disk)
-    monkeypatch.setattr("heddle.store.examine.scratch.ROOM", room)
-    told = look(*ONLY)[ID]
-    assert told["status"] == "unknown" and ("MiB free" if room else "full") in told["details"], told
+SLOW = 'op.execute("UPDATE counters SET value = value"), [time.sleep(0.01) for _ in range(3000)]'
+LONG = {
+    "sqlite": "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n",
+    "postgresql": "SELECT pg_sleep(30)", "mariadb": "SELECT sleep(30) FROM counters",
+}  # fmt: skip
+PROGRAM = """\
+import pathlib, sys
+from heddle.cli import main
+from heddle.store import migrate
+migrate._FOLDER, migrate.HEAD = pathlib.Path(sys.argv[1]), "next"
+sys.exit(main.main(sys.argv[2:]))
+"""
 
 
-def test_a_user_who_may_make_no_database(look: Look, store: Store) -> None:
-    if store.sqlite:
-        return
-    migrate.downgrade(store, "-1")
-    url, name = sa.make_url(store.url), sa.make_url(store.url).database
-    with store.engine.connect() as conn:
-        alone = conn.execution_options(isolation_level="AUTOCOMMIT")
-        if engine_name() == "postgresql":
-            statements = ["CREATE ROLE reader LOGIN PASSWORD 'x'", "GRANT pg_read_all_data TO reader"]
-            undo = ["DROP ROLE reader"]
-        else:
-            statements = ["CREATE USER reader IDENTIFIED BY 'x'", f"GRANT ALL ON {name}.* TO reader"]
-            undo = ["DROP USER reader"]
-        for statement in statements:
-            alone.exec_driver_sql(statement)
-        try:
-            mine = url.set(username="reader", password="x").render_as_string(hide_password=False)
-            look.words = [f"database.url={mine}"]
+@pytest.mark.parametrize(("body", "number"), [
+    (SLOW, signal.SIGTERM), (f'op.execute("{LONG[engine_name()]}")', signal.SIGTERM), (SLOW, signal.SIGHUP),
+])  # fmt: skip
+def test_one_who_is_told_to_end_in_the_middle(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, body: str, number: signal.Signals
+) -> None:
+    one_more(monkeypatch, tmp_path / "migrations", body)
+    ours = {name: text for name, text in os.environ.items() if not name.startswith("HEDDLE_TEST_")}
+    words = ["--set", f"database.url={store.url}", "upgrade", "check", *ONLY]
+    process = subprocess.Popen([sys.executable, "-c", PROGRAM, tmp_path / "migrations", *words], env=ours)
+    end = time.monotonic() + 60
+    while not copies(store):
+        assert process.poll() is None and time.monotonic() < end
+        time.sleep(0.02)
+    time.sleep(0.5)
+    assert process.poll() is None and copies(store)
+    process.send_signal(number)
+    assert process.wait(20) == 128 + number
+
+
+if engine_name() == "sqlite":
+
+    @pytest.mark.parametrize("room", [3, 0])
+    def test_a_full_disk(
+        look: Look, store: Store, small_disk: Path, monkeypatch: pytest.MonkeyPatch, room: int
+    ) -> None:
+        migrate.downgrade(store, "-1")
+        assert look(*ONLY)[ID]["status"] == "success"
+        (small_disk / "more").write_bytes(bytes(700 * 1024))
+        temporary(monkeypatch, small_disk)
+        monkeypatch.setattr("heddle.store.examine.scratch.ROOM", room)
+        told = look(*ONLY)[ID]
+        assert told["status"] == "unknown" and ("MiB free" if room else "full") in told["details"], told
+
+else:
+
+    def test_a_user_who_may_make_no_database(look: Look, store: Store) -> None:
+        migrate.downgrade(store, "-1")
+        with reader(store) as (url, _):
+            look.words = [f"database.url={url}"]
             told = look(*ONLY)[ID]
-        finally:
-            for statement in undo:
-                alone.exec_driver_sql(statement)
-    assert told["status"] == "unknown" and "denied" in told["details"], told
-    assert "CREATEDB" in told["remedy"]
+        assert told["status"] == "unknown" and "denied" in told["details"], told
+        assert "CREATEDB" in told["remedy"]
 
 
 def test_the_doctor_does_not_ask() -> None:

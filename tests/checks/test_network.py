@@ -64,3 +64,40 @@ def test_ports_that_no_host_carries(look: Look, people: People, report: Callable
     report("host1", statuses=[status])
     told = look()["network-faults"]
     assert told["status"] == "warning" and "no room for it" in told["details"] and told["node"] == "host1"
+
+
+def test_what_a_silent_host_said_is_not_of_now(
+    look: Look, store: Store, people: People, report: Callable[..., None]
+) -> None:
+    ids = ("network-hosts", "network-drift", "network-faults")
+    found = look()
+    assert {found[id]["status"] for id in (*ids, "versions-agents")} == {"not_applicable"}
+    report("host1")
+    report("host2", drift=3, clock=time.time() - 120)
+    network = people.admin.post("/v2.0/networks", {"network": {"name": "n"}}).json()["network"]["id"]
+    body = {"port": {"network_id": network, "binding:host_id": "host2"}}
+    port = people.admin.post("/v2.0/ports", body).json()["port"]["id"]
+    status = Status(kind="port", id=port, revision=2**40, state="error", message="no room for it")
+    report("host2", drift=3, statuses=[status])
+    found = look()
+    assert {found[id]["status"] for id in ids} == {"warning"} and found["network-bindings"]["status"] == "success"
+    with store.engine.begin() as conn:
+        conn.exec_driver_sql("UPDATE agents SET heartbeat = heartbeat - 200000000 WHERE host = 'host2'")
+    found = look()
+    assert {found[id]["status"] for id in ids} == {"success"}, found
+    assert all("silent: host2" in found[id]["details"] for id in (*ids, "versions-agents")), found
+    told = found["network-bindings"]
+    assert told["status"] == "warning" and told["node"] == "host2" and "agent is silent" in told["details"], told
+    with store.engine.begin() as conn:
+        conn.exec_driver_sql("UPDATE agents SET heartbeat = heartbeat - 200000000")
+    assert {look()[id]["status"] for id in (*ids, "versions-agents")} == {"unknown"}
+
+
+def test_how_long_the_silent_one_of_a_hosts_agents_is_silent(
+    look: Look, store: Store, report: Callable[..., None]
+) -> None:
+    report("host1")
+    with store.engine.begin() as conn:
+        conn.exec_driver_sql("UPDATE agents SET heartbeat = heartbeat - 864000 WHERE role = 'dhcp'")
+    told = look()["network-agents"]
+    assert told["details"] == "DHCP agent of host1: silent for 10 days", told

@@ -45,3 +45,18 @@ def test_one_of_two_hosts_is_too_old(look: Look, store: Store, report: Callable[
 )  # fmt: skip
 def test_how_far_releases_are_apart(one: str, two: str, between: int | None) -> None:
     assert apart(one, two) == between
+
+
+def test_a_record_that_is_not_written_any_more_does_not_decide(
+    look: Look, store: Store, report: Callable[..., None]
+) -> None:
+    report(release=__version__)
+    with store.engine.begin() as conn:
+        conn.exec_driver_sql(
+            "UPDATE agents SET configurations = '{\"release\": \"9.0.0\"}', heartbeat = 1 WHERE role = 'switch'"
+        )
+    assert look("--only", ID)[ID]["status"] == "success"
+    with store.engine.begin() as conn:
+        conn.exec_driver_sql("UPDATE agents SET configurations = '{\"release\": \"9.0.0\"}' WHERE role = 'dhcp'")
+    told = look("--only", ID)[ID]
+    assert told["status"] == "warning" and "9.0.0" in told["details"], told

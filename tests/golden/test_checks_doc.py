@@ -26,13 +26,20 @@ checks run beside each other, each with a deadline.
 | Success | it was seen, and it is well | 0 |
 | Warning | it may stay so for now | 1 (0 with `--warnings-ok`) |
 | Failure | mend it before the upgrade | 2 |
-| Unknown | it could not be seen, and why: the check raised, or has not ended in time | 255 (2 beside a failure) |
+| Unknown | it could not be seen, and why: it raised, was too slow, or lacks a right | 255 (2 beside a failure) |
 | Not applicable | this cloud has no such thing | 0 |
 
 A wrong command line, also an `--only` or `--skip` that names no check, is exit code 64, and no check runs. What cannot
 be reached is a failure of one check, and makes those that need it unknown; all others stand. JSON has the keys of
 oslo.upgradecheck and more, as [checks.schema.json](checks.schema.json) says. While checks run a line tells on a
-terminal which are open.
+terminal which are open. A program that cannot begin at all ends with one line and 255; told to end (SIGTERM, SIGHUP),
+it removes the copy first, and its code is 128 and the signal's number.
+
+On PostgreSQL and MariaDB two checks need rights of the user of `database.url` that a server does not:
+`database-transactions` to see other users' (`pg_read_all_stats`; `PROCESS`), `database-dry-run` to make a database
+(`CREATEDB`; all rights on `heddle_dry_run_%`). Without them the two are unknown, and say so; the statements are in
+[deploy](deploy.md#control-the-database). Where the server's disk is not seen from here, no more than
+256 MiB are copied.
 
 `--target` names the release that the upgrade leads to, the one that runs without it: `versions-agents` asks about it.
 

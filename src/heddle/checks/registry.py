@@ -10,12 +10,13 @@ from importlib.metadata import entry_points
 from pkgutil import iter_modules
 
 from heddle.checks.base import KINDS, Check
+from heddle.checks.broken import broken
 from heddle.errors import HeddleError
 
 
 @cache
 def registry() -> dict[str, Check]:
-    """By id, in the order of the kinds.  Raises `TypeError` for a file without a whole `CHECK`."""
+    """By id, in the order of the kinds.  Raises `TypeError` for a file of Heddle's own without a whole `CHECK`."""
     found: dict[str, Check] = {}
     for kind in KINDS:
         package = import_module(f"heddle.checks.{kind}")
@@ -23,7 +24,11 @@ def registry() -> dict[str, Check]:
             name = f"{package.__name__}.{module.name}"
             _add(found, getattr(import_module(name), "CHECK", None), name, kind)
     for point in entry_points(group="heddle.checks"):
-        _add(found, point.load(), point.value, "")
+        try:
+            _add(found, point.load(), point.value, "")
+        except (Exception, SystemExit) as error:
+            lost = broken(point.name, point.value, error)
+            found[lost.id] = lost
     return found
 
 
@@ -37,14 +42,20 @@ def _add(found: dict[str, Check], check: object, where: str, kind: str) -> None:
 
 
 def chosen(only: Collection[str], skip: Collection[str], *, doctor: bool = False) -> list[Check]:
-    """Those that are wanted.  Raises `UnknownCheck` for an id that is of none."""
+    """Those that are wanted.  Raises `UnknownCheck` for an id that is of none, and where none is left."""
     unknown = sorted({*only, *skip} - registry().keys())
     if unknown:
         raise UnknownCheck(f"there is no check {', '.join(unknown)}: `heddle upgrade list` names all")
-    return [
+    others = sorted(id for id in only if doctor and not registry()[id].doctor)
+    if others:
+        raise UnknownCheck(f"{', '.join(others)}: only `heddle upgrade check` looks at it")
+    found = [
         check for check in registry().values()
         if (not only or check.id in only) and check.id not in skip and (check.doctor or not doctor)
     ]  # fmt: skip
+    if not found:
+        raise UnknownCheck("every check that --only names is skipped: nothing is left to look at")
+    return found
 
 
 class UnknownCheck(HeddleError):

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import os
+import signal
 import sys
+import threading
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from heddle import __version__, config
@@ -13,6 +17,7 @@ if TYPE_CHECKING:
     from heddle.checks.base import Check
     from heddle.checks.context import Context
 
+USAGE, UNSEEN = 64, 255
 EPILOG = (
     "Exit codes: 0 all is well; 1 there are warnings; 2 there are failures; 255 something could not be looked at; "
     "64 the command line was wrong, and nothing was looked at."
@@ -34,6 +39,7 @@ def run(args: argparse.Namespace, name: str, checks: list[Check], target: str = 
     def progress(done: int, total: int, open: list[str]) -> None:
         replace_line(f"{done} of {total} checks; waiting for {', '.join(open[:3])}")
 
+    _end_in_order()
     context = _context(args, target or __version__)
     try:
         results = engine.run(checks, context, progress)
@@ -50,10 +56,34 @@ def run(args: argparse.Namespace, name: str, checks: list[Check], target: str = 
     return engine.exit_code(results, warnings_ok=args.warnings_ok)
 
 
-def usage(error: Exception) -> int:
-    """A check was named that there is not: nothing has been looked at."""
-    print(f"heddle: {error}", file=sys.stderr)
-    return 64
+def answered(look: Callable[[], int]) -> int:
+    """The exit code of `look`.  Whatever it raises is one line, and a code that nobody takes for a warning."""
+    from heddle.checks.registry import UnknownCheck
+
+    try:
+        return look()
+    except UnknownCheck as error:
+        print(f"heddle: {error}", file=sys.stderr)
+        return USAGE
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return UNSEEN
+    except Exception as error:
+        reason = (str(error).splitlines() or [""])[0]
+        print(f"heddle: nothing could be looked at: {type(error).__name__}: {reason}", file=sys.stderr)
+        return UNSEEN
+
+
+def _end_in_order() -> None:
+    """Who is told to end removes first what was made to be looked at."""
+
+    def end(number: int, frame: object) -> None:
+        signal.signal(number, signal.SIG_IGN)
+        sys.exit(128 + number)
+
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, end)
 
 
 def _context(args: argparse.Namespace, target: str) -> Context:

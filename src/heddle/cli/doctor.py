@@ -23,10 +23,6 @@ def register(commands: Subparsers) -> None:
 
 
 def run(args: argparse.Namespace, settings: Settings | None) -> int:
-    from heddle.checks.registry import UnknownCheck, chosen
+    from heddle.checks.registry import chosen
 
-    try:
-        checks = chosen(args.only, args.skip, doctor=True)
-    except UnknownCheck as error:
-        return checking.usage(error)
-    return checking.run(args, "doctor", checks)
+    return checking.answered(lambda: checking.run(args, "doctor", chosen(args.only, args.skip, doctor=True)))

@@ -39,13 +39,8 @@ def _release(text: str) -> str:
 
 
 def run(args: argparse.Namespace, settings: Settings | None) -> int:
-    from heddle.checks.registry import UnknownCheck
-
     actions = {"check": _check, "list": _list, "explain": _explain}
-    try:
-        return actions[args.action](args)
-    except UnknownCheck as error:
-        return checking.usage(error)
+    return checking.answered(lambda: actions[args.action](args))
 
 
 def _check(args: argparse.Namespace) -> int:

@@ -31,8 +31,10 @@ def opened(url: str) -> Iterator[Store]:
 
 
 def shown(url: str) -> str:
-    """A database's URL without its password."""
-    return with_driver(url).render_as_string(hide_password=True)
+    """A database's URL without its passwords, wherever they are in it.  Raises `ConfigError`."""
+    parsed = with_driver(url)
+    secret = [name for name in parsed.query if "pass" in name.lower()]
+    return parsed.difference_update_query(secret).render_as_string(hide_password=True)
 
 
 def counts(store: Store) -> dict[str, int]:

@@ -43,11 +43,12 @@ def with_driver(url: str) -> sa.URL:
     """The URL with the driver that Heddle brings, where it names none.  Raises `ConfigError`."""
     try:
         parsed = sa.make_url(url)
-    except sa.exc.ArgumentError as error:
+    except (sa.exc.ArgumentError, ValueError):  # their texts may have a part of the password
         raise ConfigError(
             "database.url is not a database's URL: write postgresql://user:password@host/name or "
-            "mariadb://user:password@host/name, or leave it empty for SQLite"
-        ) from error
+            "mariadb://user:password@host/name (in a password @ is %40, : is %3A, / is %2F), or leave it empty for "
+            "SQLite"
+        ) from None
     if parsed.drivername.partition("+")[0] not in (*_DRIVERS, "sqlite"):
         raise ConfigError(
             f"database.url: {parsed.drivername!r} is not an engine that Heddle knows: postgresql, mariadb, sqlite"

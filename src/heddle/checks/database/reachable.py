@@ -6,7 +6,7 @@ import time
 
 from heddle.checks.base import Check, Finding, Level, failure, well
 from heddle.checks.context import Context
-from heddle.errors import HeddleError
+from heddle.errors import ConfigError, HeddleError
 from heddle.store import admin
 
 
@@ -15,6 +15,8 @@ def check(context: Context) -> Finding:
     started = time.monotonic()
     try:
         store = context.database.get()
+    except ConfigError as error:
+        return failure(str(error))
     except HeddleError as error:
         return failure(str(error), evidence=admin.shown(url))
     took = time.monotonic() - started

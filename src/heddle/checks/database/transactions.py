@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
-from heddle.checks.base import Check, Finding, Level, not_applicable, warning, well
+from heddle.checks.base import Check, Finding, Level, not_applicable, unknown, warning, well
 from heddle.checks.context import Context
-from heddle.store.examine.activity import long_transactions
+from heddle.store.examine.activity import hidden, long_transactions
 
 SECONDS = 60
+GRANT = (
+    "Let the user of database.url see them: GRANT pg_read_all_stats TO … on PostgreSQL, GRANT PROCESS ON *.* TO … on "
+    "MariaDB."
+)
 
 
-def check(context: Context) -> Finding:
+def check(context: Context) -> list[Finding]:
     with context.reading() as tx:
-        found = long_transactions(tx, SECONDS)
+        found, unseen = long_transactions(tx, SECONDS), hidden(tx)
     if found is None:
-        return not_applicable("SQLite does not tell of transactions; writers take turns")
-    if not found:
-        return well(f"no transaction is open for more than {SECONDS} s")
+        return [not_applicable("SQLite does not tell of transactions; writers take turns")]
+    said = [unknown(unseen, remedy=GRANT)] if unseen else []
     texts = [f"connection {each.process} of {each.user}: {each.seconds} s, {each.state}" for each in found]
-    return warning(f"open for long: {'; '.join(texts[:5])}", evidence="\n".join(texts))
+    if texts:
+        said.append(warning(f"open for long: {'; '.join(texts[:5])}", evidence="\n".join(texts)))
+    return said or [well(f"no transaction is open for more than {SECONDS} s")]
 
 
 CHECK = Check(
     id="database-transactions",
     title="No transaction is open for long",
-    reads="pg_stat_activity of PostgreSQL, information_schema.innodb_trx of MariaDB",
+    reads="pg_stat_activity of PostgreSQL, information_schema.innodb_trx of MariaDB, and whether "
+    "this user is shown all of it",
     severity=Level.WARNING,
     remedy="Find out who it is and end it: pg_terminate_backend(PID) on PostgreSQL, KILL ID on MariaDB.",
     check=check,

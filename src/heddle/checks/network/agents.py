@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from heddle.checks.base import Check, Finding, Level, failure, warning, well
 from heddle.checks.context import Context
+from heddle.model.agent import Agent
 from heddle.store import clock
 from heddle.store.query import hosts
 
@@ -14,17 +15,18 @@ def check(context: Context) -> list[Finding]:
         agents, now = hosts.AGENTS.find(tx), clock.now(tx)
     if not agents:
         return [warning("no agent has ever reported", remedy="`heddle up`, or `heddle agent` on the hosts.")]
-    silent: dict[str, list[str]] = {}
-    heard = {agent.host: agent.heartbeat for agent in agents}
+    silent: dict[str, list[Agent]] = {}
     for agent in agents:
         if now - agent.heartbeat > patience:
-            silent.setdefault(agent.host, []).append(agent.agent_type)
-    found = [
-        failure(f"{', '.join(sorted(kinds))} of {host}: silent for {_ago(now - heard[host])}", node=host)
-        for host, kinds in sorted(silent.items())
-    ]
-    oldest = max(now - agent.heartbeat for agent in agents)
-    return found or [well(f"{len(agents)} agents on {len(heard)} hosts report", f"the oldest report is {oldest} s old")]
+            silent.setdefault(agent.host, []).append(agent)
+    found = [failure(f"{_names(mine)} of {host}: silent for {_ago(now - min(each.heartbeat for each in mine))}",
+                     node=host) for host, mine in sorted(silent.items())]  # fmt: skip
+    oldest, names = max(now - agent.heartbeat for agent in agents), {agent.host for agent in agents}
+    return found or [well(f"{len(agents)} agents on {len(names)} hosts report", f"the oldest report is {oldest} s old")]
+
+
+def _names(agents: list[Agent]) -> str:
+    return ", ".join(sorted(agent.agent_type for agent in agents))
 
 
 def _ago(seconds: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from heddle.checks.base import Check, Finding, Level, warning, well
 from heddle.checks.context import Context
+from heddle.store import clock
 from heddle.store.query.bindings import Astray, astray
 
 SHOWN = 10
@@ -11,7 +12,7 @@ SHOWN = 10
 
 def check(context: Context) -> list[Finding]:
     with context.cloud() as tx:
-        found = astray(tx)
+        found = astray(tx, clock.now(tx) - context.settings.server.agent_down_seconds)
     if not found:
         return [well("every bound port is on a host that reports")]
     more = [warning(f"and {len(found) - SHOWN} more ports")] if len(found) > SHOWN else []
@@ -25,9 +26,9 @@ def _text(each: Astray) -> str:
 CHECK = Check(
     id="network-bindings",
     title="Ports are bound to hosts that carry them",
-    reads="the bindings of ports, the hosts that report, and the statuses that they told",
+    reads="the bindings of ports, and which hosts have an agent for ports that reports",
     severity=Level.WARNING,
     remedy="Bind the port to a host that is there (`openstack port set --host HOST PORT`), start that host's agent, or "
-    "see in `heddle status` why it is not wired.",
+    "mend what the reason tells.",
     check=check,
 )

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from heddle.checks.base import Check, Finding, Level, warning, well
 from heddle.checks.context import Context
+from heddle.checks.heard import NOBODY, heard
 from heddle.store.query import hosts
 
 
 def check(context: Context) -> list[Finding]:
     with context.cloud() as tx:
-        found = [host for host in hosts.every(tx) if host.drift]
+        if (told := heard(context, tx)) is None:
+            return [NOBODY]
+        found = [host for host in hosts.every(tx) if host.drift and host.name in told.hosts]
     if not found:
-        return [well("no host had anything to put right")]
+        return [well(f"no host had anything to put right{told.beside}")]
     return [warning(f"{host.name} had {host.drift} deviations to put right since its agent started", f"{host.drift}",
                     node=host.name) for host in found]  # fmt: skip
 

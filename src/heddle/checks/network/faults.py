@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from heddle.checks.base import Check, Finding, Level, warning, well
 from heddle.checks.context import Context
+from heddle.checks.heard import NOBODY, heard
 from heddle.store.query import hosts
 
 SHOWN = 10
@@ -11,9 +12,11 @@ SHOWN = 10
 
 def check(context: Context) -> list[Finding]:
     with context.cloud() as tx:
-        found = hosts.faults(tx)
+        if (told := heard(context, tx)) is None:
+            return [NOBODY]
+        found = [fault for fault in hosts.faults(tx) if fault.host in told.hosts]
     if not found:
-        return [well("no host reports an object that it could not realise")]
+        return [well(f"no host reports an object that it could not realise{told.beside}")]
     more = [warning(f"and {len(found) - SHOWN} more")] if len(found) > SHOWN else []
     return [
         warning(f"{each.kind} {each.id}: {each.message}", evidence=f"since {each.since}", node=each.host)

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from heddle.checks.base import Check, Finding, Level, warning, well
 from heddle.checks.context import Context
-from heddle.store.query import hosts
+from heddle.checks.heard import NOBODY, heard
 
 
 def check(context: Context) -> list[Finding]:
     with context.cloud() as tx:
-        agents = hosts.AGENTS.find(tx)
-    told = {(agent.host, text) for agent in agents for text in agent.configurations.get("problems", ())}
-    if not told:
-        return [well(f"{len({agent.host for agent in agents})} hosts tell of no problem")]
-    return [warning(f"{host}: {text}", evidence=text, node=host) for host, text in sorted(told)]
+        told = heard(context, tx)
+    if told is None:
+        return [NOBODY]
+    problems = {(agent.host, text) for agent in told.agents for text in agent.configurations.get("problems", ())}
+    if not problems:
+        return [well(f"{len(told.hosts)} hosts tell of no problem{told.beside}")]
+    return [warning(f"{host}: {text}", evidence=text, node=host) for host, text in sorted(problems)]
 
 
 CHECK = Check(

@@ -6,21 +6,30 @@ the upgrade leads to: an agent that is older than the one before it must be upgr
 
 from __future__ import annotations
 
-from heddle.checks.base import Check, Finding, Level, failure, not_applicable, unknown, warning, well
+from heddle.checks.base import Check, Finding, Level, failure, unknown, warning, well
 from heddle.checks.context import Context
+from heddle.checks.heard import NOBODY, heard
 from heddle.checks.releases import apart
-from heddle.store.query import hosts
+from heddle.model.agent import Agent
 
 
 def check(context: Context) -> list[Finding]:
     with context.cloud() as tx:
-        agents = hosts.AGENTS.find(tx)
-    found = {agent.host: str(agent.configurations.get("release", "")) for agent in agents}
-    if not found:
-        return [not_applicable("no agent has ever reported")]
-    bad = [each for host, release in sorted(found.items()) if (each := _judge(host, release, context.target))]
-    releases = ", ".join(sorted(set(found.values())))
-    return bad or [well(f"{len(found)} hosts have agents of {releases}, for {context.target}", releases)]
+        told = heard(context, tx)
+    if told is None:
+        return [NOBODY]
+    found, target = _releases(told.agents), context.target
+    bad = [each for host, release in found if (each := _judge(host, release, target))]
+    for host, release in _releases([agent for agent in told.silent if agent.host not in told.hosts]):
+        if each := _judge(host, release, target):
+            bad.append(warning(f"{each.details}; the host is silent now", each.evidence, node=host))
+    releases = ", ".join(sorted({release for _, release in found}))
+    return bad or [well(f"{len(told.hosts)} hosts have agents of {releases}, for {target}{told.beside}", releases)]
+
+
+def _releases(agents: list[Agent]) -> list[tuple[str, str]]:
+    """(host, release), each once."""
+    return sorted({(agent.host, str(agent.configurations.get("release", ""))) for agent in agents})
 
 
 def _judge(host: str, release: str, target: str) -> Finding | None:

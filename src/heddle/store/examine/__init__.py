@@ -38,13 +38,16 @@ def connect(url: str, patience: int) -> Store:
     return store
 
 
-def hasty(url: str, patience: int) -> str:
-    """The URL, with what tells the driver not to wait for longer."""
+def hasty(url: str, patience: int, longest: int = 0) -> str:
+    """The URL, with what tells the driver not to wait for longer; `longest`: how long for the end of a statement."""
     parsed = with_driver(url)
+    limits = {"connect_timeout": str(patience)}
     if parsed.get_backend_name() == "postgresql":
-        limits = {"connect_timeout": str(patience), "options": f"-c statement_timeout={2000 * patience}"}
+        own = parsed.query.get("options", "")
+        given = own if isinstance(own, str) else " ".join(own)
+        limits["options"] = f"{given} -c statement_timeout={1000 * (longest or 2 * patience)}".lstrip()
     else:
-        limits = {"connect_timeout": str(patience), "read_timeout": str(patience + 1)}
+        limits["read_timeout"] = str(longest or patience + 1)
     return parsed.update_query_dict(limits).render_as_string(hide_password=False)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -26,6 +27,11 @@ WHERE trx.trx_mysql_thread_id <> connection_id() AND threads.db = database()
   AND timestampdiff(SECOND, trx.trx_started, sysdate()) > :seconds
 ORDER BY trx.trx_started
 """
+_POSTGRESQL_HIDDEN = """
+SELECT count(*) FROM pg_stat_activity
+WHERE datname = current_database() AND usename IS NOT NULL AND backend_start IS NULL
+"""
+_PROCESS = re.compile(r"GRANT (ALL PRIVILEGES|.*\bPROCESS\b).* ON \*\.\* TO ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,5 +49,19 @@ def long_transactions(tx: Tx, seconds: int) -> list[Transaction] | None:
     dialect = tx.conn.dialect.name
     if dialect == "sqlite":
         return None
+    if is_mysql(dialect) and hidden(tx):
+        return []
     query = sa.text(_MARIADB if is_mysql(dialect) else _POSTGRESQL)
     return [Transaction(*row) for row in tx.conn.execute(query, {"seconds": seconds})]
+
+
+def hidden(tx: Tx) -> str:
+    """Whose transactions the database does not show to this user: a clause, "" where it shows all."""
+    dialect = tx.conn.dialect.name
+    if dialect == "postgresql":
+        count = tx.conn.exec_driver_sql(_POSTGRESQL_HIDDEN).scalar_one()
+        return f"PostgreSQL does not show what {count} sessions of other users do" if count else ""
+    if is_mysql(dialect):
+        told = [str(row[0]) for row in tx.conn.exec_driver_sql("SHOW GRANTS")]
+        return "" if any(map(_PROCESS.match, told)) else "MariaDB shows no transactions to this user"
+    return ""

@@ -4,7 +4,8 @@ SQLite's goes into a folder of its own below the folder for temporary files (TMP
 PostgreSQL and MariaDB it is another database on the same server: the schema of the copied revision made by its
 migrations, and the rows read from the one and written to the other.  No program of the server's makers is needed.
 
-Room is asked for before anything is written, for a full disk stops the cloud; all ends by a deadline.
+Room is asked for before anything is written, for a full disk stops the cloud; where the server's disk is not seen from
+here only small databases are copied.  All ends by a deadline, and a program that is told to end removes the copy first.
 """
 
 from __future__ import annotations
@@ -14,9 +15,11 @@ import os
 import secrets
 import sqlite3
 import tempfile
+import threading
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -32,10 +35,17 @@ PREFIX = "heddle_dry_run_"
 ROOM = 3  # the copy, its write-ahead log, and a table that is written anew
 CHUNK = 1000
 PATIENCE = 3
+GRACE = 2.0
+UNSEEN = 256 * 2**20  # as much is copied to a disk whose room is not seen
+_CONNECTED = "SELECT id FROM information_schema.processlist WHERE db = :name"
 _NO_RIGHT = (
     f"Let the user of database.url make databases while the check runs: ALTER ROLE … CREATEDB on PostgreSQL, GRANT ALL "
     f"ON `{PREFIX}%`.* TO … on MariaDB. Or restore a copy of the database on another server, name that with --set "
     f"database.url=…, and run the check there."
+)
+_FAR = (
+    "Run the check on the database's server, or restore a copy of the database on another server, name that with --set "
+    "database.url=…, and run the check there."
 )
 _TOO_LONG = (
     "Restore a copy of the database on another server, and take the time of `heddle db migrate` there: the upgrade "
@@ -61,6 +71,10 @@ class Deadline:
     def passed(self) -> bool:
         return time.monotonic() >= self._end
 
+    def end(self) -> None:
+        """It has passed, as of now."""
+        self._end = 0.0
+
     def check(self) -> None:
         """Raises `NoCopy` when it has passed."""
         if self.passed:
@@ -83,7 +97,8 @@ def _copied_file(file: Path, deadline: Deadline) -> Iterator[Store]:
     folder = tempfile.gettempdir()
     wal = file.with_name(f"{file.name}-wal")
     _expect_room(folder, file.stat().st_size + (wal.stat().st_size if wal.exists() else 0))
-    with tempfile.TemporaryDirectory(prefix=PREFIX, ignore_cleanup_errors=True) as own:
+    gone_at_exit = _removed_at_exit(deadline, lambda: None)  # by the folder itself
+    with gone_at_exit, tempfile.TemporaryDirectory(prefix=PREFIX, ignore_cleanup_errors=True) as own:
         target = Path(own) / "copy.db"
         with closing(sqlite3.connect(file)) as source, closing(sqlite3.connect(target)) as copy:
             source.backup(copy, pages=CHUNK, progress=lambda status, left, total: deadline.check())
@@ -99,40 +114,83 @@ def _copied_file(file: Path, deadline: Deadline) -> Iterator[Store]:
 @contextmanager
 def _copied_on_server(tx: Tx, url: str, revision: str, deadline: Deadline) -> Iterator[Store]:
     found = storage(tx)
+    size = sum(table.size for table in found.tables)
     if found.folder:
-        _expect_room(found.folder, sum(table.size for table in found.tables))
+        _expect_room(found.folder, size)
+    elif size > UNSEEN:
+        raise NoCopy(f"a copy needs {ROOM * size // 2**20} MiB of the database's server, whose disk is not seen from "
+                     "here", _FAR)  # fmt: skip
     name = PREFIX + secrets.token_hex(6)
+    with _removed_at_exit(deadline, partial(_drop, url, name)):
+        _create(url, name)
+        try:
+            with _connected(url, name, deadline) as store:
+                deadline.check()
+                migrate.upgrade(store, revision)
+                _fill(tx.conn, store, deadline)
+                yield store
+        finally:
+            _drop(url, name)
+
+
+@contextmanager
+def _removed_at_exit(deadline: Deadline, remove: Callable[[], None]) -> Iterator[None]:
+    """Where the program ends meanwhile whoever works with the copy hears that time is over, and removes it; should
+    that take too long, `remove` does."""
+    removed = threading.Event()
+
+    def at_exit() -> None:
+        deadline.end()
+        if not removed.wait(GRACE):
+            remove()
+
+    atexit.register(at_exit)
+    try:
+        yield
+    finally:
+        removed.set()
+        atexit.unregister(at_exit)
+
+
+@contextmanager
+def _connected(url: str, name: str, deadline: Deadline) -> Iterator[Store]:
+    """To the copy.  A statement may take until the deadline has passed for certain, and little longer."""
+    there = with_driver(url).set(database=name).render_as_string(hide_password=False)
+    store = Store(hasty(there, PATIENCE, int(deadline.seconds) + 1), 2)
+    sa.event.listen(store.engine, "before_cursor_execute", lambda *statement: deadline.check())
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+def _create(url: str, name: str) -> None:
     try:
         _execute(url, f"CREATE DATABASE {name}")
     except FAILURES as error:
         raise NoCopy(f"the database's server lets no copy be made: {reason_of(error)}", _NO_RIGHT) from error
-    drop = f"DROP DATABASE IF EXISTS {name}" + (" WITH (FORCE)" if found.kind == "postgresql" else "")
-    atexit.register(_execute, url, drop)  # where the program is ended meanwhile
-    store = Store(hasty(with_driver(url).set(database=name).render_as_string(hide_password=False), PATIENCE), 2)
-    try:
-        migrate.upgrade(store, revision)
-        _fill(tx.conn, store, deadline)
-        yield store
-    finally:
-        store.close()
-        _drop(url, drop)
 
 
-def _drop(url: str, statement: str) -> None:
+def _drop(url: str, name: str) -> None:
+    """Whoever is connected to it."""
+    forced = " WITH (FORCE)" if with_driver(url).get_backend_name() == "postgresql" else ""
+    statement = f"DROP DATABASE IF EXISTS {name}{forced}"
     try:
-        _execute(url, statement)
+        _execute(url, statement, ends="" if forced else name)
     except FAILURES as error:
         raise NoCopy(f"the copy could not be removed: {reason_of(error)}", f"Remove it: {statement}") from error
-    finally:
-        atexit.unregister(_execute)
 
 
-def _execute(url: str, statement: str) -> None:
-    """Outside of a transaction, on the database that is copied."""
+def _execute(url: str, statement: str, ends: str = "") -> None:
+    """Outside of a transaction, on the database that is copied; `ends`: MariaDB's connections to this one before."""
     server = Store(hasty(url, PATIENCE), 1)
     try:
         with server.engine.connect() as conn:
-            conn.execution_options(isolation_level="AUTOCOMMIT").exec_driver_sql(statement)
+            conn = conn.execution_options(isolation_level="AUTOCOMMIT")
+            for process in conn.execute(sa.text(_CONNECTED), {"name": ends}).scalars().all() if ends else ():
+                with suppress(*FAILURES):  # it has ended by itself
+                    conn.exec_driver_sql(f"KILL {process}")
+            conn.exec_driver_sql(statement)
     finally:
         server.close()
 

@@ -11,6 +11,7 @@ from heddle.store.engine import Tx
 
 _p, _h, _g = t.ports.c, t.hosts.c, t.agents.c
 FAILED = "binding_failed"
+CARRIERS = ("switch", "bridge")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +23,15 @@ class Astray:
     why: str
 
 
-def astray(tx: Tx) -> list[Astray]:
+def astray(tx: Tx, before: int) -> list[Astray]:
+    """`before`: whoever was last heard before that moment of the database's clock carries nothing."""
+    carries = sa.exists().where(
+        _g.host == _h.name, _g.role.in_(CARRIERS), _g.alive == sa.true(), _g.heartbeat >= before
+    )
     bound = sa.select(_p.id, _p.binding_host_id, _p.binding_vif_type, _p.binding_refusal, _h.name)
     query = (
         bound.join(t.hosts, _h.name == _p.binding_host_id, isouter=True)
-        .where(_p.binding_host_id != "", sa.or_(_h.name.is_(None), _p.binding_vif_type == FAILED))
+        .where(_p.binding_host_id != "", sa.or_(_h.name.is_(None), _p.binding_vif_type == FAILED, ~carries))
         .order_by(_p.binding_host_id, _p.id)
     )
     rows = tx.conn.execute(query)
@@ -36,4 +41,6 @@ def astray(tx: Tx) -> list[Astray]:
 def _why(kind: str, refusal: str, known: str | None) -> str:
     if known is None:
         return "which has never reported, or was deleted"
-    return f"which cannot carry it: {refusal or FAILED}"
+    if kind == FAILED:
+        return f"which cannot carry it: {refusal or FAILED}"
+    return "whose agent is silent"
