@@ -15,7 +15,7 @@ from pathlib import Path
 from heddle.agent.mirror import Mirror, ref_of
 from heddle.agent.roles.base import Drift, Host
 from heddle.agent.roles.dhcp_plan import OWNER, SETTINGS, DhcpInput, DhcpPlan, Entries, plan
-from heddle.agent.roles.mended import drifts, mended, no_namespace, no_process
+from heddle.agent.roles.mended import SinceAudit, drifts, mended, no_namespace, no_process
 from heddle.agent.roles.parallel import together
 from heddle.agent.roles.plugs import Plugs, plug
 from heddle.errors import HeddleError
@@ -49,8 +49,7 @@ class DhcpRole:
         self._make_spaces, self._make_server = spaces, server
         self._networks: dict[str, Served] = {}
         self._network_of: dict[Ref, str] = {}
-        self._unplugged: list[str] = []
-        self._mended: list[Drift] = []
+        self._since = SinceAudit()
 
     def prepare(self, host: Host) -> None:
         allow_descriptors()
@@ -68,7 +67,7 @@ class DhcpRole:
         served = sorted(each for each in concerned & wanted if each in mirror.networks)
         done = together(lambda network_id: self._realise(mirror, network_id, plugs), served)
         done += together(lambda network_id: self._remove(network_id, plugs), sorted(concerned - wanted))
-        self._unplugged += plugs.commit()
+        self._since.unplugged += plugs.commit()
         for network_id, problem in plugs.refused.items():
             done.append([_failed(mirror.networks[network_id], problem)])
         return [status for statuses in done for status in statuses]
@@ -82,11 +81,7 @@ class DhcpRole:
             except (OSError, HeddleError) as error:
                 log.warning("dhcp audit failed network=%s error=%s", network_id, error)
                 self._host.touch([Ref("network", network_id)])
-        lost = plugs.commit() if repair else plugs.missing()
-        if repair:
-            lost, self._unplugged = sorted({*lost, *self._unplugged}), []
-            found, self._mended = self._mended + found, []
-        return found + [Drift("port", id_, "a port on br-int", "none") for id_ in lost]
+        return self._since.told(found, plugs, repair)
 
     def state(self, mirror: Mirror) -> RoleState:
         plans = [each.plan for each in self._networks.values()]
@@ -144,9 +139,9 @@ class DhcpRole:
         current = before is not None and self._spaces.is_current(name)
         change, outcome = self._apply(network_id, wanted, entries, plugs)
         if before is not None:
-            self._mended += mended("network", network_id, name, current, before.plan.layout, change)
+            self._since.drifts += mended("network", network_id, name, current, before.plan.layout, change)
             ended = [no_process("dnsmasq", name)] if current and outcome == "started" else []
-            self._mended += drifts("network", network_id, name, ended)
+            self._since.drifts += drifts("network", network_id, name, ended)
 
     def _apply(self, network_id: str, wanted: DhcpPlan, entries: Entries, plugs: Plugs) -> tuple[Change, str]:
         """Make it be as planned; tells what changed in the namespace, and what became of the server."""

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from heddle.agent.mirror import Mirror
 from heddle.agent.roles.base import Drift, Host
 from heddle.agent.roles.floating_plan import FLOATING_GATEWAY, FloatingInput, FloatingPlan, interface_name, plan
-from heddle.agent.roles.mended import RULES, drifts, mended, no_namespace
+from heddle.agent.roles.mended import RULES, SinceAudit, drifts, mended, no_namespace
 from heddle.agent.roles.plugs import Plugs, plug
 from heddle.agent.roles.router_forwarding import moved
 from heddle.agent.roles.router_helpers import kinds
@@ -39,8 +39,7 @@ class FloatingRole:
         self._made: dict[str, tuple[Space, FloatingPlan, PortView]] = {}
         self._gates: dict[str, PortView] = {}
         self._router_of: dict[Ref, str] = {}
-        self._unplugged: list[str] = []
-        self._mended: list[Drift] = []
+        self._since = SinceAudit()
         self._helpers = Helpers()
 
     def prepare(self, host: Host) -> None:
@@ -66,7 +65,7 @@ class FloatingRole:
                 self._remove(router_id, plugs)
             else:
                 done += self._realise(mirror, router, port, plugs)
-        self._unplugged += plugs.commit()
+        self._since.unplugged += plugs.commit()
         return [_refused(mirror, status, plugs.refused) for status in done]
 
     def audit(self, mirror: Mirror, repair: bool = True) -> list[Drift]:
@@ -80,11 +79,7 @@ class FloatingRole:
             except (OSError, HeddleError) as error:
                 log.warning("audit of floating IPs failed router=%s error=%s", router_id, error)
                 self._host.touch([Ref("router", router_id)])
-        lost = plugs.commit() if repair else plugs.missing()
-        if repair:
-            lost, self._unplugged = sorted({*lost, *self._unplugged}), []
-            found, self._mended = self._mended + found, []
-        return found + [Drift("port", id_, "a port on br-int", "none") for id_ in lost]
+        return self._since.told(found, plugs, repair)
 
     def state(self, mirror: Mirror) -> RoleState:
         floating = sum(len(made.layout.interfaces[0].addresses) for _, made, _ in self._made.values())
@@ -162,8 +157,8 @@ class FloatingRole:
         current = before is not None and self._spaces.is_current(name)
         change, rules = self._apply(router_id, wanted, port, plugs)
         if before is not None:
-            self._mended += mended("router", router_id, name, current, before[1].layout, change)
-            self._mended += drifts("router", router_id, name, [RULES] if rules == "drift" else [])
+            self._since.drifts += mended("router", router_id, name, current, before[1].layout, change)
+            self._since.drifts += drifts("router", router_id, name, [RULES] if rules == "drift" else [])
 
     def _apply(self, router_id: str, wanted: FloatingPlan, port: PortView, plugs: Plugs) -> tuple[Change, str]:
         """Make it be as planned; tells what was changed, and how the rules were found."""

@@ -7,9 +7,31 @@ from __future__ import annotations
 
 from heddle.agent.policing import TABLE as LIMITS
 from heddle.agent.roles.base import Drift
+from heddle.agent.roles.plugs import Plugs
 from heddle.host.layout import Change, Deviation, Layout
 
 RULES = Deviation("table inet heddle", "changed by hand, or missing")
+
+
+class SinceAudit:
+    """What was mended since the last audit; `unplugged`: the ports whose device was there and not on the switch."""
+
+    def __init__(self) -> None:
+        self.drifts: list[Drift] = []
+        self.unplugged: list[str] = []
+
+    def told(self, found: list[Drift], plugs: Plugs, repair: bool) -> list[Drift]:
+        """All that an audit tells which itself has `found` some; one that repairs plugs what is missing, and the next
+        begins anew."""
+        if not repair:
+            return found + [_unplugged(id_) for id_ in plugs.missing()]
+        lost = sorted({*plugs.commit(), *self.unplugged})
+        before, self.drifts, self.unplugged = self.drifts, [], []
+        return before + found + [_unplugged(id_) for id_ in lost]
+
+
+def _unplugged(port_id: str) -> Drift:
+    return Drift("port", port_id, "a port on br-int", "none")
 
 
 def mended(kind: str, id_: str, name: str, current: bool, before: Layout, change: Change) -> list[Drift]:

@@ -24,7 +24,7 @@ import msgspec
 from heddle.agent.mirror import Mirror, ref_of
 from heddle.agent.roles.base import Drift, Host
 from heddle.agent.roles.ha import ha_states
-from heddle.agent.roles.mended import RULES, drifts, mended, no_namespace, no_process
+from heddle.agent.roles.mended import RULES, SinceAudit, drifts, mended, no_namespace, no_process
 from heddle.agent.roles.parallel import together
 from heddle.agent.roles.plugs import Plugs, plug
 from heddle.agent.roles.router_advertising import check_gateway
@@ -70,8 +70,7 @@ class RouterRole:
         self._make_spaces, self._make_radvd = spaces, radvd
         self._routers: dict[str, Realised] = {}
         self._owner: dict[Ref, str] = {}
-        self._unplugged: list[str] = []
-        self._mended: list[Drift] = []
+        self._since = SinceAudit()
         self._last = LastReadings()
         self._helpers = Helpers()
 
@@ -97,7 +96,7 @@ class RouterRole:
         realised = sorted(each for each in concerned & wanted if each in mirror.routers)
         done = together(lambda router_id: self._realise(mirror, router_id, plugs), realised)
         done += [self._remove(router_id, plugs) for router_id in sorted(concerned - wanted)]
-        self._unplugged += plugs.commit()
+        self._since.unplugged += plugs.commit()
         statuses = [status for statuses in done for status in statuses]
         return [_refuse(status, plugs.refused) if status.kind == "router" else status for status in statuses]
 
@@ -120,11 +119,7 @@ class RouterRole:
             except (OSError, HeddleError) as error:
                 log.warning("router audit failed router=%s error=%s", router_id, error)
                 self._host.touch([Ref("router", router_id)])
-        lost = plugs.commit() if repair else plugs.missing()
-        if repair:
-            lost, self._unplugged = sorted({*lost, *self._unplugged}), []
-            found, self._mended = self._mended + found, []
-        return found + [Drift("port", id_, "a port on br-int", "none") for id_ in lost]
+        return self._since.told(found, plugs, repair)
 
     def state(self, mirror: Mirror) -> RoleState:
         interfaces = sum(len(each.plan.plugs) for each in self._routers.values())
@@ -228,10 +223,10 @@ class RouterRole:
         current = before is not None and self._spaces.is_current(name)
         change, rules, radvd = self._apply(router_id, wanted, plugs)
         if before is not None:
-            self._mended += mended("router", router_id, name, current, before.plan.layout, change)
+            self._since.drifts += mended("router", router_id, name, current, before.plan.layout, change)
             found = [RULES] if rules == "drift" else []
             found += [no_process("radvd", name)] if radvd == "started" and current and before.plan.advertised else []
-            self._mended += drifts("router", router_id, name, found)
+            self._since.drifts += drifts("router", router_id, name, found)
 
     def _apply(self, router_id: str, wanted: RouterPlan, plugs: Plugs) -> tuple[Change, str, str]:
         """Make the router be as planned; tells what was changed, how the rules were found, and what became of radvd."""
