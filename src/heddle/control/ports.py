@@ -111,7 +111,7 @@ def update_port(ctx: Context, old: Port, draft: Draft[Port], *, own: bool = Fals
     new.revision_number, new.updated_at = old.revision_number + 1, ctx.now
     check_policy_change(ctx, old.qos_policy_id, new.qos_policy_id)
     moves = new.binding_host_id != old.binding_host_id
-    network = network_query.NETWORKS.get(ctx.tx, old.network_id, bare=True, hold=moves)
+    network = network_query.NETWORKS.get(ctx.tx, old.network_id, bare=True, hold=moves or "fixed_ips" in given)
     assert network is not None
     binding.mirror_trust(new, given, old)
     if binding.override_mac(new) or new.mac_address != old.mac_address:
