@@ -136,3 +136,34 @@ if engine_name() != "sqlite":
             assert told["status"] == "unknown" and "GRANT" in told["remedy"], told
             grant("pg_read_all_stats" if engine_name() == "postgresql" else "PROCESS ON *.*")
             assert look()["database-transactions"]["status"] == "success"
+
+
+@pytest.mark.parametrize(("statement", "says"), [
+    ("ALTER TABLE dns_marks ADD COLUMN mine INTEGER", ""),
+    ("CREATE UNIQUE INDEX ux_mine ON hosts (heartbeat)", "ux_mine is not declared, and forbids equal values"),
+    *([] if engine_name() == "sqlite" else [
+        ("ALTER TABLE dns_marks ADD COLUMN mine INTEGER NOT NULL", "mine is not declared, and wants a value")]),
+    *([("COMMENT ON TABLE hosts IS 'mine'", "table hosts: table comment")] if engine_name() == "postgresql" else []),
+])  # fmt: skip
+def test_what_was_added_by_hand(look: Look, store: Store, statement: str, says: str) -> None:
+    run(store, statement)
+    told = look("--only", "database-drift")["database-drift"]
+    assert "is not declared" in told["details"] and says in told["details"], told
+    assert told["status"] == ("failure" if ", and " in says else "warning"), told
+
+
+if engine_name() == "mariadb":
+
+    @pytest.mark.parametrize(("collation", "status"), [
+        ("utf8mb4_general_ci", "failure"), ("latin1_swedish_ci", "failure"), ("utf8mb4_bin", "success"),
+    ])  # fmt: skip
+    def test_text_that_is_not_compared_as_it_is_written(
+        look: Look, store: Store, collation: str, status: str
+    ) -> None:
+        only = ("--only", "database-engine")
+        assert look(*only)["database-engine"]["status"] == "success"
+        words = f"CHARACTER SET {collation.partition('_')[0]} COLLATE {collation}"
+        run(store, f"ALTER TABLE hosts MODIFY availability_zone VARCHAR(64) {words}")
+        told = look(*only)["database-engine"]
+        named = "hosts.availability_zone" in told["details"]
+        assert told["status"] == status and named == (status == "failure"), told

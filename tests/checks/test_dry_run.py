@@ -41,7 +41,8 @@ def upgrade() -> None:
 
 @pytest.fixture(autouse=True)
 def nothing_is_left(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Whatever happened, no copy is there afterwards."""
+    """Whatever happened, no copy is there afterwards.  Time is left for machines with other things to do."""
+    monkeypatch.setattr("heddle.checks.database.dry_run.SECONDS", 12.0)
     (tmp_path / "copies").mkdir()
     temporary(monkeypatch, tmp_path / "copies")
     yield
@@ -149,6 +150,36 @@ def test_one_that_takes_too_long(
     assert told["seconds"] < 12
 
 
+def test_a_migration_that_takes_no_null_where_old_servers_write_none(
+    look: Look, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = (
+        'op.add_column("counters", sa.Column("unit", sa.Text(), nullable=False, server_default="x")); '
+        'op.add_column("counters", sa.Column("size", sa.Integer(), nullable=True)); '
+        'op.create_table("fresh", sa.Column("must", sa.Integer(), nullable=False))'
+    )
+    if engine_name() == "mariadb":
+        body = body.replace("sa.Text()", "sa.String(9)")
+    older = migrate.HEAD
+    one_more(monkeypatch, tmp_path / "migrations", body)
+    assert look(*ONLY)[ID]["status"] == "success"
+    body += "; op.execute('DELETE FROM counters')"
+    if store.sqlite:
+        more = "b = op.batch_alter_table('counters'); o = b.__enter__(); o.alter_column('size', nullable=False); "
+        body += f"; {more}b.__exit__(None, None, None)"
+    else:
+        body += "; op.alter_column('counters', 'size', nullable=False, existing_type=sa.Integer())"
+    (tmp_path / "migrations" / "versions" / "next.py").write_text(STEP.format(head=older, body=body))
+    told = look(*ONLY)[ID]
+    assert told["status"] == "failure" and told["details"].endswith("do not write: counters.size"), told
+
+
+@pytest.mark.parametrize("target", ["9.0.0"])
+def test_a_release_whose_migrations_are_not_here(look: Look, store: Store, target: str) -> None:
+    told = look(*ONLY, "--target", target)[ID]
+    assert told["status"] == "unknown" and "come with that release" in told["details"], told
+
+
 SLOW = 'op.execute("UPDATE counters SET value = value"), [time.sleep(0.01) for _ in range(3000)]'
 LONG = {
     "sqlite": "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n",
@@ -206,6 +237,30 @@ else:
             told = look(*ONLY)[ID]
         assert told["status"] == "unknown" and "denied" in told["details"], told
         assert "CREATEDB" in told["remedy"]
+
+    @pytest.mark.parametrize("most", [0, 2**40])
+    def test_a_server_whose_disk_is_not_seen(
+        look: Look, store: Store, monkeypatch: pytest.MonkeyPatch, most: int
+    ) -> None:
+        migrate.downgrade(store, "-1")
+        monkeypatch.setattr("heddle.store.examine.storage._here", lambda folder: "")
+        monkeypatch.setattr("heddle.store.examine.scratch.UNSEEN", most)
+        told = look(*ONLY)[ID]
+        assert told["status"] == ("success" if most else "unknown"), told
+        assert most or ("not seen from here" in told["details"] and "on the database's server" in told["remedy"])
+
+    def test_a_slow_statement_is_no_failure_and_the_urls_options_stay(
+        look: Look, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        name = "pg_sleep" if engine_name() == "postgresql" else "sleep"
+        one_more(monkeypatch, tmp_path / "migrations", f'op.execute("SELECT {name}(4.5)")')
+        monkeypatch.setattr("heddle.store.examine.scratch.PATIENCE", 2)
+        if store.url.startswith("postgresql"):
+            look.words = [f"database.url={store.url}&options=-c%20lock_timeout%3D7s%20-c%20work_mem%3Dnonsense"]
+            assert "work_mem" in look("--only", "database-reachable")["database-reachable"]["details"]
+            look.words = []
+        told = look(*ONLY)[ID]
+        assert told["status"] == "success", told
 
 
 def test_the_doctor_does_not_ask() -> None:

@@ -32,7 +32,7 @@ def test_the_release_of_an_agent(
 def test_one_of_two_hosts_is_too_old(look: Look, store: Store, report: Callable[..., None]) -> None:
     for host in ("host1", "host2"):
         report(host, release=__version__)
-    before = look()
+    before = look("--target", "0.2.0")
     report("host2", release="0.0.9", started_at=2.0)
     found = look("--target", "0.2.0")
     assert differing(before, found) == {ID} and found[ID]["node"] == "host2"

@@ -41,7 +41,8 @@ On PostgreSQL and MariaDB two checks need rights of the user of `database.url` t
 [deploy](deploy.md#control-the-database). Where the server's disk is not seen from here, no more than
 256 MiB are copied.
 
-`--target` names the release that the upgrade leads to, the one that runs without it: `versions-agents` asks about it.
+`--target` names the release that the upgrade leads to, the one that runs without it: `versions-agents` asks about it,
+and `database-dry-run` has only the migrations of the program that runs: of another release it is unknown.
 
 A check of another package is found by the entry point `heddle.checks`: a `Check` (`checks/base.py`) with its `kind`.
 """

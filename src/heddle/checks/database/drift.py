@@ -1,4 +1,4 @@
-"""Tables, columns and indexes are there as the program declares them, whatever revision is noted."""
+"""Tables, columns and indexes are there as the program declares them: the noted revision alone does not say so."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ CHECK = Check(
     reads="tables, columns, types, indexes and keys of the database",
     severity=Level.FAILURE,
     remedy="Somebody changed the schema by hand: undo it, or restore the backup. An index or a table that was added "
-    "does no harm now, but a migration may meet its name.",
+    "does no harm now, but a migration may meet its name; a unique one, or a column that wants a value, "
+    "refuses writes.",
     check=check,
     seconds=14,
 )

@@ -1,9 +1,13 @@
-"""The migrations that the database waits for run to their end on a copy, and take nothing that older servers read."""
+"""The migrations that the database waits for run to their end on a copy, take nothing that older servers read, and want
+nothing that these do not write.
+"""
 
 from __future__ import annotations
 
+from heddle import __version__
 from heddle.checks.base import CannotSee, Check, Finding, Level, failure, unknown, well
 from heddle.checks.context import Context
+from heddle.checks.releases import apart
 from heddle.store import examine, migrate
 from heddle.store.examine.dry_run import DryRun, dry_run
 from heddle.store.examine.scratch import NoCopy
@@ -13,6 +17,9 @@ SECONDS = 7.0
 
 
 def check(context: Context) -> Finding:
+    if apart(__version__, context.target) != 0:
+        raise CannotSee(f"this program is {__version__}: the migrations of {context.target} come with that release; "
+                        "run its program's check against this database")  # fmt: skip
     with context.reading() as tx:
         found = examine.revision(tx)
         if found == migrate.HEAD:
@@ -36,6 +43,9 @@ def _judge(revision: str, tried: DryRun) -> Finding:
     if tried.gone:
         return failure(f"the migrations {way} take away what servers of the old version read: {', '.join(tried.gone)}",
                        evidence)  # fmt: skip
+    if tried.wanted:
+        return failure(f"the migrations {way} make columns that want a value, which servers of the old version do not "
+                       f"write: {', '.join(tried.wanted)}", evidence)  # fmt: skip
     return well(f"the migrations {way} took {tried.seconds:.2f} s on a copy, and take nothing away", evidence)
 
 

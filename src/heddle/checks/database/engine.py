@@ -6,6 +6,7 @@ from heddle.checks.base import Check, Finding, Level, failure, warning, well
 from heddle.checks.context import Context
 from heddle.store.examine.storage import Storage, storage
 
+SHOWN = 5
 UNICODE = {"sqlite": ("UTF-8",), "postgresql": ("UTF8",), "mariadb": ("utf8mb4",)}
 
 
@@ -33,14 +34,30 @@ def _encodings(found: Storage) -> list[Finding]:
     wanted = UNICODE[found.kind]
     if found.encoding not in wanted:
         return [failure(f"the database's encoding is {found.encoding}, not {wanted[0]}", evidence=found.encoding)]
-    other = [table for table in found.tables if table.collation and not table.collation.startswith("utf8mb4")]
-    return [warning(f"table {table.name} is in {table.collation}", evidence=table.name) for table in other]
+    return _collations(found)
+
+
+def _collations(found: Storage) -> list[Finding]:
+    """Others than *_bin take names for equal that differ in case or accents."""
+    other = [table for table in found.tables if table.collation and not _exact(table.collation)]
+    said = [warning(f"table {table.name} is in {table.collation}: new columns of it would be", table.name)
+            for table in other]  # fmt: skip
+    for collation, columns in found.texts.items():
+        if not _exact(collation):
+            more = f" and {len(columns) - SHOWN} more columns are" if len(columns) > SHOWN else ": text of it is"
+            text = f"{', '.join(columns[:SHOWN])}{more} in {collation}, not compared as it is written"
+            said.append(failure(text, "\n".join(columns)))
+    return said
+
+
+def _exact(collation: str) -> bool:
+    return collation.startswith("utf8mb4") and collation.endswith("_bin")
 
 
 CHECK = Check(
     id="database-engine",
     title="Tables have transactions and Unicode",
-    reads="engine and collation of each table, the database's encoding",
+    reads="engine and collation of each table, collations of columns, the database's encoding",
     severity=Level.FAILURE,
     remedy="Convert while no server runs: ALTER TABLE … CONVERT TO CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin on "
     "MariaDB; on PostgreSQL `heddle db backup`, and restore it into a database made WITH ENCODING 'UTF8'.",

@@ -2,30 +2,46 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from heddle.bus import probe
 from heddle.bus.base import BusError
-from heddle.bus.brokers import brokers
+from heddle.bus.brokers import Broker, brokers
 from heddle.checks.base import CannotSee, Check, Finding, Level, failure, not_applicable, warning, well
+from heddle.checks.beside import beside
 from heddle.checks.context import Context
 from heddle.errors import ConfigError
 
 BACKLOG = 100
+SECONDS = 7.0
 
 
 def check(context: Context) -> Finding:
     settings = context.settings.bus
     if not settings.url:
         return not_applicable("bus.url is not set: server and agent are joined by a Unix socket")
-    reasons = []
     try:
-        for broker in brokers(settings)[:2]:
-            try:
-                return _judge(probe.call_queue(broker))
-            except BusError as error:
-                reasons.append(str(error))
+        known = brokers(settings)
     except ConfigError as error:
-        reasons.append(str(error))
-    raise CannotSee(f"no broker answers (queue-round-trip says more): {reasons[0]}")
+        raise CannotSee(f"no broker can be asked (queue-round-trip says more): {error}") from error
+    answers = beside(_ask, known, SECONDS)
+    for answer in answers:
+        if isinstance(answer, _Said):
+            return _judge(answer.queue)
+    reasons = [answer for answer in answers if isinstance(answer, str)]
+    raise CannotSee(f"no broker answers (queue-round-trip says more): {(reasons or ['each hangs'])[0]}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    queue: probe.CallQueue | None
+
+
+def _ask(broker: Broker) -> _Said | str:
+    try:
+        return _Said(probe.call_queue(broker))
+    except BusError as error:
+        return str(error)
 
 
 def _judge(found: probe.CallQueue | None) -> Finding:

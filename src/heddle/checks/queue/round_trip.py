@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-
 from heddle.bus import probe
 from heddle.bus.base import BusError
 from heddle.bus.brokers import Broker, brokers
 from heddle.checks.base import Check, Finding, Level, failure, not_applicable, well
+from heddle.checks.beside import beside
 from heddle.checks.context import Context
 from heddle.errors import ConfigError
+
+SECONDS = 7.0
 
 
 def check(context: Context) -> list[Finding]:
@@ -20,8 +21,8 @@ def check(context: Context) -> list[Finding]:
         known = brokers(settings)
     except ConfigError as error:
         return [failure(str(error))]
-    with ThreadPoolExecutor(len(known)) as pool:
-        found = list(pool.map(_try, known))
+    answers = zip(known, beside(_try, known, SECONDS), strict=True)
+    found = [each or failure(f"{broker.shown} has not answered after {SECONDS:g} s") for broker, each in answers]
     bad = [each for each in found if each.level != Level.SUCCESS]
     return bad or [well(f"a message came back from {len(known)} brokers", "; ".join(each.evidence for each in found))]
 

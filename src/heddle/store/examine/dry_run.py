@@ -19,18 +19,21 @@ _TOUCHES = re.compile(
     \s+["`]?(\w+)""",
     re.IGNORECASE | re.VERBOSE,
 )
+Columns = dict[str, dict[str, bool]]  # of each table, with whether a value must be said
 _NO_ROOM = "disk is full", "No space left", "table is full", "could not extend"
 
 
 @dataclass(frozen=True, slots=True)
 class DryRun:
     """`seconds` for the migrations alone; `touched`: the rows that each table had which they altered or wrote to;
-    `gone`: tables, and columns as "table.column", that were there before; `fault`: why they did not come to an end.
+    `gone`: tables, and columns as "table.column", that were there before; `wanted`: columns of tables that were there
+    which want a value, and did not before; `fault`: why they did not come to an end.
     """
 
     seconds: float
     touched: dict[str, int]
     gone: list[str]
+    wanted: list[str]
     fault: str = ""
 
 
@@ -68,15 +71,22 @@ def _migrated(store: Store, deadline: Deadline) -> DryRun:
             raise NoCopy(f"there is no room to migrate a copy: {fault}", "Free space, or enlarge the disk.") from error
     took = time.monotonic() - started
     sa.event.remove(store.engine, "before_cursor_execute", heard)
-    gone = [] if fault else _gone(before, _columns(store))
-    return DryRun(took, {name: rows[name] for name in sorted(touched & rows.keys())}, gone, fault)
+    after = before if fault else _columns(store)
+    altered = {name: rows[name] for name in sorted(touched & rows.keys())}
+    return DryRun(took, altered, _gone(before, after), _wanted(before, after), fault)
 
 
-def _columns(store: Store) -> dict[str, set[str]]:
+def _columns(store: Store) -> Columns:
     with store.engine.connect() as conn:
         known = sa.inspect(conn).get_multi_columns()
-    return {name: {column["name"] for column in columns} for (_, name), columns in known.items()
+    return {name: {column["name"]: _wants(column) for column in columns} for (_, name), columns in known.items()
             if name != "alembic_version"}  # fmt: skip
+
+
+def _wants(column: Any) -> bool:
+    """Whether who writes a row must say a value."""
+    filled = column.get("default") is not None or column.get("identity") or column.get("computed")
+    return not column["nullable"] and not filled and column.get("autoincrement") is not True
 
 
 def _rows(store: Store, names: list[str]) -> dict[str, int]:
@@ -85,7 +95,14 @@ def _rows(store: Store, names: list[str]) -> dict[str, int]:
         return {name: conn.execute(sa.select(count).select_from(sa.table(name))).scalar_one() for name in names}
 
 
-def _gone(before: dict[str, set[str]], after: dict[str, set[str]]) -> list[str]:
+def _gone(before: Columns, after: Columns) -> list[str]:
     tables = before.keys() - after.keys()
-    columns = {f"{name}.{column}" for name in before.keys() & after.keys() for column in before[name] - after[name]}
+    columns = {f"{name}.{column}" for name in before.keys() & after.keys()
+               for column in before[name].keys() - after[name].keys()}  # fmt: skip
     return sorted(tables | columns)
+
+
+def _wanted(before: Columns, after: Columns) -> list[str]:
+    both = before.keys() & after.keys()
+    return sorted(f"{name}.{column}" for name in both for column, wants in after[name].items()
+                  if wants and not before[name].get(column))  # fmt: skip

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import sqlalchemy as sa
+
 from heddle.store import tables
 from heddle.store.engine import Tx
 
@@ -27,9 +29,20 @@ def _change(change: Any) -> str:
     if verb in ("add_table", "remove_table"):
         return f"table {words[0].name}: {state}"
     if verb in ("add_column", "remove_column"):
-        return f"table {words[1]}: column {words[2].name} {state}"
+        return f"table {words[1]}: column {words[2].name} {state}{_harm(verb, words[2])}"
     if verb.startswith("modify_"):
         what = verb.removeprefix("modify_").replace("_", " ")
         return f"table {words[1]}: column {words[2]} has another {what}: {words[-2]!s} instead of {words[-1]!s}"
     kind = verb.partition("_")[2].replace("_", " ")
-    return f"table {words[0].table.name}: {kind} {words[0].name} {state}"
+    table = getattr(words[0], "table", words[0]).name
+    name = "" if table == words[0].name else f" {words[0].name}"
+    return f"table {table}: {kind}{name} {state}{_harm(verb, words[0])}"
+
+
+def _harm(verb: str, what: Any) -> str:
+    """Why something that is only there is in the way of what the program writes, "" where it is not."""
+    if verb == "remove_column" and not what.nullable and what.server_default is None and what.computed is None:
+        return ", and wants a value"
+    if (verb == "remove_index" and what.unique) or isinstance(what, sa.UniqueConstraint):
+        return ", and forbids equal values" if verb.startswith("remove_") else ""
+    return ""

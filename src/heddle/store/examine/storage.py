@@ -15,6 +15,10 @@ SELECT table_name, engine, COALESCE(data_length, 0) + COALESCE(index_length, 0),
        COALESCE(max_data_length, 0)
 FROM information_schema.tables WHERE table_schema = database() AND table_type = 'BASE TABLE' ORDER BY table_name
 """
+_MARIADB_TEXTS = """
+SELECT collation_name, table_name, column_name FROM information_schema.columns
+WHERE table_schema = database() AND collation_name IS NOT NULL ORDER BY table_name, ordinal_position
+"""
 _POSTGRESQL_TABLES = """
 SELECT c.relname, '', pg_relation_size(c.oid), '', 0
 FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
@@ -49,7 +53,7 @@ class Storage:
     """`kind` is "sqlite", "postgresql" or "mariadb"; `page` in bytes; `pages`: so many a file may have.
 
     `apart`: each table has a file of its own; `folder`: where the files are, "" where that is not told or not on this
-    machine; `encoding` of text.
+    machine; `encoding` of text; `texts`: the columns of each collation as "table.column", where tables have them.
     """
 
     kind: str
@@ -59,6 +63,7 @@ class Storage:
     apart: bool = True
     folder: str = ""
     tables: list[Table] = field(default_factory=list)
+    texts: dict[str, list[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +118,10 @@ def _of_mariadb(conn: sa.Connection) -> Storage:
     ).one()
     tables = [Table(row[0], row[1] or "", int(row[2]), row[3], int(row[4])) for row in
               conn.execute(sa.text(_MARIADB_TABLES))]  # fmt: skip
-    return Storage("mariadb", int(page), 2**32, str(encoding), bool(apart), _local(conn, str(folder)), tables)
+    texts: dict[str, list[str]] = {}
+    for collation, table, column in conn.execute(sa.text(_MARIADB_TEXTS)):
+        texts.setdefault(str(collation), []).append(f"{table}.{column}")
+    return Storage("mariadb", int(page), 2**32, str(encoding), bool(apart), _local(conn, str(folder)), tables, texts)
 
 
 def _largest(column_type: str) -> int:
