@@ -31,6 +31,11 @@ TOLD = {"release": __version__, "started_at": 1.0}
 Checks = dict[str, dict[str, Any]]
 
 
+def environment() -> dict[str, str]:
+    """This process's, without what tells the tests where to run."""
+    return {name: text for name, text in os.environ.items() if not name.startswith("HEDDLE_TEST_")}
+
+
 @dataclass
 class Look:
     """Calls `heddle upgrade check`; `words` are more of the command line before it, as "bus.url=…"."""
@@ -46,8 +51,7 @@ class Look:
         words = [*paths, f"database.url={self.settings.database_url}", *self.words]
         given = [part for word in words for part in ("--set", word)]
         self.capsys.readouterr()
-        ours = {name: text for name, text in os.environ.items() if not name.startswith("HEDDLE_TEST_")}
-        with patch.dict(os.environ, ours, clear=True):
+        with patch.dict(os.environ, environment(), clear=True):
             self.code = cli.main([*given, "upgrade", "check", "--format", "json", *options])
         found: Checks = {}
         for each in json.loads(self.capsys.readouterr().out)["checks"]:

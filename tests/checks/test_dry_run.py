@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import signal
 import subprocess
@@ -15,7 +14,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from alembic.script import ScriptDirectory
-from tests.checks.conftest import Look, reader
+from tests.checks.conftest import Look, environment, reader
 from tests.engines.servers import engine_name
 
 from heddle.store import migrate
@@ -201,9 +200,8 @@ def test_one_who_is_told_to_end_in_the_middle(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, body: str, number: signal.Signals
 ) -> None:
     one_more(monkeypatch, tmp_path / "migrations", body)
-    ours = {name: text for name, text in os.environ.items() if not name.startswith("HEDDLE_TEST_")}
     words = ["--set", f"database.url={store.url}", "upgrade", "check", *ONLY]
-    process = subprocess.Popen([sys.executable, "-c", PROGRAM, tmp_path / "migrations", *words], env=ours)
+    process = subprocess.Popen([sys.executable, "-c", PROGRAM, tmp_path / "migrations", *words], env=environment())
     end = time.monotonic() + 60
     while not copies(store):
         assert process.poll() is None and time.monotonic() < end

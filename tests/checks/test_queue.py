@@ -8,7 +8,7 @@ import sys
 import time
 
 import pytest
-from tests.checks.conftest import Look, differing
+from tests.checks.conftest import Look, differing, environment
 
 from heddle.bus import probe
 from heddle.bus.base import BusError
@@ -45,7 +45,7 @@ def test_a_broker_that_keeps_the_probe_for_ever(look: Look, store: Store, silent
     urls = ",".join(f"amqp://u:p@127.0.0.1:{port}/v" for port in (1, 2, 3))
     words = ["--set", f"bus.url={urls}", "doctor", "--only", "queue-round-trip", "--format", "json"]
     command = [sys.executable, "-c", program, *words]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment(), check=False)
     told = [each["details"] for each in json.loads(done.stdout)["checks"]]
     assert done.returncode == 2 and len(told) == 3 and all("has not answered" in each for each in told), told
 

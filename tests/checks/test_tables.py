@@ -72,7 +72,7 @@ def test_an_encoding_that_is_not_unicode(look: Look, store: Store) -> None:
     if engine_name() == "mariadb":
         run(store, "CREATE TABLE mine (name VARCHAR(9) NOT NULL PRIMARY KEY) CHARACTER SET latin1")
         told = look()["database-engine"]
-        assert told["status"] == "warning" and "table mine is in latin1" in told["details"], told
+        assert told["status"] == "failure" and "mine.name: text of it is in latin1" in told["details"], told
     elif engine_name() == "sqlite":
         told = look("--only", "database-engine")["database-engine"]
         assert "UTF-8" in told["details"]
