@@ -44,7 +44,7 @@ def test_a_failure_is_told_with_the_requests_that_lead_to_it(tmp_path: Path, mon
         return right(self, tx, old, new)
 
     monkeypatch.setattr(Records, "update", fails)
-    result = explore(3000, 1, tmp_path, progress=print, patience=15)
+    result = explore(3000, 1, tmp_path, progress=print, patience=60)
     lines = result.failure.splitlines()
     assert "500" in lines[0] and "seed 1" in lines[0]
     assert "PUT /v2.0/networks/" in lines[-1] and "is_default" in lines[-1]
