@@ -110,11 +110,11 @@ class Soak:
         ]
 
     def _quiet(self) -> bool:
-        """No namespace of Heddle's and no guest is left on a host, and it stays as it is for a while."""
+        """No namespace or process of Heddle's and no guest is left on a host, and it stays as it is for a while."""
         seen = [leftovers.on_host(host) for host in self.lab.hosts]
         time.sleep(3)
         return seen == [leftovers.on_host(host) for host in self.lab.hosts] and not any(
-            each.startswith("namespace") for one in seen for each in one
+            each.startswith(("namespace", "process")) for one in seen for each in one
         )
 
     def _live(self) -> None:
