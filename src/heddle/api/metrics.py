@@ -19,11 +19,11 @@ from heddle.api.network.rights import require
 from heddle.api.schemas import TEXT
 from heddle.api.services import Services
 from heddle.control.realised import BOUNDS
+from heddle.model.agent import CARRIERS
 from heddle.store.changes import current_revision
 from heddle.store.query import dns_records, hosts, metering
 from heddle.store.query.hosts import Host
 
-CARRYING = ("switch", "bridge")
 # What the agent of a host shows of itself: its name there, as a figure, its kind, and what it is.
 TOLD = (
     ("devices", "heddle_host_ports", "gauge", "Ports that a host has wired."),
@@ -45,7 +45,7 @@ def show(services: Services, request: Request) -> Response:
         figures = {"revision": current_revision(tx.conn), "failed": len(hosts.faults(tx))}
         counted = metering.totals(tx)
         names = dns_records.counts(tx)
-        told = hosts.told(tx, CARRYING)
+        told = hosts.told(tx, CARRIERS)
     lines = [*_hosts(every, live, figures), *_latency(every), *_requests(services.counts.by_status())]
     lines += [*_metering(counted), *_names(names), *_told(told)]
     return Response(200, ("\n".join(lines) + "\n").encode(), (("Content-Type", TYPE),))

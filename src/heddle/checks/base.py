@@ -27,6 +27,11 @@ class Level(IntEnum):
     def title(self) -> str:
         return self.name.replace("_", " ").capitalize()
 
+    @property
+    def code(self) -> int:
+        """As oslo.upgradecheck numbers results and exit codes, and 255 for what could not be seen."""
+        return {Level.WARNING: 1, Level.FAILURE: 2, Level.UNKNOWN: 255}.get(self, 0)
+
 
 class CannotSee(Exception):
     """Raised by a check that could not look; the text says why."""

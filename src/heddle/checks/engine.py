@@ -68,4 +68,4 @@ def exit_code(results: Sequence[Result], *, warnings_ok: bool = False) -> int:
     worst = max((result.level for result in results), default=Level.UNKNOWN)
     if worst == Level.WARNING and warnings_ok:
         return 0
-    return {Level.WARNING: 1, Level.FAILURE: 2, Level.UNKNOWN: 255}.get(worst, 0)
+    return worst.code

@@ -11,7 +11,6 @@ from heddle.checks.base import Level, Result
 
 WIDTH = 76
 JUNIT = {"failures": Level.FAILURE, "errors": Level.UNKNOWN, "skipped": Level.NOT_APPLICABLE}
-CODES = {Level.NOT_APPLICABLE: 0, Level.SUCCESS: 0, Level.WARNING: 1, Level.FAILURE: 2, Level.UNKNOWN: 255}
 COLOURS = {Level.SUCCESS: 32, Level.WARNING: 33, Level.FAILURE: 31, Level.UNKNOWN: 35}
 
 
@@ -45,10 +44,10 @@ def summary(results: Sequence[Result]) -> str:
 
 
 def as_json(name: str, results: Sequence[Result]) -> str:
-    """`result` is a number, as oslo.upgradecheck has it: 0, 1, 2, and 255 for what could not be seen."""
+    """`result` is the number of the level (`Level.code`)."""
     checks = [
         {
-            "check": result.check.title, "result": CODES[result.level], "details": result.finding.details,
+            "check": result.check.title, "result": result.level.code, "details": result.finding.details,
             "id": result.check.id, "kind": result.check.kind, "status": result.level.name.lower(),
             "severity": result.check.severity.name.lower(), "evidence": result.finding.evidence,
             "remedy": result.remedy, "seconds": round(result.seconds, 3), "node": result.finding.node,

@@ -32,12 +32,17 @@ class Heard:
         return f"; not of now, for they are silent: {', '.join(names)}" if names else ""
 
 
+def since(context: Context, tx: Tx) -> int:
+    """Whoever was last heard before that moment of the database's clock is silent."""
+    return clock.now(tx) - context.settings.server.agent_down_seconds
+
+
 def heard(context: Context, tx: Tx) -> Heard | None:
     """None where no agent has ever reported.  Raises `CannotSee` where all are silent."""
     agents = hosts.AGENTS.find(tx)
     if not agents:
         return None
-    before = clock.now(tx) - context.settings.server.agent_down_seconds
+    before = since(context, tx)
     found = Heard([each for each in agents if each.alive and each.heartbeat >= before],
                   [each for each in agents if not each.alive or each.heartbeat < before])  # fmt: skip
     if not found.agents:

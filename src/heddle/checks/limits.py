@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 
-from heddle.checks.base import Level
+from heddle.checks.base import Finding, Level, failure, warning, well
 from heddle.store.examine.storage import Storage, Table
 
 WARN, FAIL = 0.70, 0.90
@@ -33,6 +34,12 @@ def grade(fill: Fill, warn: float = WARN, fail: float = FAIL) -> Level:
     return Level.WARNING if fill.share >= warn else Level.SUCCESS
 
 
+def judged(fill: Fill) -> Finding:
+    """As `grade` has it."""
+    say = {Level.FAILURE: failure, Level.WARNING: warning}.get(grade(fill), well)
+    return say(str(fill), str(fill))
+
+
 def human(number: int) -> str:
     """A large number with a binary prefix, as 3.2 G."""
     size = float(number)
@@ -43,9 +50,10 @@ def human(number: int) -> str:
     return f"{size:.1f} E"
 
 
-def disk_fill(folder: str, total: int, free: int, available: int) -> Fill:
-    """How full a file system is for those who are not root, as df tells it."""
-    return Fill(f"file system of {folder}", total - free, total - free + available)
+def disk_fill(folder: str, stat: os.statvfs_result) -> Fill:
+    """How full the file system of a folder is for those who are not root, as df tells it."""
+    used = stat.f_blocks - stat.f_bfree
+    return Fill(f"file system of {folder}", used * stat.f_frsize, (used + stat.f_bavail) * stat.f_frsize)
 
 
 def table_fills(storage: Storage) -> list[Fill]:

@@ -72,5 +72,5 @@ def disassociate(ctx: Context, old: FloatingIp) -> FloatingIp:
     new = ctx.changed(old, port_id=None, fixed_ip_address=None, router_id=None, status="DOWN")
     q.FLOATING_IPS.update(ctx.tx, old, new)
     floating_ip_news(ctx.tx, None, old)
-    floating_places.settle(ctx, [new], old.router_id if old.host else None)
+    floating_places.changed(ctx, new, old)
     return new

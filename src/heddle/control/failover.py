@@ -17,6 +17,7 @@ import logging
 from heddle.config import Settings
 from heddle.control import dhcp, ha_routers, router_hosts, router_places, subports
 from heddle.control.context import Context, timestamp
+from heddle.model.agent import CARRIERS
 from heddle.store import clock
 from heddle.store.engine import Store
 from heddle.store.query import hosts, networks, statuses
@@ -25,7 +26,6 @@ from heddle.store.query.hosts import Fault
 
 log = logging.getLogger(__name__)
 
-WIRING = {"switch", "bridge"}
 KINDS = {dhcp.ROLE: "network", router_places.ROLE: "router"}
 _WORDS = {dhcp.ROLE: "DHCP of the network", router_places.ROLE: "router"}
 
@@ -46,7 +46,7 @@ def bury(ctx: Context, host: str) -> None:
     agents = hosts.agents_of(ctx.tx, host)
     dead = {role for role, agent in agents.items() if not agent.alive}
     log.warning("agents are dead, nothing was heard for %d s host=%s roles=%s", down, host, ",".join(sorted(dead)))
-    if not WIRING & (agents.keys() - dead):
+    if not {*CARRIERS} & (agents.keys() - dead):
         statuses.set_ports_down(ctx.tx, host)
         subports.host_silent(ctx.tx, host)
     if ctx.settings.server.automatic_failover:

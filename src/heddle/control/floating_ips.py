@@ -79,7 +79,7 @@ def update_floating_ip(ctx: Context, old: FloatingIp, draft: Draft[FloatingIp]) 
         _change_association(ctx, old, new, draft.given)
     q.FLOATING_IPS.update(ctx.tx, old, new)
     floating_ip_news(ctx.tx, new, old)
-    floating_places.settle(ctx, [new], old.router_id if old.host else None)
+    floating_places.changed(ctx, new, old)
     return _again(ctx, new)
 
 

@@ -39,6 +39,11 @@ def follow(ctx: Context, port: Port, old: Port) -> None:
         settle(ctx, q.of_port(ctx.tx, port.id))
 
 
+def changed(ctx: Context, new: FloatingIp, old: FloatingIp) -> None:
+    """A floating IP is other than `old`."""
+    settle(ctx, [new], old.router_id if old.host else None)
+
+
 def of_router(ctx: Context, router_id: str) -> None:
     """The router is other than before, or on another host."""
     settle(ctx, q.of_router(ctx.tx, router_id))

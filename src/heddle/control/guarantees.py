@@ -6,13 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from heddle.model import capacity
-from heddle.model.agent import Agent
+from heddle.model.agent import CARRIERS, Agent
 from heddle.store.engine import Tx
 from heddle.store.query import capacities
 from heddle.view.types import Guarantees
-
-# The roles that carry the ports of a host.
-CARRIERS = ("switch", "bridge")
 
 
 def shown(told: Guarantees) -> dict[str, Any]:

@@ -11,9 +11,9 @@ from __future__ import annotations
 import secrets
 from collections.abc import Collection
 
-from heddle.control.guarantees import CARRIERS
 from heddle.control.news import host_news
 from heddle.errors import Conflict
+from heddle.model.agent import CARRIERS
 from heddle.store import changes
 from heddle.store.engine import Tx
 from heddle.store.query import ha_routers as q

@@ -12,7 +12,7 @@ from heddle.control import floating_places, guarantees, instances, realised
 from heddle.control.context import Context, new_id
 from heddle.control.news import host_news
 from heddle.control.zones import RESOURCES
-from heddle.model.agent import ROLES, Agent
+from heddle.model.agent import CARRIERS, ROLES, Agent
 from heddle.model.availability_zone import DEFAULT_ZONE
 from heddle.store import clock
 from heddle.store.engine import Tx
@@ -118,7 +118,7 @@ def _save_agent(
         configurations["release"] = request.release
     if role.role == "switch":
         configurations.setdefault("bridge_mappings", dict(request.bridge_mappings))
-    if role.role in guarantees.CARRIERS and request.guarantees is not None:
+    if role.role in CARRIERS and request.guarantees is not None:
         configurations |= guarantees.shown(request.guarantees)
     agent = Agent(
         id=old.id if old else new_id(),

@@ -15,6 +15,8 @@ ROLES = {
     "dhcp": ("DHCP agent", "neutron-dhcp-agent", "dhcp_agent"),
     "metadata": ("Metadata agent", "neutron-metadata-agent", "N/A"),
 }
+# The roles that carry the ports of a host.
+CARRIERS = ("switch", "bridge")
 
 
 class AgentType(Text):

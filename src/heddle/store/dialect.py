@@ -54,3 +54,9 @@ def with_driver(url: str) -> sa.URL:
             f"database.url: {parsed.drivername!r} is not an engine that Heddle knows: postgresql, mariadb, sqlite"
         )
     return parsed.set(drivername=_DRIVERS.get(parsed.drivername, parsed.drivername))
+
+
+def reason_of(error: Exception, most: int = 300) -> str:
+    """The first line of what the database, or whoever else, says."""
+    text = str(getattr(error, "orig", error)).strip()
+    return text.splitlines()[0][:most] if text else type(error).__name__

@@ -28,7 +28,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from heddle.errors import Unavailable
 from heddle.store.changes import ChangeNotes
 from heddle.store.connections import make_engine
-from heddle.store.dialect import is_mysql
+from heddle.store.dialect import is_mysql, reason_of
 from heddle.store.marks import write_marks
 from heddle.store.prepared import commit
 from heddle.store.turn import Turn
@@ -116,11 +116,12 @@ class Store:
                 if not _worth_retrying(error):
                     raise _unavailable(error) from error
                 if attempt == ATTEMPTS:
-                    log.error("transaction given up attempts=%d reason=%s", attempt, _short(error))
+                    log.error("transaction given up attempts=%d reason=%s", attempt, reason_of(error, 200))
                     raise Unavailable(
                         "ServiceUnavailable", "Others change the same objects all the time. Please try again later."
                     ) from error
-                log.info("transaction retried attempt=%d request_id=%s reason=%s", attempt, request_id, _short(error))
+                reason = reason_of(error, 200)
+                log.info("transaction retried attempt=%d request_id=%s reason=%s", attempt, request_id, reason)
                 time.sleep(random.uniform(0, 0.005 * 2 ** min(attempt, 6)))
         raise AssertionError("unreachable")
 
@@ -159,15 +160,11 @@ def translated() -> Iterator[None]:
 def _worth_retrying(error: Exception) -> bool:
     if isinstance(error, IntegrityError):
         return any(word in str(error.orig).lower() for word in _TAKEN_WORDS)
-    return not isinstance(error, PoolTimeout) and any(word in _short(error).lower() for word in _RETRY_WORDS)
+    return not isinstance(error, PoolTimeout) and any(word in reason_of(error, 200).lower() for word in _RETRY_WORDS)
 
 
 def _unavailable(error: Exception) -> Exception:
     if isinstance(error, OperationalError | PoolTimeout | sqlite3.OperationalError):
-        log.error("database unavailable reason=%s", _short(error))
+        log.error("database unavailable reason=%s", reason_of(error, 200))
         return Unavailable("ServiceUnavailable", "The database cannot be used at the moment. Please try again later.")
     return error
-
-
-def _short(error: Exception) -> str:
-    return str(getattr(error, "orig", error)).splitlines()[0][:200]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from heddle.checks.base import Check, Finding, Level, failure, not_applicable, warning, well
+from heddle.checks.base import Check, Finding, Level, not_applicable, well
 from heddle.checks.context import Context
-from heddle.checks.limits import Fill, grade
+from heddle.checks.limits import Fill, judged
 from heddle.store.examine.storage import numbers
 
 
@@ -14,8 +14,7 @@ def check(context: Context) -> list[Finding]:
     if not fills:
         return [not_applicable("no table numbers its rows by itself")]
     fills.sort(key=lambda fill: fill.share, reverse=True)
-    bad = [(failure if grade(fill) == Level.FAILURE else warning)(str(fill), str(fill)) for fill in fills
-           if grade(fill) != Level.SUCCESS]  # fmt: skip
+    bad = [each for each in map(judged, fills) if each.level != Level.SUCCESS]
     return bad or [well(f"{len(fills)} counters have numbers left", f"the fullest: {fills[0]}")]
 
 

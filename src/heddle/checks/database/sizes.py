@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import os
 
-from heddle.checks.base import Check, Finding, Level, failure, warning, well
+from heddle.checks.base import Check, Finding, Level, well
 from heddle.checks.context import Context
-from heddle.checks.limits import Fill, disk_fill, grade, table_fills
+from heddle.checks.limits import disk_fill, judged, table_fills
 from heddle.store.examine.storage import storage
 
 
@@ -19,17 +19,11 @@ def check(context: Context) -> list[Finding]:
         found = storage(tx)
     fills = sorted(table_fills(found), key=lambda fill: fill.share, reverse=True)
     if found.folder:
-        stat = os.statvfs(found.folder)
-        fills.append(disk_fill(found.folder, stat.f_blocks * stat.f_frsize, stat.f_bfree * stat.f_frsize,
-                               stat.f_bavail * stat.f_frsize))  # fmt: skip
-    bad = [_say(fill) for fill in fills if grade(fill) != Level.SUCCESS]
+        fills.append(disk_fill(found.folder, os.statvfs(found.folder)))
+    bad = [each for each in map(judged, fills) if each.level != Level.SUCCESS]
     seen = "" if found.folder else "; the file system of the database's server is not seen from here"
     fullest = f"the fullest: {fills[0]}" if fills else "no tables"
     return bad or [well(f"{len(found.tables)} tables are within their limits{seen}", fullest)]
-
-
-def _say(fill: Fill) -> Finding:
-    return (failure if grade(fill) == Level.FAILURE else warning)(str(fill), str(fill))
 
 
 CHECK = Check(

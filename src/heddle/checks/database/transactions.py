@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from heddle.checks.base import Check, Finding, Level, not_applicable, unknown, warning, well
 from heddle.checks.context import Context
-from heddle.store.examine.activity import hidden, long_transactions
+from heddle.store.examine.activity import long_transactions
 
 SECONDS = 60
 GRANT = (
@@ -15,9 +15,10 @@ GRANT = (
 
 def check(context: Context) -> list[Finding]:
     with context.reading() as tx:
-        found, unseen = long_transactions(tx, SECONDS), hidden(tx)
-    if found is None:
+        told = long_transactions(tx, SECONDS)
+    if told is None:
         return [not_applicable("SQLite does not tell of transactions; writers take turns")]
+    found, unseen = told
     said = [unknown(unseen, remedy=GRANT)] if unseen else []
     texts = [f"connection {each.process} of {each.user}: {each.seconds} s, {each.state}" for each in found]
     if texts:

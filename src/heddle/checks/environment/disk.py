@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from heddle.checks.base import Check, Finding, Level, failure, warning, well
+from heddle.checks.base import Check, Finding, Level, well
 from heddle.checks.context import Context
-from heddle.checks.limits import Fill, disk_fill, grade
+from heddle.checks.limits import Fill, disk_fill, judged
 
 
 def check(context: Context) -> list[Finding]:
@@ -17,12 +17,10 @@ def check(context: Context) -> list[Finding]:
         folder = _existing(Path(name))
         stat = os.statvfs(folder)
         device = folder.stat().st_dev
-        unit = stat.f_frsize
-        fill = disk_fill(str(folder), stat.f_blocks * unit, stat.f_bfree * unit, stat.f_bavail * unit)
-        fills.setdefault(device, fill)
+        fills.setdefault(device, disk_fill(str(folder), stat))
         if stat.f_files:
             fills.setdefault(-device, Fill(f"inodes of {folder}", stat.f_files - stat.f_ffree, stat.f_files))
-    found = [_judge(fill) for fill in fills.values()]
+    found = [*map(judged, fills.values())]
     bad = [each for each in found if each.level != Level.SUCCESS]
     return bad or [well("there is room where state and logs are", "; ".join(each.details for each in found))]
 
@@ -30,11 +28,6 @@ def check(context: Context) -> list[Finding]:
 def _existing(path: Path) -> Path:
     """The folder, or the nearest above it that is there."""
     return path if path.exists() else _existing(path.parent)
-
-
-def _judge(fill: Fill) -> Finding:
-    say = {Level.FAILURE: failure, Level.WARNING: warning}.get(grade(fill), well)
-    return say(str(fill), str(fill))
 
 
 CHECK = Check(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from heddle.checks.base import Check, Finding, Level, warning, well
 from heddle.checks.context import Context
-from heddle.store import clock
+from heddle.checks.heard import since
 from heddle.store.query.bindings import Astray, astray
 
 SHOWN = 10
@@ -12,7 +12,7 @@ SHOWN = 10
 
 def check(context: Context) -> list[Finding]:
     with context.cloud() as tx:
-        found = astray(tx, clock.now(tx) - context.settings.server.agent_down_seconds)
+        found = astray(tx, since(context, tx))
     if not found:
         return [well("every bound port is on a host that reports")]
     more = [warning(f"and {len(found) - SHOWN} more ports")] if len(found) > SHOWN else []

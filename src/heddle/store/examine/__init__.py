@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from heddle.errors import HeddleError
 from heddle.store import migrate
 from heddle.store.admin import shown
-from heddle.store.dialect import with_driver
+from heddle.store.dialect import reason_of, with_driver
 from heddle.store.engine import FAILURES, Store, Tx
 
 _SQLITE = "sqlite:///"
@@ -80,8 +80,3 @@ def revision(tx: Tx) -> str | None:
 def is_current(tx: Tx) -> bool:
     """Whether the schema is the one of this program."""
     return revision(tx) == migrate.HEAD
-
-
-def reason_of(error: Exception) -> str:
-    text = str(getattr(error, "orig", error)).strip()
-    return text.splitlines()[0][:300] if text else type(error).__name__

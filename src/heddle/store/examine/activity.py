@@ -44,24 +44,24 @@ class Transaction:
     state: str
 
 
-def long_transactions(tx: Tx, seconds: int) -> list[Transaction] | None:
-    """Those open for longer, the oldest first; None for an engine that does not say."""
+def long_transactions(tx: Tx, seconds: int) -> tuple[list[Transaction], str] | None:
+    """Those open for longer, the oldest first, and whose the database does not show to this user: a clause, "" where
+    it shows all.  None for an engine that does not say."""
     dialect = tx.conn.dialect.name
     if dialect == "sqlite":
         return None
-    if is_mysql(dialect) and hidden(tx):
-        return []
+    hidden = _hidden_by_mariadb(tx.conn) if is_mysql(dialect) else _hidden_by_postgresql(tx.conn)
+    if is_mysql(dialect) and hidden:
+        return [], hidden
     query = sa.text(_MARIADB if is_mysql(dialect) else _POSTGRESQL)
-    return [Transaction(*row) for row in tx.conn.execute(query, {"seconds": seconds})]
+    return [Transaction(*row) for row in tx.conn.execute(query, {"seconds": seconds})], hidden
 
 
-def hidden(tx: Tx) -> str:
-    """Whose transactions the database does not show to this user: a clause, "" where it shows all."""
-    dialect = tx.conn.dialect.name
-    if dialect == "postgresql":
-        count = tx.conn.exec_driver_sql(_POSTGRESQL_HIDDEN).scalar_one()
-        return f"PostgreSQL does not show what {count} sessions of other users do" if count else ""
-    if is_mysql(dialect):
-        told = [str(row[0]) for row in tx.conn.exec_driver_sql("SHOW GRANTS")]
-        return "" if any(map(_PROCESS.match, told)) else "MariaDB shows no transactions to this user"
-    return ""
+def _hidden_by_postgresql(conn: sa.Connection) -> str:
+    count = conn.exec_driver_sql(_POSTGRESQL_HIDDEN).scalar_one()
+    return f"PostgreSQL does not show what {count} sessions of other users do" if count else ""
+
+
+def _hidden_by_mariadb(conn: sa.Connection) -> str:
+    told = [str(row[0]) for row in conn.exec_driver_sql("SHOW GRANTS")]
+    return "" if any(map(_PROCESS.match, told)) else "MariaDB shows no transactions to this user"

@@ -10,8 +10,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from heddle.store import migrate
+from heddle.store.dialect import reason_of
 from heddle.store.engine import FAILURES, Store, Tx
-from heddle.store.examine import reason_of
 from heddle.store.examine.scratch import Deadline, NoCopy, copied
 
 _TOUCHES = re.compile(

@@ -26,9 +26,9 @@ import sqlalchemy as sa
 
 from heddle.errors import HeddleError
 from heddle.store import migrate
-from heddle.store.dialect import with_driver
+from heddle.store.dialect import reason_of, with_driver
 from heddle.store.engine import FAILURES, Store, Tx
-from heddle.store.examine import file_of, hasty, reason_of
+from heddle.store.examine import file_of, hasty
 from heddle.store.examine.storage import storage
 
 PREFIX = "heddle_dry_run_"

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from heddle.model.agent import CARRIERS
 from heddle.store import tables as t
 from heddle.store.engine import Tx
 
 _p, _h, _g = t.ports.c, t.hosts.c, t.agents.c
 FAILED = "binding_failed"
-CARRIERS = ("switch", "bridge")
 
 
 @dataclass(frozen=True, slots=True)
