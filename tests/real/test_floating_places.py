@@ -14,7 +14,7 @@ from tests.real.lab import L3Lab, l3_lab
 from tests.real.tenant import OPEN, with_outside
 from tests.real.traffic import Pinging, Talking, catching, connects, eventually, listening, send, udp
 
-from heddle.agent.roles.floating_plan import FLOATING_GATEWAY
+from heddle.agent.routed_floating import FLOATING_GATEWAY
 from heddle.agent.routed_flows import ROUTE
 from heddle.view.types import FloatingIpView, GroupView, NeighbourView, PortView, Ref, RuleView
 

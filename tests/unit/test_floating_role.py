@@ -15,7 +15,7 @@ from tests.fakes.switch import FakeSwitch
 from heddle.agent.mirror import Mirror
 from heddle.agent.roles.base import Host
 from heddle.agent.roles.floating import FloatingRole
-from heddle.agent.roles.floating_plan import FLOATING_GATEWAY
+from heddle.agent.routed_floating import FLOATING_GATEWAY
 from heddle.config import Settings, load
 from heddle.host import helpers
 from heddle.host.run import CommandError

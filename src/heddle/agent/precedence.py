@@ -19,6 +19,7 @@ from heddle.agent.addresses import checked_mac
 from heddle.agent.mirror import Mirror
 from heddle.agent.policing import FAMILY, OWN, policy_of
 from heddle.agent.tunnel import kind_of
+from heddle.host.bridge_links import VXLAN_PORT
 from heddle.host.card_queues import FIRST, HANDLE, LAST, Queues
 from heddle.host.guard import chain_of
 from heddle.host.nft import Chain, Elements, Table
@@ -31,7 +32,7 @@ _PRIORITY = "meta priority"
 # Where the tunnel's ID and the inner sender are, in bits after the outer IP header.
 _IN_UDP = "@th,96,24 {id} @th,176,48 {mac}"
 _INSIDE = {
-    "vxlan": f"udp dport 4789 {_IN_UDP}",
+    "vxlan": f"udp dport {VXLAN_PORT} {_IN_UDP}",
     "geneve": f"udp dport 6081 {_IN_UDP}",
     "gre": "meta l4proto gre @th,32,32 {id} @th,112,48 {mac}",
 }

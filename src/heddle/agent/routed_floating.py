@@ -23,7 +23,7 @@ from heddle.agent.routed_flows import ONWARD, ROUTE, Entrance
 from heddle.host.openflow import FlowSet
 from heddle.view.types import FloatingIpView, Ref
 
-GATE = "network:floatingip_agent_gateway"
+FLOATING_GATEWAY = "network:floatingip_agent_gateway"
 
 # What no router leads to the outside: link-local addresses (metadata), multicast.
 NEVER_OUT = ("169.254.0.0/16", "224.0.0.0/4")
@@ -53,7 +53,7 @@ class FloatingIps:
         found = {self._router_of.get(ref, "")}
         if ref.kind == "floating_ip" and (item := mirror.floating_ips.get(ref.id)):
             found.add(item.router_id)
-        elif ref.kind == "port" and (port := mirror.ports.get(ref.id)) and port.device_owner == GATE:
+        elif ref.kind == "port" and (port := mirror.ports.get(ref.id)) and port.device_owner == FLOATING_GATEWAY:
             found.add(port.device_id)
         return found - {""}
 
@@ -62,7 +62,7 @@ class FloatingIps:
     ) -> FlowSet:
         """`entrances` for IPv4, by network.  Raises `ValueError` for an address that is none."""
         mine = [each for each in mirror.floating_ips_by_router.of(router_id) if each.host == self._host]
-        gates = [port for port in mirror.ports_by_device.of(router_id) if port.device_owner == GATE]
+        gates = [port for port in mirror.ports_by_device.of(router_id) if port.device_owner == FLOATING_GATEWAY]
         self._router_of = {ref: owner for ref, owner in self._router_of.items() if owner != router_id}
         self._router_of |= {Ref("floating_ip", each.id): router_id for each in mine}
         self._router_of |= {Ref("port", port.id): router_id for port in gates}

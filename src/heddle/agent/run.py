@@ -31,6 +31,7 @@ def make_roles(names: Iterable[str], plane: DataPlane) -> list[Role]:
     Raises `ConfigError`.
     """
     roles: list[Role] = []
+    last: list[Role] = []  # a process that metadata has to start first holds up what comes after it
     for name in names:
         if name == "switch":
             roles.append(plane.switch())
@@ -42,15 +43,13 @@ def make_roles(names: Iterable[str], plane: DataPlane) -> list[Role]:
             roles.append(DhcpRole())
         elif name == "metadata":
             from heddle.agent.roles.metadata import MetadataRole
-            roles.append(MetadataRole())
+            last.append(MetadataRole())
         else:
             raise ConfigError(f"agent.roles: there is no role {name!r}; there are: switch, router, dhcp, metadata")
     from heddle.agent.roles.floating import FloatingRole
     from heddle.agent.roles.ha import HaRole
     from heddle.agent.roles.precedence import PrecedenceRole
-    # A process that metadata has to start first holds up what comes after it.
-    return [PrecedenceRole(), *(each for each in roles if each.name != "metadata"), FloatingRole(), HaRole(),
-            *(each for each in roles if each.name == "metadata")]  # fmt: skip
+    return [PrecedenceRole(), *roles, FloatingRole(), HaRole(), *last]
 
 
 def _without_metadata(settings: Settings) -> None:

@@ -35,7 +35,7 @@ _HEADER = struct.Struct("=IHHII")
 _ATTRIBUTE = struct.Struct("=HH")
 _NESTED = 0x8000
 _CHUNK = 64
-CLONE_NEWNET = 0x40000000
+_CLONE_NEWNET = 0x40000000
 
 T = TypeVar("T")
 libc = ctypes.CDLL(None, use_errno=True)
@@ -185,11 +185,18 @@ def enter(netns: str) -> None:
     """Move the calling thread into the network namespace at the path `netns`.  Raises `OSError`."""
     handle = os.open(netns, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        if libc.setns(handle, CLONE_NEWNET) != 0:
+        if libc.setns(handle, _CLONE_NEWNET) != 0:
             code = ctypes.get_errno()
             raise OSError(code, os.strerror(code), netns)
     finally:
         os.close(handle)
+
+
+def unshare() -> None:
+    """Move the calling thread into a new network namespace.  Raises `OSError`."""
+    if libc.unshare(_CLONE_NEWNET) != 0:
+        code = ctypes.get_errno()
+        raise OSError(code, f"unshare: {os.strerror(code)}", "a new network namespace")
 
 
 def open_socket(family: int) -> socket.socket:

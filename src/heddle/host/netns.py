@@ -36,7 +36,7 @@ from heddle.host.layout import (
     route_requests,
     surplus,
 )
-from heddle.host.netlink import CLONE_NEWNET, NETFILTER, Netlink, NetlinkError, libc, within
+from heddle.host.netlink import NETFILTER, Netlink, NetlinkError, libc, unshare, within
 from heddle.host.offload import no_transmit_checksum
 
 FOLDER = Path("/run/netns")
@@ -222,8 +222,7 @@ def answer_at_once(interfaces: Iterable[str]) -> None:
 
 def _unshare_to(target: str, settings: Mapping[str, str]) -> None:
     """The name comes last: a namespace that has one bears the mark, whenever this process is killed."""
-    if libc.unshare(CLONE_NEWNET) != 0:
-        _fail("unshare", target)
+    unshare()
     socket = Netlink()
     try:
         failures = socket.run([rt.set_link("lo", up=True, alias=MARK)])

@@ -7,11 +7,9 @@ as the question, and read back from there.
 
 from __future__ import annotations
 
-import ctypes
-import os
 from collections.abc import Sequence
 
-from heddle.host.netlink import CLONE_NEWNET, libc, within
+from heddle.host.netlink import unshare, within
 from heddle.host.nft import Table, canonical, render
 from heddle.host.run import CommandError, run
 
@@ -42,9 +40,7 @@ def printed(tables: Sequence[Table]) -> Looks:
 
 
 def _apart(tables: Sequence[Table]) -> Looks:
-    if libc.unshare(CLONE_NEWNET) != 0:
-        code = ctypes.get_errno()
-        raise OSError(code, os.strerror(code), "unshare")
+    unshare()
     run(["nft", "-f", "-"], "".join(map(render, tables)))
     return read(tables)
 

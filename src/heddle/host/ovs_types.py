@@ -44,6 +44,11 @@ class Interface:
     external_ids: Mapping[str, str] = field(default_factory=dict)
     port_external_ids: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def is_device(self) -> bool:
+        """Whether it is a device of the system, as a network card, and none that Open vSwitch made."""
+        return self.type in ("", "system")
+
 
 @dataclass(frozen=True)
 class PortSpec:

@@ -13,12 +13,13 @@ from collections.abc import Callable, Iterable
 
 from heddle.agent.mirror import Mirror
 from heddle.agent.roles.base import Drift, Host
-from heddle.agent.roles.floating_plan import FLOATING_GATEWAY, FloatingInput, FloatingPlan, interface_name, plan
+from heddle.agent.roles.floating_plan import FloatingInput, FloatingPlan, interface_name, plan
 from heddle.agent.roles.mended import RULES, SinceAudit, drifts, mended, no_namespace
 from heddle.agent.roles.plugs import Plugs, plug
 from heddle.agent.roles.router_forwarding import moved
 from heddle.agent.roles.router_helpers import kinds
 from heddle.agent.roles.router_plan import SETTINGS
+from heddle.agent.routed_floating import FLOATING_GATEWAY
 from heddle.errors import HeddleError
 from heddle.host.announce import Announcement
 from heddle.host.helpers import Helpers

@@ -26,8 +26,6 @@ from heddle.host.nft import Chain, Elements, Table
 from heddle.host.rtnetlink import Route
 from heddle.view.types import FloatingIpView, NetworkView, PortView, RouterView, SubnetView
 
-FLOATING_GATEWAY = "network:floatingip_agent_gateway"
-
 
 @dataclass(frozen=True, slots=True)
 class FloatingInput:

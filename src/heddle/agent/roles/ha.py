@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 
 from heddle.agent.mirror import Mirror
@@ -105,7 +105,9 @@ class HaRole:
         if why:
             log.info("the process of highly available routers was started: %s", why)
             self._mended += [self._drift(why)] if self._watching else []
-        ready = [self._recipe(mirror, router) for router in mirror.routers.values() if self._is_ready(mirror, router)]
+        routers = [router for router in mirror.routers.values() if self._is_ready(mirror, router)]
+        cards = self._cards() if routers else {}
+        ready = [self._recipe(mirror, router, cards) for router in routers]
         self._served = {each.id for each in ready}
         self._process.give({each.id: each for each in ready})
         if self._watching is None:
@@ -123,7 +125,7 @@ class HaRole:
         there = all(os.path.exists(f"/sys/class/net/{name}") for name in names)
         return there and bool(netns.identity(NAMESPACE + router.id))
 
-    def _recipe(self, mirror: Mirror, router: RouterView) -> Recipe:
+    def _recipe(self, mirror: Mirror, router: RouterView, cards: dict[str, list[str]]) -> Recipe:
         assert router.ha is not None
         floating = [item.floating_ip for item in mirror.floating_ips_by_router.of(router.id)]
         addresses = [
@@ -134,8 +136,10 @@ class HaRole:
         ]  # fmt: skip
         hosts = list(router.ha.hosts)
         carried = router.id in self._alone and hosts[:1] == [self._host.name]
-        cards = self._cards(mirror, {port.network_id for port in mirror.ports_by_device.of(router.id)})
-        return Recipe(router.id, hosts, NAMESPACE + router.id, addresses, carried, cards)
+        reached = {port.network_id for port in mirror.ports_by_device.of(router.id)} & mirror.networks.keys()
+        physical = {segment.physical_network for id in reached for segment in mirror.networks[id].segments}
+        mine = {name: cards[name] for name in sorted(physical & cards.keys())}
+        return Recipe(router.id, hosts, NAMESPACE + router.id, addresses, carried, mine)
 
     def _carried_alone(self, mirror: Mirror) -> set[str]:
         """The routers of this host that are not highly available, or have just become it and the process has not
@@ -144,14 +148,12 @@ class HaRole:
         plain = {each.id for each in mirror.routers.values() if each.ha is None} & mine
         return plain | (self._alone & mine - (self._served & self._process.states().keys()))
 
-    def _cards(self, mirror: Mirror, networks: Iterable[str]) -> dict[str, list[str]]:
-        """The cards by which these networks are reached, by physical network."""
-        found = (mirror.networks[id] for id in networks if id in mirror.networks)
-        physical = {segment.physical_network for network in found for segment in network.segments}
-        bridges = parse_mappings(self._host.settings.agent.bridge_mappings)
+    def _cards(self) -> dict[str, list[str]]:
+        """The cards of this host by physical network."""
+        bridges, ovs = parse_mappings(self._host.settings.agent.bridge_mappings), self._host.vswitch
         return {
-            each: sorted(i.name for i in self._host.vswitch.interfaces(bridges[each]) if i.type in ("", "system"))
-            for each in sorted(physical & bridges.keys())
+            name: sorted(each.name for each in ovs.interfaces(bridge) if each.is_device)
+            for name, bridge in bridges.items()
         }
 
     def _watch(self) -> None:

@@ -109,7 +109,7 @@ class PrecedenceRole:
         name = provider if provider != TUNNELS else link.name if link else ""
         if ovs is None or ovs.bridge(name) is None:
             return [name] if _is_device(name) else []
-        there = (each for each in ovs.interfaces(name) if each.type in ("", "system") and not each.port_id)
+        there = (each for each in ovs.interfaces(name) if each.is_device and not each.port_id)
         return sorted(each.name for each in there if _is_device(each.name))
 
     # Queues
