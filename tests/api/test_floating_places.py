@@ -8,14 +8,13 @@ from typing import Any
 
 import pytest
 from tests.api.conftest import Cloud
+from tests.api.mirrors import mirror_of
 from tests.api.statements import counted
 from tests.api.talk import Talk
 from tests.api.test_floating_ip_races import at_once
 
-from heddle.agent.mirror import Mirror
-from heddle.control import reports, sync
-from heddle.view.compile import Compiler
-from heddle.view.types import FetchRequest, ReportRequest, RoleState, Status
+from heddle.control import reports
+from heddle.view.types import ReportRequest, RoleState, Status
 
 OWNER = "network:floatingip_agent_gateway"
 ROUNDS = 8
@@ -75,14 +74,6 @@ def report(cloud: Cloud, host: str, *statuses: Status, able: bool = True, physne
         host=host, started_at=started, roles=roles, tunnel_ip=f"192.0.2.{host[-1]}", datapath=datapath,
         bridge_mappings=dict.fromkeys(physnets.split(), "br-ex"), statuses=list(statuses),
     ))  # fmt: skip
-
-
-def mirror_of(cloud: Cloud, host: str) -> Mirror:
-    mirror = Mirror()
-    for _ in range(2):
-        known = sorted(mirror.scopes)
-        mirror.apply(sync.fetch(cloud.store, Compiler(), FetchRequest(host=host, scopes=known)))
-    return mirror
 
 
 @pytest.fixture

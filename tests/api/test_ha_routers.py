@@ -6,15 +6,14 @@ from typing import Any
 
 import pytest
 from tests.api.conftest import Cloud
+from tests.api.mirrors import mirror_of
 from tests.api.talk import Talk
 
-from heddle.agent.mirror import Mirror
 from heddle.config import load
-from heddle.control import reports, sync
+from heddle.control import reports
 from heddle.control.duties import do_chores
 from heddle.errors import ConfigError
-from heddle.view.compile import Compiler
-from heddle.view.types import FetchRequest, ReportRequest, RoleState, Status
+from heddle.view.types import ReportRequest, RoleState, Status
 
 
 def report(cloud: Cloud, host: str, *statuses: Status, able: bool = True, physnets: str = "public") -> None:
@@ -34,14 +33,6 @@ def says(router: dict[str, Any], state: str, term: int) -> Status:
 def states(cloud: Cloud, router: dict[str, Any]) -> dict[str, str | None]:
     agents = cloud.admin.client.get(f"/v2.0/routers/{router['id']}/l3-agents").json()["agents"]
     return {agent["host"]: agent["ha_state"] for agent in agents}
-
-
-def mirror_of(cloud: Cloud, host: str) -> Mirror:
-    mirror = Mirror()
-    for _ in range(2):
-        known = sorted(mirror.scopes)
-        mirror.apply(sync.fetch(cloud.store, Compiler(), FetchRequest(host=host, scopes=known)))
-    return mirror
 
 
 def made(cloud: Cloud, ha: bool = True) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:

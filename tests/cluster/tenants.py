@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -123,3 +124,37 @@ class Tenant:
         ids = {guest.port["id"] for guest in self.guests}
         ports = self.lab.api.get("/v2.0/ports", device_owner="compute:lab")["ports"]
         return [port["name"] for port in ports if port["id"] in ids and port["status"] != "ACTIVE"]
+
+
+def forwarded(host: TestHost, router_id: str) -> int:
+    """How many packets a router has forwarded on a host; announcements and questions to everybody are none."""
+    counts = ("cat", "/proc/net/snmp", "/proc/net/snmp6")
+    lines = host.run("ip", "netns", "exec", f"qrouter-{router_id}", *counts).splitlines()
+    names, values = (line.split() for line in lines if line.startswith("Ip:"))
+    six = next(line.split()[1] for line in lines if line.startswith("Ip6OutForwDatagrams"))
+    return int(values[names.index("ForwDatagrams")]) + int(six)
+
+
+def crowd(lab: Lab, source: Guest, address: str, counted: Callable[[], int], count: int = 50) -> int:
+    """Send pings that all arrive; returns how much more is `counted` after them."""
+    lab.until(lambda: source.pings(address), 20, f"{source.name} reaches {address}")
+    before = counted()
+    assert source.pings(address, count), f"{source.name} loses pings to {address}"
+    return counted() - before
+
+
+@dataclass
+class RouterScene:
+    """A tenant's router in a lab."""
+
+    lab: Lab
+    tenant: Tenant
+    router: dict[str, Any]
+
+    def put(self, **values: Any) -> None:
+        self.lab.api.request("PUT", f"/v2.0/routers/{self.router['id']}", {"router": values})
+
+    def convert(self, distributed: bool) -> None:
+        self.put(admin_state_up=False)
+        self.put(distributed=distributed)
+        self.put(admin_state_up=True)

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 from tests.cluster.lab import Lab
-from tests.cluster.tenants import Guest, Tenant
+from tests.cluster.tenants import Guest, RouterScene, Tenant, crowd, forwarded
 from tests.real.testhost import PATIENCE, TestHost
 from tests.real.traffic import connects, listening
 
@@ -24,37 +24,23 @@ from heddle.agent.routed_flows import host_mac
 
 
 @dataclass
-class Scene:
+class Scene(RouterScene):
     """Guests by the name of their network and of the place of their host, as "a near"."""
 
-    lab: Lab
-    tenant: Tenant
-    router: dict[str, Any]
     networks: dict[str, dict[str, Any]]
     carrier: TestHost
     guests: dict[str, Guest]
 
-    def forwarded(self) -> int:
+    def received(self) -> int:
         """How many packets the router has got on the host that carries it."""
         count = "cat /sys/class/net/qr-*/statistics/rx_packets"
         text = self.carrier.run("ip", "netns", "exec", f"qrouter-{self.router['id']}", "sh", "-c", count)
         return sum(int(word) for word in text.split())
 
-    def put(self, **values: Any) -> None:
-        self.lab.api.request("PUT", f"/v2.0/routers/{self.router['id']}", {"router": values})
-
-    def convert(self, distributed: bool) -> None:
-        self.put(admin_state_up=False)
-        self.put(distributed=distributed)
-        self.put(admin_state_up=True)
-
-    def crowd(self, one: str, other: str, count: int = 50) -> int:
-        """Send pings that all arrive; returns how many packets of it the router's host has seen, about."""
+    def crowd(self, one: str, other: str) -> int:
+        """How many packets of pings the router's host forwards."""
         source, sink = self.guests[one], self.guests[other]
-        self.lab.until(lambda: source.pings(sink.ip), 20, f"{one} reaches {other}")
-        before = self.forwarded()
-        assert source.pings(sink.ip, count), f"{one} loses pings to {other}"
-        return self.forwarded() - before
+        return crowd(self.lab, source, sink.ip, lambda: forwarded(self.carrier, self.router["id"]))
 
 
 @pytest.fixture(scope="module")
@@ -136,9 +122,9 @@ def test_the_router_itself_and_unknown_addresses_are_for_its_host(scene: Scene) 
     source = scene.guests["a near"]
     assert scene.crowd("a near", "b far") < 10
     for address in ("10.11.0.1", "10.12.0.1"):
-        before = scene.forwarded()
+        before = scene.received()
         assert source.pings(address, 5)
-        assert scene.forwarded() - before >= 5
+        assert scene.received() - before >= 5
     said = source.host.guest(source.name, "ping", "-n", "-c", "2", "-W", "5", "10.12.0.200")
     assert "Unreachable" in said
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 from tests.cluster.lab import Lab
-from tests.cluster.tenants import Guest, Tenant
+from tests.cluster.tenants import Guest, RouterScene, Tenant, crowd, forwarded
 from tests.cluster.test_distributed import Pings, flows
 from tests.real.testhost import PATIENCE, TestHost
 from tests.real.traffic import connects, listening, talking
@@ -24,10 +24,7 @@ COUNT = 50
 
 
 @dataclass
-class Scene:
-    lab: Lab
-    tenant: Tenant
-    router: dict[str, Any]
+class Scene(RouterScene):
     external: dict[str, Any]
     networks: dict[str, dict[str, Any]]
     carrier: TestHost
@@ -39,18 +36,9 @@ class Scene:
     def address(self, name: str) -> str:
         return str(self.floating[name]["floating_ip_address"])
 
-    def passed(self) -> int:
-        """How many packets the router has forwarded on the host that carries it."""
-        text = self.carrier.run("ip", "netns", "exec", f"qrouter-{self.router['id']}", "cat", "/proc/net/snmp")
-        names, values = (line.split() for line in text.splitlines() if line.startswith("Ip:"))
-        return int(values[names.index("ForwDatagrams")])
-
     def crowd(self, source: Guest, address: str) -> int:
-        """Send pings that all arrive; returns how many packets the router's host has forwarded meanwhile."""
-        self.lab.until(lambda: source.pings(address), 20, f"{source.name} reaches {address}")
-        before = self.passed()
-        assert source.pings(address, COUNT), f"{source.name} loses pings to {address}"
-        return self.passed() - before
+        """How many packets of pings the router's host forwards."""
+        return crowd(self.lab, source, address, lambda: forwarded(self.carrier, self.router["id"]), COUNT)
 
     def space(self, host: TestHost, *command: str) -> str:
         """What a command says in the namespace that translates for the router on a host."""
@@ -58,14 +46,6 @@ class Scene:
 
     def translates(self, host: TestHost) -> bool:
         return f"qfip-{self.router['id']}" in host.run("ip", "netns", "list")
-
-    def put(self, **values: Any) -> None:
-        self.lab.api.request("PUT", f"/v2.0/routers/{self.router['id']}", {"router": values})
-
-    def convert(self, distributed: bool) -> None:
-        self.put(admin_state_up=False)
-        self.put(distributed=distributed)
-        self.put(admin_state_up=True)
 
     def associate(self, floating: dict[str, Any], port_id: str | None) -> None:
         body = {"floatingip": {"port_id": port_id}}

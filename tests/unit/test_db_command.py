@@ -12,13 +12,6 @@ from heddle.cli import main as cli
 from heddle.store import migrate
 
 
-@pytest.fixture
-def words(tmp_path: Path) -> list[str]:
-    (tmp_path / "state").mkdir()
-    folders = [f"paths.{name}={tmp_path / name}" for name in ("state", "run", "log")]
-    return [word for each in (*folders, "server.user=") for word in ("--set", each)]
-
-
 def test_the_schema_is_made_and_shown(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main([*words, "db", "status"]) == 1
     assert "heddle up" in capsys.readouterr().err

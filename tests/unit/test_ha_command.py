@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from itertools import count
-from pathlib import Path
 
 import pytest
 
@@ -16,24 +15,15 @@ from heddle.store.engine import Store
 from heddle.view.types import ReportRequest, RoleState
 
 
-@pytest.fixture
-def words(tmp_path: Path) -> list[str]:
-    (tmp_path / "state").mkdir()
-    folders = [f"paths.{name}={tmp_path / name}" for name in ("state", "run", "log")]
-    made = [word for each in (*folders, "server.user=") for word in ("--set", each)]
-    assert cli.main([*made, "db", "migrate"]) == 0
-    return made
-
-
-def test_a_cloud_without_such_routers_has_no_key(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_cloud_without_such_routers_has_no_key(migrated: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     capsys.readouterr()
-    assert cli.main([*words, "ha", "rotate-key"]) == 1
+    assert cli.main([*migrated, "ha", "rotate-key"]) == 1
     said = capsys.readouterr()
     assert "no highly available routers yet" in said.err and not said.out
 
 
-def test_a_time_that_is_none(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main([*words, "ha", "rotate-key", "--timeout", "-1"]) == 1
+def test_a_time_that_is_none(migrated: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main([*migrated, "ha", "rotate-key", "--timeout", "-1"]) == 1
     assert "--timeout -1: write seconds, 0 or more" in capsys.readouterr().err
 
 
@@ -41,20 +31,20 @@ Report = Callable[..., None]
 
 
 @pytest.fixture
-def store(words: list[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
+def store(migrated: list[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
     """The database of a cloud that has a key."""
     monkeypatch.setattr(ha, "SETTLE", 0.0)
-    made = Store(load(overrides=words[1::2], environ={}, file=None).database_url)
+    made = Store(load(overrides=migrated[1::2], environ={}, file=None).database_url)
     made.write(ha_keys.ensure)
     yield made
     made.close()
 
 
 @pytest.fixture
-def report(words: list[str], store: Store) -> Report:
+def report(migrated: list[str], store: Store) -> Report:
     """An agent that has just been started reports."""
     starts = count(1)
-    settings = load(overrides=words[1::2], environ={}, file=None)
+    settings = load(overrides=migrated[1::2], environ={}, file=None)
 
     def say(host: str, release: str, role: str = "switch") -> None:
         roles = [RoleState(role=role)]
@@ -70,37 +60,37 @@ def kept(store: Store) -> tuple[str, str]:
 
 @pytest.mark.parametrize("role", ["switch", "bridge"])
 def test_it_waits_for_agents_that_can_take_another_key(
-    words: list[str], store: Store, report: Report, role: str, capsys: pytest.CaptureFixture[str]
+    migrated: list[str], store: Store, report: Report, role: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     report("new1", "0.1.0")
     report("old1", "", role)
     before = kept(store)
-    assert cli.main([*words, "ha", "rotate-key"]) == 1
+    assert cli.main([*migrated, "ha", "rotate-key"]) == 1
     said = capsys.readouterr()
     assert "cannot take another key: old1. Upgrade" in said.err and kept(store) == before
     report("old1", "0.1.0", role)
-    assert cli.main([*words, "ha", "rotate-key"]) == 0
+    assert cli.main([*migrated, "ha", "rotate-key"]) == 0
     assert kept(store)[0] == ha_keys.DONE and kept(store)[1] != before[1]
 
 
 def test_one_that_comes_between_the_steps_holds_it_up(
-    words: list[str], store: Store, report: Report, capsys: pytest.CaptureFixture[str]
+    migrated: list[str], store: Store, report: Report, capsys: pytest.CaptureFixture[str]
 ) -> None:
     report("h1", "0.1.0")
     store.write(lambda tx: ha_keys.advance(tx, ha_keys.DONE))
     report("h2", "")
     before = kept(store)
-    assert cli.main([*words, "ha", "rotate-key"]) == 1
+    assert cli.main([*migrated, "ha", "rotate-key"]) == 1
     assert "h2" in capsys.readouterr().err and kept(store) == before == (ha_keys.TOLD, before[1])
-    assert cli.main([*words, "ha", "rotate-key", "--without", "h2"]) == 0
+    assert cli.main([*migrated, "ha", "rotate-key", "--without", "h2"]) == 0
     assert kept(store)[0] == ha_keys.DONE and kept(store)[1] != before[1]
 
 
 def test_a_host_that_is_none_cannot_be_left_out(
-    words: list[str], store: Store, report: Report, capsys: pytest.CaptureFixture[str]
+    migrated: list[str], store: Store, report: Report, capsys: pytest.CaptureFixture[str]
 ) -> None:
     report("h1", "0.1.0")
     before = kept(store)
-    assert cli.main([*words, "ha", "rotate-key", "--without", "h1", "--without", "hh1"]) == 1
+    assert cli.main([*migrated, "ha", "rotate-key", "--without", "h1", "--without", "hh1"]) == 1
     assert "no host is named hh1" in capsys.readouterr().err and kept(store) == before
-    assert cli.main([*words, "ha", "rotate-key", "--without", "h1"]) == 0
+    assert cli.main([*migrated, "ha", "rotate-key", "--without", "h1"]) == 0
