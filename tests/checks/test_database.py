@@ -64,13 +64,21 @@ def test_an_older_schema(look: Look, store: Store, report: Callable[..., None]) 
     assert {found[id]["status"] for id in NEED_CLOUD} == {"unknown"} and look.code == 2
 
 
-@pytest.mark.parametrize(("statement", "says"), [
-    ("DROP TABLE alembic_version", "no revision"), ("UPDATE alembic_version SET version_num = '9999'", "newer"),
+@pytest.mark.parametrize(("statement", "status", "says"), [
+    ("DROP TABLE alembic_version", "failure", "no revision"),
+    ("UPDATE alembic_version SET version_num = '9999'", "warning", "a newer version has expanded the schema"),
 ])  # fmt: skip
-def test_a_revision_that_is_lost_or_unknown(look: Look, store: Store, statement: str, says: str) -> None:
+def test_a_revision_that_is_lost_or_newer(look: Look, store: Store, statement: str, status: str, says: str) -> None:
     run(store, statement)
     told = look()["database-schema"]
-    assert told["status"] == "failure" and says in told["details"], told
+    assert told["status"] == status and says in told["details"], told
+
+
+def test_a_schema_that_serves_only_newer_programs(look: Look, store: Store) -> None:
+    run(store, "UPDATE alembic_version SET version_num = '9999'")
+    run(store, "UPDATE counters SET value = 9998 WHERE name = 'schema_floor'")
+    told = look()["database-schema"]
+    assert told["status"] == "failure" and "a newer one made it" in told["details"], told
 
 
 def test_a_table_that_was_dropped(look: Look, store: Store, report: Callable[..., None]) -> None:

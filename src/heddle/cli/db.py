@@ -28,9 +28,14 @@ _SQLITE = "sqlite:///"
 def register(commands: Subparsers) -> None:
     db = commands.add_parser("db", help="the database: schema, state, backup, restore")
     what = db.add_subparsers(dest="action", metavar="ACTION", required=True)
-    what.add_parser("migrate", help="bring the schema up to date (the server does so when it starts)")
+    change = what.add_parser("migrate", help="bring the schema up to date (the server does so when it starts)")
+    kind = change.add_mutually_exclusive_group()
+    kind.add_argument("--expand", action="store_true", help="only add what this version needs; servers of the version "
+                      "before go on (what happens without an option, too)")  # fmt: skip
+    kind.add_argument("--contract", action="store_true", help="also take away what only they read: when all servers "
+                      "are of this version")  # fmt: skip
     status = what.add_parser("status", help="print the engine, the schema's revision and how many rows there are; exit "
-                             "status 1 when the schema is not the one that this program expects")  # fmt: skip
+                             "status 1 when this program cannot work with the schema")  # fmt: skip
     status.add_argument("--json", action="store_true", help="for programs")
     backup = what.add_parser("backup", help="write all content to FILE, of any engine; servers may run meanwhile")
     backup.add_argument("file", type=Path, metavar="FILE")
@@ -50,9 +55,11 @@ def _migrate(args: argparse.Namespace, settings: Settings) -> int:
 
     with opened(settings.database_url) as store:
         before = migrate.current(store)
-        migrate.upgrade(store)
+        (migrate.contract if args.contract else migrate.upgrade)(store)
         after = migrate.current(store)
     print(f"The schema is at revision {after}" + (", as it was." if after == before else f", from {before or 'none'}."))
+    if after is not None and after < migrate.HEAD:
+        print("When no server of an older version runs any more: heddle db migrate --contract")
     return 0
 
 
@@ -63,19 +70,25 @@ def _status(args: argparse.Namespace, settings: Settings) -> int:
     if url.startswith(_SQLITE) and not Path(url.removeprefix(_SQLITE)).exists():
         raise HeddleError(f"there is no database at {url.removeprefix(_SQLITE)} yet: `heddle up` makes it")
     with admin.opened(url) as store:
-        found, version = migrate.current(store), admin.version(store)
-        rows = admin.counts(store) if found == migrate.HEAD else {}
+        version = admin.version(store)
+        with store.engine.connect() as conn:
+            found = migrate.found(conn)
+            fits, floor = migrate.fits(conn, found), migrate.floor(conn)
+        rows = admin.counts(store) if fits else {}
     if args.json:
         print(json.dumps({"url": admin.shown(url), "engine": version, "revision": found, "expected": migrate.HEAD,
-                          "rows": rows}, indent=2))  # fmt: skip
+                          "fits": fits, "serves_from": floor, "rows": rows}, indent=2))  # fmt: skip
     else:
         print(f"database   {admin.shown(url)}\nengine     {version}")
         print(f"schema     {found or 'none: empty'}; this program expects {migrate.HEAD}")
         if rows:
             print(f"content    {sum(rows.values())} rows in {len(rows)} tables")
-        if found != migrate.HEAD:
+        if found is not None and fits and found != migrate.HEAD:
+            print("           which works with it; " + ("a newer version has expanded it" if found > migrate.HEAD else
+                  "to take away what older versions read: heddle db migrate --contract"))  # fmt: skip
+        elif not fits:
             print("           -> heddle db migrate")
-    return 0 if found == migrate.HEAD else 1
+    return 0 if fits else 1
 
 
 def _backup(args: argparse.Namespace, settings: Settings) -> int:

@@ -68,7 +68,7 @@ def write(store: Store, file: IO[bytes], made: str, progress: Progress) -> Heade
     the schema that this program knows.
     """
     found = migrate.current(store)
-    if found != migrate.HEAD:
+    if found is None or not migrate.EXPANDED <= found <= migrate.HEAD:
         raise BackupError(
             f"the database is {'empty' if found is None else f'at revision {found}'}, this program expects "
             f"{migrate.HEAD}: run `heddle db migrate` first, or use the program that made it"

@@ -22,7 +22,7 @@ def check(context: Context) -> Finding:
                         "run its program's check against this database")  # fmt: skip
     with context.reading() as tx:
         found = examine.revision(tx)
-        if found == migrate.HEAD:
+        if examine.is_current(tx):
             return well(f"there is nothing to do: the schema is at revision {found}")
         if found is None or found not in migrate.revisions():
             raise CannotSee("no migrations lead from this database to this program: database-schema says why")

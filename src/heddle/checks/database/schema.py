@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from heddle.checks.base import Check, Finding, Level, failure, well
+from heddle.checks.base import Check, Finding, Level, failure, warning, well
 from heddle.checks.context import Context
 from heddle.store import examine, migrate
 
 
 def check(context: Context) -> Finding:
     with context.reading() as tx:
-        found = examine.revision(tx)
-    if found == migrate.HEAD:
-        return well(f"the schema is at revision {found}", evidence=f"alembic_version {found}")
+        found, fits = examine.revision(tx), examine.is_current(tx)
+    if found is not None and fits:
+        return _fitting(found)
     if found is None:
         return failure("the database has no revision of a schema: it is empty, or the note of it is lost",
                        remedy="An empty one: `heddle db migrate`. One with content whose alembic_version is lost: "
@@ -21,6 +21,16 @@ def check(context: Context) -> Finding:
                        evidence=f"expected {migrate.HEAD}", remedy="Run the newer version, or restore the backup.")
     return failure(f"the schema is at revision {found}, and this program expects {migrate.HEAD}",
                    evidence=f"alembic_version {found}")  # fmt: skip
+
+
+def _fitting(found: str) -> Finding:
+    evidence = f"alembic_version {found}"
+    if found > migrate.HEAD:
+        return warning(f"a newer version has expanded the schema to revision {found}; this program knows "
+                       f"{migrate.HEAD}, and works on it", evidence,
+                       remedy="Finish the upgrade: exchange all servers, then the agents.")  # fmt: skip
+    rest = "" if found == migrate.HEAD else f"; `heddle db migrate --contract` leads to {migrate.HEAD}"
+    return well(f"the schema is at revision {found}{rest}", evidence=evidence)
 
 
 CHECK = Check(

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 import sqlalchemy as sa
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.types import TypeDecorator
 
 from heddle.model.resource import FieldInfo, Resource, fields_of
@@ -27,6 +28,17 @@ METADATA = sa.MetaData(
 
 # As the engines tell it of a column with the default "".
 NOTHING = sa.text("''")
+
+
+class No(sa.ColumnElement[bool]):
+    """The same for the default false."""
+
+    inherit_cache = True
+
+
+@compiles(No)
+def _no(element: No, compiler: Any, **options: Any) -> str:
+    return "false" if compiler.dialect.name == "postgresql" else "0"
 
 
 class JsonText(TypeDecorator[Any]):
@@ -71,12 +83,12 @@ def _column(field: FieldInfo) -> sa.Column[Any]:
 def table_for(model: type[Resource], *extra: Any, name: str = "", later: Collection[str] = ()) -> sa.Table:
     """The table of a resource: a column for each stored field; `name`: where it is not that of the collection.
 
-    `later`: columns of text that servers of older versions do not know, whose rows have "" there.
+    `later`: columns of text or truth values that servers of older versions do not know: "" or false in their rows.
     """
     columns = [_column(field) for field in fields_of(model).values() if field.stored]
     for column in columns:
         if column.name in later:
-            column.server_default = sa.DefaultClause(NOTHING)
+            column.server_default = sa.DefaultClause(No() if isinstance(column.type, sa.Boolean) else NOTHING)
     return sa.Table(name or model.collection, METADATA, *columns, *extra)
 
 

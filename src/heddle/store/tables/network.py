@@ -17,7 +17,7 @@ from heddle.model.segment_range import NetworkSegmentRange
 from heddle.model.subnet import Subnet
 from heddle.store.tables.kit import METADATA, JsonText, id_column, number_column, table_for, text_column
 
-networks = table_for(Network)
+networks = table_for(Network, later=["pvlan", "subnet_isolation"])
 network_segment_ranges = table_for(NetworkSegmentRange)
 networksegments = table_for(Segment, name="networksegments")
 subnets = table_for(Subnet)
