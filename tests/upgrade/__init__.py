@@ -1,0 +1,1 @@
+"""This program beside the one of the release before it."""
