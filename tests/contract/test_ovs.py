@@ -15,7 +15,7 @@ from tests.fakes.ovs import FakeFlows, FakeMeters, fake_ovs
 from tests.real.testhost import wait_until
 
 from heddle.host.flow_meters import KBPS, LAST_METER, MOST, PACKETS, Meter, MeterError, Meters
-from heddle.host.openflow import FlowBody, FlowKey, changes, cookie_of, repairs
+from heddle.host.openflow import FlowBody, FlowKey, changes, cookie_of, repairs, stated
 from heddle.host.ovs import Ovs, OvsConflict, OvsdbError, PortSpec, patch_pair
 from heddle.host.run import CommandError
 
@@ -161,6 +161,14 @@ def test_a_bundle_changes_and_adopts(world: World) -> None:
     world.flows.apply(changes(FLOWS, surplus))
     world.flows.apply(repairs(world.flows.differences(FLOWS)))
     assert world.flows.differences(FLOWS) == []
+
+
+def test_flows_are_told_so_that_they_can_be_kept_and_deleted(world: World) -> None:
+    world.flows.apply(repairs(world.flows.differences(FLOWS)))
+    told = dict(stated(each.found) for each in world.flows.differences({}))
+    assert len(told) == len(FLOWS) and world.flows.differences(told) == []
+    world.flows.apply(changes(told, {}))
+    assert world.flows.differences({}) == []
 
 
 def test_a_refused_bundle_changes_nothing(world: World) -> None:

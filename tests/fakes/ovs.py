@@ -205,12 +205,12 @@ def _line(match: str, actions: str, cookie: int) -> str:
 
 
 class FakeMeters:
-    """Stands for `Meters`; `refuse`: why none can be put."""
+    """Stands for `Meters`; `refuse`: why none can be put, `keep`: why none can be deleted."""
 
     def __init__(self, folder: object, bridge: str) -> None:
         self.there: dict[int, Meter] = {}
         self.most = 1 << 18
-        self.refuse = ""
+        self.refuse = self.keep = ""
 
     def capacity(self) -> int:
         return self.most
@@ -227,20 +227,24 @@ class FakeMeters:
         self.there |= meters
 
     def delete(self, numbers: Iterable[int]) -> None:
-        self.there = {number: meter for number, meter in self.there.items() if number not in set(numbers)}
+        gone = set(numbers)
+        if gone and self.keep:
+            raise MeterError(self.keep)
+        self.there = {number: meter for number, meter in self.there.items() if number not in gone}
 
 
 class FakeDeviceLimits:
-    """Stands for `DeviceLimits`; `refuse`: why the table cannot be made."""
+    """Stands for `DeviceLimits`; `refuse`: why no table with limits can be made, `keep`: why not one without."""
 
     def __init__(self) -> None:
         self.table: Table | None = None
-        self.refuse = ""
+        self.refuse = self.keep = ""
         self.absent: set[str] = set()
 
     def ensure(self, table: Table) -> set[str]:
-        if self.refuse and table.chains:
-            raise CommandError(["nft"], 1, self.refuse)
+        reason = self.refuse if table.chains else self.keep
+        if reason:
+            raise CommandError(["nft"], 1, reason)
         self.table = table
         return self.absent
 
@@ -267,8 +271,12 @@ class FakeWatch:
 
 
 class FakeGuard:
+    """Stands for `Guard`; `refuse`: why it cannot be changed."""
+
     def __init__(self) -> None:
         self.guarded: set[str] = set()
+        self.wanted: set[str] = set()
+        self.refuse = ""
 
     def load(self) -> None:
         pass
@@ -277,10 +285,12 @@ class FakeGuard:
         self.guarded = set()
 
     def begin(self, names: Iterable[str]) -> None:
-        self.guarded = set(names)
+        self.wanted = set(names)
 
     def end(self) -> None:
-        pass
+        if self.refuse and self.wanted != self.guarded:
+            raise CommandError(["nft"], 1, self.refuse)
+        self.guarded = set(self.wanted)
 
 
 class FakeConnections:

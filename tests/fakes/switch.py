@@ -41,6 +41,7 @@ class FakeSwitch:
         self.flows: dict[str, FakeFlows] = {}
         self.meters = FakeMeters(None, "br-int")
         self.limits = FakeDeviceLimits()
+        self.guard = FakeGuard()
         self.link: Link | None = Link(1, "eth0", "02:00:00:00:00:01", 1600, True)
         self.statuses: dict[Ref, Status] = {}
         self.configure(*settings)
@@ -55,7 +56,7 @@ class FakeSwitch:
         """A new agent on the host as it is."""
         self.mirror = Mirror()
         self.role = SwitchRole(
-            self._flows, FakeWatch, FakeGuard, self._connections, lambda address: self.link,  # type: ignore[arg-type]
+            self._flows, FakeWatch, lambda: self.guard, self._connections, lambda address: self.link,  # type: ignore[arg-type]
             lambda folder, bridge: self.meters, lambda: self.limits,  # type: ignore[arg-type,return-value]
         )
         self.role.prepare(Host(self._settings, self.ovs, self.datapath, self.touched.update))

@@ -43,7 +43,7 @@ CHANGES = st.one_of(
     st.tuples(st.just("no port"), st.sampled_from(PORTS)),
     st.tuples(st.just("plug"), st.sampled_from(PORTS)),
     st.tuples(st.just("unplug"), st.sampled_from(PORTS)),
-    st.tuples(st.just("refuse"), st.sampled_from(("reg7", "tp_dst", "conj"))),
+    st.tuples(st.just("refuse"), st.sampled_from(("reg7", "tp_dst", "conj", "delete_strict"))),
     st.tuples(st.just("sync")),
     st.tuples(st.just("look at everything")),
 )  # fmt: skip

@@ -7,6 +7,7 @@ that names the group; neither costs more where there are many.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from heddle.agent.mirror import Mirror
@@ -109,6 +110,11 @@ class Profiles:
     def settled(self, owner: Owner) -> None:
         """What was planned of a profile is in."""
         self._unsettled.pop(owner, None)
+
+    def again(self, owners: Iterable[Owner]) -> None:
+        """What was refused of the profiles among these owners is worked out anew."""
+        for profile in {self._unsettled[owner] for owner in owners if owner in self._unsettled}:
+            self._rework(profile)
 
     def take_narrowed(self) -> set[int]:
         """The numbers of the profiles that let less through than when they were taken last, and whose flows are in."""

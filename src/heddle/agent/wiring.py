@@ -24,6 +24,7 @@ from heddle.agent.packet_logs import events_of, told_otherwise
 from heddle.agent.pipeline import WiredPort
 from heddle.agent.policing import policing, policy_of, ports_with
 from heddle.agent.profiles import Profiles
+from heddle.agent.refused import Refused, objects_of
 from heddle.agent.routed import Routed
 from heddle.agent.tunnel import tunnel_base_flows
 from heddle.host.openflow import FlowSet
@@ -43,6 +44,7 @@ class Wiring:
         self, host: str, plugged: Callable[[str], Interface | None], base_mac: str = "fa:16:3f:00:00:00"
     ) -> None:
         self.installed = Installed()
+        self.refused = Refused(self.installed)
         self.uplinks = Uplinks()
         self.ports: dict[str, WiredPort] = {}
         self.subports: dict[str, dict[str, tuple[str, int]]] = {}
@@ -56,12 +58,15 @@ class Wiring:
         """What was planned of an owner is in."""
         self.installed.settle(owner, plan)
         self.profiles.settled(owner)
+        self.refused.settled(owner)
 
     def plan(self, mirror: Mirror, changed: Iterable[Ref] | None) -> Plan:
-        """The flows of all that `changed` concerns; None means everything."""
-        plan = Plan()
+        """The flows of all that `changed` concerns, and of what was refused and is due; None means everything."""
+        plan, due = Plan(), self.refused.due(changed)
+        changed = None if changed is None else {*changed, *objects_of(due)}
+        self.profiles.again(due)
         ports, networks = self._all(mirror) if changed is None else self._concerned(mirror, changed)
-        if changed is None or BASE not in self.installed:
+        if changed is None or BASE not in self.installed or any(owner.kind == BASE.kind for owner in due):
             self._plan_base(plan)
         for port_id in sorted(ports):
             networks |= self._plan_port(mirror, port_id, plan)
@@ -76,6 +81,7 @@ class Wiring:
         plan.ports |= ports
         if changed is None:
             plan.flows |= {owner: {} for owner in self.installed.keys() - plan.flows.keys()}
+        self.refused.plan(due, plan)
         return plan
 
     def _all(self, mirror: Mirror) -> tuple[set[str], set[str]]:

@@ -169,6 +169,16 @@ def repairs(differences: Iterable[Difference]) -> list[str]:
     return lines + ["add " + each.expected for each in differences if each.expected]
 
 
+def stated(text: str) -> tuple[FlowKey, FlowBody]:
+    """A flow as Open vSwitch prints it."""
+    head, _, actions = text.partition(" actions=")
+    parts = [part for part in re.split(r"[ ,]+", re.sub(r"\bcookie=0x[0-9a-f]+", "", head)) if part]
+    named = dict(part.split("=", 1) for part in parts if part.startswith(("table=", "priority=")))
+    match = ",".join(part for part in parts if not part.startswith(("table=", "priority=")))
+    key = FlowKey(int(named.get("table", 0)), int(named.get("priority", 32768)), match)
+    return key, FlowBody(actions, _cookie_in(text))
+
+
 def parse_differences(output: str) -> Iterator[Difference]:
     """The lines of `ovs-ofctl diff-flows`: -found, +expected, with the same match one after the other."""
     lines = [line for line in output.splitlines() if line[:1] in "+-" and line]

@@ -2,26 +2,27 @@
 
 `prepare` makes the bridges and what joins them (`switch_bridges.py`).
 
-`reconcile` plans the flows of what changed (`wiring.py`) and applies them in one bundle.  Where that is
-refused, owner by owner, so that the one which is wrong is found and the others are wired.  The first time,
-and when vswitchd was restarted, the flows of the bridges are compared with the plan and only what differs
-is changed: flows that are right are not touched.
+`reconcile` plans the flows of what changed (`wiring.py`) and applies them in one bundle (`switch_flows.py`).  The
+first time, and when vswitchd was restarted, the flows of the bridges are compared with the plan and only what
+differs is changed: flows that are right are not touched.
 """
 
 from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from heddle.agent.mirror import Mirror
-from heddle.agent.owners import INT, Owner, Plan
+from heddle.agent.owners import INT, Plan
+from heddle.agent.refused import SWITCH, tell_on_switch
 from heddle.agent.roles.base import Drift, Host
 from heddle.agent.roles.switch_audit import audit_flows, bridge_drifts, guard_drift, unguarded
 from heddle.agent.roles.switch_bridges import Bridges, folder_of
 from heddle.agent.roles.switch_connections import TrackedConnections
+from heddle.agent.roles.switch_flows import SwitchFlows
 from heddle.agent.roles.switch_policing import PolicedPorts
-from heddle.agent.roles.switch_status import Observed, refs_of
+from heddle.agent.roles.switch_status import Observed
 from heddle.agent.roles.switch_tags import TAGS, Tags
 from heddle.agent.wiring import Wiring
 from heddle.errors import HeddleError
@@ -29,7 +30,7 @@ from heddle.host.device_limits import DeviceLimits
 from heddle.host.flow_meters import Meters
 from heddle.host.flow_watch import Watch
 from heddle.host.guard import Guard
-from heddle.host.openflow import Flows, FlowSet, changes, repairs
+from heddle.host.openflow import Flows
 from heddle.host.run import CommandError
 from heddle.host.tracked import Connections
 from heddle.host.underlay import FindLink, link_of
@@ -78,6 +79,7 @@ class SwitchRole:
         self._connections = TrackedConnections(host, self._wiring, connections)
         self._policed = PolicedPorts(host, self._wiring, self._make_meters(folder, INT), self._make_limits())
         self._watches = {bridge: self._make_watch(folder, bridge, self._came_back(bridge)) for bridge in names}
+        self._on_bridges = SwitchFlows(self._wiring, self._flows, self._watches)
 
     def close(self) -> None:
         with contextlib.suppress(HeddleError):
@@ -104,10 +106,10 @@ class SwitchRole:
         if not self._adopted:
             return self._adopt(mirror)
         plan = self._wiring.plan(mirror, changed)
-        if changed is None or any(ref.kind in ("port", "interface") for ref in changed):
+        if changed is None or any(ref.kind in ("port", "interface", SWITCH) for ref in changed):
             self._begin_guard()
         self._policed.before(plan, mirror, changed)
-        self._apply(plan)
+        self._on_bridges.apply(plan, mirror)
         self._finish(plan)
         self._connections.follow(plan)
         if changed is None or TAGS in changed:
@@ -132,63 +134,12 @@ class SwitchRole:
         self._policed.look()
         plan = self._wiring.plan(mirror, None)
         self._policed.before(plan, mirror, None)
-        differing = 0
-        for bridge, flows in self._flows.items():
-            mine = [own for owner, own in plan.flows.items() if owner.bridge == bridge]
-            try:
-                flows.match_first_fragments()
-                differences = flows.differences({key: body for own in mine for key, body in own.items()})
-                flows.apply(repairs(differences))
-                differing += len(differences)
-            except CommandError as error:
-                log.warning("bridge=%s the flows are taken one by one: %s", bridge, error)
-                differing += 1
-                self._one_by_one(bridge, plan)
-                continue
-            for owner in plan.owners(bridge):
-                self._wiring.settle(owner, plan)
+        differing = self._on_bridges.adopt(plan, mirror)
         log.info("flows=%d changed=%d adopted", sum(len(own) for own in plan.flows.values()), differing)
         self._finish(plan)
         self._connections.adopt(plan, differing > 0)
         self._adopted = True
         return self._observed.statuses(mirror, plan, None)
-
-    def _apply(self, plan: Plan) -> None:
-        for bridge, flows in self._flows.items():
-            owners = plan.owners(bridge)
-            lines = self._lines(owners, plan)
-            try:
-                flows.apply(lines)
-            except CommandError as error:
-                log.warning("bridge=%s a bundle was refused, the flows are taken one by one: %s", bridge, error)
-                self._one_by_one(bridge, plan)
-                continue
-            for owner in owners:
-                self._wiring.settle(owner, plan)
-            if lines:
-                flows.warm_up()
-
-    def _lines(self, owners: Iterable[Owner], plan: Plan) -> list[str]:
-        """The changes of these owners as one bundle; what one gives up another may take."""
-        old: FlowSet = {}
-        new: FlowSet = {}
-        for owner in owners:
-            was, becomes = self._wiring.installed.difference(owner, plan)
-            old |= was
-            new |= becomes
-        return changes(old, new)
-
-    def _one_by_one(self, bridge: str, plan: Plan) -> None:
-        if not self._watches[bridge].connected:
-            raise HeddleError(f"{bridge} cannot be reached")
-        for owner in plan.owners(bridge):
-            try:
-                self._flows[bridge].apply(self._lines([owner], plan))
-            except CommandError as error:
-                for ref in refs_of(owner):
-                    plan.problems[ref] = str(error)
-            else:
-                self._wiring.settle(owner, plan)
 
     def _begin_guard(self) -> None:
         if self._host.datapath == "netdev":
@@ -202,7 +153,7 @@ class SwitchRole:
             self._guard.end()
         except CommandError as error:
             log.warning("the guard of the devices is not complete: %s", error)
-            self._host.touch([Ref("interface", "")])
+            tell_on_switch(plan, f"devices are not guarded: {error}")
         self._policed.after(plan)
         self._tags.note(plan.ports)
 
@@ -224,7 +175,9 @@ class SwitchRole:
             drifts += [guard_drift(name) for name in lost if self._ovs.interface(name) is not None]
         drifts += self._connections.audit(repair)
         if repair:
-            self._finish(Plan(ports=set(self._wiring.ports)))
+            plan = Plan(ports=set(self._wiring.ports))
+            self._finish(plan)
+            self._host.touch(plan.problems)
             self._tags.write()
         return drifts
 

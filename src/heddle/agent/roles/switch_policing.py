@@ -19,6 +19,7 @@ from heddle.agent.owners import INT, Owner, Plan
 from heddle.agent.pipeline import WiredPort
 from heddle.agent.policed_flows import meters_of
 from heddle.agent.policing import AtDevice, limits_table
+from heddle.agent.refused import tell_on_switch
 from heddle.agent.roles.base import Drift, Host
 from heddle.agent.roles.mended import limit_drifts
 from heddle.agent.roles.switch_bridges import folder_of
@@ -101,15 +102,15 @@ class PolicedPorts:
                 numbers |= before
             if numbers:
                 self._numbers[port_id] = numbers
-        self._drop_unused()
+        self._drop_unused(plan)
         self._limit_devices(plan)
 
-    def _drop_unused(self) -> None:
+    def _drop_unused(self, plan: Plan) -> None:
         gone = self._installed.keys() - {number for numbers in self._numbers.values() for number in numbers}
         try:
             self._meters.delete(gone)
         except HeddleError as error:
-            log.warning("meters that are no longer used stay for now: %s", error)
+            tell_on_switch(plan, f"meters that are no longer used stay: {error}")
         else:
             self._installed = {number: meter for number, meter in self._installed.items() if number not in gone}
 
@@ -125,6 +126,9 @@ class PolicedPorts:
             absent = self._devices.ensure(table)
         except HeddleError as error:
             absent, reason = {each.device for each in limited.values()}, str(error)
+            self._looked = False
+            if not plan.ports & limited.keys():
+                tell_on_switch(plan, f"what devices receive is limited as before: {error}")
         for port_id in plan.ports & limited.keys():
             if limited[port_id].device in absent:
                 plan.problems[Ref("port", port_id)] = f"what the port receives is not limited: {reason}"

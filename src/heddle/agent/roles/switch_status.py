@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from heddle.agent.mirror import Mirror
 from heddle.agent.owners import INT, Owner, Plan
+from heddle.agent.refused import SWITCH
 from heddle.agent.wiring import Wiring, card_of
 from heddle.host.ovs import Ovs
 from heddle.view.types import Ref, Status
@@ -18,17 +19,17 @@ class Observed:
         self._errors: dict[Ref, str] = {}
 
     def statuses(self, mirror: Mirror, plan: Plan, changed: frozenset[Ref] | None) -> list[Status]:
-        """The ports of an applied plan, and the groups and networks that are or were at fault."""
+        """The ports of an applied plan, and the groups, networks and bridges that are or were at fault."""
         found = [self._port(mirror, port_id, plan) for port_id in sorted(plan.ports) if port_id in mirror.ports]
         planned = {ref for ref in self._errors if Owner(INT, ref.kind, ref.id) in plan.flows}
         looked_at = set(plan.problems) | planned | {ref for ref in self._errors if changed is None or ref in changed}
         for ref in looked_at:
             item = mirror.get(ref)
-            if ref.kind == "port" or item is None:
+            if ref.kind == "port" or (item is None and ref.kind != SWITCH):
                 continue
-            message = plan.problems.get(ref, "")
+            message, revision = plan.problems.get(ref, ""), item.revision if item else 0
             found.append(Status(
-                kind=ref.kind, id=ref.id, revision=item.revision, state="error" if message else "up", message=message
+                kind=ref.kind, id=ref.id, revision=revision, state="error" if message else "up", message=message
             ))
             self._errors.pop(ref, None)
         self._errors |= {ref: text for ref, text in plan.problems.items() if ref.kind != "port"}
@@ -50,14 +51,3 @@ class Observed:
         elif Owner(INT, "port", port_id) in self._wiring.installed:
             state = "up"
         return Status(kind="port", id=port_id, revision=view.revision, state=state, message=message)
-
-
-def refs_of(owner: Owner) -> list[Ref]:
-    """The objects that a user knows behind an owner of flows."""
-    if owner.kind == "profile":
-        return [Ref("group", group) for group in owner.id.split("+")]
-    if owner.kind == "local_ips":
-        return [Ref("network", owner.id.partition("/")[0])]
-    return [Ref(owner.kind, owner.id)] if owner.kind in ("port", "network") else []
-
-
