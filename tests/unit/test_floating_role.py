@@ -136,6 +136,25 @@ def test_one_whose_guest_is_not_here_yet_waits(world: World) -> None:
     assert world.step()[Ref("floating_ip", "g")].state == "up"
 
 
+@pytest.mark.parametrize("late", ["network public", "subnet public4", "network net-a", "neighbour gateway"])
+def test_what_comes_after_the_gate_is_noticed_at_once(world: World, late: str) -> None:
+    kind, _, name = late.partition(" ")
+    ref = Ref(kind, l3.gateway_port(7, "r", {}).id if name == "gateway" else name)
+    view = world.cloud.view(ref)
+    world.cloud.remove(ref)
+    before = world.step()[Ref("floating_ip", "f")].state
+    assert before == ("error" if kind == "network" else "up")
+    routes = _routes(world)
+    world.cloud.put(view)
+    assert world.step()[Ref("floating_ip", "f")].state == "up"
+    assert _routes(world) > routes
+
+
+def _routes(world: World) -> int:
+    held = world.kernel.held.get(SPACE)
+    return len(held.routes) if held else 0
+
+
 def test_a_helper_that_the_kernel_lacks_is_told(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """The floating IP translates all the same; with the helper all is well."""
 

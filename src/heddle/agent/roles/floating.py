@@ -114,9 +114,9 @@ class FloatingRole:
         elif ref.kind == "floating_ip" and ref.id in mirror.floating_ips:
             found.add(mirror.floating_ips[ref.id].router_id)
         elif ref.kind in ("network", "subnet"):
-            found |= self._made.keys()
+            found |= self._gates.keys()
         elif ref.kind == "neighbour":
-            found |= {id for id in self._made if id in mirror.routers and mirror.routers[id].gateway_port_id == ref.id}
+            found |= {id for id in self._gates if id in mirror.routers and mirror.routers[id].gateway_port_id == ref.id}
         return found
 
     def _realise(self, mirror: Mirror, router: RouterView, port: PortView, plugs: Plugs) -> list[Status]:
