@@ -26,7 +26,7 @@ from tests.real.conftest import Lab
 from tests.real.ipv6_frames import ip6
 from tests.real.matrix import make_lab
 from tests.real.testhost import PATIENCE, host, wait_until
-from tests.real.traffic import TOOL, arp, bare, eventually, send, udp
+from tests.real.traffic import TOOL, arp, bare, catching, eventually, send, udp
 
 from heddle.view.types import FixedIp, HostView, NetworkView, PortView, Segment
 
@@ -185,6 +185,20 @@ def test_who_hears_whom(pair: Pair) -> None:
     pair.becomes(table(changed))
     pair.divide(dict.fromkeys(KINDS, ("", "")))
     pair.becomes(everything)
+
+
+@pytest.mark.parametrize("pair", ["flat"], indirect=True)
+def test_who_is_not_known_yet_is_no_stranger(pair: Pair) -> None:
+    """A stranger from the physical network is heard by all; with a MAC of the cloud's own, by promiscuous guests only:
+    it is a port that the host will be told of."""
+    pair.divide(KINDS)
+    pair.becomes(table(KINDS))
+    for near, far, guests in ((*pair.labs, ("g1", "g2")), (*reversed(pair.labs), ("g7", "g8"))):
+        for source, heard in (("02:00:00:00:00:99", set(guests)), ("fa:16:3e:99:99:99", {guests[0]})):
+            with catching(near.host, list(guests), NONCE, 1) as caught:
+                frame = arp(source, "10.0.9.8", "10.0.9.9") + NONCE
+                far.host.run(sys.executable, TOOL, "send", "eth1", frame)
+            assert {guest for guest, frames in caught.items() if frames} == heard, source
 
 
 def test_subnets_apart(pair: Pair) -> None:

@@ -79,3 +79,13 @@ def test_flows_only_for_whom_somebody_here_may_hear() -> None:
     assert [key.match for key in tunnelled if key.table == 17] == [f"reg6=7,dl_src={mac(3000)}", "reg6=7"]
     assert len([key for key in provider if key.table == 17]) == len(there) - 1 + 1, "but for the promiscuous one"
     assert not heard_by({PROMISCUOUS}, there.values())
+
+
+def test_what_begins_as_the_cloud_s_own_macs_is_no_stranger() -> None:
+    """So who is known to be promiscuous is told, and who is isolated need not be."""
+    there = {mac(1): ISOLATED, mac(2): PROMISCUOUS, "02:00:00:00:00:01": ISOLATED, "02:00:00:00:00:02": PROMISCUOUS}
+    pairs = heard_by({ISOLATED}, there.values())
+    flows = kind_flows("n", 7, pairs, there, True, mac(1)[:8])
+    senders = [(key.match.partition("dl_src=")[2], body.actions) for key, body in flows.items() if key.table == 17]
+    found = {source: "reg9" in actions for source, actions in senders}
+    assert found == {mac(2): True, "02:00:00:00:00:01": False, "fa:16:3e:00:00:00/ff:ff:ff:00:00:00": False, "": True}

@@ -7,6 +7,8 @@ The receiver's host decides, by the kind of the sender: of a port here by where 
 its source MAC, which its own host has checked.  So a host needs to know of the ports elsewhere only those that a port
 here may hear, and one with none but promiscuous ports nothing.  A MAC that ports of different kinds may use is of none.
 What bears a MAC of nobody comes from outside, and is promiscuous, where the network has an outside; else of no kind.
+No kind has there, too, what begins as the MACs that the cloud itself chooses: it is a port of which this host has not
+heard yet.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from heddle.view.types import NeighbourView, NetworkView, PortView
 
 OWN = "network:"
 PROMISCUOUS, COMMUNITY = "promiscuous", "community"
+OF_OURS = "ff:ff:ff:00:00:00"  # what of a MAC the cloud's own have in common
 
 
 @dataclass(frozen=True)
@@ -78,14 +81,19 @@ def heard_by(receivers: Iterable[Kind], senders: Iterable[Kind]) -> set[tuple[Ki
 
 
 def told(
-    pairs: set[tuple[Kind, Kind]], elsewhere: Mapping[str, Kind | None], outside: bool
+    pairs: set[tuple[Kind, Kind]], elsewhere: Mapping[str, Kind | None], outside: bool, ours: str = ""
 ) -> dict[str, Kind | None]:
-    """What a host keeps of who is elsewhere, by MAC: what differs from what it takes a stranger for.  None: unheard."""
+    """What a host keeps of who is elsewhere, by MAC: what differs from what it takes a stranger for.  None: unheard.
+
+    `ours`: how the MACs begin that the cloud chooses.
+    """
     heard = {sender for sender, _ in pairs}
     kept = {mac: kind if kind in heard else None for mac, kind in elsewhere.items()}
-    if outside:
-        return {mac: kind for mac, kind in kept.items() if kind is None or not kind.meets_all}
-    return {mac: kind for mac, kind in kept.items() if kind is not None}
+    foreign = {mac for mac in kept if outside and not (ours and mac.startswith(ours))}
+    return {
+        mac: kind for mac, kind in kept.items()
+        if (kind is None or not kind.meets_all if mac in foreign else kind is not None)
+    }  # fmt: skip
 
 
 def elsewhere(neighbours: Iterable[NeighbourView], network: NetworkView, here: str) -> dict[str, Kind | None]:

@@ -28,13 +28,14 @@ NETWORK, SUBPORTS = "heddle-network", "heddle-subports"
 
 
 class LocalNetworks:
-    """`host` is this host's name; `visited` are networks that distributed routers lead to from here (`routed.py`)."""
+    """`host` is this host's name, `ours` how the cloud's own MACs begin; `visited` are networks that distributed
+    routers lead to from here (`routed.py`)."""
 
-    def __init__(self, host: str) -> None:
+    def __init__(self, host: str, ours: str = "") -> None:
         self.tags: dict[str, int] = {}
         self.members: dict[str, dict[str, WiredPort]] = {}
         self.visited: set[str] = set()
-        self._host = host
+        self._host, self._ours = host, ours
         self._network_of: dict[str, str] = {}
         self._neighbours: dict[str, str] = {}
         self._meshed: set[str] = set()
@@ -147,7 +148,7 @@ class LocalNetworks:
         pairs = heard_by(here, here | {kind for kind in there.values() if kind is not None})
         outside = segment is not None and bool(segment.physical_network)
         return network_flows(network.id, tag, ports, out, SENDER if out else DISPATCH, ha_macs) | kind_flows(
-            network.id, tag, pairs, there if out else {}, outside
+            network.id, tag, pairs, there if out else {}, outside, self._ours
         )
 
     def _visit(self, network_id: str) -> bool:

@@ -35,20 +35,22 @@ TRUSTED = "network:"
 
 
 class Wiring:
-    """`plugged` finds the interface of a port on br-int; `base_mac` is `agent.dvr_base_mac`.
+    """`plugged` finds the interface of a port on br-int; `base_mac` is `agent.dvr_base_mac`, and `ours` how the MACs
+    begin that the cloud chooses.
 
     `subports` are, by the card, the networks of its subports with their tags.
     """
 
     def __init__(
-        self, host: str, plugged: Callable[[str], Interface | None], base_mac: str = "fa:16:3f:00:00:00"
+        self, host: str, plugged: Callable[[str], Interface | None], base_mac: str = "fa:16:3f:00:00:00",
+        ours: str = "",
     ) -> None:
         self.installed = Installed()
         self.refused = Refused(self.installed)
         self.uplinks = Uplinks()
         self.ports: dict[str, WiredPort] = {}
         self.subports: dict[str, dict[str, tuple[str, int]]] = {}
-        self.networks = LocalNetworks(host)
+        self.networks = LocalNetworks(host, ours)
         self.local_ips = LocalIps()
         self.profiles = Profiles()
         self.routed = Routed(host, base_mac)

@@ -1,8 +1,9 @@
 """Which ports meet, on networks where not all do (`kinds.py`), as elements and chains of the filter.  Pure.
 
 A frame for a port that does not meet all is marked with the kind of its sender: by the device that it came from, or
-by its source MAC where it came by an uplink.  The receiver's device and that mark together must be among what meets.
-Without such ports there is nothing of this in the filter.
+by its source MAC where it came by an uplink; a MAC of the cloud's own that is not known here has no kind there.  The
+receiver's device and that mark together must be among what meets.  Without such ports there is nothing of this in the
+filter.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from heddle.agent.bridge.ports import BridgePort, LocalNetwork
-from heddle.agent.kinds import OPEN, heard_by, told
+from heddle.agent.kinds import OF_OURS, OPEN, heard_by, told
 from heddle.host.nft import Chain, Elements
 
 DIVIDED = {"to_guest": "divided_guest", "plain": "divided_plain"}
@@ -21,12 +22,13 @@ def quoted(name: str) -> str:
 
 
 class Division:
-    """`_kinds`: marks by device; `_elsewhere`: by uplink and MAC; `_meeting`: receivers, and the marks of whom they
-    meet."""
+    """`_kinds`: marks by device; `_elsewhere`: by uplink and MAC; `_unknown`: uplinks by how the cloud's MACs begin;
+    `_meeting`: receivers, and the marks of whom they meet."""
 
     def __init__(self, ports: Sequence[BridgePort], networks: Sequence[LocalNetwork]) -> None:
         self._kinds: list[str] = []
         self._elsewhere: list[str] = []
+        self._unknown: dict[str, list[str]] = {}
         self._meeting: list[str] = []
         divided = {port.network_id for port in ports if not port.meets_all}
         for network in networks:
@@ -46,7 +48,9 @@ class Division:
             return
         if network.outside:
             self._kinds.append(f"{quoted(network.uplink)} : {_mark(OPEN.number)}")
-        for mac, kind in told(pairs, dict(network.elsewhere), network.outside).items():
+            if network.ours:
+                self._unknown.setdefault(network.ours, []).append(quoted(network.uplink))
+        for mac, kind in told(pairs, dict(network.elsewhere), network.outside, network.ours).items():
             self._elsewhere.append(f"{quoted(network.uplink)} . {mac} : {_mark(kind.number if kind else 0)}")
 
     def elements(self) -> Iterator[Elements]:
@@ -61,6 +65,8 @@ class Division:
                 yield Chain(name, "", (
                     "meta mark set 0x00000000",
                     "meta mark set iifname map @kinds",
+                    *(f"iifname {{ {', '.join(sorted(uplinks))} }} ether saddr & {OF_OURS} == {ours}:00:00:00 "
+                      "meta mark set 0x00000000" for ours, uplinks in sorted(self._unknown.items())),
                     "meta mark set iifname . ether saddr map @kinds_elsewhere",
                     f"oifname . meta mark @meeting goto {way}",
                     "drop",

@@ -42,11 +42,15 @@ LONGEST_NAME = 15
 
 @dataclass(frozen=True)
 class Place:
-    """What this host is: its name, what it has for tunnels, and its cards by physical network."""
+    """What this host is: its name, what it has for tunnels, and its cards by physical network.
+
+    `ours`: how the MACs begin that the cloud chooses.
+    """
 
     host: str
     underlay: Underlay = field(default_factory=Underlay)
     cards: Mapping[str, str] = field(default_factory=dict)
+    ours: str = ""
 
 
 @dataclass
@@ -194,7 +198,7 @@ class Planner:
         outside = uplink is not None and uplink.kind != "vxlan"
         desired.networks[network.id] = LocalNetwork(
             network.id, name, zone, uplink.device if uplink else "", outside and there is not None, there or (),
-            uplink.local if uplink else "",
+            uplink.local if uplink else "", self.place.ours if outside and there is not None else "",
         )
         filtered = network.id in desired.filtered
         desired.specs[network.id] = BridgeSpec(name, f"{network.id} {zone}", network.mtu, uplink, filtered)

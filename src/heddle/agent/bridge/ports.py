@@ -53,7 +53,7 @@ class LocalNetwork:
     """A network that has ports here.  `uplink` is the device by which it leaves the host, or "".
 
     Where not all its ports meet, `elsewhere` is the kind of those on other hosts by MAC, and `outside` says that
-    others may come by the uplink.  `end` is this host's end of its tunnels, or "".
+    others may come by the uplink, but none whose MAC begins as `ours`.  `end` is this host's end of its tunnels, or "".
     """
 
     id: str
@@ -63,6 +63,7 @@ class LocalNetwork:
     outside: bool = False
     elsewhere: tuple[tuple[str, Kind | None], ...] = ()
     end: str = ""
+    ours: str = ""
 
 
 def bridge_name(network_id: str) -> str:

@@ -62,7 +62,8 @@ class SwitchRole:
         self._host = host
         self._ovs = host.vswitch
         self._bridges = Bridges(host, self._find_link)
-        self._wiring = Wiring(host.name, self._ovs.plugged, host.settings.agent.dvr_base_mac)
+        macs = host.settings.agent.dvr_base_mac, host.settings.network.base_mac.lower()[:8]
+        self._wiring = Wiring(host.name, self._ovs.plugged, *macs)
         self._observed = Observed(self._ovs, self._wiring)
         self._tags = Tags(self._ovs, self._wiring, host.touch)
         self._wiring.networks.adopt_tags(self._ovs.interfaces(INT))
