@@ -4,7 +4,8 @@ A setting has one name everywhere: `port` of the section `server` is `[server] p
 file, `HEDDLE_SERVER_PORT=9696` in the environment, and `--set server.port=9696` on the command line.
 The later one wins, in this order: default, file, environment, command line.  The file is the one named
 by `--config` or `HEDDLE_CONFIG`, else `/etc/heddle/heddle.toml` if it is there.  An unknown name or a
-value of the wrong type stops the program with the name, the value and what was expected.
+value of the wrong type stops the program with the name, the value and what was expected.  A setting that
+gets another name, or is taken away, is declared in `former_settings.py`.
 """
 
 from __future__ import annotations
@@ -12,12 +13,13 @@ from __future__ import annotations
 import os
 import socket
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from heddle import former_settings
 from heddle.dns_settings import Designate, Dns, Rfc2136
 from heddle.errors import ConfigError
 
@@ -289,20 +291,11 @@ def load(
 ) -> Settings:
     """Read the settings.  `overrides` are "section.name=value".  Raises `ConfigError`."""
     environ = os.environ if environ is None else environ
-    tree = _read_file(file_of(file, environ))
-    for name, text in environ.items():
-        if name.startswith("HEDDLE_") and name != "HEDDLE_CONFIG":
-            rest = name.removeprefix("HEDDLE_").lower()
-            whole = (each for each in Settings.__struct_fields__ if "_" in each and rest.startswith(f"{each}_"))
-            section = next(whole, rest.partition("_")[0])
-            key = rest.removeprefix(section).removeprefix("_")
-            _put(tree, section, key, text, f"environment variable {name}")
-    for item in overrides:
-        dotted, equals, text = item.partition("=")
-        section, dot, key = dotted.partition(".")
-        if not equals or not dot:
-            raise ConfigError(f"--set {item}: expected section.name=value, for example server.port=9696")
-        _put(tree, section, key, text, f"--set {dotted}")
+    named = file_of(file, environ)
+    tree = _read_file(named)
+    former_settings.renamed(tree, f"settings file {named}")
+    for section, key, text, where in _said(overrides, environ):
+        _put(tree, section, key, text, where)
     try:
         settings = msgspec.convert(tree, Settings)
     except msgspec.ValidationError as error:
@@ -322,6 +315,38 @@ def load(
             value = getattr(settings.network_log, name)
             raise ConfigError(f"network_log.{name}={value}: write {least} or more packets, less than {2**31}")
     return settings
+
+
+def given(
+    file: str | None = None, overrides: Sequence[str] = (), environ: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """The settings that somebody sets, by "section.name" as it is written there, with where.  Raises `ConfigError`."""
+    environ = os.environ if environ is None else environ
+    named = file_of(file, environ)
+    tables = {section: table for section, table in _read_file(named).items() if isinstance(table, dict)}
+    found = {f"{section}.{key}": named for section, table in tables.items() for key in table}
+    return found | {f"{section}.{key}": where for section, key, _, where in _said(overrides, environ)}
+
+
+def _said(overrides: Sequence[str], environ: Mapping[str, str]) -> Iterator[tuple[str, str, str, str]]:
+    """Section, name, text and place of each setting of the environment and the command line, the stronger ones later.
+
+    Raises `ConfigError`.
+    """
+    sections = {*Settings.__struct_fields__, *former_settings.sections()}
+    for name, text in environ.items():
+        if name.startswith("HEDDLE_") and name != "HEDDLE_CONFIG":
+            rest = name.removeprefix("HEDDLE_").lower()
+            whole = (each for each in sections if "_" in each and rest.startswith(f"{each}_"))
+            section = next(whole, rest.partition("_")[0])
+            key = rest.removeprefix(section).removeprefix("_")
+            yield section, key, text, f"environment variable {name}"
+    for item in overrides:
+        dotted, equals, text = item.partition("=")
+        section, dot, key = dotted.partition(".")
+        if not equals or not dot:
+            raise ConfigError(f"--set {item}: expected section.name=value, for example server.port=9696")
+        yield section, key, text, f"--set {dotted}"
 
 
 def _check_ha(settings: Settings) -> None:
@@ -373,6 +398,7 @@ def _read_file(named: str) -> dict[str, Any]:
 
 def _put(tree: dict[str, Any], section: str, key: str, text: str, where: str) -> None:
     """Set one value from text, converted to the type that its setting has."""
+    section, _, key = former_settings.name_today(f"{section}.{key}", where).partition(".")
     if section not in Settings.__struct_fields__:
         raise ConfigError(f"{where}: no section {section!r}; there are: {', '.join(Settings.__struct_fields__)}")
     declared = {field.name: field for field in msgspec.structs.fields(type(getattr(Settings(), section)))}

@@ -47,17 +47,22 @@ class Look:
 
     def __call__(self, *options: str) -> Checks:
         """What each check said, by id; of several findings the worst."""
+        found: Checks = {}
+        for each in self.every(*options):
+            if each["id"] not in found or each["result"] > found[each["id"]]["result"]:
+                found[each["id"]] = each
+        return found
+
+    def every(self, *options: str) -> list[dict[str, Any]]:
+        """All findings."""
         paths = [f"paths.{name}={getattr(self.settings.paths, name)}" for name in ("state", "run", "log")]
         words = [*paths, f"database.url={self.settings.database_url}", *self.words]
         given = [part for word in words for part in ("--set", word)]
         self.capsys.readouterr()
         with patch.dict(os.environ, environment(), clear=True):
             self.code = cli.main([*given, "upgrade", "check", "--format", "json", *options])
-        found: Checks = {}
-        for each in json.loads(self.capsys.readouterr().out)["checks"]:
-            if each["id"] not in found or each["result"] > found[each["id"]]["result"]:
-                found[each["id"]] = each
-        return found
+        every: list[dict[str, Any]] = json.loads(self.capsys.readouterr().out)["checks"]
+        return every
 
 
 @pytest.fixture(autouse=True)

@@ -70,7 +70,8 @@ def one_more(monkeypatch: pytest.MonkeyPatch, folder: Path, body: str) -> None:
     shutil.copytree(migrate._FOLDER, folder, ignore=shutil.ignore_patterns("__pycache__"))
     (folder / "versions" / "next.py").write_text(STEP.format(head=migrate.HEAD, body=body))
     monkeypatch.setattr(migrate, "_FOLDER", folder)
-    monkeypatch.setattr(migrate, "HEAD", "next")
+    for name in ("HEAD", "EXPANDED"):
+        monkeypatch.setattr(migrate, name, "next")
 
 
 def before(words: str) -> str:
@@ -153,8 +154,8 @@ def test_a_migration_that_takes_no_null_where_old_servers_write_none(
     look: Look, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     body = (
-        'op.add_column("counters", sa.Column("unit", sa.Text(), nullable=False, server_default="x")); '
-        'op.add_column("counters", sa.Column("size", sa.Integer(), nullable=True)); '
+        'op.add_column("hosts", sa.Column("unit", sa.Text(), nullable=False, server_default="x")); '
+        'op.add_column("hosts", sa.Column("size", sa.Integer(), nullable=True)); '
         'op.create_table("fresh", sa.Column("must", sa.Integer(), nullable=False))'
     )
     if engine_name() == "mariadb":
@@ -162,21 +163,21 @@ def test_a_migration_that_takes_no_null_where_old_servers_write_none(
     older = migrate.HEAD
     one_more(monkeypatch, tmp_path / "migrations", body)
     assert look(*ONLY)[ID]["status"] == "success"
-    body += "; op.execute('DELETE FROM counters')"
+    body += "; op.execute('DELETE FROM hosts')"
     if store.sqlite:
-        more = "b = op.batch_alter_table('counters'); o = b.__enter__(); o.alter_column('size', nullable=False); "
+        more = "b = op.batch_alter_table('hosts'); o = b.__enter__(); o.alter_column('size', nullable=False); "
         body += f"; {more}b.__exit__(None, None, None)"
     else:
-        body += "; op.alter_column('counters', 'size', nullable=False, existing_type=sa.Integer())"
+        body += "; op.alter_column('hosts', 'size', nullable=False, existing_type=sa.Integer())"
     (tmp_path / "migrations" / "versions" / "next.py").write_text(STEP.format(head=older, body=body))
     told = look(*ONLY)[ID]
-    assert told["status"] == "failure" and told["details"].endswith("do not write: counters.size"), told
+    assert told["status"] == "failure" and told["details"].endswith("do not write: hosts.size"), told
 
 
 @pytest.mark.parametrize("target", ["9.0.0"])
 def test_a_release_whose_migrations_are_not_here(look: Look, store: Store, target: str) -> None:
     told = look(*ONLY, "--target", target)[ID]
-    assert told["status"] == "unknown" and "come with that release" in told["details"], told
+    assert told["status"] == "unknown" and "only the number is known" in told["details"], told
 
 
 SLOW = 'op.execute("UPDATE counters SET value = value"), [time.sleep(0.01) for _ in range(3000)]'
@@ -188,7 +189,7 @@ PROGRAM = """\
 import pathlib, sys
 from heddle.cli import main
 from heddle.store import migrate
-migrate._FOLDER, migrate.HEAD = pathlib.Path(sys.argv[1]), "next"
+migrate._FOLDER, migrate.HEAD, migrate.EXPANDED = pathlib.Path(sys.argv[1]), "next", "next"
 sys.exit(main.main(sys.argv[2:]))
 """
 

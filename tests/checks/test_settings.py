@@ -24,7 +24,9 @@ def test_settings_that_cannot_be_read(
         told = found["configuration-settings"]
         assert told["status"] == "failure" and says in told["details"] and told["evidence"] == str(file)
         others = {each["status"] for id, each in found.items() if id != "configuration-settings"}
-        assert others == {"unknown"} and look.code == 2
+        assert others == {"unknown", "not_applicable"} and look.code == 2
+        asks = {id for id, each in found.items() if each["status"] == "not_applicable"}
+        assert all("no --target" in found[id]["details"] for id in asks)
     file.unlink()
     assert "No such file" in look()["configuration-settings"]["details"]
 

@@ -16,7 +16,7 @@ change nothing (`database-dry-run` works on a copy that it removes), and never t
 checks run beside each other, each with a deadline.
 
     heddle upgrade check [--format table|json|junit] [--only ID]… [--skip ID]… [--warnings-ok]
-                         [--target VERSION]
+                         [--target TARGET]
     heddle upgrade list
     heddle upgrade explain ID
     heddle doctor [--format …] [--only ID]… [--skip ID]… [--warnings-ok]
@@ -41,8 +41,21 @@ On PostgreSQL and MariaDB two checks need rights of the user of `database.url` t
 [deploy](deploy.md#control-the-database). Where the server's disk is not seen from here, no more than
 256 MiB are copied.
 
-`--target` names the release that the upgrade leads to, the one that runs without it: `versions-agents` asks about it,
-and `database-dry-run` has only the migrations of the program that runs: of another release it is unknown.
+`--target` names what the upgrade leads to, and without it nothing is asked about what comes:
+
+- the path of an environment of Python that has the target, as `/opt/heddle-next/.venv`, or of its `bin/python`: its own
+  Python and libraries run it. It has eight seconds more, before the checks begin, to tell which these are;
+- the path of a wheel, as `dist/heddle-0.2.0-py3-none-any.whl`: it is unpacked into a folder below TMPDIR that is
+  removed again, and run by the Python and libraries of this program;
+- a release, as `0.2.0`: only its number is known. `versions-agents` asks about it, and what needs the target itself is
+  unknown. A file whose name looks like a release is written `./0.2.0`.
+
+The target speaks for itself: its own program is started as the user who runs the check, told the settings of the
+check, and asked what it is (`heddle upgrade describe` prints the same) and to run its migrations on the copy (`heddle
+upgrade rehearse`). Nothing of it is loaded into the program that checks. One that does not run here, or does not answer
+within 12 s, leaves the checks that need it unknown, with the reason. What is no target is exit code 64 and one line
+that says why: no such file, a wheel of something else or one whose content is not what its RECORD says, an environment
+without Heddle.
 
 A check of another package is found by the entry point `heddle.checks`: a `Check` (`checks/base.py`) with its `kind`.
 """

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
+from heddle.errors import HeddleError
+
 if TYPE_CHECKING:
     from heddle.checks.context import Context
 
@@ -35,6 +37,10 @@ class Level(IntEnum):
 
 class CannotSee(Exception):
     """Raised by a check that could not look; the text says why."""
+
+
+class NoQuestion(HeddleError):
+    """What was asked is wrong, and nothing is looked at."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,14 @@ What cannot be reached is a failure of the check whose matter that is, and for a
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Generic, TypeVar
 
 from heddle import __version__
 from heddle.checks.base import CannotSee
+from heddle.checks.target.coming import Coming, Named
+from heddle.checks.target.description import Description
 from heddle.config import Settings
 from heddle.errors import HeddleError
 from heddle.store import examine
@@ -24,14 +26,29 @@ DATABASE_SECONDS = 3
 class Context:
     """`settings` is None where they cannot be read, and `problem` says why; `file` is that of the settings, or "".
 
-    `target`: the release that an upgrade leads to.
+    `given`: the settings that somebody sets, by name, with where; `coming`: what the upgrade leads to, None for the
+    program that runs.
     """
 
     def __init__(
-        self, settings: Settings | None, problem: str = "", file: str = "", target: str = __version__
-    ) -> None:
-        self._settings, self.problem, self.file, self.target = settings, problem, file, target
+        self, settings: Settings | None, problem: str = "", file: str = "", *,
+        given: Mapping[str, str] | None = None, coming: Coming | None = None,
+    ) -> None:  # fmt: skip
+        self._settings, self.problem, self.file, self._given = settings, problem, file, given or {}
+        self.coming = coming or Named(__version__)
+        self.described: Once[Description] = Once(self.coming.describe)
         self.database: Once[Store] = Once(self._open)
+
+    @property
+    def target(self) -> str:
+        """The release that the upgrade leads to."""
+        return self.coming.release
+
+    @property
+    def given(self) -> Mapping[str, str]:
+        """Raises `CannotSee`."""
+        self.settings  # noqa: B018
+        return self._given
 
     @property
     def settings(self) -> Settings:

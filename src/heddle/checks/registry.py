@@ -9,9 +9,8 @@ from importlib import import_module
 from importlib.metadata import entry_points
 from pkgutil import iter_modules
 
-from heddle.checks.base import KINDS, Check
+from heddle.checks.base import KINDS, Check, NoQuestion
 from heddle.checks.broken import broken
-from heddle.errors import HeddleError
 
 
 @cache
@@ -58,5 +57,5 @@ def chosen(only: Collection[str], skip: Collection[str], *, doctor: bool = False
     return found
 
 
-class UnknownCheck(HeddleError):
+class UnknownCheck(NoQuestion):
     """A check was asked for that there is not."""

@@ -10,12 +10,13 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from heddle import __version__, config
+from heddle import config
 from heddle.errors import ConfigError
 
 if TYPE_CHECKING:
     from heddle.checks.base import Check
     from heddle.checks.context import Context
+    from heddle.checks.target.coming import Coming
 
 USAGE, UNSEEN = 64, 255
 EPILOG = (
@@ -31,16 +32,16 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--warnings-ok", action="store_true", help="exit code 0 where there are only warnings")
 
 
-def run(args: argparse.Namespace, name: str, checks: list[Check], target: str = "") -> int:
-    """Run the checks and print what they found, under a name such as "upgrade check"; `target`: a release, or ""."""
+def run(args: argparse.Namespace, name: str, checks: list[Check], coming: Coming | None = None) -> int:
+    """Run the checks and print what they found, under a name such as "upgrade check"; `coming`: an upgrade's target."""
     from heddle.checks import engine, formats
     from heddle.cli.meter import clear_line, replace_line
 
     def progress(done: int, total: int, open: list[str]) -> None:
         replace_line(f"{done} of {total} checks; waiting for {', '.join(open[:3])}")
 
-    _end_in_order()
-    context = _context(args, target or __version__)
+    end_in_order()
+    context = _context(args, coming)
     try:
         results = engine.run(checks, context, progress)
     finally:
@@ -58,11 +59,11 @@ def run(args: argparse.Namespace, name: str, checks: list[Check], target: str = 
 
 def answered(look: Callable[[], int]) -> int:
     """The exit code of `look`.  Whatever it raises is one line, and a code that nobody takes for a warning."""
-    from heddle.checks.registry import UnknownCheck
+    from heddle.checks.base import NoQuestion
 
     try:
         return look()
-    except UnknownCheck as error:
+    except NoQuestion as error:
         print(f"heddle: {error}", file=sys.stderr)
         return USAGE
     except BrokenPipeError:
@@ -74,7 +75,7 @@ def answered(look: Callable[[], int]) -> int:
         return UNSEEN
 
 
-def _end_in_order() -> None:
+def end_in_order() -> None:
     """Who is told to end removes first what was made to be looked at."""
 
     def end(number: int, frame: object) -> None:
@@ -86,12 +87,13 @@ def _end_in_order() -> None:
             signal.signal(number, end)
 
 
-def _context(args: argparse.Namespace, target: str) -> Context:
+def _context(args: argparse.Namespace, coming: Coming | None) -> Context:
     """Settings that cannot be read are a finding of a check, and no end."""
     from heddle.checks.context import Context
 
     file = config.file_of(args.config)
     try:
-        return Context(config.load(args.config, args.overrides), file=file, target=target)
+        settings, given = config.load(args.config, args.overrides), config.given(args.config, args.overrides)
     except ConfigError as error:
-        return Context(None, str(error), file, target)
+        return Context(None, str(error), file, coming=coming)
+    return Context(settings, file=file, given=given, coming=coming)

@@ -1,14 +1,20 @@
 """`heddle upgrade`: what is in the way of an upgrade, found before it begins.
 
 `check` looks and changes nothing; `list` names the checks; `explain` tells what one reads and what to do then.
+`describe` and `rehearse` are what the check of an earlier release asks of the program of this one.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
+import sys
+import threading
 from typing import TYPE_CHECKING
 
+from heddle import config
 from heddle.cli import checking
+from heddle.errors import ConfigError, HeddleError
 
 if TYPE_CHECKING:
     from heddle.config import Settings
@@ -22,31 +28,77 @@ def register(commands: Subparsers) -> None:
     upgrade = commands.add_parser("upgrade", help="what is in the way of an upgrade")
     what = upgrade.add_subparsers(dest="action", metavar="ACTION", required=True)
     check = what.add_parser("check", help="look for it, and change nothing", epilog=checking.EPILOG, allow_abbrev=False)
-    check.add_argument("--target", metavar="VERSION", type=_release,
-                       help="the release that the upgrade leads to, as 0.2.0; default: the one that runs")  # fmt: skip
+    check.add_argument("--target", metavar="TARGET",
+                       help="what the upgrade leads to: the path of a wheel, of an environment of Python that has it, "
+                       "or a release, as 0.2.0; default: the program that runs")  # fmt: skip
     checking.add_options(check)
     what.add_parser("list", help="name all checks")
     explain = what.add_parser("explain", help="what a check reads, and what to do about what it finds")
     explain.add_argument("id", metavar="ID")
-
-
-def _release(text: str) -> str:
-    from heddle.checks.releases import parse
-
-    if parse(text) is None:
-        raise argparse.ArgumentTypeError(f"{text!r} is no release: write it as 0.2.0")
-    return text
+    what.add_parser("describe", help="what this release is, as JSON: the program that another one's check asks")
+    what.add_parser("rehearse", help="run the migrations of this release on a copy that a check has made; its URL is "
+                    "read from standard input")  # fmt: skip
 
 
 def run(args: argparse.Namespace, settings: Settings | None) -> int:
+    if args.action in ("describe", "rehearse"):
+        return {"describe": _describe, "rehearse": _rehearse}[args.action](args)
     actions = {"check": _check, "list": _list, "explain": _explain}
     return checking.answered(lambda: actions[args.action](args))
 
 
 def _check(args: argparse.Namespace) -> int:
     from heddle.checks.registry import chosen
+    from heddle.cli.target.find import opened
 
-    return checking.run(args, "upgrade check", chosen(args.only, args.skip), args.target or "")
+    checks = chosen(args.only, args.skip)
+    if not args.target:
+        return checking.run(args, "upgrade check", checks)
+    checking.end_in_order()
+    words = ["--config", args.config] if args.config else []
+    with opened(args.target, [*words, *(word for each in args.overrides for word in ("--set", each))]) as coming:
+        return checking.run(args, "upgrade check", checks, coming)
+
+
+def _describe(args: argparse.Namespace) -> int:
+    from heddle.checks.target.description import encode
+    from heddle.checks.target.itself import describe
+
+    try:
+        found = describe(config.load(args.config, args.overrides))
+    except ConfigError as error:
+        found = describe(None, str(error))
+    print(encode(found))
+    return 0
+
+
+def _rehearse(args: argparse.Namespace) -> int:
+    import msgspec
+
+    from heddle.store.engine import Store
+    from heddle.store.examine.rehearsal import rehearse
+    from heddle.store.examine.scratch import is_copy
+
+    url = sys.stdin.readline().strip()
+    if not is_copy(url):
+        raise HeddleError("this is no copy that a check has made, so nothing is migrated: see `heddle db migrate`")
+    _end_with_the_asker()
+    store = Store(url, 2)
+    try:
+        print(msgspec.json.encode(rehearse(store)).decode())
+    finally:
+        store.close()
+    return 0
+
+
+def _end_with_the_asker() -> None:
+    """Who made the copy keeps standard input open until it removes the copy, or is no more."""
+
+    def watch() -> None:
+        os.read(sys.stdin.fileno(), 1)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _list(args: argparse.Namespace) -> int:

@@ -79,6 +79,15 @@ def _scripts() -> list[Script]:
     return list(ScriptDirectory.from_config(config()).walk_revisions())[::-1]
 
 
+def steps() -> list[tuple[str, str]]:
+    """The migrations from the first to the last, each with its kind: "expand" or "contract"."""
+    return [(script.revision, _phase(script)) for script in _scripts()]
+
+
+def _phase(script: Script) -> str:
+    return str(getattr(script.module, "phase", "expand"))
+
+
 def floor(conn: sa.Connection) -> str:
     """The oldest revision whose programs the database serves, "" where it does not say."""
     if not sa.inspect(conn).has_table("counters"):
@@ -94,11 +103,13 @@ def fits(conn: sa.Connection, revision: str | None) -> bool:
     return revision <= HEAD or "" < floor(conn) <= EXPANDED
 
 
-def upgrade(store: Store, target: str = EXPANDED) -> None:
-    """Run the migrations that are missing; of several servers that start at once one does, and the others wait.
+def upgrade(store: Store, target: str = "") -> None:
+    """Run the migrations that are missing, up to what this program needs or to `target`; of several servers that start
+    at once one does, and the others wait.
 
     Raises `ConfigError` for a database that is newer and does not serve this program, `Unavailable`.
     """
+    target = target or EXPANDED
     with translated(), store.engine.connect() as conn:
         before = found(conn)
         fitting = fits(conn, before)
@@ -130,7 +141,7 @@ def _note_floor(conn: sa.Connection) -> None:
     """Who does not know the last expansion before the newest contraction reads what is gone."""
     now, oldest, expansion = found(conn) or "", _FIRST_FLOOR, ""
     for script in _scripts():
-        contracts = getattr(script.module, "phase", "expand") == "contract"
+        contracts = _phase(script) == "contract"
         oldest = expansion if contracts and script.revision <= now else oldest
         expansion = expansion if contracts else script.revision
     if now >= _FIRST_FLOOR:

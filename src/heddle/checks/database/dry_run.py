@@ -1,41 +1,69 @@
 """The migrations that the database waits for run to their end on a copy, take nothing that older servers read, and want
 nothing that these do not write.
+
+With `--target` these are the migrations of that release, run by its own program on the copy.
 """
 
 from __future__ import annotations
 
-from heddle import __version__
+from collections.abc import Callable
+
 from heddle.checks.base import CannotSee, Check, Finding, Level, failure, unknown, well
 from heddle.checks.context import Context
-from heddle.checks.releases import apart
+from heddle.checks.target.coming import Coming
 from heddle.store import examine, migrate
-from heddle.store.examine.dry_run import DryRun, dry_run
-from heddle.store.examine.scratch import NoCopy
+from heddle.store.engine import Store, Tx
+from heddle.store.examine.dry_run import DryRun, dry_run, own
+from heddle.store.examine.rehearsal import Rehearsal
+from heddle.store.examine.scratch import Deadline, NoCopy
 
 # What is left until the check's deadline is for a last statement, and to remove the copy.
 SECONDS = 7.0
 
 
 def check(context: Context) -> Finding:
-    if apart(__version__, context.target) != 0:
-        raise CannotSee(f"this program is {__version__}: the migrations of {context.target} come with that release; "
-                        "run its program's check against this database")  # fmt: skip
     with context.reading() as tx:
         found = examine.revision(tx)
-        if examine.is_current(tx):
+        way = _way(context, tx, found)
+        if way == "":
             return well(f"there is nothing to do: the schema is at revision {found}")
-        if found is None or found not in migrate.revisions():
-            raise CannotSee("no migrations lead from this database to this program: database-schema says why")
+        if way is None or found is None:
+            raise CannotSee("no migrations lead from this database to the target: database-schema says why")
         try:
-            return _judge(found, dry_run(tx, context.settings.database_url, found, SECONDS))
+            tried = dry_run(tx, context.settings.database_url, found, SECONDS, _migrations(context.coming))
         except NoCopy as reason:
             return unknown(str(reason), remedy=reason.remedy)
+    return _judge(f"from {found} to {way}", tried)
 
 
-def _judge(revision: str, tried: DryRun) -> Finding:
-    way = f"from {revision} to {migrate.HEAD}"
+def _way(context: Context, tx: Tx, found: str | None) -> str | None:
+    """The revision that migrations lead to, "" where there is none to run, None where they do not begin here."""
+    if not context.coming.same:
+        pending = context.described.get().pending(found or "")
+        return None if pending is None else "".join(pending[-1:])
+    if examine.is_current(tx):
+        return ""
+    return migrate.EXPANDED if found in migrate.revisions() else None
+
+
+def _migrations(coming: Coming) -> Callable[[Store, Deadline], Rehearsal]:
+    """Those of the target."""
+
+    def run(store: Store, deadline: Deadline) -> Rehearsal:
+        try:
+            return coming.rehearse(store.url, lambda: deadline.passed)
+        except CannotSee:
+            deadline.check()
+            raise
+
+    return own if coming.same else run
+
+
+def _judge(way: str, tried: DryRun) -> Finding:
     rows = ", ".join(f"{name} {count}" for name, count in tried.touched.items())
-    evidence = f"{tried.seconds:.2f} s; rows of the tables touched: {rows or 'none'}"
+    locks = ", ".join(f"{'all tables' if name == '*' else name}: {held}" for name, held in tried.locks.items())
+    evidence = (f"{tried.seconds:.2f} s; rows of the tables touched: {rows or 'none'}; "
+                f"meanwhile for others: {locks or 'no table is locked'}")  # fmt: skip
     if tried.fault:
         return failure(f"the migrations {way} fail on a copy of the database: {tried.fault}", evidence,
                        remedy="Do not upgrade. Is database-drift's or somebody's change by hand the cause? Undo it; "

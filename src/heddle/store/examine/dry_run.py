@@ -1,24 +1,23 @@
-"""The migrations that a database is waiting for, run on a copy of it: what they touch, and what is gone afterwards."""
+"""The migrations that a database is waiting for, run on a copy of it: what they touch, and what is gone afterwards.
+
+Whose migrations these are is for the caller to say: the copy and what is seen on it are always this program's.
+"""
 
 from __future__ import annotations
 
-import re
-import time
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import sqlalchemy as sa
 
-from heddle.store import migrate
 from heddle.store.dialect import reason_of
 from heddle.store.engine import FAILURES, Store, Tx
+from heddle.store.examine import is_current
+from heddle.store.examine.rehearsal import Rehearsal, rehearse
 from heddle.store.examine.scratch import Deadline, NoCopy, copied
+from heddle.store.tables import METADATA
 
-_TOUCHES = re.compile(
-    r"""\s*(?:ALTER\s+TABLE|INSERT\s+INTO|UPDATE|DELETE\s+FROM|DROP\s+TABLE|CREATE\s+(?:UNIQUE\s+)?INDEX\s+\S+\s+ON)
-    \s+["`]?(\w+)""",
-    re.IGNORECASE | re.VERBOSE,
-)
 Columns = dict[str, dict[str, bool]]  # of each table, with whether a value must be said
 _NO_ROOM = "disk is full", "No space left", "table is full", "could not extend"
 
@@ -26,54 +25,56 @@ _NO_ROOM = "disk is full", "No space left", "table is full", "could not extend"
 @dataclass(frozen=True, slots=True)
 class DryRun:
     """`seconds` for the migrations alone; `touched`: the rows that each table had which they altered or wrote to;
-    `gone`: tables, and columns as "table.column", that were there before; `wanted`: columns of tables that were there
-    which want a value, and did not before; `fault`: why they did not come to an end.
+    `gone`: tables, and columns as "table.column", that were there before, on a database that fits this program only
+    those that it reads; `wanted`: columns of tables that were there which want a value, and did not before; `locks`:
+    what nobody else can do with a table then, by its name, "*" for all; `fault`: why they did not come to an end.
     """
 
     seconds: float
     touched: dict[str, int]
     gone: list[str]
     wanted: list[str]
+    locks: dict[str, str] = field(default_factory=dict)
     fault: str = ""
 
 
-def dry_run(tx: Tx, url: str, revision: str, seconds: float) -> DryRun:
-    """Raises `NoCopy` where it cannot be tried."""
+def own(store: Store, deadline: Deadline) -> Rehearsal:
+    """This program's migrations."""
+    return rehearse(store, deadline.check)
+
+
+def dry_run(
+    tx: Tx, url: str, revision: str, seconds: float, migrate: Callable[[Store, Deadline], Rehearsal] = own
+) -> DryRun:
+    """`migrate` runs the migrations on the copy.  Raises `NoCopy` where it cannot be tried."""
     deadline = Deadline(seconds)
     try:
         with copied(tx, url, revision, deadline) as store:
-            return _migrated(store, deadline)
+            done = _migrated(store, deadline, migrate)
+        return replace(done, gone=[name for name in done.gone if _is_read(name)]) if is_current(tx) else done
     except FAILURES as error:
         deadline.check()
         raise NoCopy(f"the database cannot be copied: {reason_of(error)}", "Mend what is told.") from error
 
 
-def _migrated(store: Store, deadline: Deadline) -> DryRun:
+def _migrated(store: Store, deadline: Deadline, migrate: Callable[[Store, Deadline], Rehearsal]) -> DryRun:
     before = _columns(store)
     rows = _rows(store, list(before))
-    touched: set[str] = set()
-
-    def heard(conn: Any, cursor: Any, statement: str, *more: Any) -> None:
+    done = migrate(store, deadline)
+    if done.fault:
         deadline.check()
-        if match := _TOUCHES.match(statement):
-            touched.add(match[1])
+    if any(words in done.fault for words in _NO_ROOM):
+        raise NoCopy(f"there is no room to migrate a copy: {done.fault}", "Free space, or enlarge the disk.")
+    after = before if done.fault else _columns(store)
+    altered = {name: rows[name] for name in done.touched if name in rows}
+    locks = {name: held for name, held in done.locks.items() if name in rows or name == "*"}
+    return DryRun(done.seconds, altered, _gone(before, after), _wanted(before, after), locks, done.fault)
 
-    sa.event.listen(store.engine, "before_cursor_execute", heard)
-    started, fault = time.monotonic(), ""
-    try:
-        migrate.upgrade(store)
-    except NoCopy:
-        raise
-    except Exception as error:
-        deadline.check()
-        fault = reason_of(error)
-        if any(words in fault for words in _NO_ROOM):
-            raise NoCopy(f"there is no room to migrate a copy: {fault}", "Free space, or enlarge the disk.") from error
-    took = time.monotonic() - started
-    sa.event.remove(store.engine, "before_cursor_execute", heard)
-    after = before if fault else _columns(store)
-    altered = {name: rows[name] for name in sorted(touched & rows.keys())}
-    return DryRun(took, altered, _gone(before, after), _wanted(before, after), fault)
+
+def _is_read(name: str) -> bool:
+    """Whether this program reads the table, or the column "table.column"."""
+    table, _, column = name.partition(".")
+    return table in METADATA.tables and (not column or column in METADATA.tables[table].columns)
 
 
 def _columns(store: Store) -> Columns:

@@ -81,6 +81,13 @@ class Deadline:
             raise NoCopy(f"copying the database and migrating the copy takes longer than {self.seconds:g} s", _TOO_LONG)
 
 
+def is_copy(url: str) -> bool:
+    """Whether the database is one that `copied` has made, by its name."""
+    if file := file_of(url):
+        return file.parent.name.startswith(PREFIX)
+    return (with_driver(url).database or "").startswith(PREFIX)
+
+
 @contextmanager
 def copied(tx: Tx, url: str, revision: str, deadline: Deadline) -> Iterator[Store]:
     """A copy of the database, which is at `revision`.  Raises `NoCopy`; the copy is removed at the end."""
