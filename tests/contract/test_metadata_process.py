@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -49,6 +51,14 @@ def kind(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Kind]:
     assert not (tmp_path / FOLDER).exists()
 
 
+def connect(process: Any) -> None:
+    """As the role does: again when it is time for that."""
+    ready = threading.Event()
+    while not process.connect(CONFIGURATION, ready.set):
+        assert ready.wait(20)
+        ready.clear()
+
+
 def told() -> News:
     items = [l3.network("n1"), l3.subnet("s1", "n1", "10.0.0.0/24"), GUEST]
     raws = [msgspec.Raw(msgspec.msgpack.encode(item)) for item in items]
@@ -58,7 +68,7 @@ def told() -> News:
 def test_what_it_was_told_is_there_for_the_next_agent(kind: Kind) -> None:
     first = kind.make()
     assert not first.connected and not first.is_there()
-    first.connect(CONFIGURATION)
+    connect(first)
     assert first.connected and first.is_there() and first.ask(Look(digests=True)).digests == {}
     first.say(told())
     before = first.ask(Look(digests=True)).digests
@@ -66,7 +76,7 @@ def test_what_it_was_told_is_there_for_the_next_agent(kind: Kind) -> None:
     first.disconnect()
     second = kind.make()
     assert not second.connected and second.is_there()
-    second.connect(CONFIGURATION)
+    connect(second)
     assert second.ask(Look(digests=True)).digests == before
     second.say(News(gone=[Ref("neighbour", GUEST.id)]))
     assert second.ask(Look(digests=True)).digests != before
@@ -76,36 +86,50 @@ def test_what_it_was_told_is_there_for_the_next_agent(kind: Kind) -> None:
 
 def test_one_that_was_killed_says_so_and_the_next_knows_nothing(kind: Kind) -> None:
     made = kind.make()
-    made.connect(CONFIGURATION)
+    connect(made)
     made.say(told())
     assert made.ask(Look(digests=True)).digests
     kind.kill()
     with pytest.raises(HeddleError):
         made.ask(Look())
     assert not made.connected
-    made.connect(CONFIGURATION)
+    connect(made)
     assert made.ask(Look(digests=True)).digests == {}
     made.stop()
 
 
 def test_one_of_other_code_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = MetadataProcess(tmp_path)
-    first.connect(CONFIGURATION)
+    connect(first)
     before = pid_of(tmp_path / FOLDER)
     same = MetadataProcess(tmp_path)
-    same.connect(CONFIGURATION)
+    connect(same)
     assert pid_of(tmp_path / FOLDER) == before
     monkeypatch.setattr(metadata, "version", lambda: "of tomorrow")
     other = MetadataProcess(tmp_path)
-    other.connect(CONFIGURATION)
+    connect(other)
     assert pid_of(tmp_path / FOLDER) not in (0, before)
     other.stop()
+
+
+def test_nobody_waits_for_a_start(tmp_path: Path) -> None:
+    """It is there a while later; who ends it meanwhile leaves nothing."""
+    made, ready = MetadataProcess(tmp_path), threading.Event()
+    began = time.monotonic()
+    assert not made.connect(CONFIGURATION, ready.set)
+    assert made.starting and made.is_there() and not made.connect(CONFIGURATION, ready.set)
+    took = time.monotonic() - began
+    assert ready.wait(20) and took < (time.monotonic() - began) / 2, "a part of what the start takes"
+    assert not made.starting and made.connect(CONFIGURATION, ready.set) and made.connected
+    made.stop()
+    assert not made.connect(CONFIGURATION, ready.set) and made.stop()
+    assert not made.is_there() and not (tmp_path / FOLDER).exists()
 
 
 def test_one_that_does_not_start_says_why_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(metadata, "MODULE", "heddle.agent.metadata.missing")
     with pytest.raises(HeddleError, match=r"does not start; it said: .*No module named heddle.agent.metadata.missing"):
-        MetadataProcess(tmp_path).connect(CONFIGURATION)
+        connect(MetadataProcess(tmp_path))
 
 
 def test_a_pid_file_of_another_process_is_not_believed(tmp_path: Path) -> None:
@@ -114,6 +138,6 @@ def test_a_pid_file_of_another_process_is_not_believed(tmp_path: Path) -> None:
     (folder / "pid").write_text(f"{os.getpid()}\n")
     assert pid_of(folder) == 0 and not metadata.end(folder)
     made = MetadataProcess(tmp_path)
-    made.connect(CONFIGURATION)
+    connect(made)
     assert pid_of(folder) not in (0, os.getpid())
     made.stop()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -13,23 +14,47 @@ from heddle.host.metadata_wire import Close, Configure, Holding, Look, News, Tol
 
 
 class FakeProcess:
-    """The process as the agent sees it, with the knowledge of a real one.  `broken`: interfaces that are not there."""
+    """The process as the agent sees it, with the knowledge of a real one.  `broken`: interfaces that are not there.
+
+    `slow`: it does not start at once, but with `come`; `dead`: why it does not start then.
+    """
 
     def __init__(self) -> None:
         self.guests, self.listeners, self.broken = Guests(), dict[str, str](), set[str]()
         self.news: list[News] = []
         self.opened: list[str] = []
-        self.connected = self.running = False
-        self.starts = 0
+        self.connected = self.running = self.slow = self.starting = False
+        self.starts, self.dead = 0, ""
+        self._ready: Callable[[], None] | None = None
 
     def __call__(self, folder: Path) -> FakeProcess:
         self.connected = False
         return self
 
-    def connect(self, configuration: Configure) -> None:
+    def connect(self, configuration: Configure, ready: Callable[[], None]) -> bool:
+        if self.slow and not self.running:
+            self.starting, self._ready = True, ready
+            return False
+        if self.dead:
+            reason, self.dead = self.dead, ""
+            raise HeddleError(reason)
         if not self.running:
-            self.guests, self.listeners, self.starts = Guests(), {}, self.starts + 1
-        self.connected = self.running = True
+            self._start()
+        self.connected = True
+        return True
+
+    def _start(self) -> None:
+        self.guests, self.listeners, self.starts = Guests(), {}, self.starts + 1
+        self.running = True
+
+    def come(self, dead: str = "") -> None:
+        """The start ends."""
+        assert self.starting and self._ready is not None
+        self.slow = self.starting = False
+        self.dead = dead
+        if not dead:
+            self._start()
+        self._ready()
 
     def stamp(self, place: Place) -> str:
         return "" if place.device in self.broken else f"{place}"
@@ -57,10 +82,10 @@ class FakeProcess:
         return Holding(version="", listeners=dict(self.listeners), digests=digests)
 
     def is_there(self) -> bool:
-        return self.running
+        return self.running or self.starting
 
     def stop(self) -> bool:
-        self.connected = self.running = False
+        self.connected = self.running = self.starting = False
         return True
 
     def disconnect(self) -> None:

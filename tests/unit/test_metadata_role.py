@@ -141,6 +141,44 @@ def test_a_process_that_was_ended_is_started_and_told_everything(world: World) -
     assert world.knows(0x2000) and world.process.starts == 3
 
 
+def test_nobody_waits_for_the_process_to_start(world: World) -> None:
+    """What changes meanwhile is told when it is there, and no audit takes it for missing."""
+    world.process.slow = True
+    world.routed()
+    assert world.step() == [] and not world.process.connected and world.process.opened == []
+    world.guest(0x2000)
+    assert world.step() == [] and world.process.starts == 0 and world.role.audit(world.mirror) == []
+    assert world.touched == []
+    world.process.come()
+    assert world.touched == [metadata.STARTED] and world.role.audit(world.mirror) == []
+    world.role.reconcile(world.mirror, frozenset(world.touched))
+    assert world.process.opened == [QR] and world.knows(0x1000) and world.knows(0x2000)
+    assert world.role.audit(world.mirror) == [] and world.process.starts == 1
+
+
+def test_a_start_that_fails_is_said_and_tried_again(world: World) -> None:
+    world.process.slow = True
+    world.routed()
+    world.step()
+    world.process.come(dead="it does not start")
+    with pytest.raises(HeddleError, match="it does not start"):
+        world.role.reconcile(world.mirror, frozenset(world.touched))
+    world.step(everything=True)
+    assert world.process.opened == [QR] and world.process.starts == 1
+
+
+def test_one_that_nobody_wants_when_it_has_started_is_ended(world: World) -> None:
+    world.process.slow = True
+    world.routed()
+    world.step()
+    world.cloud.put(l3.router(ROUTER, admin_state_up=False))
+    world.step()
+    assert world.process.is_there() and world.role.audit(world.mirror) == []
+    world.process.come()
+    world.role.reconcile(world.mirror, frozenset(world.touched))
+    assert not world.process.running and world.role.audit(world.mirror) == []
+
+
 def test_a_listener_that_is_missing_is_drift(world: World) -> None:
     world.routed()
     world.step()

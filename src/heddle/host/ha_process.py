@@ -1,6 +1,7 @@
 """The process that agrees on highly available routers, seen from the agent: started, found again, and read.
 
-What it is told and what it says are files (`ha_files.py`).  It goes on when the agent ends.
+What it is told and what it says are files (`ha_files.py`).  It goes on when the agent ends.  Nobody waits for its
+start: it reads what it was told meanwhile, and whoever looks next sees whether it came.
 """
 
 from __future__ import annotations
@@ -31,10 +32,13 @@ class HaProcess:
     def __init__(self, run_folder: Path) -> None:
         self._folder = run_folder / ha_files.FOLDER
         self._child: subprocess.Popen[bytes] | None = None
-        self._bound: tuple[str, int, str] | None = None
+        self._since = 0.0
 
     def ensure(self, config: Config) -> str:
-        """Have it run with this configuration; why it had to be started, "" when it ran.  Raises `HeddleError`."""
+        """Have it run with this configuration; why it had to be started, "" when it runs or starts.
+
+        Raises `HeddleError` when one has not come since the last call; it is started again.
+        """
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._folder.chmod(0o700)
         (self._folder / ha_files.ROUTERS).mkdir(exist_ok=True, mode=0o700)
@@ -43,8 +47,11 @@ class HaProcess:
         moved = before is not None and _place(before) != _place(config)
         why = self._wrong(moved)
         if why:
+            late = self._give_up()
             beside.end(MODULE, self._folder, signs=(signal.SIGHUP, signal.SIGTERM, signal.SIGKILL))
             self._start()
+            if late and not moved:
+                raise HeddleError(f"the process of highly available routers does not start; it said: {late}")
         return why
 
     def wrong(self) -> str:
@@ -52,6 +59,8 @@ class HaProcess:
         return self._wrong(moved=False)
 
     def _wrong(self, moved: bool) -> str:
+        if self._starts() and not moved:
+            return ""
         if not beside.pid_of(MODULE, self._folder):
             return "no process"
         if ha_files.silence(self._folder) > _STUCK:
@@ -109,13 +118,23 @@ class HaProcess:
 
     def _start(self) -> None:
         self._child = detach([sys.executable, "-m", MODULE, str(self._folder)], self._folder / "log")
-        end_at = time.monotonic() + _START_WITHIN
-        while time.monotonic() < end_at and self._child.poll() is None:
-            if beside.pid_of(MODULE, self._folder) == self._child.pid and ha_files.silence(self._folder) < 1.0:
-                return
-            time.sleep(0.01)
-        said = beside.last_words(self._folder)
-        raise HeddleError(f"the process of highly available routers does not start; it said: {said}")
+        self._since = time.monotonic()
+
+    def _starts(self) -> bool:
+        """Whether one is on its way, and has time left."""
+        if self._child is None or not self._since:
+            return False
+        if beside.pid_of(MODULE, self._folder) == self._child.pid and ha_files.silence(self._folder) < 1.0:
+            self._since = 0.0
+        return bool(self._since) and self._child.poll() is None and time.monotonic() < self._since + _START_WITHIN
+
+    def _give_up(self) -> str:
+        """End one that was started and has not come yet; its last words, "" if there is none such."""
+        if self._child is None or not self._since:
+            return ""
+        self._child.kill()
+        self._child.wait()
+        return beside.last_words(self._folder)
 
 
 def version() -> str:

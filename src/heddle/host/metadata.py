@@ -2,7 +2,8 @@
 
 One process answers the guests of all routers and networks of the host.  What guests send is parsed there, by a user
 without rights; the agent opens the sockets, in the namespaces, and hands them over.  It outlives the agent and is
-known by its pid file, believed only when the process of that number runs our module with that folder.
+known by its pid file, believed only when the process of that number runs our module with that folder.  While it starts
+the agent does other things.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ import contextlib
 import socket
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,19 +58,50 @@ class MetadataProcess:
         self._folder = run_folder / FOLDER
         self._socket: socket.socket | None = None
         self._child: subprocess.Popen[bytes] | None = None
+        self._starting: threading.Thread | None = None
+        self._started: socket.socket | HeddleError | None = None
 
     @property
     def connected(self) -> bool:
         return self._socket is not None
 
-    def connect(self, configuration: wire.Configure) -> None:
-        """Find it, or start it, and tell it the settings.  Raises `HeddleError` when it does not start."""
-        found = self._find()
-        if found is None:
+    @property
+    def starting(self) -> bool:
+        """Whether it is being started, and it is not known yet how that ends."""
+        return self._starting is not None and self._started is None
+
+    def connect(self, configuration: wire.Configure, ready: Callable[[], None]) -> bool:
+        """Find it and tell it the settings, or begin to start it; whether it is connected.
+
+        When not, `ready` is called from another thread as soon as it is time for the next try.  Raises `HeddleError`
+        when it did not start.
+        """
+        found = self._taken() if self._starting is not None else self._find()
+        if found is None and self._starting is None:
             self.stop()
-            found = self._start()
+            self._starting = threading.Thread(target=self._start_beside, args=(ready,), name="metadata", daemon=True)
+            self._starting.start()
+        if found is None:
+            return False
         self._socket = found
         self.say(configuration)
+        return True
+
+    def _taken(self) -> socket.socket | None:
+        """The one that was being started, None while it still is.  Raises `HeddleError` when it did not start."""
+        found, self._started = self._started, None
+        if found is not None:
+            self._starting = None
+        if isinstance(found, HeddleError):
+            raise found
+        return found
+
+    def _start_beside(self, ready: Callable[[], None]) -> None:
+        try:
+            self._started = self._start()
+        except (HeddleError, OSError) as error:
+            self._started = error if isinstance(error, HeddleError) else HeddleError(str(error))
+        ready()
 
     def stamp(self, place: Place) -> str:
         """Another one when anything of a place is, its interface or namespace too; "" while one of these is missing."""
@@ -115,13 +148,18 @@ class MetadataProcess:
     def stop(self) -> bool:
         """End it; whether there was one."""
         self.disconnect()
+        if self._starting is not None:
+            self._starting.join()
+            with contextlib.suppress(HeddleError):
+                self._socket = self._taken()
+            self.disconnect()
         ended = end(self._folder)
         if self._child is not None:
             self._child.poll()
         return ended
 
     def is_there(self) -> bool:
-        return self.connected or bool(pid_of(self._folder))
+        return self.connected or self._starting is not None or bool(pid_of(self._folder))
 
     def _find(self) -> socket.socket | None:
         """One that runs the code that is here now."""

@@ -3,7 +3,8 @@
 Where, is decided by `metadata_plan`; one process for the whole host answers (`agent/metadata/`), and outlives the
 agent.  The role keeps it told: of the listening sockets, and of the networks that they serve.  A change brings the
 process what changed; now and then, and when the connection is new, it is asked what it holds, and gets what differs.
-So a restarted agent adopts it as it is, and one that was ended is started and told everything.
+So a restarted agent adopts it as it is, and one that was ended is started and told everything.  While it starts nobody
+waits for it: the role is called again when it is there.
 
 The namespaces and addresses are made by the roles router and dhcp, which come before this one; what is not there yet is
 tried again.  Where nobody is served any more the process waits a while, empty, before it is ended: a router that is
@@ -31,6 +32,7 @@ from heddle.view.types import CLOUD, NeighbourView, Ref, RoleState, ScopeNews, S
 log = logging.getLogger(__name__)
 
 LINGER = 10.0
+STARTED = Ref("metadata", "")
 
 
 class MetadataRole:
@@ -45,6 +47,7 @@ class MetadataRole:
         self._gateways: dict[str, str] = {}
         self._holding = Holding(version="")
         self._idle_since = 0.0
+        self._waits = False
 
     def prepare(self, host: Host) -> None:
         self._host = host
@@ -69,8 +72,8 @@ class MetadataRole:
             self._rest()
             return []
         self._idle_since = 0.0
-        if not self._process.connected:
-            self._process.connect(self._configuration())
+        if not self._is_connected():
+            return []
         if whole:
             self._adopt(digests=True)
             self._gateways = {each.id: each.network_id for each in mirror.neighbours.values() if is_gateway(each)}
@@ -78,7 +81,16 @@ class MetadataRole:
         self._tell(mirror, None if whole else changed)
         return self._statuses(mirror, touched, failures)
 
+    def _is_connected(self) -> bool:
+        """Whether the process is; if not, it is being started."""
+        self._waits = False
+        if not self._process.connected:
+            self._waits = not self._process.connect(self._configuration(), lambda: self._host.touch([STARTED]))
+        return not self._waits
+
     def audit(self, mirror: Mirror, repair: bool = True) -> list[Drift]:
+        if self._waits or self._process.starting:
+            return []
         if not self._places:
             if repair and time.monotonic() > self._idle_since + LINGER:
                 self._end()
@@ -139,6 +151,9 @@ class MetadataRole:
 
     def _rest(self) -> None:
         """Nobody is served: the process hears nobody and knows nothing; one that this agent never spoke with ends."""
+        self._waits = False
+        if self._process.starting:
+            return
         if not self._process.connected:
             self._end()
         elif not self._idle_since:
