@@ -6,15 +6,19 @@ Run by `scripts/engines.sh rabbitmq`, which brings RabbitMQ (the name is none th
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pika
 import pytest
 from tests.checks.conftest import Look, differing
 
+from heddle.agent.questions import Questions
+from heddle.bus.amqp_agent import AmqpAgentBus
 from heddle.bus.amqp_server import AmqpServerBus
 from heddle.bus.brokers import brokers
 from heddle.config import BusSettings
+from heddle.control import host_keys
 from heddle.simulate.rabbitmq import RabbitMq
 from heddle.store.engine import Store
 from heddle.view.types import FetchReply, FetchRequest, ReportReply, ReportRequest
@@ -63,6 +67,40 @@ def test_what_a_broker_goes_through(look: Look, store: Store, broker: RabbitMq) 
     found = look()
     assert differing(before, found) == QUEUE
     assert (found["queue-round-trip"]["status"], found["queue-calls"]["status"]) == ("failure", "unknown")
+
+
+def test_agents_are_pinged_through_the_broker(
+    look: Look, store: Store, broker: RabbitMq, report: Callable[..., None]
+) -> None:
+    look.words = [f"bus.url={broker.url()}"]
+    keys = {host: store.write(lambda tx, host=host: host_keys.add(tx, host)) for host in ("host1", "host2")}
+    report("host1")
+    report("host2")
+
+    def agent(host: str, takes: bool = True) -> AmqpAgentBus:
+        made = AmqpAgentBus(brokers(BusSettings(url=broker.url("agent"))), keys[host], 5.0)
+        if takes:
+            made.answer(Questions(look.settings).take)
+        made.start(host, lambda wake: None)
+        return made
+
+    def asked() -> dict[str, Any]:
+        return look("--only", "queue-agents")["queue-agents"]
+
+    told = asked()
+    assert told["status"] == "unknown" and "no server or agent has ever connected" in told["details"], told
+    first, second = agent("host1"), agent("host2")
+    told = asked()
+    assert told["status"] == "success" and "2 hosts answer" in told["details"], told
+    second.stop()
+    told = asked()
+    assert (told["status"], told["node"]) == ("failure", "host2") and "nobody takes" in told["details"], told
+    report("host2", release="0.0.9", started_at=2.0)
+    second = agent("host2", takes=False)
+    told = asked()
+    assert (told["status"], told["node"]) == ("unknown", "host2") and "0.0.9" in told["details"], told
+    first.stop()
+    second.stop()
 
 
 def test_a_wrong_password_is_named(look: Look, store: Store, broker: RabbitMq) -> None:

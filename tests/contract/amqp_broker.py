@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import datetime
 import ipaddress
+import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +20,17 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from tests.contract.test_bus import Ears, Handler, answers, until
+from tests.contract.test_bus import QUESTION, Ears, Handler, answers, encoded, until
 from tests.engines.brokers import Broker, broker
 
 from heddle.bus import amqp
 from heddle.bus.amqp_agent import AmqpAgentBus
+from heddle.bus.amqp_ask import AmqpAsker
 from heddle.bus.amqp_server import AmqpServerBus
+from heddle.bus.ask import Lack
 from heddle.bus.base import BusError
 from heddle.bus.brokers import brokers
+from heddle.bus.seal import seal
 from heddle.config import BusSettings
 from heddle.simulate.rabbitmq import RIGHTS
 from heddle.view.types import FetchReply, FetchRequest, ScopeNews, Wake
@@ -62,9 +66,11 @@ def server(parts: list[Any], url: str, handler: Handler | None = None, **setting
 def agent(
     parts: list[Any], url: str, ears: Ears | None = None, host: str = "h1", key: str = "", **more: Any
 ) -> AmqpAgentBus:
-    timeout = more.pop("timeout", 5.0)
+    timeout, questioned = more.pop("timeout", 5.0), more.pop("questioned", None)
     made = AmqpAgentBus(brokers(BusSettings(url=url, **more)), key or f"the key of {host}", timeout)
     parts.append(made)
+    if questioned is not None:
+        made.answer(questioned)
     made.start(host, ears or Ears())
     return made
 
@@ -168,6 +174,92 @@ def test_the_rights_are_those_of_the_docs() -> None:
     for user, rights in RIGHTS.items():
         words = " ".join(f"'{right}'" for right in rights)
         assert f"set_permissions -p heddle {user} {words}" in text
+
+
+def asker(url: str, *hosts: str) -> AmqpAsker:
+    """Knows the keys of these hosts."""
+    return AmqpAsker(brokers(BusSettings(url=url)), lambda wanted: {host: f"the key of {host}" for host in hosts})
+
+
+class Asked:
+    """Takes questions and says so."""
+
+    def __init__(self) -> None:
+        self.taken: list[bytes] = []
+
+    def __call__(self, question: bytes, reply: Callable[[bytes], None]) -> None:
+        self.taken.append(question)
+        reply(encoded("well"))
+
+
+def test_a_question_counts_with_the_hosts_key_only(parts: list[Any]) -> None:
+    server(parts, broker().url())
+    one, two = Asked(), Asked()
+    right = agent(parts, broker().url("agent"), questioned=one)
+    agent(parts, broker().url("agent"), host="h2", key="the key of h1", questioned=two)
+    until(lambda: answers(right))
+    found = asker(broker().url(), "h1", "h2").ask({"h1": QUESTION, "h2": QUESTION, "h3": QUESTION}, 1)
+    assert found["h1"].body == encoded("well") and one.taken == [QUESTION]
+    assert found["h2"].lack == Lack.REFUSED and "seal" in found["h2"].reason and two.taken == []
+    assert found["h3"].lack == Lack.ABSENT and "heddle host add" in found["h3"].reason
+
+
+def test_a_reply_of_another_host_is_none(parts: list[Any]) -> None:
+    """Whoever has an agent's account can listen to questions and send something back, but not with the host's seal."""
+    server(parts, broker().url())
+    parameters = brokers(BusSettings(url=broker().url("agent")))[0].parameters
+    connection = pika.BlockingConnection(parameters)
+    channel = connection.channel()
+    queue = amqp.agent_queue("h9", "spy")
+    channel.queue_declare(queue, exclusive=True, auto_delete=True)
+    channel.queue_bind(queue, amqp.WAKE, amqp.ask_key("h1"))
+    heard: list[bytes] = []
+
+    def forge(channel: Any, method: Any, properties: pika.BasicProperties, body: bytes) -> None:
+        heard.append(body)
+        parts_of = amqp.reply_parts("h1", properties.correlation_id)
+        mac = seal("the key of h9", parts_of, encoded("forged"))
+        told = pika.BasicProperties(correlation_id=properties.correlation_id, headers={"mac": mac})
+        channel.basic_publish(amqp.CALL, properties.reply_to, encoded("forged"), told)
+
+    channel.basic_consume(queue, forge, auto_ack=True)
+    stopped = threading.Event()
+
+    def listen() -> None:
+        while not stopped.is_set():
+            connection.process_data_events(0.05)
+
+    spy = threading.Thread(target=listen)
+    spy.start()
+    try:
+        found = asker(broker().url(), "h1").ask({"h1": QUESTION}, 1)["h1"]
+        assert heard and found.lack == Lack.REFUSED and not found.body
+        real = agent(parts, broker().url("agent"), questioned=Asked())
+        until(lambda: answers(real))
+        assert asker(broker().url(), "h1").ask({"h1": QUESTION}, 5)["h1"].body == encoded("well")
+        assert len(heard) == 2
+    finally:
+        stopped.set()
+        spy.join(5)
+        connection.close()
+
+
+def test_a_broker_that_hangs_costs_no_time_where_another_is(parts: list[Any]) -> None:
+    server(parts, broker().url())
+    until(lambda: answers(agent(parts, broker().url("agent"), questioned=Asked())))
+    with socket.create_server(("127.0.0.1", 0)) as hanging:
+        url = f"amqp://server:x@127.0.0.1:{hanging.getsockname()[1]}/heddle"
+        began = time.monotonic()
+        assert asker(f"{url},{broker().url()}", "h1").ask({"h1": QUESTION}, 5)["h1"].body == encoded("well")
+        assert time.monotonic() - began < 2
+        with pytest.raises(BusError, match="does not answer"):
+            asker(url, "h1").ask({"h1": QUESTION}, 5)
+        assert time.monotonic() - began < 8
+
+
+def test_a_broker_that_nobody_has_used_is_named(own: Broker) -> None:
+    with pytest.raises(BusError, match="no server or agent has ever connected"):
+        asker(own.url(), "h1").ask({"h1": QUESTION}, 5)
 
 
 def test_a_server_that_dies_with_a_call_leaves_it_to_another(parts: list[Any]) -> None:

@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -23,16 +24,22 @@ from tests.engines.brokers import broker, wanted
 
 from heddle.bus import frames
 from heddle.bus.amqp_agent import AmqpAgentBus
+from heddle.bus.amqp_ask import AmqpAsker
 from heddle.bus.amqp_server import AmqpServerBus
-from heddle.bus.base import AgentBus, BusError, ServerBus
+from heddle.bus.ask import Asker, Lack
+from heddle.bus.base import AgentBus, BusError, Questioned, ServerBus
 from heddle.bus.brokers import Broker, brokers
 from heddle.bus.local import LocalAgentBus, LocalServerBus
-from heddle.bus.memory import MemoryAgentBus, MemoryServerBus
+from heddle.bus.local_ask import LocalAsker
+from heddle.bus.memory import MemoryAgentBus, MemoryAsker, MemoryServerBus
 from heddle.bus.outbox import MAX_WAKES, Outbox
 from heddle.bus.relay import Relay, RelayBus
 from heddle.config import BusSettings
 from heddle.errors import NotFound
 from heddle.view.types import FetchReply, FetchRequest, ReportReply, ReportRequest, ScopeNews, Wake
+
+encoded = msgspec.msgpack.encode
+QUESTION = encoded("how?")
 
 
 class Handler:
@@ -90,7 +97,10 @@ class Rig:
         until(server.hears)
         return server
 
-    def agent(self, on_wake: Callable[[Wake], None], host: str = "h1", timeout: float = 5.0) -> AgentBus:
+    def agent(
+        self, on_wake: Callable[[Wake], None], host: str = "h1", timeout: float = 5.0,
+        questioned: Questioned | None = None,
+    ) -> AgentBus:
         agent: AgentBus
         match self.kind:
             case "memory":
@@ -99,9 +109,20 @@ class Rig:
                 agent = LocalAgentBus(self.path, timeout)
             case _:
                 agent = AmqpAgentBus(self.brokers("agent"), self.handler.key(host), timeout)
+        if questioned is not None:
+            agent.answer(questioned)
         agent.start(host, on_wake)
         self._made.append(agent)
         return agent
+
+    def asker(self) -> Asker:
+        match self.kind:
+            case "memory":
+                return MemoryAsker(self._memory)
+            case "local":
+                return LocalAsker(self.path)
+            case _:
+                return AmqpAsker(self.brokers("server"), lambda hosts: {host: self.handler.key(host) for host in hosts})
 
     @staticmethod
     def brokers(user: str) -> list[Broker]:
@@ -258,6 +279,114 @@ def test_a_server_that_was_away_is_found_again(rig: Rig) -> None:
     until(lambda: ears.heard.count(Wake(scopes=[])) > before)
     again.wake(["cloud"], "req-after")
     until(lambda: any(wake.request_id == "req-after" for wake in ears.heard))
+
+
+def echo(name: str) -> Questioned:
+    return lambda question, reply: reply(encoded(name + msgspec.msgpack.decode(question)))
+
+
+def test_a_question_reaches_its_host_and_the_reply_comes_back(rig: Rig) -> None:
+    rig.server()
+    one, two = rig.agent(Ears(), "h1", questioned=echo("one ")), rig.agent(Ears(), "h2", questioned=echo("two "))
+    until(lambda: answers(one) and answers(two, "h2"))
+    found = rig.asker().ask({"h1": QUESTION, "h2": QUESTION, "h3": QUESTION}, 5)
+    assert found["h1"].body == encoded("one how?") and found["h2"].body == encoded("two how?")
+    assert 0 < found["h1"].seconds < 5 and found["h1"].lack is None
+    assert found["h3"].lack == Lack.ABSENT and not found["h3"].body and found["h3"].reason
+
+
+def test_who_is_slow_or_takes_no_questions_takes_nothing_from_the_others(rig: Rig) -> None:
+    rig.server()
+    later: list[Callable[[bytes], None]] = []
+    ears = Ears()
+    slow = rig.agent(ears, "h1", questioned=lambda question, reply: later.append(reply))
+    old, well = rig.agent(Ears(), "h2"), rig.agent(Ears(), "h3", questioned=echo(""))
+    until(lambda: answers(slow) and answers(old, "h2") and answers(well, "h3"))
+    began = time.monotonic()
+    found = rig.asker().ask({"h1": QUESTION, "h2": QUESTION, "h3": QUESTION}, 0.5)
+    assert 0.5 <= time.monotonic() - began < 3
+    assert found["h1"].lack == Lack.LATE and "within 0.5 s" in found["h1"].reason
+    assert found["h2"].lack == (Lack.OLD if rig.kind == "local" else Lack.ABSENT) and found["h3"].body == QUESTION
+    later[0](encoded("too late"))
+    assert answers(slow) and rig.asker().ask({"h3": QUESTION}, 5)["h3"].body == QUESTION
+
+
+def test_an_agent_takes_questions_after_the_server_was_away(rig: Rig) -> None:
+    server = rig.server()
+    agent = rig.agent(Ears(), questioned=echo(""))
+    until(lambda: answers(agent))
+    server.stop()
+    until(lambda: not answers(agent))
+    rig.server()
+    until(lambda: answers(agent))
+    assert rig.asker().ask({"h1": QUESTION}, 5)["h1"].body == QUESTION
+
+
+def test_no_server_at_the_socket_is_said(local: Rig) -> None:
+    with pytest.raises(BusError, match="no server can be reached"):
+        local.asker().ask({"h1": QUESTION}, 5)
+
+
+def test_a_server_that_hangs_is_given_up(local: Rig) -> None:
+    with socket.socket(socket.AF_UNIX) as stream:
+        stream.bind(str(local.path))
+        stream.listen()
+        began = time.monotonic()
+        with pytest.raises(BusError, match="does not answer"):
+            local.asker().ask({"h1": QUESTION}, 5)
+        assert time.monotonic() - began < 5
+
+
+def test_a_server_from_before_there_were_questions_is_named(local: Rig) -> None:
+    """It welcomes the asker, and ends the connection with the first frame that it does not know."""
+
+    def serve(listener: socket.socket) -> None:
+        stream, _ = listener.accept()
+        with stream:
+            assert msgspec.msgpack.decode(frames._read(stream)) == {"type": "hello", "host": ""}
+            frames.send(stream, frames.Welcome())
+            frames._read(stream)
+
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(local.path))
+        listener.listen()
+        threading.Thread(target=serve, args=(listener,), daemon=True).start()
+        with pytest.raises(BusError, match="passes on no questions"):
+            local.asker().ask({"h1": QUESTION}, 5)
+
+
+def test_an_agent_cannot_ask_nor_reply_for_another(local: Rig) -> None:
+    """Neither the frame of an asker nor a reply to a question that went to another connection does anything."""
+    local.server()
+    kept: list[Callable[[bytes], None]] = []
+    well = local.agent(Ears(), "h1", questioned=lambda question, reply: kept.append(reply))
+    assert answers(well)
+    with socket.socket(socket.AF_UNIX) as stream, ThreadPoolExecutor(1) as pool:
+        stream.connect(str(local.path))
+        stream.settimeout(5)
+        frames.send(stream, frames.Hello(host="h2", questions=True))
+        frames.receive_from_server(stream)
+        asked = pool.submit(local.asker().ask, {"h1": QUESTION}, 5)
+        until(lambda: kept)
+        for number in range(10):
+            frames.send(stream, frames.Reply(id=number, body=msgspec.Raw(QUESTION)))
+        kept[0](encoded("mine"))
+        assert asked.result()["h1"].body == encoded("mine")
+        frames.send(stream, frames.Ask(id=1, host="h1", question=msgspec.Raw(QUESTION)))
+        with pytest.raises(frames.Closed):
+            frames.receive_from_server(stream)
+
+
+def test_an_agent_that_leaves_with_a_question_is_told(local: Rig) -> None:
+    local.server()
+    asked = threading.Event()
+    agent = local.agent(Ears(), questioned=lambda question, reply: asked.set())
+    until(lambda: answers(agent))
+    with ThreadPoolExecutor(1) as pool:
+        found = pool.submit(local.asker().ask, {"h1": QUESTION}, 10)
+        assert asked.wait(5)
+        agent.stop()
+        assert found.result(5)["h1"].lack == Lack.ABSENT
 
 
 def test_the_socket_is_for_its_owner_only(local: Rig) -> None:

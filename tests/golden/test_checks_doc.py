@@ -57,6 +57,10 @@ within 12 s, leaves the checks that need it unknown, with the reason. What is no
 that says why: no such file, a wheel of something else or one whose content is not what its RECORD says, an environment
 without Heddle.
 
+Checks of hosts ask the agents, all at once: over the broker, with questions and answers that bear the seal of each
+host's key, or over the server's socket. An agent answers beside its work, and nothing is changed by it. What one that
+does not answer could have said is unknown, never well; `queue-agents` tells of each that reports and does not answer.
+
 A check of another package is found by the entry point `heddle.checks`: a `Check` (`checks/base.py`) with its `kind`.
 """
 

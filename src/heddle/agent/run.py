@@ -14,6 +14,7 @@ from heddle.agent.data_planes import open_plane
 from heddle.agent.data_planes.base import DataPlane
 from heddle.agent.events import Events
 from heddle.agent.loop import Loop
+from heddle.agent.questions import Questions
 from heddle.agent.roles.base import Role
 from heddle.bus.base import AgentBus
 from heddle.config import Settings
@@ -90,6 +91,7 @@ def run_agent(settings: Settings, bus: AgentBus) -> None:
             prepared.append(role)
         make_ready()
         plane.start()
+        bus.answer(Questions(settings).take)
         bus.start(settings.host, events.wake)
         log.info("agent host=%s datapath=%s roles=%s", settings.host, plane.datapath, ",".join(settings.agent.roles))
         Loop(settings, bus, roles, plane.datapath, events).run()

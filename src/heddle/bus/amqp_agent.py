@@ -13,7 +13,7 @@ import pika
 from pika.adapters.blocking_connection import BlockingChannel
 
 from heddle.bus import amqp, frames
-from heddle.bus.base import BusError
+from heddle.bus.base import BusError, Questioned
 from heddle.bus.brokers import Broker
 from heddle.bus.connection import thread
 from heddle.bus.link import Link
@@ -40,7 +40,11 @@ class AmqpAgentBus:
         self._host = self._queue = ""
         self._reason = "not connected yet"
         self._wakes: Outbox[Wake] = Outbox()
+        self._questioned: Questioned | None = None
         self._link = Link(brokers, self._up, self._lost)
+
+    def answer(self, questioned: Questioned) -> None:
+        self._questioned = questioned
 
     def start(self, host: str, on_wake: Callable[[Wake], None]) -> None:
         self._host = host
@@ -92,6 +96,23 @@ class AmqpAgentBus:
     def _returned(self, channel: Any, method: Any, properties: pika.BasicProperties, body: bytes) -> None:
         self._pending.fail(properties.correlation_id or "", "no server listens at the broker")
 
+    # Questions
+
+    def _asked(self, properties: pika.BasicProperties, body: bytes) -> None:
+        """Hand on what bears this host's seal; whoever has another key for it hears that much."""
+        correlation_id, asker = properties.correlation_id or "", properties.reply_to or ""
+
+        def reply(told: bytes) -> None:
+            mac = seal(self._key, amqp.reply_parts(self._host, correlation_id), told)
+            self._link.do(lambda channel: _send_reply(channel, asker, correlation_id, told, mac))
+
+        found = str((properties.headers or {}).get("mac", ""))
+        if self._questioned is None or not holds(self._key, found, amqp.question_parts(self._host, properties), body):
+            log.warning("a question was refused, its seal is not that of this host's key")
+            self._link.do(lambda channel: _send_reply(channel, asker, correlation_id, b"", ""))
+        else:
+            self._questioned(body, reply)
+
     # The connection
 
     def _up(self, channel: BlockingChannel) -> None:
@@ -99,6 +120,8 @@ class AmqpAgentBus:
         self._queue = amqp.agent_queue(self._host, secrets.token_hex(8))
         channel.queue_declare(self._queue, exclusive=True, auto_delete=True)
         channel.queue_bind(self._queue, amqp.WAKE, amqp.ALL)
+        if self._questioned is not None:
+            channel.queue_bind(self._queue, amqp.WAKE, amqp.ask_key(self._host))
         channel.add_on_return_callback(self._returned)
         self._bound = frozenset()
         self._bind(channel)
@@ -115,6 +138,9 @@ class AmqpAgentBus:
         self._bound = wanted
 
     def _came(self, channel: Any, method: Any, properties: pika.BasicProperties, body: bytes) -> None:
+        if method.exchange == amqp.WAKE and method.routing_key == amqp.ask_key(self._host):
+            self._asked(properties, body)
+            return
         if properties.correlation_id:
             self._answered(properties, body)
             return
@@ -130,3 +156,9 @@ class AmqpAgentBus:
     def _lost(self, reason: str) -> None:
         self._reason = reason
         self._pending.fail_all(f"the connection to the broker broke: {reason}")
+
+
+def _send_reply(channel: BlockingChannel, asker: str, correlation_id: str, told: bytes, mac: str) -> None:
+    lasting = amqp.lasting(amqp.WAKE_SECONDS)
+    properties = pika.BasicProperties(correlation_id=correlation_id, expiration=lasting, headers={"mac": mac})
+    channel.basic_publish(amqp.CALL, asker, told, properties)

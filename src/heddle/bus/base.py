@@ -1,8 +1,10 @@
 """The bus: how the server and the agents reach each other.
 
-Two verbs.  **wake** goes from the server to the agents and says that scopes have news: a hint, never
+Three verbs.  **wake** goes from the server to the agents and says that scopes have news: a hint, never
 the data, so that a lost, doubled, late or reordered one changes nothing.  **call** goes from an agent
-to the server and waits for the answer; its methods are `fetch` and `report` (`view/types.py`).
+to the server and waits for the answer; its methods are `fetch` and `report` (`view/types.py`).  **ask** goes from who
+looks at the cloud (`heddle upgrade check`) to an agent, which replies; nothing that a host does depends on it
+(`ask.py`).
 
 A bus is one file with a `ServerBus` and an `AgentBus`.  `memory.py` joins both in one process, for
 tests; `local.py` is a Unix socket, for a server and an agent on one machine: where several processes answer
@@ -16,6 +18,9 @@ from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from heddle.view.types import FetchReply, FetchRequest, ReportReply, ReportRequest, Wake
+
+# Takes an encoded question and what sends the encoded reply; a thread of the bus calls it, and is not held up.
+Questioned = Callable[[bytes, Callable[[bytes], None]], None]
 
 
 class Handler(Protocol):
@@ -46,6 +51,9 @@ class ServerBus(Protocol):
 
 
 class AgentBus(Protocol):
+    def answer(self, questioned: Questioned) -> None:
+        """Have the questions to this host taken by `questioned`; called before `start`, or nobody takes them."""
+
     def start(self, host: str, on_wake: Callable[[Wake], None]) -> None:
         """Connect (and reconnect for ever, in the background).
 

@@ -1,4 +1,4 @@
-"""The server's end of one agent's connection, over any stream socket: greeting, calls, wake-ups."""
+"""The server's end of one connection, of an agent or of who asks them, over any stream socket."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from pathlib import Path
 from typing import TypeVar
 
 import msgspec
@@ -17,6 +18,7 @@ import msgspec
 from heddle.bus import frames
 from heddle.bus.base import BusError, Handler
 from heddle.bus.outbox import Outbox
+from heddle.bus.passing import Passing
 from heddle.errors import UserError
 from heddle.view.types import PROTOCOL, FetchRequest, ReportRequest, Wake
 
@@ -31,13 +33,17 @@ SEND_SECONDS = 30
 class Connection:
     """The server's end of one agent's connection."""
 
-    def __init__(self, stream: socket.socket, handler: Handler, pool: ThreadPoolExecutor) -> None:
+    def __init__(
+        self, stream: socket.socket, handler: Handler, pool: ThreadPoolExecutor, passing: Passing
+    ) -> None:
         self.host = "?"
         self.scopes: frozenset[str] = frozenset()
+        self.questions = False
+        self._passing = passing
         self._stream = stream
         self._handler = handler
         self._pool = pool
-        self._outbox: Outbox[frames.Answer] = Outbox()
+        self._outbox: Outbox[frames.Answer | frames.Asking] = Outbox()
         self._free = threading.Semaphore(MAX_CALLS)
 
     def greet(self) -> None:
@@ -46,7 +52,7 @@ class Connection:
         hello = frames.receive_from_agent(self._stream)
         if not isinstance(hello, frames.Hello):
             raise BusError("the first message must be a hello")
-        self.host = hello.host
+        self.host, self.questions = hello.host, hello.questions
         if hello.version != PROTOCOL:
             reason = (
                 f"the server speaks version {PROTOCOL} of the agents' protocol and the agent of host {hello.host} "
@@ -57,7 +63,8 @@ class Connection:
         frames.send(self._stream, frames.Welcome())
         self._stream.settimeout(None)
         send_timeout(self._stream)
-        log.info("agent connected host=%s", self.host)
+        if self.host:
+            log.info("agent connected host=%s", self.host)
         thread("bus-write", self._write)
 
     def read(self) -> None:
@@ -71,8 +78,15 @@ class Connection:
                     self._pool.submit(self._answer, frame)
                 except RuntimeError as error:
                     raise BusError("the server is stopping") from error
+            elif isinstance(frame, frames.Reply):
+                self._passing.replied(self, frame)
+            elif isinstance(frame, frames.Ask) and not self.host:
+                self._passing.ask(self, frame)
             else:
-                raise BusError("a second hello")
+                raise BusError("a second hello, or a question of an agent")
+
+    def put(self, frame: frames.Answer | frames.Asking) -> None:
+        self._outbox.put(frame)
 
     def put_wake(self, wake: Wake) -> None:
         self._outbox.put_wake(wake)
@@ -146,6 +160,25 @@ def _peer_uid(stream: socket.socket) -> int:
     credentials = stream.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
     uid: int = struct.unpack("3i", credentials)[1]
     return uid
+
+
+def listen(path: Path) -> socket.socket:
+    """A listening socket at `path`, in the place of one that a killed server has left."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.settimeout(HELLO_SECONDS)
+        if path.exists() and probe.connect_ex(str(path)) == 0:
+            raise BusError(f"another server listens on {path}: stop it first (heddle stop)")
+    path.unlink(missing_ok=True)
+    listener = socket.socket(socket.AF_UNIX)
+    try:
+        listener.bind(str(path))
+        path.chmod(0o600)
+        listener.listen(64)
+    except OSError:
+        listener.close()
+        raise
+    return listener
 
 
 def send_timeout(stream: socket.socket) -> None:

@@ -3,7 +3,9 @@
 A frame is a length (4 bytes, big endian) and that many bytes of MessagePack: one of the messages below.
 The first frame in each direction is `Hello` and `Welcome` (or `Refuse`, with the reason as text, after
 which the server closes).  Then the agent sends `Call` and `Subscribe`, the server `Answer` and `Wake`; a
-call's id comes back in its answer, so calls may overtake each other.  A frame that is too long, or not one
+call's id comes back in its answer, so calls may overtake each other.  Who only asks agents names no host in its
+`Hello`, sends `Ask`, and gets each `Answer` under the id of its question; the agent, if its `Hello` said that it takes
+questions, hears `Asking` and sends `Reply`.  A frame that is too long, or not one
 of these, ends the connection it came by and nothing else.
 """
 
@@ -22,8 +24,11 @@ _LENGTH = struct.Struct("!I")
 
 
 class Hello(Message, frozen=True, tag_field="type", tag="hello", kw_only=True):
+    """`host` is "" of who only asks; `questions`: the agent takes some."""
+
     version: int = PROTOCOL
     host: str
+    questions: bool = False
 
 
 class Welcome(Message, frozen=True, tag_field="type", tag="welcome", kw_only=True):
@@ -58,8 +63,28 @@ class WakeUp(Message, frozen=True, tag_field="type", tag="wake", kw_only=True):
     wake: Wake
 
 
-FromAgent = Hello | Call | Subscribe
-FromServer = Welcome | Refuse | Answer | WakeUp
+class Ask(Message, frozen=True, tag_field="type", tag="ask", kw_only=True):
+    """`question` is an encoded `Asked` (`view/questions.py`) for the agent of a host."""
+
+    id: int
+    host: str
+    question: msgspec.Raw
+
+
+class Asking(Message, frozen=True, tag_field="type", tag="asking", kw_only=True):
+    id: int
+    question: msgspec.Raw
+
+
+class Reply(Message, frozen=True, tag_field="type", tag="reply", kw_only=True):
+    """`body` is an encoded `Told`, under the id of `Asking`."""
+
+    id: int
+    body: msgspec.Raw
+
+
+FromAgent = Hello | Call | Subscribe | Ask | Reply
+FromServer = Welcome | Refuse | Answer | WakeUp | Asking
 
 encode = msgspec.msgpack.Encoder().encode
 _from_agent: msgspec.msgpack.Decoder[FromAgent] = msgspec.msgpack.Decoder(FromAgent)

@@ -25,9 +25,10 @@ from pathlib import Path
 import msgspec
 
 from heddle.bus import frames
-from heddle.bus.base import BusError, Handler
-from heddle.bus.connection import HELLO_SECONDS, Connection, close, send_timeout, thread
+from heddle.bus.base import BusError, Handler, Questioned
+from heddle.bus.connection import HELLO_SECONDS, Connection, close, listen, send_timeout, thread
 from heddle.bus.outbox import Outbox, hand_on
+from heddle.bus.passing import Passing
 from heddle.bus.pending import Pending
 from heddle.view.types import FetchReply, FetchRequest, ReportReply, ReportRequest, Wake
 
@@ -35,6 +36,7 @@ log = logging.getLogger(__name__)
 
 FIRST_CONNECT_SECONDS = 1.0
 PAUSES = (0.05, 0.1, 0.2, 0.5, 1.0)
+
 
 class LocalServerBus:
     """Listens on `path`.  `calls` is the number of calls that are worked on at once."""
@@ -45,6 +47,7 @@ class LocalServerBus:
         self._lock = threading.Lock()
         self._connections: set[Connection] = set()
         self._listener: socket.socket | None = None
+        self._passing = Passing(self._now)
 
     def start(self, handler: Handler) -> None:
         """Raises `BusError` when another server listens there already, or the socket cannot be made."""
@@ -57,9 +60,7 @@ class LocalServerBus:
 
     def wake(self, scopes: Iterable[str], request_id: str = "") -> None:
         scopes = set(scopes)
-        with self._lock:
-            connections = list(self._connections)
-        for connection in connections:
+        for connection in self._now():
             wanted = scopes & connection.scopes
             if wanted or not scopes:
                 connection.put_wake(Wake(scopes=sorted(wanted), request_id=request_id))
@@ -74,11 +75,13 @@ class LocalServerBus:
         close(listener)
         with suppress(OSError):
             self._path.unlink()
-        with self._lock:
-            connections = list(self._connections)
-        for connection in connections:
+        for connection in self._now():
             connection.close()
         self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _now(self) -> list[Connection]:
+        with self._lock:
+            return list(self._connections)
 
     def _accept(self, listener: socket.socket, handler: Handler) -> None:
         while self._listener is listener:
@@ -90,7 +93,7 @@ class LocalServerBus:
 
     def _serve(self, stream: socket.socket, handler: Handler) -> None:
         """One connection, from its hello to its end."""
-        connection = Connection(stream, handler, self._pool)
+        connection = Connection(stream, handler, self._pool, self._passing)
         try:
             connection.greet()
             with self._lock:
@@ -98,12 +101,14 @@ class LocalServerBus:
             if self._listener is not None:
                 connection.read()
         except frames.Closed:
-            log.info("bus connection closed by the agent host=%s", connection.host)
+            if connection.host:
+                log.info("bus connection closed by the agent host=%s", connection.host)
         except (BusError, OSError) as error:
             log.warning("bus connection ended host=%s reason=%s", connection.host, error)
         finally:
             with self._lock:
                 self._connections.discard(connection)
+            self._passing.forget(connection)
             connection.close()
 
 
@@ -121,6 +126,10 @@ class LocalAgentBus:
         self._stopped = threading.Event()
         self._reason = "not connected yet"
         self._wakes: Outbox[Wake] = Outbox()
+        self._questioned: Questioned | None = None
+
+    def answer(self, questioned: Questioned) -> None:
+        self._questioned = questioned
 
     def start(self, host: str, on_wake: Callable[[Wake], None]) -> None:
         thread("bus-agent", self._run, host)
@@ -183,7 +192,7 @@ class LocalAgentBus:
         with socket.socket(socket.AF_UNIX) as stream:
             stream.settimeout(HELLO_SECONDS)
             stream.connect(str(self._path))
-            frames.send(stream, frames.Hello(host=host))
+            frames.send(stream, frames.Hello(host=host, questions=self._questioned is not None))
             welcome = frames.receive_from_server(stream)
             if isinstance(welcome, frames.Refuse):
                 raise BusError(welcome.reason)
@@ -205,11 +214,23 @@ class LocalAgentBus:
             frame = frames.receive_from_server(stream)
             if isinstance(frame, frames.WakeUp):
                 self._wakes.put_wake(frame.wake)
+            elif isinstance(frame, frames.Asking):
+                self._asked(stream, frame)
             elif isinstance(frame, frames.Answer):
                 if frame.error:
                     self._pending.fail(str(frame.id), frame.error)
                 else:
                     self._pending.answer(str(frame.id), frame.body)
+
+    def _asked(self, stream: socket.socket, asking: frames.Asking) -> None:
+        def reply(told: bytes) -> None:
+            try:
+                self._send(stream, frames.Reply(id=asking.id, body=msgspec.Raw(told)))
+            except (BusError, OSError) as error:
+                log.warning("a question could not be replied to: %s", error)
+
+        if self._questioned is not None:
+            self._questioned(bytes(asking.question), reply)
 
     def _lose(self, reason: str) -> None:
         with self._lock:
@@ -218,22 +239,3 @@ class LocalAgentBus:
         if not known and not self._stopped.is_set():
             log.warning("no connection to the server socket=%s reason=%s", self._path, reason)
         self._pending.fail_all(f"the connection to the server broke: {reason}")
-
-
-def listen(path: Path) -> socket.socket:
-    """A listening socket at `path`, in the place of one that a killed server has left."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with socket.socket(socket.AF_UNIX) as probe:
-        probe.settimeout(HELLO_SECONDS)
-        if path.exists() and probe.connect_ex(str(path)) == 0:
-            raise BusError(f"another server listens on {path}: stop it first (heddle stop)")
-    path.unlink(missing_ok=True)
-    listener = socket.socket(socket.AF_UNIX)
-    try:
-        listener.bind(str(path))
-        path.chmod(0o600)
-        listener.listen(64)
-    except OSError:
-        listener.close()
-        raise
-    return listener

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import queue
 import threading
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import TypeVar
 
 import msgspec
 
-from heddle.bus.base import BusError, Handler
+from heddle.bus.ask import GONE, Lack, Outcome, late
+from heddle.bus.base import BusError, Handler, Questioned
 from heddle.bus.connection import check_host
 from heddle.bus.outbox import Outbox
 from heddle.view.types import FetchReply, FetchRequest, ReportReply, ReportRequest, Wake
@@ -53,6 +57,10 @@ class MemoryServerBus:
         if running:
             agent.put_wake(Wake(scopes=[]))
 
+    def questioned(self, host: str) -> Questioned | None:
+        with self._lock:
+            return next((agent.questioned for agent in self._agents if agent.host == host and agent.questioned), None)
+
     def leave(self, agent: MemoryAgentBus) -> None:
         with self._lock:
             self._agents = [other for other in self._agents if other is not agent]
@@ -61,12 +69,16 @@ class MemoryServerBus:
 class MemoryAgentBus:
     def __init__(self, server: MemoryServerBus) -> None:
         self.scopes: frozenset[str] = frozenset()
-        self._host = ""
+        self.host = ""
+        self.questioned: Questioned | None = None
         self._server = server
         self._wakes: Outbox[Wake] = Outbox()
 
+    def answer(self, questioned: Questioned) -> None:
+        self.questioned = questioned
+
     def start(self, host: str, on_wake: Callable[[Wake], None]) -> None:
-        self._host = host
+        self.host = host
         threading.Thread(target=self._hand_on, args=(on_wake,), daemon=True, name=f"wake-{host}").start()
         self._server.join(self)
 
@@ -74,11 +86,11 @@ class MemoryAgentBus:
         self.scopes = frozenset(scopes)
 
     def fetch(self, request: FetchRequest) -> FetchReply:
-        check_host(self._host, request.host)
+        check_host(self.host, request.host)
         return self._call("fetch", lambda handler: handler.fetch(_travel(request)))
 
     def report(self, request: ReportRequest) -> ReportReply:
-        check_host(self._host, request.host)
+        check_host(self.host, request.host)
         return self._call("report", lambda handler: handler.report(_travel(request)))
 
     def stop(self) -> None:
@@ -100,6 +112,33 @@ class MemoryAgentBus:
     def _hand_on(self, on_wake: Callable[[Wake], None]) -> None:
         while (wake := self._wakes.take()) is not None:
             on_wake(wake)
+
+
+class MemoryAsker:
+    def __init__(self, server: MemoryServerBus) -> None:
+        self._server = server
+
+    def ask(self, questions: Mapping[str, bytes], seconds: float) -> dict[str, Outcome]:
+        came: queue.SimpleQueue[tuple[str, bytes]] = queue.SimpleQueue()
+        found: dict[str, Outcome] = {}
+        began = time.monotonic()
+        for host, question in questions.items():
+            questioned = self._server.questioned(host)
+            if questioned is None:
+                found[host] = Outcome(lack=Lack.ABSENT, reason=GONE)
+            else:
+                questioned(question, partial(_put, came, host))
+        while len(found) < len(questions) and (left := began + seconds - time.monotonic()) > 0:
+            try:
+                host, told = came.get(timeout=left)
+            except queue.Empty:
+                break
+            found[host] = Outcome(told, time.monotonic() - began)
+        return {host: found.get(host) or late(seconds) for host in questions}
+
+
+def _put(came: queue.SimpleQueue[tuple[str, bytes]], host: str, told: bytes) -> None:
+    came.put((host, told))
 
 
 def _travel(message: Message) -> Message:

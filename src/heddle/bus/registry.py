@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING
 
+from heddle.bus.ask import Asker
 from heddle.bus.base import AgentBus, ServerBus
 from heddle.config import Settings
 from heddle.errors import ConfigError
@@ -48,6 +50,21 @@ def agent_bus(settings: Settings) -> AgentBus:
     from heddle.bus.local import LocalAgentBus
 
     return LocalAgentBus(settings.bus_socket, settings.bus.call_timeout)
+
+
+def asker(settings: Settings, keys: Callable[[Collection[str]], Mapping[str, str]]) -> Asker:
+    """The way to ask agents; `keys` gives the secrets of hosts, where a broker stands between.
+
+    Raises `ConfigError` for a bus that does not exist.
+    """
+    if settings.bus.url:
+        from heddle.bus.amqp_ask import AmqpAsker
+        from heddle.bus.brokers import brokers
+
+        return AmqpAsker(brokers(settings.bus), keys)
+    from heddle.bus.local_ask import LocalAsker
+
+    return LocalAsker(settings.bus_socket)
 
 
 def _key(settings: Settings) -> str:

@@ -19,8 +19,8 @@ from pathlib import Path
 
 from heddle.bus import frames
 from heddle.bus.base import BusError, Handler
-from heddle.bus.connection import check_peer, close, send_timeout, thread
-from heddle.bus.local import PAUSES, listen
+from heddle.bus.connection import check_peer, close, listen, send_timeout, thread
+from heddle.bus.local import PAUSES
 from heddle.bus.outbox import Outbox
 from heddle.view.types import Wake
 

@@ -1,4 +1,4 @@
-"""What checks look at: the settings, the database, the message queue.  Each is reached once, for all checks together.
+"""What checks look at: the settings, the database, the agents of hosts.  Each is reached once, for all checks together.
 
 What cannot be reached is a failure of the check whose matter that is, and for all others a reason why they cannot see.
 """
@@ -6,11 +6,13 @@ What cannot be reached is a failure of the check whose matter that is, and for a
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Generic, TypeVar
 
 from heddle import __version__
+from heddle.bus.ask import Outcome
+from heddle.checks import questions
 from heddle.checks.base import CannotSee
 from heddle.checks.target.coming import Coming, Named
 from heddle.checks.target.description import Description
@@ -18,6 +20,8 @@ from heddle.config import Settings
 from heddle.errors import HeddleError
 from heddle.store import examine
 from heddle.store.engine import Store, Tx
+from heddle.store.query import host_keys, hosts
+from heddle.view.questions import Question
 
 T = TypeVar("T")
 DATABASE_SECONDS = 3
@@ -75,6 +79,34 @@ class Context:
             if not examine.is_current(tx):
                 raise CannotSee("the schema is another than this program's: database-schema says which")
             yield tx
+
+    def ask(
+        self, question: Question, whom: Collection[str] | None = None, seconds: float = questions.SECONDS
+    ) -> dict[str, questions.Said]:
+        """What hosts say, all asked at once: an answer, or the reason why there is none; `whom`: None for all.
+
+        Takes up to `seconds` and three more.  Raises `CannotSee` where nobody can be asked.
+        """
+        return self.ask_each(dict.fromkeys(self._everybody() if whom is None else whom, question), seconds)
+
+    def ask_each(
+        self, asked: Mapping[str, Question], seconds: float = questions.SECONDS
+    ) -> dict[str, questions.Said]:
+        """The same with a question of its own for each host."""
+        return {host: questions.said(each) for host, each in self.outcomes(asked, seconds).items()}
+
+    def outcomes(self, asked: Mapping[str, Question], seconds: float = questions.SECONDS) -> dict[str, Outcome]:
+        """The same as it came over the bus."""
+        return questions.outcomes(self.settings, self._keys, asked, seconds)
+
+    def _everybody(self) -> list[str]:
+        """All hosts that have ever reported."""
+        with self.cloud() as tx:
+            return sorted({agent.host for agent in hosts.AGENTS.find(tx)})
+
+    def _keys(self, whom: Collection[str]) -> dict[str, str]:
+        with self.cloud() as tx:
+            return host_keys.keys(tx, whom)
 
     def close(self) -> None:
         if self.database.done:

@@ -22,10 +22,11 @@ import msgspec
 
 from heddle.agent.events import Events
 from heddle.agent.loop import Loop
+from heddle.agent.questions import Questions
 from heddle.agent.roles.base import Role
 from heddle.bus import frames
 from heddle.bus.amqp_agent import AmqpAgentBus
-from heddle.bus.base import AgentBus
+from heddle.bus.base import AgentBus, Questioned
 from heddle.bus.brokers import brokers
 from heddle.config import Agent, BusSettings, Settings
 from heddle.simulate.roles import Router, Switch
@@ -77,6 +78,9 @@ class MeteredBus:
         self.applied = threading.Event()
         self.applied_at = 0.0
 
+    def answer(self, questioned: Questioned) -> None:
+        self._inner.answer(questioned)
+
     def start(self, host: str, on_wake: Callable[[Wake], None]) -> None:
         def woken(wake: Wake) -> None:
             if wake.scopes and self.applied.is_set():
@@ -121,6 +125,7 @@ class SimulatedHost:
         settings = Settings(agent=agent, bus=BusSettings(url=broker, call_timeout=CALL_TIMEOUT))
         self.member = member
         self.bus = MeteredBus(AmqpAgentBus(brokers(settings.bus), member.key, CALL_TIMEOUT))
+        self.bus.answer(Questions(settings).take)
         roles: list[Role] = [Switch(member.name, member.tunnel_ip)]
         roles += [Router()] if "router" in member.roles else []
         self._events = Events()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import sqlalchemy as sa
 
 from heddle.store import tables as t
@@ -15,6 +17,12 @@ _KEY = Prepared(sa.select(_k.key).where(_k.host == sa.bindparam("host")))
 def key_of(tx: Tx, host: str) -> str:
     rows = _KEY.rows(tx.conn, {"host": host})
     return str(rows[0][0]) if rows else ""
+
+
+def keys(tx: Tx, hosts: Collection[str]) -> dict[str, str]:
+    """The secrets of those of the hosts that have one."""
+    rows = tx.conn.execute(sa.select(_k.host, _k.key))
+    return {row.host: row.key for row in rows if row.host in hosts}
 
 
 def every(tx: Tx) -> list[tuple[str, str]]:

@@ -1,0 +1,152 @@
+"""A ping of every agent: real agents' buses on a real server's socket, some of which do not answer."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from tests.checks.conftest import Look, differing
+from tests.contract.test_bus import Handler, answers, until
+
+from heddle.agent.questions import Questions
+from heddle.bus.base import BusError, Questioned
+from heddle.bus.local import LocalAgentBus, LocalServerBus
+from heddle.bus.local_ask import LocalAsker
+from heddle.checks.questions import encoded
+from heddle.config import Settings
+from heddle.store.engine import Store
+from heddle.view.questions import Ping
+
+Joins = Callable[..., LocalAgentBus]
+
+
+@pytest.fixture
+def server(settings: Settings) -> Iterator[LocalServerBus]:
+    made = LocalServerBus(settings.bus_socket)
+    made.start(Handler())
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def join(settings: Settings, server: LocalServerBus) -> Iterator[Joins]:
+    """The bus of an agent: `questioned` None for one from before there were questions."""
+    made: list[LocalAgentBus] = []
+
+    def joined(host: str, questioned: Questioned | None) -> LocalAgentBus:
+        bus = LocalAgentBus(settings.bus_socket)
+        made.append(bus)
+        if questioned is not None:
+            bus.answer(questioned)
+        bus.start(host, lambda wake: None)
+        until(lambda: answers(bus, host))
+        return bus
+
+    yield joined
+    for bus in made:
+        bus.stop()
+
+
+@pytest.fixture
+def well(settings: Settings) -> Questioned:
+    return Questions(settings).take
+
+
+def test_all_answer_then_one_does_not(
+    look: Look, store: Store, report: Callable[..., None], join: Joins, well: Questioned
+) -> None:
+    report("host1")
+    report("host2")
+    join("host1", well)
+    stuck = join("host2", well)
+    before = look()
+    told = before["queue-agents"]
+    assert told["status"] == "success" and "2 hosts answer" in told["details"] and " ms" in told["evidence"], told
+    stuck.stop()
+    join("host2", lambda question, reply: None)
+    started = time.monotonic()
+    found = look()
+    assert time.monotonic() - started < 15
+    told = found["queue-agents"]
+    assert differing(before, found) == {"queue-agents"} and told["status"] == "failure", found
+    assert told["node"] == "host2" and "no answer within 4 s" in told["details"]
+
+
+def test_one_that_reports_and_is_not_connected(
+    look: Look, store: Store, report: Callable[..., None], join: Joins, well: Questioned
+) -> None:
+    report("host1")
+    report("host2")
+    join("host1", well)
+    told = look("--only", "queue-agents")["queue-agents"]
+    assert told["status"] == "failure" and told["node"] == "host2" and "not connected" in told["details"], told
+
+
+def test_one_from_before_there_were_questions_is_unknown(
+    look: Look, store: Store, report: Callable[..., None], join: Joins, well: Questioned
+) -> None:
+    report("host1")
+    report("host2", release="0.0.9")
+    join("host1", well)
+    join("host2", None)
+    told = look("--only", "queue-agents")["queue-agents"]
+    assert told["status"] == "unknown" and told["node"] == "host2" and "0.0.9" in told["details"], told
+    assert look.code == 255
+
+
+def test_one_that_answers_and_does_not_report(
+    look: Look, store: Store, report: Callable[..., None], join: Joins, well: Questioned
+) -> None:
+    report("host1")
+    report("host2")
+    join("host1", well)
+    second = join("host2", well)
+    with store.engine.begin() as conn:
+        conn.exec_driver_sql("UPDATE agents SET heartbeat = heartbeat - 200000000 WHERE host = 'host2'")
+    told = look("--only", "queue-agents")["queue-agents"]
+    assert told["status"] == "warning" and told["node"] == "host2" and "do not arrive" in told["details"], told
+    second.stop()
+    until(lambda: look("--only", "queue-agents")["queue-agents"]["status"] == "success")
+    assert "silent are host2" in look("--only", "queue-agents")["queue-agents"]["details"]
+
+
+def test_without_a_server_nobody_can_be_asked(look: Look, store: Store, report: Callable[..., None]) -> None:
+    assert look("--only", "queue-agents")["queue-agents"]["status"] == "not_applicable"
+    report("host1")
+    told = look("--only", "queue-agents")["queue-agents"]
+    assert told["status"] == "unknown" and "no server can be reached" in told["details"]
+
+
+def test_another_user_is_not_let_in(settings: Settings, server: LocalServerBus, join: Joins, well: Questioned) -> None:
+    """The socket's mode keeps others out, and the server asks the kernel who it is where the mode does not."""
+    if os.geteuid() != 0:
+        pytest.fail("becoming another user needs root")
+    join("host1", well)
+    assert "Permission denied" in _asked_by(65534, settings.bus_socket)
+    settings.bus_socket.chmod(0o666)
+    settings.bus_socket.parent.chmod(0o755)
+    assert "nobody but root and its own user" in _asked_by(65534, settings.bus_socket)
+    assert _asked_by(0, settings.bus_socket) == "answered"
+
+
+def _asked_by(user: int, path: Path) -> str:
+    """What comes of a ping by a process of that user, which stands in the socket's folder."""
+    read, write = os.pipe()
+    child = os.fork()
+    if not child:
+        try:
+            os.chdir(path.parent)
+            os.setresuid(user, user, user)
+            found = LocalAsker(Path(path.name)).ask({"host1": encoded(Ping(), 5)}, 5)["host1"]
+            os.write(write, (found.reason or "answered").encode())
+        except BusError as error:
+            os.write(write, str(error).encode())
+        finally:
+            os._exit(0)
+    os.close(write)
+    os.waitpid(child, 0)
+    with os.fdopen(read) as told:
+        return told.read()
