@@ -36,6 +36,12 @@ from heddle.host.nft import Chain, Elements, Limit, Table
 from heddle.view.types import RuleView
 
 PORTS = {TCP: "tcp", UDP: "udp", SCTP: "sctp"}
+DCCP, UDPLITE = 33, 136
+UNTRACKED = {DCCP: "dccp", UDPLITE: "udplite"}  # whose ports a connection does not tell, or not on every kernel
+NO_STATE = (
+    "the kernel's connection table takes UDP-Lite's checksums for wrong (it checks them as those of UDP): let its "
+    "ports in by groups without state, on both sides"
+)
 NAMES = {**PORTS, ICMP: "icmp", ICMPV6: "ipv6-icmp"}
 ALWAYS_OUT = (
     "meta nfproto ipv4 udp sport 68 udp dport 67 accept",
@@ -154,12 +160,12 @@ def _lines(
 ) -> list[str]:
     """A rule as the lines that accept; a rule that cannot be taken is a problem and gives none."""
     try:
-        service = service_of(rule, profile.stateless)
+        services = services_of(rule, profile.stateless)
         peers = _peers(rule, profile, members)
     except ValueError as error:
         problems[rule.id] = str(error)
         return []
-    return [" ".join(part for part in (peer, service, accept) if part) for peer in peers]
+    return [" ".join(part for part in (peer, each, accept) if part) for each in services for peer in peers]
 
 
 def _peers(rule: RuleView, profile: Profile, members: Mapping[str, Members]) -> list[str]:
@@ -178,30 +184,36 @@ def _peers(rule: RuleView, profile: Profile, members: Mapping[str, Members]) -> 
     return [f"{key} {network.network_address if network.prefixlen == network.max_prefixlen else network}"]
 
 
-def service_of(rule: RuleView, stateless: bool) -> str:
-    """Protocol and ports of a rule; "" for anything.  Raises `ValueError` for what cannot be matched.
+def services_of(rule: RuleView, stateless: bool) -> list[str]:
+    """Protocol and ports of a rule, each way to say it; "" for anything.  Raises `ValueError` for what is not matched.
 
-    The type and code of an ICMP message are where other protocols have the destination's port.
+    The type and code of an ICMP message are where other protocols have the destination's port.  Of protocols whose
+    ports the connection table may not have, each frame's own are looked at: answers come from the rule's port.
     """
     protocol = ICMPV6 if rule.ethertype == 6 and rule.protocol == ICMP else rule.protocol
     if protocol < 0:
-        return ""
+        return [""]
     if rule.port_min < 0 and rule.port_max < 0:
-        return f"meta l4proto {NAMES.get(protocol, protocol)}"
+        return [f"meta l4proto {NAMES.get(protocol, protocol)}"]
     if protocol in (ICMP, ICMPV6):
-        return _icmp(rule, protocol, stateless)
-    if protocol not in PORTS:
+        return [_icmp(rule, protocol, stateless)]
+    if protocol not in PORTS | UNTRACKED:
         raise ValueError(f"nftables cannot match ports of the IP protocol {protocol}")
     low = max(rule.port_min, 0)
     high = rule.port_max if rule.port_max >= 0 else low
     if not low <= high <= 0xFFFF:
         raise ValueError(f"not a range of ports: {low}-{high}")
     if (low, high) == (0, 0xFFFF):
-        return f"meta l4proto {NAMES.get(protocol, protocol)}"
+        return [f"meta l4proto {NAMES.get(protocol, protocol)}"]
     ports = str(low) if low == high else f"{low}-{high}"
+    name = {**PORTS, **UNTRACKED}[protocol]
     if stateless:
-        return f"{PORTS[protocol]} dport {ports}"
-    return f"meta l4proto {NAMES[protocol]} ct original proto-dst {ports}"
+        return [f"{name} dport {ports}"]
+    if protocol == UDPLITE:
+        raise ValueError(NO_STATE)
+    if protocol == DCCP:
+        return [f"ct direction original {name} dport {ports}", f"ct direction reply {name} sport {ports}"]
+    return [f"meta l4proto {name} ct original proto-dst {ports}"]
 
 
 def _icmp(rule: RuleView, protocol: int, stateless: bool) -> str:
