@@ -22,7 +22,7 @@ engines=${engines:-postgresql mariadb rabbitmq}
 named=$#
 tests_of() {
     case $1 in
-        rabbitmq) echo tests/contract/test_bus.py tests/contract/amqp_broker.py tests/checks/broker_checks.py tests/cluster ;;
+        rabbitmq) echo tests/contract/test_bus.py tests/contract/amqp_broker.py tests/checks/broker_checks.py tests/checks/openstack_broker_checks.py tests/cluster ;;
         *) echo tests/api tests/checks tests/unit/test_migrations.py tests/real/test_workers.py ;;
     esac
 }

@@ -17,6 +17,7 @@ checks run beside each other, each with a deadline.
 
     heddle upgrade check [--format table|json|junit] [--only ID]… [--skip ID]… [--warnings-ok]
                          [--target TARGET]
+    heddle upgrade check --neutron-conf FILE… --nova-conf FILE… [--format …] [--only ID]… [--skip ID]…
     heddle upgrade list
     heddle upgrade explain ID
     heddle doctor [--format …] [--only ID]… [--skip ID]… [--warnings-ok]
@@ -62,6 +63,42 @@ host's key, or over the server's socket. An agent answers beside its work, and n
 does not answer could have said is unknown, never well; `queue-agents` tells of each that reports and does not answer.
 
 A check of another package is found by the entry point `heddle.checks`: a `Check` (`checks/base.py`) with its `kind`.
+
+## A running OpenStack
+
+    heddle upgrade check --neutron-conf /etc/neutron/neutron.conf --nova-conf /etc/nova/nova.conf
+
+looks at a running OpenStack, with the checks that its databases, its message queue and its files allow: what each
+reads there stands with it below. Those with no such line are not applicable, and say why. One service alone will do;
+an option that is repeated is several files of that service, of which the last has its way, as with `--config-file`.
+No program of OpenStack's is needed here, and Heddle's own settings are not read. Table, JSON, JUnit and exit codes
+are the same. `--target` is about Heddle, and exit code 64 beside these options.
+
+- **Nothing is written.** Sessions of databases are read-only by their server's word; an account that may only
+  `SELECT` suffices, and for `database-transactions` to see whose they are (`pg_read_all_stats`; `PROCESS`). The
+  message that goes through RabbitMQ has a queue of its own, which goes with its connection. Passwords are not
+  printed, in errors neither.
+- **Read are** `[database] connection` (`mysql+pymysql`, `postgresql` and their kin), of Nova `[api_database]
+  connection` too, `[DEFAULT] transport_url` with all its hosts and `ssl…` of `[oslo_messaging_rabbit]`, the seconds
+  after which one counts as silent (`agent_down_time`, `service_down_time`), and of `[keystone_authtoken]` whether it
+  can work at all. `$name` is filled in from the files. Not read are `--config-dir`, the environment (`OS_…`) and what
+  options are by default in other programs: name every file. TLS with the broker is as the services have it: checked
+  against `ssl_ca_file`, without that not at all, which is a warning.
+- **Each database by itself**: Neutron's, Nova's and that of Nova's API are asked beside each other. One that is away
+  is a failure of `database-reachable` within nine seconds, its other results are unknown, and those of the others
+  stand.
+- **The schema.** Which revision a release ends with, only its own program knows: `neutron-db-manage`, `nova-manage`.
+  What can be seen is whether the note fits the tables: two heads for Neutron, one for each of Nova's, and no table or
+  column that came with a later release than is noted, and none missing that came before. This program knows the
+  migrations of Neutron from Liberty to 2026.2 and of Nova from Wallaby on; a revision that is none of them is
+  unknown.
+- **Agents and services** by the database's clock. Who was put out of service (`admin_state_up`, `disabled`,
+  `forced_down`) may be silent: a warning. Agents of OVN are in its southbound database, not in Neutron's: their ports
+  are not compared, which is said. Computes of a cell in another database than `[database] connection` were not looked
+  at: unknown, until the command is run with that cell's file.
+
+A file that is not there, or is none, is a failure of `configuration-settings`; the other service is looked at all the
+same.
 """
 
 

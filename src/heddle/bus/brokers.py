@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 from dataclasses import dataclass
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 import pika
 
@@ -20,11 +20,12 @@ EXAMPLE = "write amqp://user:password@broker:5672/vhost (amqps:// for TLS), seve
 
 @dataclass(frozen=True, slots=True)
 class Broker:
-    """One broker; `shown` names it without the password."""
+    """One broker; `shown` names it without the password, `setting` is what told of it."""
 
     shown: str
     user: str
     parameters: pika.ConnectionParameters
+    setting: str = "bus.url"
 
 
 def brokers(settings: BusSettings) -> list[Broker]:
@@ -45,21 +46,30 @@ def _broker(url: str, settings: BusSettings) -> Broker:
         raise ConfigError(f"bus.url: a broker needs a scheme, a user, a password and a host: {EXAMPLE}")
     if parts.query or parts.fragment:
         raise ConfigError(f"bus.url: options after the virtual host are not known: {EXAMPLE}")
-    secure = parts.scheme == "amqps"
+    context = _context(settings) if parts.scheme == "amqps" else None
+    vhost = unquote(parts.path.removeprefix("/")) or "/"
+    return broker(parts.hostname, port, vhost, unquote(parts.username), unquote(parts.password), context)
+
+
+def broker(
+    host: str, port: int, vhost: str, user: str, password: str, context: ssl.SSLContext | None, setting: str = "bus.url"
+) -> Broker:
+    """A broker of this account and virtual host; `context` is for TLS, None without."""
     parameters = pika.ConnectionParameters(
-        host=parts.hostname,
+        host=host,
         port=port,
-        virtual_host=unquote(parts.path.removeprefix("/")) or "/",
-        credentials=pika.PlainCredentials(unquote(parts.username), unquote(parts.password), erase_on_connect=False),
-        ssl_options=pika.SSLOptions(_context(settings), parts.hostname) if secure else None,
+        virtual_host=vhost,
+        credentials=pika.PlainCredentials(user, password, erase_on_connect=False),
+        ssl_options=pika.SSLOptions(context, host) if context else None,
         heartbeat=HEARTBEAT_SECONDS,
         socket_timeout=SOCKET_SECONDS,
         stack_timeout=2 * SOCKET_SECONDS,
         blocked_connection_timeout=BLOCKED_SECONDS,
         client_properties={"connection_name": "heddle"},
     )
-    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    return Broker(f"{parts.scheme}://{host}:{port}{parts.path}", unquote(parts.username), parameters)
+    scheme, name = "amqps" if context else "amqp", f"[{host}]" if ":" in host else host
+    path = "" if vhost == "/" else f"/{quote(vhost, safe='')}"
+    return Broker(f"{scheme}://{name}:{port}{path}", user, parameters, setting)
 
 
 def _context(settings: BusSettings) -> ssl.SSLContext:

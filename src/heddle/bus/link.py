@@ -139,9 +139,10 @@ def _nothing() -> None:
 def reason_of(broker: Broker, error: BaseException) -> str:
     """What went wrong, and how to mend it where that is known."""
     if isinstance(error, ProbableAuthenticationError):
-        return f"the broker refuses the user {broker.user!r}: check the user and the password in bus.url"
+        return f"the broker refuses the user {broker.user!r}: check the user and the password in {broker.setting}"
     if isinstance(error, ProbableAccessDeniedError):
-        return f"the broker refuses the virtual host to the user {broker.user!r}: check bus.url and set_permissions"
+        return (f"the broker refuses the virtual host to the user {broker.user!r}: check {broker.setting} and "
+                "set_permissions")  # fmt: skip
     if isinstance(error, socket.gaierror):
         return f"the name of the broker cannot be resolved: {error.strerror}"
     if isinstance(error, AMQPConnectorStackTimeout):
@@ -154,7 +155,8 @@ def _cause(error: BaseException) -> str:
     """The text of the first cause that has one."""
     seen: BaseException | None = error
     while seen is not None:
-        inner = seen.args[0] if seen.args and isinstance(seen.args[0], BaseException) else None
+        inside = (*seen.args[:1], getattr(seen, "exception", None))
+        inner = next((each for each in inside if isinstance(each, BaseException)), None)
         if str(seen):
             return str(seen)
         seen = inner or seen.__cause__ or seen.__context__

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from heddle.errors import HeddleError
 
 if TYPE_CHECKING:
     from heddle.checks.context import Context
+    from heddle.checks.openstack.context import OpenStack
 
 KINDS = ("configuration", "environment", "database", "queue", "network", "versions")
 LONGEST = 14.0
+HEDDLE_ONLY = "it looks at a part that only Heddle has"
 
 
 class Level(IntEnum):
@@ -78,11 +80,21 @@ def not_applicable(details: str) -> Finding:
 
 
 @dataclass(frozen=True, slots=True)
+class OnOpenStack:
+    """How a check looks at a running OpenStack, what it reads of it, and what is to be done there."""
+
+    look: Callable[[OpenStack], Sequence[Finding]]
+    reads: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True)
 class Check:
     """`check` looks and says what it found: one finding, or one for each host or thing that is not well.
 
     `severity` is the worst that it may say; `seconds` its deadline; `kind` is the folder's name, filled in when it is
-    loaded.  `doctor`: it also belongs to the health of a running cloud.
+    loaded.  `doctor`: it also belongs to the health of a running cloud.  `openstack`: how it looks at a running
+    OpenStack, or why it does not apply there.
     """
 
     id: str
@@ -93,12 +105,23 @@ class Check:
     check: Callable[[Context], Finding | Sequence[Finding]]
     seconds: float = 9.0
     doctor: bool = True
+    openstack: OnOpenStack | str = HEDDLE_ONLY
     kind: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:
         missing = [name for name in ("id", "title", "reads", "remedy") if not getattr(self, name)]
         if missing or self.severity not in (Level.WARNING, Level.FAILURE) or not 0 < self.seconds <= LONGEST:
             raise TypeError(f"check {self.id!r} is incomplete: {', '.join(missing) or 'severity or seconds'}")
+
+
+class Cloud(Protocol):
+    """What checks look at: Heddle's own (`context.Context`), or a running OpenStack (`openstack.context.OpenStack`)."""
+
+    def look(self, check: Check) -> Finding | Sequence[Finding]:
+        """What the check says of this cloud."""
+
+    def close(self) -> None:
+        """What was opened to be looked at."""
 
 
 @dataclass(frozen=True, slots=True)

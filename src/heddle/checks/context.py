@@ -6,14 +6,14 @@ What cannot be reached is a failure of the check whose matter that is, and for a
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Generic, TypeVar
 
 from heddle import __version__
 from heddle.bus.ask import Outcome
 from heddle.checks import questions
-from heddle.checks.base import CannotSee
+from heddle.checks.base import CannotSee, Check, Finding
 from heddle.checks.target.coming import Coming, Named
 from heddle.checks.target.description import Description
 from heddle.config import Settings
@@ -42,6 +42,9 @@ class Context:
         self.coming = coming or Named(__version__)
         self.described: Once[Description] = Once(self.coming.describe)
         self.database: Once[Store] = Once(self._open)
+
+    def look(self, check: Check) -> Finding | Sequence[Finding]:
+        return check.check(self)
 
     @property
     def target(self) -> str:

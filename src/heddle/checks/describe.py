@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 
-from heddle.checks.base import KINDS, Check
+from heddle.checks.base import KINDS, Check, OnOpenStack
 
 
 def about(check: Check) -> str:
@@ -20,6 +20,7 @@ def describe(check: Check) -> str:
         f"At worst: {check.severity.title}",
         f"Deadline: {check.seconds:g} s",
         f"Remedy:   {check.remedy}",
+        *_on_openstack(check, "OpenStack: ", ""),
     ))  # fmt: skip
 
 
@@ -40,4 +41,13 @@ def _section(check: Check) -> str:
         f"### {check.id}\n\n{about(check)}\n\n"
         f"- reads: {check.reads}\n- at worst: {check.severity.title}; deadline {check.seconds:g} s; {where}\n"
         f"- remedy: {check.remedy}\n"
+        + "".join(f"{line}\n" for line in _on_openstack(check, "- OpenStack: ", "- there: "))
     )
+
+
+def _on_openstack(check: Check, first: str, second: str) -> list[str]:
+    """What it reads of a running OpenStack and what is to be done there; nothing of one that is Heddle's own."""
+    way = check.openstack
+    if not isinstance(way, OnOpenStack):
+        return []
+    return [f"{first}reads {way.reads}", f"{second}{way.remedy}"]

@@ -11,20 +11,19 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
-from heddle.checks.base import CannotSee, Check, Finding, Level, Result, unknown
-from heddle.checks.context import Context
+from heddle.checks.base import CannotSee, Check, Cloud, Finding, Level, Result, unknown
 from heddle.errors import HeddleError
 
 Progress = Callable[[int, int, list[str]], None]
 Answer = tuple[Check, list[Finding], float]
 
 
-def run(checks: Sequence[Check], context: Context, progress: Progress = lambda done, total, open: None) -> list[Result]:
+def run(checks: Sequence[Check], cloud: Cloud, progress: Progress = lambda done, total, open: None) -> list[Result]:
     """The results, in the order of the checks.  `progress` hears how many are done, of how many, and which are open."""
     answers: queue.SimpleQueue[Answer] = queue.SimpleQueue()
     started = time.monotonic()
     for check in checks:
-        threading.Thread(target=_one, args=(check, context, answers), name=check.id, daemon=True).start()
+        threading.Thread(target=_one, args=(check, cloud, answers), name=check.id, daemon=True).start()
     found: dict[str, tuple[list[Finding], float]] = {}
     waiting = {check.id: check for check in checks}
     while waiting:
@@ -42,10 +41,10 @@ def run(checks: Sequence[Check], context: Context, progress: Progress = lambda d
     return [Result(check, finding, found[check.id][1]) for check in checks for finding in found[check.id][0]]
 
 
-def _one(check: Check, context: Context, answers: queue.SimpleQueue[Answer]) -> None:
+def _one(check: Check, cloud: Cloud, answers: queue.SimpleQueue[Answer]) -> None:
     started = time.monotonic()
     try:
-        findings = _findings(check, context)
+        findings = _findings(check, cloud)
     except (CannotSee, HeddleError) as reason:
         findings = [unknown(str(reason))]
     except Exception as error:
@@ -53,8 +52,8 @@ def _one(check: Check, context: Context, answers: queue.SimpleQueue[Answer]) -> 
     answers.put((check, findings, time.monotonic() - started))
 
 
-def _findings(check: Check, context: Context) -> list[Finding]:
-    said = check.check(context)
+def _findings(check: Check, cloud: Cloud) -> list[Finding]:
+    said = cloud.look(check)
     findings = [said] if isinstance(said, Finding) else list(said)
     if not findings:
         return [unknown("it said nothing")]

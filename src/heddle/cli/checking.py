@@ -14,7 +14,7 @@ from heddle import config
 from heddle.errors import ConfigError
 
 if TYPE_CHECKING:
-    from heddle.checks.base import Check
+    from heddle.checks.base import Check, Cloud
     from heddle.checks.context import Context
     from heddle.checks.target.coming import Coming
 
@@ -32,8 +32,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--warnings-ok", action="store_true", help="exit code 0 where there are only warnings")
 
 
-def run(args: argparse.Namespace, name: str, checks: list[Check], coming: Coming | None = None) -> int:
-    """Run the checks and print what they found, under a name such as "upgrade check"; `coming`: an upgrade's target."""
+def run(
+    args: argparse.Namespace, name: str, checks: list[Check], coming: Coming | None = None, cloud: Cloud | None = None
+) -> int:
+    """Run the checks and print what they found, under a name such as "upgrade check".
+
+    `coming`: an upgrade's target; `cloud`: what is looked at, None for Heddle's own.
+    """
     from heddle.checks import engine, formats
     from heddle.cli.meter import clear_line, replace_line
 
@@ -41,12 +46,12 @@ def run(args: argparse.Namespace, name: str, checks: list[Check], coming: Coming
         replace_line(f"{done} of {total} checks; waiting for {', '.join(open[:3])}")
 
     end_in_order()
-    context = _context(args, coming)
+    cloud = cloud or _context(args, coming)
     try:
-        results = engine.run(checks, context, progress)
+        results = engine.run(checks, cloud, progress)
     finally:
         clear_line()
-        context.close()
+        cloud.close()
     if args.format == "json":
         print(formats.as_json(name, results))
     elif args.format == "junit":

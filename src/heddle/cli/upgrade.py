@@ -17,11 +17,13 @@ from heddle.cli import checking
 from heddle.errors import ConfigError, HeddleError
 
 if TYPE_CHECKING:
+    from heddle.checks.openstack.context import OpenStack
     from heddle.config import Settings
 
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
 OWN_SETTINGS = True
+SERVICES = ("neutron", "nova")
 
 
 def register(commands: Subparsers) -> None:
@@ -31,6 +33,9 @@ def register(commands: Subparsers) -> None:
     check.add_argument("--target", metavar="TARGET",
                        help="what the upgrade leads to: the path of a wheel, of an environment of Python that has it, "
                        "or a release, as 0.2.0; default: the program that runs")  # fmt: skip
+    for name in SERVICES:
+        check.add_argument(f"--{name}-conf", metavar="FILE", action="append", default=[], dest=name,
+                           help=f"look at a running OpenStack, by {name}'s settings; may be repeated, as --config-file")
     checking.add_options(check)
     what.add_parser("list", help="name all checks")
     explain = what.add_parser("explain", help="what a check reads, and what to do about what it finds")
@@ -52,12 +57,24 @@ def _check(args: argparse.Namespace) -> int:
     from heddle.cli.target.find import opened
 
     checks = chosen(args.only, args.skip)
+    if files := {name: mine for name in SERVICES if (mine := getattr(args, name))}:
+        return checking.run(args, "upgrade check", checks, cloud=_openstack(args, files))
     if not args.target:
         return checking.run(args, "upgrade check", checks)
     checking.end_in_order()
     words = ["--config", args.config] if args.config else []
     with opened(args.target, [*words, *(word for each in args.overrides for word in ("--set", each))]) as coming:
         return checking.run(args, "upgrade check", checks, coming)
+
+
+def _openstack(args: argparse.Namespace, files: dict[str, list[str]]) -> OpenStack:
+    """A running OpenStack, by the files of its services."""
+    from heddle.checks.openstack.context import OpenStack
+    from heddle.checks.registry import UnknownCheck
+
+    if args.target:
+        raise UnknownCheck("--target leads to a release of Heddle: leave it out beside --neutron-conf and --nova-conf")
+    return OpenStack(files)
 
 
 def _describe(args: argparse.Namespace) -> int:

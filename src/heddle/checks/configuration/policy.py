@@ -28,4 +28,5 @@ CHECK = Check(
     severity=Level.FAILURE,
     remedy="`heddle policy check` tells each rule; `heddle policy list` prints those that there are.",
     check=check,
+    openstack="OpenStack's rules are read by its own oslopolicy-validator",
 )

@@ -86,6 +86,7 @@ CHECK = Check(
     remedy="Stop all servers of the old version before `heddle db migrate`: this is no upgrade for which they can go "
     "on.",
     check=check,
+    openstack="OpenStack's migrations come with its own programs",
     seconds=14,
     doctor=False,
 )

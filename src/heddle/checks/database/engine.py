@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from heddle.checks.base import Check, Finding, Level, failure, warning, well
+from heddle.checks.base import Check, Finding, Level, OnOpenStack, failure, warning, well
 from heddle.checks.context import Context
+from heddle.checks.openstack.context import OpenStack
 from heddle.store.examine.storage import Storage, storage
 
 SHOWN = 5
@@ -13,9 +14,29 @@ UNICODE = {"sqlite": ("UTF-8",), "postgresql": ("UTF8",), "mariadb": ("utf8mb4",
 def check(context: Context) -> list[Finding]:
     with context.reading() as tx:
         found = storage(tx)
-    bad = [*_engines(found), *_encodings(found)]
+    return [*_engines(found), *_encodings(found)] or [_well(found)]
+
+
+def openstack(cloud: OpenStack) -> list[Finding]:
+    return cloud.each(lambda database, tx: _judged(storage(tx)))
+
+
+def _judged(found: Storage) -> list[Finding]:
+    """OpenStack compares text without regard to case; a foreign key wants one encoding on both sides."""
+    if found.kind == "postgresql":
+        return _encodings(found) or [_well(found)]
+    other = {name: columns for name, columns in found.texts.items() if not name.startswith("utf8")}
+    said = [failure(f"{', '.join(columns[:SHOWN])}: text of it is in {name}, which is not Unicode", "\n".join(columns))
+            for name, columns in other.items()]  # fmt: skip
+    kinds = {name.startswith("utf8mb4") for name in found.texts if name not in other}
+    if len(kinds) > 1:
+        said.append(warning("text is in utf8mb3 and in utf8mb4: a migration that joins the two by a foreign key fails"))
+    return [*_engines(found), *said] or [_well(found)]
+
+
+def _well(found: Storage) -> Finding:
     kinds = sorted({table.engine for table in found.tables if table.engine})
-    return bad or [well(f"{len(found.tables)} tables in {found.encoding}", f"{', '.join(kinds) or found.kind}")]
+    return well(f"{len(found.tables)} tables in {found.encoding}", f"{', '.join(kinds) or found.kind}")
 
 
 def _engines(found: Storage) -> list[Finding]:
@@ -62,4 +83,9 @@ CHECK = Check(
     remedy="Convert while no server runs: ALTER TABLE … CONVERT TO CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin on "
     "MariaDB; on PostgreSQL `heddle db backup`, and restore it into a database made WITH ENCODING 'UTF8'.",
     check=check,
+    openstack=OnOpenStack(
+        openstack, "engine and collation of each table, collations of columns, the database's encoding",
+        "Convert while no service runs: ALTER TABLE … CONVERT TO CHARACTER SET, all tables to the same; on PostgreSQL "
+        "restore a dump into a database made WITH ENCODING 'UTF8'.",
+    ),
 )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from heddle.checks.base import Check, Finding, Level, failure, warning, well
+from heddle.checks.base import Check, Finding, Level, OnOpenStack, failure, warning, well
 from heddle.checks.context import Context
+from heddle.checks.openstack.context import OpenStack
+from heddle.checks.openstack.schema import judge
 from heddle.store import examine, migrate
 
 
@@ -33,6 +35,10 @@ def _fitting(found: str) -> Finding:
     return well(f"the schema is at revision {found}{rest}", evidence=evidence)
 
 
+def openstack(cloud: OpenStack) -> list[Finding]:
+    return cloud.each(judge)
+
+
 CHECK = Check(
     id="database-schema",
     title="The schema is the one of this program",
@@ -40,4 +46,9 @@ CHECK = Check(
     severity=Level.FAILURE,
     remedy="`heddle db backup FILE`, then `heddle db migrate`.",
     check=check,
+    openstack=OnOpenStack(
+        openstack, "alembic_version, migrate_version, and which tables and columns there are",
+        "Find out who stamped or restored it. Where a migration was interrupted: `neutron-db-manage upgrade heads`, "
+        "`nova-manage db sync`, `nova-manage api_db sync` of the release that runs, after a backup.",
+    ),
 )

@@ -8,15 +8,24 @@ from __future__ import annotations
 
 import os
 
-from heddle.checks.base import Check, Finding, Level, well
+from heddle.checks.base import Check, Finding, Level, OnOpenStack, well
 from heddle.checks.context import Context
 from heddle.checks.limits import disk_fill, judged, table_fills
-from heddle.store.examine.storage import storage
+from heddle.checks.openstack.context import OpenStack
+from heddle.store.examine.storage import Storage, storage
 
 
 def check(context: Context) -> list[Finding]:
     with context.reading() as tx:
         found = storage(tx)
+    return _judged(found)
+
+
+def openstack(cloud: OpenStack) -> list[Finding]:
+    return cloud.each(lambda database, tx: _judged(storage(tx)))
+
+
+def _judged(found: Storage) -> list[Finding]:
     fills = sorted(table_fills(found), key=lambda fill: fill.share, reverse=True)
     if found.folder:
         fills.append(disk_fill(found.folder, os.statvfs(found.folder)))
@@ -34,4 +43,9 @@ CHECK = Check(
     remedy="Enlarge the file system, or make the table smaller: rows that are gone leave room only after OPTIMIZE "
     "TABLE (MariaDB) or VACUUM FULL (PostgreSQL).",
     check=check,
+    openstack=OnOpenStack(
+        openstack, "sizes of all tables, page sizes, and the file system of the database's files where it is here",
+        "Enlarge the file system, or remove old rows: `nova-manage db archive_deleted_rows`, `nova-manage db purge`; "
+        "room is free only after OPTIMIZE TABLE (MariaDB) or VACUUM FULL (PostgreSQL).",
+    ),
 )

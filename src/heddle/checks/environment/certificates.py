@@ -7,15 +7,28 @@ from pathlib import Path
 
 from cryptography import x509
 
-from heddle.checks.base import Check, Finding, Level, failure, not_applicable, warning, well
+from heddle.checks.base import Check, Finding, Level, OnOpenStack, failure, not_applicable, warning, well
 from heddle.checks.context import Context
+from heddle.checks.openstack.context import OpenStack
 from heddle.config import Settings
 
 SOON = timedelta(days=30)
 
 
 def check(context: Context) -> list[Finding]:
-    files = _files(context.settings)
+    return _judged(_files(context.settings))
+
+
+def openstack(cloud: OpenStack) -> list[Finding]:
+    """Keys are no certificates."""
+    told = [service for service in cloud.services if service.options]
+    return _judged({
+        f"{service.name}: {option}": file for service in told for option, file in service.tls_files.items()
+        if option != "ssl_key_file"
+    })  # fmt: skip
+
+
+def _judged(files: dict[str, str]) -> list[Finding]:
     if not files:
         return [not_applicable("the settings name no certificate")]
     found = [finding for setting, file in files.items() for finding in _look(setting, Path(file))]
@@ -59,4 +72,8 @@ CHECK = Check(
     remedy="Renew the certificate, put it in the place of the old one, and restart servers and agents; where it is not "
     "valid yet, look at this machine's clock.",
     check=check,
+    openstack=OnOpenStack(
+        openstack, "the files of ssl_ca_file and ssl_cert_file of [oslo_messaging_rabbit]",
+        "Renew the certificate, put it in the place of the old one, and restart the services.",
+    ),
 )

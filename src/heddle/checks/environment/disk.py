@@ -37,4 +37,5 @@ CHECK = Check(
     severity=Level.FAILURE,
     remedy="Free space, or enlarge the file system; `heddle db backup` needs as much room again as the database has.",
     check=check,
+    openstack="the files name no machine: look at the disks of each host there",
 )

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from heddle.checks.base import Check, Finding, Level, failure, warning, well
+from heddle.checks.base import Check, Finding, Level, OnOpenStack, failure, warning, well
 from heddle.checks.context import Context
+from heddle.checks.openstack import heartbeats
+from heddle.checks.openstack.context import OpenStack
+from heddle.checks.openstack.heartbeats import ago
 from heddle.model.agent import Agent
 from heddle.store import clock
 from heddle.store.query import hosts
@@ -19,20 +22,18 @@ def check(context: Context) -> list[Finding]:
     for agent in agents:
         if now - agent.heartbeat > patience:
             silent.setdefault(agent.host, []).append(agent)
-    found = [failure(f"{_names(mine)} of {host}: silent for {_ago(now - min(each.heartbeat for each in mine))}",
+    found = [failure(f"{_names(mine)} of {host}: silent for {ago(now - min(each.heartbeat for each in mine))}",
                      node=host) for host, mine in sorted(silent.items())]  # fmt: skip
     oldest, names = max(now - agent.heartbeat for agent in agents), {agent.host for agent in agents}
     return found or [well(f"{len(agents)} agents on {len(names)} hosts report", f"the oldest report is {oldest} s old")]
 
 
+def openstack(cloud: OpenStack) -> list[Finding]:
+    return cloud.each(heartbeats.judge)
+
+
 def _names(agents: list[Agent]) -> str:
     return ", ".join(sorted(agent.agent_type for agent in agents))
-
-
-def _ago(seconds: int) -> str:
-    if seconds < 7200:
-        return f"{seconds} s"
-    return f"{seconds // 3600} h" if seconds < 172800 else f"{seconds // 86400} days"
 
 
 CHECK = Check(
@@ -43,4 +44,9 @@ CHECK = Check(
     remedy="See on that host whether `heddle agent` runs and what its log says; a host that is gone for ever: "
     "`openstack network agent delete`.",
     check=check,
+    openstack=OnOpenStack(
+        openstack, "heartbeats in Neutron's table agents and Nova's table services, by the database's clock; whether "
+        "the cells of cell_mappings are in the database that is read",
+        heartbeats.MEND,
+    ),
 )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from heddle.checks.base import Check, Finding, Level, warning, well
+from heddle.checks.base import Check, Finding, Level, OnOpenStack, warning, well
 from heddle.checks.context import Context
 from heddle.checks.heard import since
+from heddle.checks.openstack import bindings
+from heddle.checks.openstack.context import OpenStack
 from heddle.store.query.bindings import Astray, astray
 
 SHOWN = 10
@@ -19,6 +21,10 @@ def check(context: Context) -> list[Finding]:
     return [warning(_text(each), evidence=each.port, node=each.host) for each in found[:SHOWN]] + more
 
 
+def openstack(cloud: OpenStack) -> list[Finding]:
+    return cloud.each(bindings.judge, "neutron")
+
+
 def _text(each: Astray) -> str:
     return f"port {each.port} is bound to {each.host}, {each.why}"
 
@@ -31,4 +37,9 @@ CHECK = Check(
     remedy="Bind the port to a host that is there (`openstack port set --host HOST PORT`), start that host's agent, or "
     "mend what the reason tells.",
     check=check,
+    openstack=OnOpenStack(
+        openstack, "ml2_port_bindings, ml2_distributed_port_bindings, their levels, and the table agents",
+        "Start the agent of that host, or bind the port to another (`openstack port set --host HOST PORT`); the log of "
+        "neutron-server says why binding failed.",
+    ),
 )

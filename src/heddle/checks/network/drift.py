@@ -27,4 +27,5 @@ CHECK = Check(
     remedy="The agent's log names each (drift … repaired): find out who changes flows, rules or addresses by hand. "
     "`heddle audit` looks for those of the moment.",
     check=check,
+    openstack="agents of OpenStack do not tell what they had to put right",
 )

@@ -31,4 +31,5 @@ CHECK = Check(
     severity=Level.WARNING,
     remedy="The message says what was in the way; the agent tries again by itself. `heddle status` lists all.",
     check=check,
+    openstack="agents of OpenStack do not tell which objects failed",
 )

@@ -26,4 +26,5 @@ CHECK = Check(
     remedy="Have the host's clock follow a time server (chrony); give a second agent a name of its own (agent.host), "
     "or stop it.",
     check=check,
+    openstack="agents of OpenStack do not tell their clocks",
 )

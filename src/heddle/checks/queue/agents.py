@@ -61,4 +61,5 @@ CHECK = Check(
     remedy="See what the log of that host's agent says of its connection, and restart it. Several brokers must be of "
     "one cluster.",
     check=check,
+    openstack="agents of OpenStack answer no ping: network-agents tells when each was last heard",
 )

@@ -63,5 +63,6 @@ CHECK = Check(
     severity=Level.FAILURE,
     remedy="Start a server (`heddle server`), with the same bus.url; its log says why it does not connect.",
     check=check,
+    openstack="the queue heddle.calls is Heddle's; each service of OpenStack has queues of its own",
     seconds=8,
 )

@@ -6,9 +6,11 @@ the upgrade leads to: an agent that is older than the one before it must be upgr
 
 from __future__ import annotations
 
-from heddle.checks.base import Check, Finding, Level, failure, unknown, warning, well
+from heddle.checks.base import Check, Finding, Level, OnOpenStack, failure, unknown, warning, well
 from heddle.checks.context import Context
 from heddle.checks.heard import NOBODY, heard
+from heddle.checks.openstack import heartbeats
+from heddle.checks.openstack.context import OpenStack
 from heddle.checks.releases import apart
 from heddle.model.agent import Agent
 
@@ -25,6 +27,10 @@ def check(context: Context) -> list[Finding]:
             bad.append(warning(f"{each.details}; the host is silent now", each.evidence, node=host))
     releases = ", ".join(sorted({release for _, release in found}))
     return bad or [well(f"{len(told.hosts)} hosts have agents of {releases}, for {target}{told.beside}", releases)]
+
+
+def openstack(cloud: OpenStack) -> list[Finding]:
+    return cloud.each(heartbeats.versions, "nova")
 
 
 def _releases(agents: list[Agent]) -> list[tuple[str, str]]:
@@ -51,5 +57,9 @@ CHECK = Check(
     severity=Level.FAILURE,
     remedy="Upgrade the agents of that host to the release before the target first, and restart them.",
     check=check,
+    openstack=OnOpenStack(
+        openstack, "the versions in Nova's table services; Neutron's agents tell none",
+        "Upgrade the older services and restart them, or delete those of hosts that are gone, before the next upgrade.",
+    ),
     doctor=False,
 )

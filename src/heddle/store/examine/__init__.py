@@ -21,8 +21,8 @@ _SQLITE = "sqlite:///"
 CONNECTIONS = 4
 
 
-def connect(url: str, patience: int) -> Store:
-    """The database, which has answered within `patience` seconds; later answers may take longer.
+def connect(url: str, patience: int, name: str = "") -> Store:
+    """The database, which has answered within `patience` seconds; later answers may take longer.  `name`: for errors.
 
     Raises `HeddleError` with the reason; no file is made where there is none.
     """
@@ -34,7 +34,7 @@ def connect(url: str, patience: int) -> Store:
             conn.exec_driver_sql("SELECT count(*) FROM sqlite_master" if store.sqlite else "SELECT 1").scalar()
     except FAILURES as error:
         store.close()
-        raise HeddleError(f"{shown(url)} cannot be used: {reason_of(error)}") from error
+        raise HeddleError(f"{name or shown(url)} cannot be used: {reason_of(error)}") from error
     return store
 
 

@@ -1,0 +1,62 @@
+"""A running OpenStack whose RabbitMQ works, and ends; its databases are on PostgreSQL.
+
+Run by `scripts/engines.sh rabbitmq`, which brings both (the name is none that a plain run of pytest collects).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.checks.conftest import differing
+from tests.checks.openstack import Cloud, built
+
+from heddle.simulate.rabbitmq import RabbitMq
+
+
+@pytest.fixture
+def broker() -> Iterator[RabbitMq]:
+    made = RabbitMq()
+    try:
+        made.start()
+        yield made
+    finally:
+        made.stop()
+
+
+@pytest.fixture
+def cloud(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, broker: RabbitMq
+) -> Iterator[Cloud]:
+    monkeypatch.setenv("HEDDLE_TEST_ENGINE", "postgresql")
+    with built(tmp_path, capsys) as made:
+        made.broker = broker.url().replace("amqp://", "rabbit://")
+        yield made
+
+
+def test_a_broker_that_is_unreachable(cloud: Cloud, broker: RabbitMq) -> None:
+    """On a cloud that is well everything is; then the broker ends, and that alone is told."""
+    before = cloud()
+    assert cloud.code == 0 and before["queue-round-trip"]["status"] == "success", before
+    assert "a message came back from 1 brokers" in before["queue-round-trip"]["details"]
+    broker.kill()
+    started = time.monotonic()
+    found = cloud()
+    assert time.monotonic() - started < 15 and cloud.code == 2
+    assert differing(before, found) == {"queue-round-trip"}
+    told = found["queue-round-trip"]
+    assert told["status"] == "failure" and "transport_url" in told["remedy"] and str(broker.port) in told["details"]
+
+
+def test_one_of_two_brokers_and_a_wrong_password(cloud: Cloud, broker: RabbitMq) -> None:
+    alone = cloud.broker
+    account, _, place = alone.removeprefix("rabbit://").partition("@")
+    cloud.broker = f"rabbit://{account}@127.0.0.1:1,{account}@{place}"
+    told = cloud("--only", "queue-round-trip")["queue-round-trip"]
+    assert told["status"] == "failure" and "127.0.0.1:1/heddle" in told["details"], told
+    cloud.broker = f"rabbit://server:hunter2@{place}"
+    told = cloud("--only", "queue-round-trip")["queue-round-trip"]
+    assert told["status"] == "failure" and "refuses the user 'server'" in told["details"], told
+    assert "transport_url" in told["details"]
