@@ -28,8 +28,8 @@ from heddle.store.engine import Store
 
 PROTECTED = [route for route in ROUTES if route.permission != "public"]
 PUBLIC = {
-    ("GET", "/"), ("GET", "/healthz"), ("GET", "/openapi.json"), ("GET", "/identity"), ("GET", V3),
-    ("POST", f"{V3}/auth/tokens"),
+    ("GET", "/"), ("GET", "/healthz"), ("GET", "/readyz"), ("GET", "/openapi.json"), ("GET", "/identity"),
+    ("GET", V3), ("POST", f"{V3}/auth/tokens"),
 }  # fmt: skip
 OPEN = {
     "get_extension", "get_availability_zone", "get_service_provider", "get_rule_type", "get_flavor",

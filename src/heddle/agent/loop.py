@@ -183,7 +183,7 @@ class Loop:
         retry = self._failed_roles.next_of(role.name)
         if not (pending or whole) or (retry is not None and retry > time.monotonic()):
             return False
-        changed = frozenset(pending)
+        changed, began = frozenset(pending), time.monotonic()
         pending.clear()
         self._whole.discard(role.name)
         try:
@@ -191,6 +191,8 @@ class Loop:
         except Exception as error:
             self._role_failed(role, error)
             return True
+        finally:
+            self._reporter.timing.note(role.name, time.monotonic() - began)
         self._failed_roles.succeeded([role.name])
         self._note(role, statuses)
         return True

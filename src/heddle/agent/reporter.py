@@ -16,6 +16,7 @@ from heddle import __version__
 from heddle.agent import guarantees
 from heddle.agent.mirror import Mirror
 from heddle.agent.roles.base import Role
+from heddle.agent.timing import Timing
 from heddle.bus.base import AgentBus, BusError
 from heddle.config import Settings
 from heddle.view.types import AuditAnswer, Ref, ReportRequest, Status
@@ -40,6 +41,7 @@ class Reporter:
         self._reason = ""
         self._started = time.time()
         self.instance = uuid.uuid4().hex
+        self.timing = Timing()
         self._told: dict[Ref, Status] = {}
         self._waiting: dict[Ref, Status] = {}
         self._applied = 0
@@ -91,7 +93,7 @@ class Reporter:
         beat = now >= self.due
         request = ReportRequest(
             host=self._settings.host, started_at=self._started, tunnel_ip=agent.tunnel_ip,
-            roles=[role.state(mirror) for role in roles] if beat else [],
+            roles=[self.timing.told(role.name, role.state(mirror)) for role in roles] if beat else [],
             bridge_mappings=dict(text.partition(":")[::2] for text in agent.mappings),
             datapath=self._datapath, revision=self._applied, drift=self.drift, failed=failed,
             statuses=list(self._waiting.values()), availability_zone=agent.availability_zone,

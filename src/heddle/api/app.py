@@ -18,7 +18,8 @@ import uuid
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from heddle.api.http import Request, Response, json_response
+from heddle.api.failures import TITLES, error_response
+from heddle.api.http import Request, Response
 from heddle.api.routes import ROUTES, Router
 from heddle.api.services import Services
 from heddle.errors import MethodNotAllowed, NotFound, TooLarge, Unauthorized, UserError
@@ -27,20 +28,6 @@ log = logging.getLogger(__name__)
 
 Next = Callable[[Services, Request], Response]
 _GIVEN_ID = re.compile(r"req-[0-9a-zA-Z-]{8,64}")
-_TITLES = {
-    400: "Bad Request",
-    401: "Unauthorized",
-    403: "Forbidden",
-    404: "Not Found",
-    405: "Method Not Allowed",
-    409: "Conflict",
-    412: "Precondition Failed",
-    413: "Request Entity Too Large",
-    415: "Unsupported Media Type",
-    429: "Too Many Requests",
-    500: "Internal Server Error",
-    503: "Service Unavailable",
-}
 
 
 def request_id(services: Services, request: Request, call: Next) -> Response:
@@ -52,13 +39,14 @@ def request_id(services: Services, request: Request, call: Next) -> Response:
 def access_log(services: Services, request: Request, call: Next) -> Response:
     started = time.perf_counter()
     response = call(services, request)
-    services.counts.add(response.status)
+    took = time.perf_counter() - started
+    services.counts.add(response.status, _NUMBERS.get(id(request.route), -1), took)
     log.info(
         "request method=%s path=%s status=%d ms=%.1f user=%s project=%s request_id=%s",
         request.method,
         request.path.encode("unicode_escape").decode()[:300],
         response.status,
-        (time.perf_counter() - started) * 1000,
+        1000 * took,
         request.caller.user_id or "-",
         request.caller.project_id or "-",
         request.request_id,
@@ -87,12 +75,13 @@ def dispatch(services: Services, request: Request) -> Response:
     if parts and parts[-1].endswith(".json"):
         parts[-1] = parts[-1].removesuffix(".json") if parts != ["openapi.json"] else parts[-1]
     route, request.params, methods = _ROUTER.find(request.method, parts)
+    request.route = route
     if route is None and methods:
         raise MethodNotAllowed(
             "HTTPMethodNotAllowed", f"{request.method[:20]} is not allowed: {', '.join(methods)} are", ",".join(methods)
         )
     if route is None:
-        if parts and parts[0] not in ("identity", "healthz"):
+        if parts and parts[0] not in ("identity", "healthz", "readyz"):
             _need_caller(services, request)
         raise NotFound("HTTPNotFound", "The resource could not be found.")
     if route.permission != "public":
@@ -113,9 +102,9 @@ def _need_caller(services: Services, request: Request) -> None:
 
 
 LONGEST_PART = 255
-LONGEST_MESSAGE = 2000
 MIDDLEWARE = (request_id, access_log, errors)
 _ROUTER = Router(ROUTES)
+_NUMBERS = {id(route): number for number, route in enumerate(ROUTES)}
 
 
 def _chain() -> Next:
@@ -127,23 +116,6 @@ def _chain() -> Next:
 
 def _wrap(layer: Callable[[Services, Request, Next], Response], inner: Next) -> Next:
     return lambda services, request: layer(services, request, inner)
-
-
-def error_response(request: Request, status: int, code: str, message: str, detail: str) -> Response:
-    """The body of an error: each API's clients know another."""
-    headers: list[tuple[str, str]] = []
-    message = message if len(message) <= LONGEST_MESSAGE else message[:LONGEST_MESSAGE] + "…"
-    if request.path.startswith("/identity"):
-        body: dict[str, Any] = {"error": {"code": status, "message": message, "title": _TITLES.get(status, "Error")}}
-    else:
-        body = {"NeutronError": {"type": code, "message": message, "detail": detail if status != 405 else ""}}
-    if status == 401:
-        headers.append(("WWW-Authenticate", f'Keystone uri="{request.base_url}/identity"'))
-    if status == 405:
-        headers.append(("Allow", detail))
-    if status == 503:
-        headers.append(("Retry-After", "1"))
-    return json_response(body, status, headers)
 
 
 class App:
@@ -159,7 +131,7 @@ class App:
         response = self._call(self._services, request)
         body = b"" if response.status == 204 else response.body
         headers = [*response.headers, ("Content-Length", str(len(body)))]
-        start_response(f"{response.status} {_TITLES.get(response.status, 'OK')}", headers)
+        start_response(f"{response.status} {TITLES.get(response.status, 'OK')}", headers)
         return [] if request.method == "HEAD" else [body]
 
     def _body(self, environ: dict[str, Any]) -> bytes:

@@ -23,7 +23,7 @@ class Request:
     """`path` is decoded; `headers` have lower-case names; `params` are the parts of the path that the route names.
 
     `caller` is `ANONYMOUS` until the authentication has run; `base_url` is the root as the client wrote it;
-    `client` is the address that the request came from.
+    `client` is the address that the request came from; `route` is None until it is found, and where there is none.
     """
 
     method: str
@@ -36,6 +36,7 @@ class Request:
     client: str = ""
     caller: Caller = ANONYMOUS
     params: dict[str, str] = field(default_factory=dict)
+    route: Route | None = None
 
     def query(self) -> list[tuple[str, str]]:
         """The query's names and values, in order.  Raises `BadRequest`."""

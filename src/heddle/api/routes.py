@@ -62,6 +62,11 @@ ROUTES: list[Route] = [
 ]
 
 
+def known() -> list[tuple[str, str]]:
+    """The method and the path of each route, in the order in which requests are counted."""
+    return [(route.method, route.path) for route in ROUTES]
+
+
 @dataclass(slots=True)
 class _Node:
     children: dict[str, _Node] = field(default_factory=dict)

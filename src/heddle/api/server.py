@@ -18,14 +18,18 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from socket import socket
 from types import FrameType
+from typing import Any
 
 from waitress.server import create_server
 
 from heddle import dns, network_types
+from heddle.api import serving
 from heddle.api.app import App
 from heddle.api.auth import EmbeddedAuth
 from heddle.api.counts import Counts
 from heddle.api.policy import Policy
+from heddle.api.ready import Readiness
+from heddle.api.routes import known
 from heddle.api.services import Services
 from heddle.bus.base import ServerBus
 from heddle.bus.registry import relay, server_bus, worker_bus
@@ -77,8 +81,10 @@ def open_store(settings: Settings) -> Store:
     return store
 
 
-def make_app(settings: Settings, store: Store, counts: Counts | None = None) -> App:
-    """The application on a database.  Raises `ConfigError`."""
+def make_app(
+    settings: Settings, store: Store, counts: Counts | None = None, bus: Callable[[], bool] | None = None
+) -> App:
+    """The application on a database; `bus`: whether agents reach this process.  Raises `ConfigError`."""
     if settings.identity.auth != "embedded":
         raise ConfigError(f"identity.auth = '{settings.identity.auth}' is not supported: use 'embedded'")
     network_types.check_settings(settings.network)
@@ -88,7 +94,7 @@ def make_app(settings: Settings, store: Store, counts: Counts | None = None) -> 
     policy = Policy(settings.identity.policy_file)
     for name in policy.unused:
         log.warning("policy rule decides nothing here file=%s rule=%s", settings.identity.policy_file, name)
-    return App(Services(settings, store, policy, auth, counts or Counts()))
+    return App(Services(settings, store, policy, auth, Readiness(store, bus), counts or Counts(routes=known())))
 
 
 def serve(settings: Settings, sockets: Sequence[socket], ready: Callable[[], None], number: int = 1) -> None:
@@ -99,7 +105,9 @@ def serve(settings: Settings, sockets: Sequence[socket], ready: Callable[[], Non
     first = _wait_for_first(settings) if number > 1 else None
     bus: ServerBus = first if first is not None and not settings.bus.url else server_bus(settings)
     store = open_store(settings)
-    app = make_app(settings, store, Counts(Path(settings.paths.run), number))
+    counts = Counts(Path(settings.paths.run), number, known())
+    hears = bus.hears if bus is not first else None
+    app = make_app(settings, store, counts, hears)
     make_ready()
     store.on_commit = bus.wake
     stops: list[Callable[[], None]] = [bus.stop]
@@ -121,7 +129,8 @@ def serve(settings: Settings, sockets: Sequence[socket], ready: Callable[[], Non
         connection_limit=1000,
     )
     stopping = threading.Event()
-    _stop_on_signal(stopping)
+    _stop_on_signal(stopping, server)
+    threading.Thread(target=counts.keep_telling, args=(store, hears, stopping), name="counts", daemon=True).start()
     if number == 1:
         keeper = Keeper(store, settings, bus.hears)
         threading.Thread(target=keeper.run, args=(stopping,), name="duties", daemon=True).start()
@@ -137,7 +146,7 @@ def serve(settings: Settings, sockets: Sequence[socket], ready: Callable[[], Non
     gc.set_threshold(COLLECT_EVERY, 20, 20)
     ready()
     try:
-        server.run()
+        serving.run(server, stopping)
     except OSError:
         if not stopping.is_set():
             raise
@@ -157,10 +166,14 @@ def _wait_for_first(settings: Settings) -> RelayBus:
     return bus
 
 
-def _stop_on_signal(stopping: threading.Event) -> None:
+def _stop_on_signal(stopping: threading.Event, server: Any) -> None:
+    """The first signal lets what was accepted be answered; the second ends at once."""
+
     def stop(number: int, frame: FrameType | None) -> None:
+        if stopping.is_set():
+            raise SystemExit(0)
         stopping.set()
-        raise SystemExit(0)
+        serving.wake(server)
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)

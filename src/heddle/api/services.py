@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from heddle.api.auth import Authenticator
 from heddle.api.counts import Counts
 from heddle.api.policy import Policy
+from heddle.api.ready import Readiness
 from heddle.config import Settings
 from heddle.store.engine import Store
 
@@ -17,4 +18,5 @@ class Services:
     store: Store
     policy: Policy
     auth: Authenticator
-    counts: Counts = field(default_factory=Counts)
+    ready: Readiness
+    counts: Counts

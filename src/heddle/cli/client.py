@@ -7,6 +7,7 @@ folder is used, if there is one and it may be read.
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import urllib.error
@@ -133,7 +134,7 @@ def _send(method: str, url: str, body: Any, headers: dict[str, str]) -> tuple[by
             return answer.read(), answer.headers
     except urllib.error.HTTPError as error:
         raise ClientError(f"{method} {url}: {error.code}: {_message(error.read())}", error.code) from error
-    except (urllib.error.URLError, TimeoutError, ValueError) as error:
+    except (OSError, http.client.HTTPException, ValueError) as error:
         reason = getattr(error, "reason", error)
         raise ClientError(f"{url} cannot be reached: {reason}; is Heddle running (heddle status)?") from error
 

@@ -43,7 +43,7 @@ def look(settings: Settings) -> dict[str, Any]:
     if not found["server"]["process"]:
         problems.append("Heddle is not running on this host: start it with `heddle up --detach`")
     if not found["server"]["answers"]:
-        problems.append(f"{settings.public_url}/healthz does not answer: see {Layout(settings).log_file('server')}")
+        problems.append(f"{settings.public_url}/readyz does not answer: see {Layout(settings).log_file('server')}")
     else:
         problems += _ask(settings, found)
     running, wanted = len(found["server"]["workers"]), found["server"]["wanted"]

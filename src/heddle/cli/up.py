@@ -63,7 +63,7 @@ def start_quietly(args: argparse.Namespace, layout: Layout) -> int:
 def answers(settings: Settings) -> bool:
     """Whether the API of this host is up."""
     try:
-        with urllib.request.urlopen(f"{_local_url(settings)}/healthz", timeout=2) as answer:
+        with urllib.request.urlopen(f"{_local_url(settings)}/readyz", timeout=3) as answer:
             return bool(answer.status == 200)
     except (OSError, urllib.error.HTTPError, ValueError):
         return False
@@ -127,7 +127,7 @@ def _detach(args: argparse.Namespace, layout: Layout) -> int:
     """Start this command once more in the background, and wait until the API answers."""
     if running := holder(layout.lock):
         raise HeddleError(
-            f"Heddle runs as process {running} but {layout.settings.public_url}/healthz does not answer: look at "
+            f"Heddle runs as process {running} but {layout.settings.public_url}/readyz does not answer: look at "
             f"{layout.log_file('server')}, or `heddle stop` and start again"
         )
     output = layout.log / "output.log"

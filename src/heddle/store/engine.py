@@ -142,6 +142,12 @@ class Store:
             self.on_commit(scopes, request_id)
         return result
 
+    def connections(self) -> tuple[int, int]:
+        """How many lie idle, and how many are in use."""
+        pool = self.engine.pool
+        assert isinstance(pool, sa.QueuePool)
+        return pool.checkedin(), pool.checkedout()
+
     def close(self) -> None:
         self.engine.dispose()
         if isinstance(self._turn, Turn):

@@ -1,0 +1,84 @@
+"""A server that is told to end answers what it has accepted, takes nothing more, and waits for nobody without end."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.load.processes import Server
+
+HEAD = b"GET /healthz HTTP/1.1\r\nHost: x\r\n"
+REST = b"Connection: close\r\n\r\n"
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    made = Server(tmp_path, server_user="root")
+    made.start()
+    yield made
+    if made.process.poll() is None:
+        made.kill()
+
+
+def connected(server: Server) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", server.port), 10)
+
+
+def answer(stream: socket.socket) -> bytes:
+    with stream:
+        parts = []
+        while part := stream.recv(65536):
+            parts.append(part)
+    return b"".join(parts)
+
+
+def test_what_was_accepted_is_answered(server: Server) -> None:
+    begun, idle = connected(server), connected(server)
+    begun.sendall(HEAD)
+    idle.sendall(HEAD + b"\r\n")
+    assert b"200 OK" in idle.recv(65536), "it stays connected, and asks nothing more"
+    time.sleep(0.2)
+    waiting = [connected(server) for _ in range(30)]
+    for each in waiting:
+        each.sendall(HEAD + REST)
+    server.process.send_signal(signal.SIGTERM)
+    assert all(b"200 OK" in answer(each) for each in waiting), "whoever had connected"
+    began = time.monotonic()
+    while True:
+        try:
+            connected(server).close()
+        except ConnectionRefusedError:
+            break
+        assert time.monotonic() - began < 3, "who comes later goes to another server"
+        time.sleep(0.01)
+    assert server.process.poll() is None
+    begun.sendall(REST)
+    assert b"200 OK" in answer(begun), "a request that was begun"
+    assert server.process.wait(5) == 0 and answer(idle) == b""
+
+
+def test_nobody_is_waited_for_without_end(server: Server) -> None:
+    with connected(server) as begun:
+        begun.sendall(HEAD)
+        time.sleep(0.2)
+        server.process.send_signal(signal.SIGTERM)
+        began = time.monotonic()
+        server.process.wait(12)
+        assert time.monotonic() - began > 4
+
+
+def test_a_second_signal_ends_it_at_once(server: Server) -> None:
+    with connected(server) as begun:
+        begun.sendall(HEAD)
+        time.sleep(0.2)
+        server.process.send_signal(signal.SIGTERM)
+        time.sleep(0.5)
+        assert server.process.poll() is None
+        server.process.send_signal(signal.SIGTERM)
+        began = time.monotonic()
+        server.process.wait(5)
+        assert time.monotonic() - began < 3
