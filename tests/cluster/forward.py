@@ -1,5 +1,6 @@
-"""Lets the loopback of this machine reach a port in a network namespace: forward.py PORT PID ADDRESS PORT.
+"""Lets the loopback of this machine reach a port in a network namespace: forward.py PORT PID ADDRESS PORT [PORT…].
 
+Of several ports the first that listens is taken, as a proxy before several servers does.
 A socket stays in the namespace where it was made, so only the thread that makes it goes there.
 """
 
@@ -34,11 +35,18 @@ def pump(source: socket.socket, sink: socket.socket) -> None:
             each.shutdown(how)
 
 
-def serve(stream: socket.socket, pid: int, address: tuple[str, int]) -> None:
+def reach(host: str, ports: list[int]) -> socket.socket:
+    for port in ports[:-1]:
+        with suppress(OSError):
+            return socket.create_connection((host, port), 5)
+    return socket.create_connection((host, ports[-1]), 5)
+
+
+def serve(stream: socket.socket, pid: int, host: str, ports: list[int]) -> None:
     with stream:
         try:
             enter(pid)
-            other = socket.create_connection(address, 5)
+            other = reach(host, ports)
         except OSError:
             return
         with other:
@@ -51,13 +59,14 @@ def serve(stream: socket.socket, pid: int, address: tuple[str, int]) -> None:
             back.join()
 
 
-def main(port: str, pid: str, host: str, there: str) -> None:
+def main(port: str, pid: str, host: str, *there: str) -> None:
     with socket.create_server(("127.0.0.1", int(port))) as server:
         print("ready", flush=True)
+        ports = [int(each) for each in there]
         while True:
             stream, _ = server.accept()
-            threading.Thread(target=serve, args=(stream, int(pid), (host, int(there))), daemon=True).start()
+            threading.Thread(target=serve, args=(stream, int(pid), host, ports), daemon=True).start()
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:5])
+    main(*sys.argv[1:])

@@ -84,12 +84,13 @@ class Program:
 class Lab:
     """`start` starts everything, `stop` removes it.  `more`: settings of the servers, as "section.name=value".
 
-    `bridges`: the numbers of the hosts that have Linux bridges.
+    `bridges`: the numbers of the hosts that have Linux bridges; `behind`: the API is that of whichever server is there,
+    not of the first.
     """
 
     def __init__(
         self, hosts: int = 3, servers: int = 1, more: Sequence[str] = (), of_agents: Sequence[str] = (),
-        bridges: Sequence[int] = (),
+        bridges: Sequence[int] = (), behind: bool = False,
     ) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="heddle-cluster-", dir="/tmp"))
         self.folder.chmod(0o755)
@@ -99,7 +100,7 @@ class Lab:
         self.database = self._part(Postgres())
         self.underlay = self._part(TestHost("underlay", ovs=False))
         self.control = self._part(TestHost("control", ovs=False))
-        self._bridges = set(bridges)
+        self._bridges, self._behind = set(bridges), behind
         self.hosts = [self._part(self._host(number)) for number in range(1, hosts + 1)]
         self._wire()
         self.broker = self._part(Broker(f"{MGMT}.{CONTROL}", tuple(self.control.enter())))
@@ -170,7 +171,7 @@ class Lab:
     def heddle(self, program: Program, *words: str, check: bool = True) -> str:
         """A `heddle` command with the settings of a program, in its host; what it prints."""
         without = [word for name in os.environ if name.startswith(("HEDDLE_", "OS_")) for word in ("-u", name)]
-        command = ["env", *without, f"PYTHONPATH={ROOT / 'src'}", *HEDDLE, "--config", str(program.settings), *words]
+        command = ["env", *without, f"PYTHONPATH={program.source}", *HEDDLE, "--config", str(program.settings), *words]
         return program.where.run(*command, check=check, timeout=120)
 
     def client(self, *words: str, check: bool = True) -> str:
@@ -290,8 +291,9 @@ class Lab:
         return _with(settings, self._of_agents)
 
     def _forward(self) -> None:
+        ports = [str(API + each) for each in range(len(self.servers) if self._behind else 1)]
         words = [str(Path(__file__).with_name("forward.py")), str(self.port), str(self.control.pid),
-                 f"{MGMT}.{CONTROL}", str(API)]  # fmt: skip
+                 f"{MGMT}.{CONTROL}", *ports]  # fmt: skip
         forward = subprocess.Popen([sys.executable, *words], stdout=subprocess.PIPE)
         self._forwards.append(forward)
         assert forward.stdout is not None and forward.stdout.readline() == b"ready\n"

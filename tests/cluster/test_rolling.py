@@ -1,0 +1,125 @@
+"""Servers and agents of this release and of the one before it in one cloud, and the way from the one to the other.
+
+The release before is the program that is kept in `tests/upgrade`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from tests.cluster.lab import Lab
+from tests.cluster.rolling import NOW, Asking, Door, Pings, command, exchange, migrate, nothing_lost, works
+from tests.cluster.tenants import Guest, Tenant
+from tests.upgrade.before import unpack
+
+from heddle import __version__
+from heddle.store import migrate as schema
+
+pytestmark = pytest.mark.timeout(400)
+FAST = ["agent.report_seconds=1"]
+
+
+@pytest.fixture(scope="module")
+def older(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("before")
+    for each in (folder, *folder.parents[:2]):
+        each.chmod(0o755)
+    return unpack(folder)
+
+
+@contextmanager
+def lab_of(servers: Path, agents: Path, count: int = 1) -> Iterator[Lab]:
+    """Two hosts."""
+    lab = Lab(2, servers=count, of_agents=FAST, behind=True)
+    for programs, source in ((lab.servers, servers), (lab.agents, agents)):
+        for each in programs:
+            each.source = source
+    try:
+        lab.start()
+        yield lab
+    finally:
+        lab.stop()
+
+
+def pair(lab: Lab, tenant: Tenant) -> list[tuple[Guest, str]]:
+    network = tenant.network("steady", "10.200.0.0/24")
+    one, other = (tenant.guest(network, host) for host in lab.hosts)
+    tenant.wait()
+    lab.until(lambda: one.pings(other.ip), 20, f"{one.name} reaches {other.name}")
+    return [(one, other.ip), (other, one.ip)]
+
+
+def restarts(lab: Lab, agent: int) -> None:
+    exchange(lab, lab.agents[agent], lab.agents[agent].source)
+
+
+def test_agents_of_the_release_before_with_servers_of_this_one(older: Path) -> None:
+    with lab_of(NOW, older) as lab:
+        tenant = Tenant(lab, "old")
+        flows = pair(lab, tenant)
+        works(lab, tenant, 1)
+        with nothing_lost(*flows):
+            restarts(lab, 0)
+        works(lab, tenant, 2)
+        assert all("Traceback" not in each.log for each in (*lab.servers, *lab.agents))
+
+
+def test_agents_of_this_release_with_servers_of_the_one_before(older: Path) -> None:
+    with lab_of(older, NOW) as lab:
+        tenant = Tenant(lab, "new")
+        flows = pair(lab, tenant)
+        works(lab, tenant, 1)
+        with nothing_lost(*flows):
+            restarts(lab, 0)
+        works(lab, tenant, 2)
+        assert all("Traceback" not in each.log for each in (*lab.servers, *lab.agents))
+
+
+def test_a_running_cloud_is_upgraded(older: Path) -> None:
+    """As docs/upgrade.md tells it: the database, the servers, the agents, while guests talk and a client asks.
+
+    Where vswitchd forwards in userspace an interface that comes or goes may cost a packet of others, so guests are
+    plugged before and afterwards.
+    """
+    with lab_of(older, older, count=2) as lab:
+        tenant = Tenant(lab, "up")
+        flows = pair(lab, tenant)
+        door = Door(lab, tenant, "door", 1)
+        door.opens_and_shuts()
+        asking = Asking(lab, f"/v2.0/networks/{door.network['id']}", "network")
+        pings = Pings(flows)
+        said = migrate(lab, NOW)
+        assert f"is at revision {schema.EXPANDED}, from 0026" in said, said
+        door.opens_and_shuts()
+        for server in lab.servers:
+            exchange(lab, server, NOW)
+            door.opens_and_shuts()
+        for agent in lab.agents:
+            exchange(lab, agent, NOW)
+            door.opens_and_shuts()
+        found = pings.counted()
+        asking.end()
+        assert all(sent > 1000 and not lost for sent, lost, _ in found.values()), found
+        assert asking.asked > 100 and not asking.faults, (asking.asked, asking.longest, asking.faults)
+        works(lab, tenant, 2)
+        again = Asking(lab, f"/v2.0/networks/{door.network['id']}", "network")
+        for server in lab.servers:
+            exchange(lab, server, NOW)
+        again.end()
+        assert again.asked > 20 and not again.faults and again.again == 0, "servers of this release cut nobody off"
+        told = {each["configurations"].get("release") for each in lab.api.get("/v2.0/agents")["agents"]}
+        assert told == {__version__}, "every agent is of this release"
+        assert all("Traceback" not in each.log for each in (*lab.servers, *lab.agents))
+        print(f"{found}; {asking.asked} answers, the slowest after {asking.longest:.2f} s; {asking.again} asked again")
+
+
+def test_a_server_of_the_release_before_is_told_that_the_database_is_newer(older: Path, tmp_path: Path) -> None:
+    """It is older than what lets servers start on an expanded database: it says so, and touches nothing."""
+    url = f"sqlite:///{tmp_path}/heddle.db"
+    for source, code in ((older, 0), (NOW, 0), (older, 78), (NOW, 0)):
+        done = command(source, "--set", f"database.url={url}", "db", "migrate")
+        assert done.returncode == code, done.stdout + done.stderr
+        assert code == 0 or "made by a newer version" in done.stderr, done.stderr
