@@ -78,7 +78,8 @@ class BusSettings(Section, frozen=True):
     "amqp://user:password@broker:5672/vhost", "amqps://…" for TLS, several brokers with commas between them.
 
     `ca_file`: what the brokers' certificates are checked with, empty for the system's authorities; `cert_file` and
-    `key_file`: what this side shows, where the brokers ask for it.  `call_timeout` in seconds.
+    `key_file`: what this side shows, where the brokers ask for it.  `call_timeout` in seconds.  `management_url`: that
+    of RabbitMQ's management, "http://user:password@broker:15672", which only the upgrade check asks; empty: nobody.
     """
 
     url: str = ""
@@ -86,6 +87,7 @@ class BusSettings(Section, frozen=True):
     cert_file: str = ""
     key_file: str = ""
     call_timeout: float = 30.0
+    management_url: str = ""
 
 
 class Identity(Section, frozen=True):

@@ -12,8 +12,10 @@ from typing import Any
 import pika
 import pytest
 from tests.checks.conftest import Look, differing
+from tests.contract.test_bus import until
 
 from heddle.agent.questions import Questions
+from heddle.bus import amqp
 from heddle.bus.amqp_agent import AmqpAgentBus
 from heddle.bus.amqp_server import AmqpServerBus
 from heddle.bus.brokers import brokers
@@ -23,7 +25,7 @@ from heddle.simulate.rabbitmq import RabbitMq
 from heddle.store.engine import Store
 from heddle.view.types import FetchReply, FetchRequest, ReportReply, ReportRequest
 
-QUEUE = {"queue-round-trip", "queue-calls"}
+QUEUE = {"queue-round-trip", "queue-calls", "queue-declarations"}
 
 
 class Handler:
@@ -101,6 +103,96 @@ def test_agents_are_pinged_through_the_broker(
     assert (told["status"], told["node"]) == ("unknown", "host2") and "0.0.9" in told["details"], told
     first.stop()
     second.stop()
+
+
+def test_a_queue_that_somebody_made_otherwise(look: Look, store: Store, broker: RabbitMq) -> None:
+    """A server cannot connect, and the check says why; once it is deleted all is well."""
+    look.words = [f"bus.url={broker.url()}"]
+    assert look("--only", "queue-declarations")["queue-declarations"]["status"] == "not_applicable"
+    connection = pika.BlockingConnection(brokers(BusSettings(url=broker.url()))[0].parameters)
+    channel = connection.channel()
+    channel.queue_declare(amqp.CALLS, durable=True, arguments={"x-queue-type": "quorum"})
+    bus = AmqpServerBus(brokers(BusSettings(url=broker.url())))
+    bus.start(Handler())
+    time.sleep(1)
+    assert not bus.hears()
+    found = look()
+    told = found["queue-declarations"]
+    assert told["status"] == "failure" and "PRECONDITION_FAILED" in told["details"], told
+    assert amqp.CALLS in told["details"] and found["queue-round-trip"]["status"] == "success"
+    channel.queue_delete(amqp.CALLS)
+    until(bus.hears, 10)
+    assert look("--only", "queue-declarations")["queue-declarations"]["status"] == "success"
+    bus.stop()
+    channel.queue_delete(amqp.CALLS)
+    channel.exchange_delete(amqp.WAKE)
+    channel.exchange_declare(amqp.WAKE, "fanout", durable=True)
+    told = look("--only", "queue-declarations")["queue-declarations"]
+    assert told["status"] == "failure" and amqp.WAKE in told["details"], told
+    connection.close()
+
+
+def test_brokers_of_one_cluster_and_others(look: Look, store: Store, broker: RabbitMq) -> None:
+    joined, other = RabbitMq(joins=broker), RabbitMq()
+    try:
+        joined.start()
+        other.start()
+        look.words = [f"bus.url={broker.url()},{joined.url()}"]
+        told = look("--only", "queue-cluster")["queue-cluster"]
+        assert told["status"] == "success" and "2 brokers" in told["details"], told
+        look.words = [f"bus.url={broker.url()},{other.url()}"]
+        told = look("--only", "queue-cluster")["queue-cluster"]
+        assert told["status"] == "failure" and str(other.port) in told["details"], told
+        assert "knows no queue of the other" in told["details"]
+        joined.kill()
+        look.words = [f"bus.url={broker.url()},{joined.url()}"]
+        assert look("--only", "queue-cluster")["queue-cluster"]["status"] == "unknown"
+    finally:
+        other.stop()
+        joined.stop()
+
+
+def test_queues_of_those_who_are_gone(look: Look, store: Store) -> None:
+    made = RabbitMq(management=True)
+    try:
+        made.start()
+        url, only = f"bus.url={made.url()}", ("--only", "queue-orphans")
+        look.words = [url]
+        told = look(*only)["queue-orphans"]
+        assert told["status"] == "not_applicable" and "bus.management_url" in told["details"], told
+        look.words = [url, f"bus.management_url={made.management_url}"]
+        key = store.write(lambda tx: host_keys.add(tx, "host1"))
+        first, second = _joined(made, "host1", key), _joined(made, "host2", "a key")
+
+        def seen(*parts: str) -> Callable[[], bool]:
+            return lambda: all(part in str(look.every(*only)) for part in parts)
+
+        until(seen("host2 is connected, and the host has no key"), 15)
+        second.stop()
+        until(seen("1 of agents, each of a host that is known", "'success'"), 15)
+        twin = _joined(made, "host1", key)
+        until(seen("2 agents are connected as host1"), 15)
+        twin.stop()
+        connection = pika.BlockingConnection(brokers(BusSettings(url=made.url()))[0].parameters)
+        channel = connection.channel()
+        channel.queue_declare("heddle.agent.host1.0123456789abcdef")
+        channel.queue_declare("heddle.old")
+        channel.basic_publish("", "heddle.old", b"x")
+        until(seen("nobody takes from the queue heddle.agent.host1.0123456789abcdef", "heddle.old is a queue",
+                   "1 messages, 0 consumers"), 15)  # fmt: skip
+        connection.close()
+        first.stop()
+        look.words = [url, f"bus.management_url={made.management_url.replace(made.passwords['server'], 'hunter2')}"]
+        told = look(*only)["queue-orphans"]
+        assert told["status"] == "unknown" and "401" in told["details"] and "hunter2" not in str(told), told
+    finally:
+        made.stop()
+
+
+def _joined(broker: RabbitMq, host: str, key: str) -> AmqpAgentBus:
+    made = AmqpAgentBus(brokers(BusSettings(url=broker.url("agent"))), key, 5.0)
+    made.start(host, lambda wake: None)
+    return made
 
 
 def test_a_wrong_password_is_named(look: Look, store: Store, broker: RabbitMq) -> None:

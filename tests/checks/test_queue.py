@@ -15,7 +15,7 @@ from heddle.bus.base import BusError
 from heddle.bus.brokers import Broker
 from heddle.store.engine import Store
 
-QUEUE = {"queue-round-trip", "queue-calls"}
+QUEUE = {"queue-round-trip", "queue-calls", "queue-declarations"}
 
 
 def test_a_broker_that_is_away_or_hangs(look: Look, store: Store, silent_server: int) -> None:
@@ -27,7 +27,7 @@ def test_a_broker_that_is_away_or_hangs(look: Look, store: Store, silent_server:
         assert time.monotonic() - started < 15 and look.code == 2
         assert differing(before, found) == QUEUE and "hunter2" not in str(found)
         assert found["queue-round-trip"]["status"] == "failure" and str(port) in found["queue-round-trip"]["details"]
-        assert found["queue-calls"]["status"] == "unknown"
+        assert found["queue-calls"]["status"] == found["queue-declarations"]["status"] == "unknown"
 
 
 def test_a_setting_that_names_no_broker(look: Look, store: Store) -> None:

@@ -27,8 +27,17 @@ WAKE_SECONDS = 60
 
 def declare(channel: BlockingChannel) -> None:
     """The exchanges, which whoever comes first makes: without a server the calls of agents come back at once."""
-    channel.exchange_declare(WAKE, "direct", durable=True)
-    channel.exchange_declare(CALL, "direct", durable=True)
+    for name in (WAKE, CALL):
+        declare_exchange(channel, name)
+
+
+def declare_exchange(channel: BlockingChannel, name: str, passive: bool = False) -> None:
+    channel.exchange_declare(name, "direct", passive=passive, durable=True)
+
+
+def declare_calls(channel: BlockingChannel, passive: bool = False) -> Any:
+    """The queue that all servers share; `passive`: only if it is there, whatever it is like."""
+    return channel.queue_declare(CALLS, passive=passive, durable=True).method
 
 
 def agent_queue(host: str, instance: str) -> str:

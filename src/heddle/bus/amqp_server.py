@@ -49,7 +49,7 @@ class AmqpServerBus:
 
     def _up(self, channel: BlockingChannel) -> None:
         amqp.declare(channel)
-        channel.queue_declare(amqp.CALLS, durable=True)
+        amqp.declare_calls(channel)
         channel.queue_bind(amqp.CALLS, amqp.CALL, amqp.CALLS)
         channel.basic_qos(prefetch_count=2 * self._calls)
         self._wakes.put_wake(Wake(scopes=[]))

@@ -40,31 +40,40 @@ class RabbitMq:
 
     def __init__(
         self, address: str = "127.0.0.1", enter: tuple[str, ...] = (), certificates: Path | None = None,
-        memory_mb: int = 512,
+        memory_mb: int = 512, management: bool = False, joins: RabbitMq | None = None,
     ) -> None:
         """`enter`: the words before a command that run it where the broker is to be; `certificates`: a folder with
-        ca.pem, cert.pem and key.pem, for TLS; `memory_mb`: from there on it holds up those who send."""
+        ca.pem, cert.pem and key.pem, for TLS; `memory_mb`: from there on it holds up those who send; `management`: with
+        RabbitMQ's own page; `joins`: another, which runs and whose cluster it becomes a part of."""
         if not PROGRAM.exists():
             raise HeddleError("RabbitMQ is not installed: apt-get install rabbitmq-server")
         self.address, self._enter, self._certificates = address, enter, certificates
         self._memory_mb = memory_mb
         memory = "/dev/shm" if Path("/dev/shm").is_dir() else None
         self.folder = Path(tempfile.mkdtemp(prefix="heddle-rabbitmq-", dir=memory))
-        self.port, self._mapper, self._nodes = free_ports(3)
+        self.port, self._mapper, self._nodes, self._page = free_ports(4)
         self.passwords = {user: secrets.token_urlsafe(12) for user in RIGHTS}
+        self._joins, self._node = joins, "heddle@localhost"
+        if joins is not None:
+            self._mapper, self.passwords, self._node = joins._mapper, joins.passwords, "heddle2@localhost"
+            shutil.copy2(joins.folder / ".erlang.cookie", self.folder)
         self._process: subprocess.Popen[bytes] | None = None
         (self.folder / "definitions.json").write_text(json.dumps(self._definitions()))
-        (self.folder / "plugins").write_text("[].")
-        self._configure()
+        (self.folder / "plugins").write_text("[rabbitmq_management]." if management else "[].")
+        self._configure(management)
 
     def url(self, user: str = "server") -> str:
         scheme = "amqps" if self._certificates else "amqp"
         return f"{scheme}://{user}:{self.passwords[user]}@{self.address}:{self.port}/heddle"
 
+    @property
+    def management_url(self) -> str:
+        return f"http://server:{self.passwords['server']}@{self.address}:{self._page}"
+
     def start(self) -> None:
         """Returns when it takes connections."""
         settings = {
-            "NODENAME": "heddle@localhost", "MNESIA_BASE": "db", "LOG_BASE": "log", "PID_FILE": "pid",
+            "NODENAME": self._node, "MNESIA_BASE": "db", "LOG_BASE": "log", "PID_FILE": "pid",
             "CONFIG_FILE": "conf", "ENABLED_PLUGINS_FILE": "plugins",
         }  # fmt: skip
         paths = {name: text if name == "NODENAME" else str(self.folder / text) for name, text in settings.items()}
@@ -111,13 +120,19 @@ class RabbitMq:
             return False
         return True
 
-    def _configure(self) -> None:
+    def _configure(self, management: bool) -> None:
         kind = "ssl" if self._certificates else "tcp"
         lines = [
             f"listeners.{kind}.1 = {self.address}:{self.port}", "loopback_users = none", "log.file.level = warning",
             f"load_definitions = {self.folder}/definitions.json",
             f"vm_memory_high_watermark.absolute = {self._memory_mb}MB", "disk_free_limit.absolute = 10MB",
         ]  # fmt: skip
+        if management:
+            lines += [f"management.tcp.ip = {self.address}", f"management.tcp.port = {self._page}"]
+        if self._joins is not None:
+            lines += ["cluster_formation.peer_discovery_backend = classic_config",
+                      f"cluster_formation.classic_config.nodes.1 = {self._joins._node}",
+                      f"cluster_formation.classic_config.nodes.2 = {self._node}"]  # fmt: skip
         if self._certificates:
             files = {"cacertfile": "ca.pem", "certfile": "cert.pem", "keyfile": "key.pem"}
             lines += [f"ssl_options.{name} = {self._certificates / file}" for name, file in files.items()]
@@ -128,7 +143,7 @@ class RabbitMq:
         return {
             "vhosts": [{"name": "heddle"}],
             "users": [
-                {"name": user, "password_hash": _hash(password), "tags": "",
+                {"name": user, "password_hash": _hash(password), "tags": "monitoring" if user == "server" else "",
                  "hashing_algorithm": "rabbit_password_hashing_sha256"}
                 for user, password in self.passwords.items()
             ],

@@ -6,25 +6,20 @@ from dataclasses import dataclass
 
 from heddle.bus import probe
 from heddle.bus.base import BusError
-from heddle.bus.brokers import Broker, brokers
-from heddle.checks.base import CannotSee, Check, Finding, Level, failure, not_applicable, warning, well
+from heddle.bus.brokers import Broker
+from heddle.checks.base import CannotSee, Check, Finding, Level, failure, warning, well
 from heddle.checks.beside import beside
 from heddle.checks.context import Context
-from heddle.errors import ConfigError
+from heddle.checks.known_brokers import NO_BROKER, SECONDS, known
 
 BACKLOG = 100
-SECONDS = 7.0
 
 
 def check(context: Context) -> Finding:
-    settings = context.settings.bus
-    if not settings.url:
-        return not_applicable("bus.url is not set: server and agent are joined by a Unix socket")
-    try:
-        known = brokers(settings)
-    except ConfigError as error:
-        raise CannotSee(f"no broker can be asked (queue-round-trip says more): {error}") from error
-    answers = beside(_ask, known, SECONDS)
+    brokers = known(context)
+    if not brokers:
+        return NO_BROKER
+    answers = beside(_ask, brokers, SECONDS)
     for answer in answers:
         if isinstance(answer, _Said):
             return _judge(answer.queue)

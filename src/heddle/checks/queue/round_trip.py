@@ -5,19 +5,18 @@ from __future__ import annotations
 from heddle.bus import probe
 from heddle.bus.base import BusError
 from heddle.bus.brokers import Broker, brokers
-from heddle.checks.base import Check, Finding, Level, OnOpenStack, failure, not_applicable, unknown, well
+from heddle.checks.base import Check, Finding, Level, OnOpenStack, failure, unknown, well
 from heddle.checks.beside import beside
 from heddle.checks.context import Context
+from heddle.checks.known_brokers import NO_BROKER, SECONDS
 from heddle.checks.openstack.context import OpenStack
 from heddle.errors import ConfigError, HeddleError
-
-SECONDS = 7.0
 
 
 def check(context: Context) -> list[Finding]:
     settings = context.settings.bus
     if not settings.url:
-        return [not_applicable("bus.url is not set: server and agent are joined by a Unix socket")]
+        return [NO_BROKER]
     try:
         known = brokers(settings)
     except ConfigError as error:
