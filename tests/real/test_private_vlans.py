@@ -190,11 +190,15 @@ def test_who_hears_whom(pair: Pair) -> None:
 @pytest.mark.parametrize("pair", ["flat"], indirect=True)
 def test_who_is_not_known_yet_is_no_stranger(pair: Pair) -> None:
     """A stranger from the physical network is heard by all; with a MAC of the cloud's own, by promiscuous guests only:
-    it is a port that the host will be told of."""
+    it is a port that the host will be told of.  A guest of this host that is on its way to the other is who it was."""
     pair.divide(KINDS)
     pair.becomes(table(KINDS))
-    for near, far, guests in ((*pair.labs, ("g1", "g2")), (*reversed(pair.labs), ("g7", "g8"))):
-        for source, heard in (("02:00:00:00:00:99", set(guests)), ("fa:16:3e:99:99:99", {guests[0]})):
+    for near, far, number in ((*pair.labs, 1), (*reversed(pair.labs), 7)):
+        guests = f"g{number}", f"g{number + 1}"
+        for source, heard in (
+            ("02:00:00:00:00:99", set(guests)), ("fa:16:3e:99:99:99", {guests[0]}), (mac(number), set(guests)),
+            (mac(number + 2), {guests[0]}),
+        ):  # fmt: skip
             with catching(near.host, list(guests), NONCE, 1) as caught:
                 frame = arp(source, "10.0.9.8", "10.0.9.9") + NONCE
                 far.host.run(sys.executable, TOOL, "send", "eth1", frame)

@@ -65,8 +65,9 @@ def test_a_mac_of_several_kinds_is_of_none() -> None:
     there = [neighbour(1, "promiscuous"), neighbour(2, "isolated", allowed_address_pairs=pairs)]
     here = neighbour(4, "promiscuous", host="host1"), neighbour(5, "promiscuous", host="")
     router = neighbour(6, "promiscuous", host="host1", device_owner="network:router_interface")
-    found = elsewhere([*there, neighbour(3, "isolated"), *here, router], PRIVATE, "host1")
+    found = elsewhere([*there, neighbour(3, "isolated"), *here, router], PRIVATE)
     assert found.pop(mac(6)) == PROMISCUOUS, "a router may be on any host"
+    assert found.pop(mac(4)) == PROMISCUOUS, "a guest of this host may be on its way to another"
     assert found == {mac(1): None, mac(2): ISOLATED, mac(3): ISOLATED, mac(9): ISOLATED}
 
 

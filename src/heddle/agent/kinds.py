@@ -96,14 +96,15 @@ def told(
     }  # fmt: skip
 
 
-def elsewhere(neighbours: Iterable[NeighbourView], network: NetworkView, here: str) -> dict[str, Kind | None]:
-    """The kind of who sends from a MAC of a port on another host than this; None where they are of several.
+def elsewhere(neighbours: Iterable[NeighbourView], network: NetworkView) -> dict[str, Kind | None]:
+    """The kind of who sends from a MAC on another host than this; None where they are of several.
 
-    The cloud's own ports send from any host: a router moves sooner than the view tells, or is on several.
+    Those that the view has here are among them: a guest moves sooner than the view tells.  The cloud's own ports send
+    from any host, and a router may be on several.
     """
     found: dict[str, Kind | None] = {}
     for each in neighbours:
-        if each.host in ("", here) and not each.device_owner.startswith(OWN):
+        if not each.host and not each.device_owner.startswith(OWN):
             continue
         kind = kind_of(each, network)
         for mac in {each.mac_address, *(pair.mac_address for pair in each.allowed_address_pairs)}:

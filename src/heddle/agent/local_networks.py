@@ -143,7 +143,7 @@ class LocalNetworks:
         if all(port.meets_all for port in ports):
             return network_flows(network.id, tag, ports, out, ha_macs=ha_macs)
         self._divided.add(network.id)
-        there = elsewhere(mirror.neighbours_by_network.of(network.id), network, self._host)
+        there = elsewhere(mirror.neighbours_by_network.of(network.id), network)
         here = {port.kind for port in ports if port.kind is not None}
         pairs = heard_by(here, here | {kind for kind in there.values() if kind is not None})
         outside = segment is not None and bool(segment.physical_network)

@@ -218,7 +218,7 @@ class Planner:
         here = (port for port in desired.ports.values() if port.kind is not None and port.network_id == network.id)
         if all(port.meets_all for port in here):
             return None
-        there = elsewhere(mirror.neighbours_by_network.of(network.id), network, self.place.host)
+        there = elsewhere(mirror.neighbours_by_network.of(network.id), network)
         return tuple(sorted(there.items()))
 
     def _mesh(
