@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 from tests.checks.conftest import differing
-from tests.checks.openstack import Cloud, built
+from tests.checks.openstack import Cloud, built, run_check
+from tests.contract.amqp_broker import certify
 
 from heddle.simulate.rabbitmq import RabbitMq
 
@@ -60,3 +61,27 @@ def test_one_of_two_brokers_and_a_wrong_password(cloud: Cloud, broker: RabbitMq)
     told = cloud("--only", "queue-round-trip")["queue-round-trip"]
     assert told["status"] == "failure" and "refuses the user 'server'" in told["details"], told
     assert "transport_url" in told["details"]
+
+
+def test_tls_is_as_the_service_has_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Compared with `ssl_ca_file`; without one not at all, which is told; and not without `ssl`."""
+    certify(tmp_path)
+    (tmp_path / "other").mkdir()
+    certify(tmp_path / "other")
+    made = RabbitMq(certificates=tmp_path)
+    try:
+        made.start()
+        url = made.url().replace("amqps://", "rabbit://")
+        for lines, status, says in (
+            (f"ssl = true\nssl_ca_file = {tmp_path}/ca.pem", "success", "came back"),
+            (f"ssl = true\nssl_ca_file = {tmp_path}/other/ca.pem", "failure", "CERTIFICATE_VERIFY_FAILED"),
+            ("rabbit_use_ssl = true", "success", "came back"), ("ssl = false", "failure", ""),
+            (f"ssl = true\nssl_ca_file = {tmp_path}/nothing", "failure", "files for TLS cannot be used"),
+        ):  # fmt: skip
+            text = f"[DEFAULT]\ntransport_url = {url}\n[oslo_messaging_rabbit]\n{lines}\n"
+            (tmp_path / "neutron.conf").write_text(text)
+            words = ("--neutron-conf", str(tmp_path / "neutron.conf"), "--only", "queue-round-trip")
+            _, (told,) = run_check(capsys, *words)
+            assert told["status"] == status and says in told["details"], (lines, told)
+    finally:
+        made.stop()

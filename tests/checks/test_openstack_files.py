@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from tests.checks.openstack import SECRET, TOKEN, run_check
+from tests.checks.test_certificates import certificate
 
 from heddle.checks.openstack import transport
 from heddle.checks.openstack.ini import Options
@@ -92,6 +94,17 @@ def test_holes(tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, st
     _, (told,) = run_check(capsys, "--neutron-conf", write(tmp_path, text), *only)
     assert told["status"] == status and says in told["details"], told
     assert bool(told["remedy"]) == (status != "success")
+
+
+@pytest.mark.parametrize(("end", "status", "says"), [(99, "success", "1 certificates"), (-1, "failure", "expired on")])
+def test_the_certificate_of_the_broker(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], end: int, status: str, says: str
+) -> None:
+    file = certificate(tmp_path / "ca.pem", timedelta(days=-9), timedelta(days=end))
+    text = f"{WHOLE}[oslo_messaging_rabbit]\nssl = true\nssl_ca_file = {file}\n"
+    only = ("--only", "environment-certificates")
+    _, (told,) = run_check(capsys, "--neutron-conf", write(tmp_path, text), *only)
+    assert told["status"] == status and says in told["details"], told
 
 
 def test_several_files_are_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
