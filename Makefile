@@ -64,7 +64,8 @@ test-power: dev  ## the power cuts alone
 	scripts/test-kernel.sh power
 
 matrix: dev  ## which network types each data plane carries, and which extensions packets have shown: tables
-	@.venv/bin/python -m tests.real.matrix_table
+	@scripts/engines.sh --install postgresql rabbitmq
+	@HEDDLE_TEST_BROKER=rabbitmq .venv/bin/python -m tests.real.matrix_table
 
 HOSTS ?= 3
 lab: dev  ## a cloud of HOSTS=3 hosts in namespaces: servers, database, broker, agents, all real

@@ -3,8 +3,9 @@
 It runs the tests of the matrix and reads a cell's result from their ids, `<data plane>-<type>-<family>`.  A cell is
 "yes" when all tests of it passed, "NO" when one failed, and else says why there is none.  Then it runs the tests of
 `features.py`, and prints for each extension with a packet side whether they passed, by which, and which have none yet.
-Those of clouds of several hosts need a broker (HEDDLE_TEST_BROKER=rabbitmq; `scripts/engines.sh --install`); without
-it their rows say "not run".  Exit status 1 when a row or cell is "NO" or without an explanation.
+Those of scenarios run with all of their file, for they tell a story of one cloud; others in the order of their file.
+Those of clouds of several hosts need a broker (HEDDLE_TEST_BROKER=rabbitmq, as `make matrix` has it); without it
+their rows say "not run".  Exit status 1 when a row or cell is "NO" or without an explanation.
 """
 
 from __future__ import annotations
@@ -104,9 +105,16 @@ def feature_table(found: Mapping[str, bool]) -> tuple[list[str], bool]:
 
 def to_run(broker: bool) -> list[str]:
     """The tests of the extensions that can run here, but those of the matrix itself, which run anyway."""
-    every = sorted({test for tests in SENT.values() for test in tests})
-    matrix = tuple(f"real/{name}::" for name in TESTS)
-    return [test for test in every if not test.startswith(matrix) and (broker or not test.startswith("cluster/"))]
+    left_out = (*(f"real/{name}::" for name in TESTS), *(() if broker else ("cluster/",)))
+    every = {test for tests in SENT.values() for test in tests if not test.startswith(left_out)}
+    stories = {test.partition("::")[0] for test in every if test.startswith("scenarios/")}
+    return [*sorted((test for test in every if not test.startswith("scenarios/")), key=_place), *sorted(stories)]
+
+
+def _place(test: str) -> tuple[str, int]:
+    """Its file, and where in it the test is."""
+    file, _, name = test.partition("::")
+    return file, (HERE.parent / file).read_text().index(f"def {name}(")
 
 
 def main() -> int:
