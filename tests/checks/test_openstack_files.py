@@ -94,6 +94,7 @@ def test_holes(tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, st
     _, (told,) = run_check(capsys, "--neutron-conf", write(tmp_path, text), *only)
     assert told["status"] == status and says in told["details"], told
     assert bool(told["remedy"]) == (status != "success")
+    assert told["details"].startswith("neutron: ") == (status != "success")
 
 
 @pytest.mark.parametrize(("end", "status", "says"), [(99, "success", "1 certificates"), (-1, "failure", "expired on")])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from heddle.checks.base import Check, Finding, Level, OnOpenStack, failure, well
 from heddle.checks.context import Context
 from heddle.checks.openstack.context import OpenStack
@@ -23,7 +25,8 @@ def openstack(cloud: OpenStack) -> list[Finding]:
 def _of(service: Service) -> list[Finding]:
     if service.problem:
         return [failure(service.problem, evidence=service.shown)]
-    return holes(service) or [well(f"{service.shown} has what {service.name} needs to be looked at", service.shown)]
+    bad = [replace(each, details=f"{service.name}: {each.details}") for each in holes(service)]
+    return bad or [well(f"{service.shown} has what {service.name} needs to be looked at", service.shown)]
 
 
 CHECK = Check(
