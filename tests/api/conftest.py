@@ -16,6 +16,7 @@ from tests.engines.schema import fill
 from tests.engines.servers import discard, new_database
 from tests.fakes.client import PASSWORD, Client, People
 
+from heddle import __version__
 from heddle.api.app import App
 from heddle.api.server import make_app
 from heddle.config import Quota, Settings, load
@@ -75,7 +76,7 @@ class Cloud:
 
     def report(
         self, host: str, *statuses: Status, started: float = 1_700_000_000.0, physnets: str = "public", zone: str = "",
-        datapath: str = "netdev", instance: str = "", clock: float = 0.0,
+        datapath: str = "netdev", instance: str = "", release: str = __version__, clock: float = 0.0,
         guarantees: Guarantees | None = None,
     ) -> ReportReply:  # fmt: skip
         """A host with all roles reports; with Linux bridges when `datapath` is "bridge"."""
@@ -85,7 +86,7 @@ class Cloud:
         request = ReportRequest(
             host=host, started_at=started, roles=roles, tunnel_ip="192.0.2.7", bridge_mappings=mappings,
             datapath=datapath, statuses=list(statuses), availability_zone=zone, instance=instance, clock=clock,
-            guarantees=guarantees,
+            guarantees=guarantees, release=release,
         )  # fmt: skip
         return reports.report(self.store, self.settings, request)
 

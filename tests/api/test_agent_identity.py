@@ -125,3 +125,17 @@ def test_a_clock_that_is_wrong_is_told_once_and_changes_nothing(
     assert len(logged) == bool(says) and all(record.levelno == logging.WARNING for record in logged)
     own_cloud.die("host1")
     assert not any(agent["alive"] for agent in own_cloud.admin.list("agent", "?host=host1"))
+
+
+def test_an_agent_of_an_older_release_is_told_until_it_is_upgraded(
+    own_cloud: Cloud, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It does not say of which it is; once it is of this one nothing is left to say."""
+    for number in range(3):
+        own_cloud.report("host1", release="", started=1.0)
+        own_cloud.silence(seconds=6)
+        (text,) = problems(own_cloud.admin)
+        assert "of an older release than the servers" in text and "until it is upgraded" in text, number
+    assert sum("of an older release" in record.getMessage() for record in caplog.records) == 1
+    own_cloud.report("host1", started=2.0)
+    assert problems(own_cloud.admin) == set()

@@ -5,6 +5,7 @@ The release before is the program that is kept in `tests/upgrade`.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -64,7 +65,28 @@ def test_agents_of_the_release_before_with_servers_of_this_one(older: Path) -> N
         with nothing_lost(*flows):
             restarts(lab, 0)
         works(lab, tenant, 2)
+        told = [each["configurations"].get("problems", []) for each in lab.api.get("/v2.0/agents")["agents"]]
+        assert told and all("of an older release than the servers" in str(each) for each in told), told
+        asks = "upgrade", "check", "--only", "versions-agents", "--format", "json"
+        said = lab.heddle(lab.servers[0], *asks, check=False)
+        details = [each["details"] for each in json.loads(said)["checks"]]
+        assert details == [f"the agent of {host.name} does not tell its release: it is too old for that"
+                           for host in lab.hosts], details  # fmt: skip
+        carried_by_one(lab, tenant)
         assert all("Traceback" not in each.log for each in (*lab.servers, *lab.agents))
+
+
+def carried_by_one(lab: Lab, tenant: Tenant) -> None:
+    """A highly available router is given to one of the hosts, whose agents cannot have it ready for each other."""
+    left, right = tenant.network("left", "10.30.0.0/24"), tenant.network("right", "10.31.0.0/24")
+    router = tenant.router("shared", left, right, ha=True)
+    one, other = tenant.guest(left, lab.hosts[0]), tenant.guest(right, lab.hosts[1])
+    tenant.wait()
+    lab.until(lambda: one.pings(other.ip), 20, "the router forwards")
+    found = lab.api.get(f"/v2.0/routers/{router['id']}/l3-agents")["agents"]
+    space = f"qrouter-{router['id']}"
+    there = [host.name for host in lab.hosts if space in host.sh("ip netns list")]
+    assert there == [each["host"] for each in found] and len(there) == 1, (there, found)
 
 
 def test_agents_of_this_release_with_servers_of_the_one_before(older: Path) -> None:

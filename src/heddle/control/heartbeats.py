@@ -26,6 +26,7 @@ HEARTBEAT_SECONDS = 5
 CLOCK_SECONDS = 10
 CLOCK = "the host's clock is"
 RIVALS = "a second agent reports as this host"
+OLDER = "the agent is of an older release than the servers"
 _TOLD = ("tunnel_ip", "datapath", "bridge_mappings", "drift", "failed", "availability_zone")
 
 
@@ -80,6 +81,8 @@ def _problems(request: ReportRequest, now: int, rivals: int) -> list[str]:
         found.append(f"{CLOCK} {abs(ahead)} s {way} the database's: nothing here depends on it, but set it right")
     if rivals:
         found.append(f"{RIVALS}, and is refused: give it another name (agent.host), or stop it")
+    if request.started_at and not request.release:
+        found.append(f"{OLDER}: what came since is not applied on this host until it is upgraded (docs/upgrade.md)")
     return found
 
 
@@ -87,7 +90,7 @@ def _tell_new(host: str, known: dict[str, Agent], problems: Sequence[str]) -> No
     """Log what was not known yet."""
     told = "\n".join(text for agent in known.values() for text in agent.configurations.get("problems", ()))
     for text in problems:
-        if not any(kind in told and text.startswith(kind) for kind in (CLOCK, RIVALS)):
+        if not any(kind in told and text.startswith(kind) for kind in (CLOCK, RIVALS, OLDER)):
             log.warning("host=%s: %s", host, text)
 
 
