@@ -42,6 +42,10 @@ On PostgreSQL and MariaDB two checks need rights of the user of `database.url` t
 [deploy](deploy.md#control-the-database). Where the server's disk is not seen from here, no more than
 256 MiB are copied.
 
+On these two the copy has the rows of tables up to 4 MiB, and a second one also those of the large tables that the
+migrations name, if there is time: that tells how long the migrations take. Without those rows what is taken away is
+told all the same; where nothing is, the check is unknown and names the tables.
+
 `--target` names what the upgrade leads to, and without it nothing is asked about what comes:
 
 - the path of an environment of Python that has the target, as `/opt/heddle-next/.venv`, or of its `bin/python`: its own

@@ -23,6 +23,7 @@ _TOUCHES = re.compile(
     \s+["`]?(\w+)""",
     re.IGNORECASE | re.VERBOSE,
 )
+_WORD = re.compile(r"\w+")
 _HELD = """
 SELECT c.relname, l.mode FROM pg_locks AS l JOIN pg_class AS c ON c.oid = l.relation
 JOIN pg_namespace AS n ON n.oid = c.relnamespace
@@ -38,18 +39,23 @@ _WORST = ("no reads, no writes", "no writes")
 @dataclass(frozen=True, slots=True)
 class Rehearsal:
     """`touched`: tables that are altered or written to; `locks`: what nobody else can do with a table meanwhile, by its
-    name, "*" for all together; `fault`: why the migrations did not come to an end.
+    name, "*" for all together; `fault`: why the migrations did not come to an end.  `named`: tables that any of the
+    statements names, None where that is not told.
     """
 
     seconds: float
     touched: list[str] = field(default_factory=list)
     locks: dict[str, str] = field(default_factory=dict)
     fault: str = ""
+    named: list[str] | None = None
 
 
 def rehearse(store: Store, heard: Callable[[], None] = lambda: None) -> Rehearsal:
     """`heard` is called before each statement, and what it raises ends the migrations and is raised."""
     touched: set[str] = set()
+    words: set[str] = set()
+    with store.engine.connect() as conn:
+        tables = set(sa.inspect(conn).get_table_names())
     locks: dict[str, str] = {"*": "no writes"} if store.sqlite else {}
     stopped: list[Exception] = []
 
@@ -59,6 +65,7 @@ def rehearse(store: Store, heard: Callable[[], None] = lambda: None) -> Rehearsa
         except Exception as error:
             stopped.append(error)
             raise
+        words.update(_WORD.findall(statement))
         if match := _TOUCHES.match(statement):
             touched.add(match[2])
             if store.engine.dialect.name in ("mysql", "mariadb") and not match[1].upper().startswith(("I", "U", "DE")):
@@ -81,4 +88,5 @@ def rehearse(store: Store, heard: Callable[[], None] = lambda: None) -> Rehearsa
     finally:
         sa.event.remove(store.engine, "before_cursor_execute", before)
         sa.event.remove(store.engine, "commit", committed)
-    return Rehearsal(time.monotonic() - started, sorted(touched), dict(sorted(locks.items())), fault)
+    return Rehearsal(time.monotonic() - started, sorted(touched), dict(sorted(locks.items())), fault,
+                     sorted(words & tables))  # fmt: skip

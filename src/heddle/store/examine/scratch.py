@@ -2,7 +2,8 @@
 
 SQLite's goes into a folder of its own below the folder for temporary files (TMPDIR), readable for its owner only.  On
 PostgreSQL and MariaDB it is another database on the same server: the schema of the copied revision made by its
-migrations, and the rows read from the one and written to the other.  No program of the server's makers is needed.
+migrations, and the rows of the tables that are wanted, as many as there is time for (`filling.py`).  No program of the
+server's makers is needed.
 
 Room is asked for before anything is written, for a full disk stops the cloud; where the server's disk is not seen from
 here only small databases are copied.  All ends by a deadline, and a program that is told to end removes the copy first.
@@ -19,6 +20,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -29,13 +31,15 @@ from heddle.store import migrate
 from heddle.store.dialect import reason_of, with_driver
 from heddle.store.engine import FAILURES, Store, Tx
 from heddle.store.examine import file_of, hasty
-from heddle.store.examine.storage import storage
+from heddle.store.examine.filling import fill
+from heddle.store.examine.storage import Table, storage
 
 PREFIX = "heddle_dry_run_"
 ROOM = 3  # the copy, its write-ahead log, and a table that is written anew
 CHUNK = 1000
 PATIENCE = 3
 GRACE = 2.0
+RESERVED = 0.25  # of the time, for the migrations
 UNSEEN = 256 * 2**20  # as much is copied to a disk whose room is not seen
 _CONNECTED = "SELECT id FROM information_schema.processlist WHERE db = :name"
 _NO_RIGHT = (
@@ -47,7 +51,7 @@ _FAR = (
     "Run the check on the database's server, or restore a copy of the database on another server, name that with --set "
     "database.url=…, and run the check there."
 )
-_TOO_LONG = (
+TOO_LONG = (
     "Restore a copy of the database on another server, and take the time of `heddle db migrate` there: the upgrade "
     "takes as long."
 )
@@ -71,6 +75,10 @@ class Deadline:
     def passed(self) -> bool:
         return time.monotonic() >= self._end
 
+    def left(self, later: float = 0.0) -> float:
+        """The seconds until then, less `later`, which are for what comes after."""
+        return self._end - later - time.monotonic()
+
     def end(self) -> None:
         """It has passed, as of now."""
         self._end = 0.0
@@ -78,7 +86,8 @@ class Deadline:
     def check(self) -> None:
         """Raises `NoCopy` when it has passed."""
         if self.passed:
-            raise NoCopy(f"copying the database and migrating the copy takes longer than {self.seconds:g} s", _TOO_LONG)
+            took = f"longer than {self.seconds:.0f} s"
+            raise NoCopy(f"copying the database and migrating the copy takes {took}", TOO_LONG)
 
 
 def is_copy(url: str) -> bool:
@@ -88,15 +97,27 @@ def is_copy(url: str) -> bool:
     return (with_driver(url).database or "").startswith(PREFIX)
 
 
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """`lacking`: tables whose rows are not there: they were not wanted, or time was short."""
+
+    store: Store
+    lacking: list[str] = field(default_factory=list)
+
+
 @contextmanager
-def copied(tx: Tx, url: str, revision: str, deadline: Deadline) -> Iterator[Store]:
-    """A copy of the database, which is at `revision`.  Raises `NoCopy`; the copy is removed at the end."""
+def copied(
+    tx: Tx, url: str, revision: str, deadline: Deadline, wanted: Callable[[Table], bool] = bool
+) -> Iterator[Copy]:
+    """A copy of the database, which is at `revision`.  `wanted`: whether it is to have the rows of a table; a file has
+    all.  Raises `NoCopy`; the copy is removed at the end.
+    """
     if file := file_of(url):
         with _copied_file(file, deadline) as store:
-            yield store
+            yield Copy(store)
     else:
-        with _copied_on_server(tx, url, revision, deadline) as store:
-            yield store
+        with _copied_on_server(tx, url, revision, deadline, wanted) as copy:
+            yield copy
 
 
 @contextmanager
@@ -119,9 +140,12 @@ def _copied_file(file: Path, deadline: Deadline) -> Iterator[Store]:
 
 
 @contextmanager
-def _copied_on_server(tx: Tx, url: str, revision: str, deadline: Deadline) -> Iterator[Store]:
+def _copied_on_server(
+    tx: Tx, url: str, revision: str, deadline: Deadline, wanted: Callable[[Table], bool]
+) -> Iterator[Copy]:
     found = storage(tx)
-    size = sum(table.size for table in found.tables)
+    tables = sorted(filter(wanted, found.tables), key=lambda table: table.size)
+    size = sum(table.size for table in tables)
     if found.folder:
         _expect_room(found.folder, size)
     elif size > UNSEEN:
@@ -134,8 +158,8 @@ def _copied_on_server(tx: Tx, url: str, revision: str, deadline: Deadline) -> It
             with _connected(url, name, deadline) as store:
                 deadline.check()
                 migrate.upgrade(store, revision)
-                _fill(tx.conn, store, deadline)
-                yield store
+                names, reserved = [table.name for table in tables], RESERVED * deadline.seconds
+                yield Copy(store, fill(tx.conn, store.engine, names, lambda: deadline.left(reserved)))
         finally:
             _drop(url, name)
 
@@ -163,7 +187,7 @@ def _removed_at_exit(deadline: Deadline, remove: Callable[[], None]) -> Iterator
 def _connected(url: str, name: str, deadline: Deadline) -> Iterator[Store]:
     """To the copy.  A statement may take until the deadline has passed for certain, and little longer."""
     there = with_driver(url).set(database=name).render_as_string(hide_password=False)
-    store = Store(hasty(there, PATIENCE, int(deadline.seconds) + 1), 2)
+    store = Store(hasty(there, PATIENCE, int(max(1.0, deadline.left())) + 1), 2)
     sa.event.listen(store.engine, "before_cursor_execute", lambda *statement: deadline.check())
     try:
         yield store
@@ -200,23 +224,6 @@ def _execute(url: str, statement: str, ends: str = "") -> None:
             conn.exec_driver_sql(statement)
     finally:
         server.close()
-
-
-def _fill(source: sa.Connection, store: Store, deadline: Deadline) -> None:
-    """All rows, of the columns that the copy has."""
-    there = sa.inspect(source)
-    with store.engine.begin() as conn:
-        known = sa.MetaData()
-        known.reflect(conn)
-        for table in known.sorted_tables:
-            conn.execute(sa.delete(table))
-            names = {column["name"] for column in there.get_columns(table.name)}
-            wanted = [column.name for column in table.columns if column.name in names]
-            same = sa.table(table.name, *map(sa.column, wanted))
-            rows = source.execute(sa.select(same), execution_options={"yield_per": CHUNK})
-            for chunk in rows.mappings().partitions():
-                deadline.check()
-                conn.execute(sa.insert(same), [dict(row) for row in chunk])
 
 
 def _expect_room(folder: str, size: int) -> None:

@@ -12,7 +12,7 @@ from heddle.store.engine import Tx
 
 _MARIADB_TABLES = """
 SELECT table_name, engine, COALESCE(data_length, 0) + COALESCE(index_length, 0), COALESCE(table_collation, ''),
-       COALESCE(max_data_length, 0)
+       COALESCE(max_data_length, 0), COALESCE(table_rows, 0)
 FROM information_schema.tables WHERE table_schema = database() AND table_type = 'BASE TABLE' ORDER BY table_name
 """
 _MARIADB_TEXTS = """
@@ -20,7 +20,7 @@ SELECT collation_name, table_name, column_name FROM information_schema.columns
 WHERE table_schema = database() AND collation_name IS NOT NULL ORDER BY table_name, ordinal_position
 """
 _POSTGRESQL_TABLES = """
-SELECT c.relname, '', pg_relation_size(c.oid), '', 0
+SELECT c.relname, '', pg_relation_size(c.oid), '', 0, GREATEST(0, c.reltuples::bigint)
 FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
 WHERE c.relkind = 'r' AND n.nspname = ANY(current_schemas(false)) ORDER BY c.relname
 """
@@ -39,13 +39,15 @@ _BITS = {"tinyint": 8, "smallint": 16, "mediumint": 24, "int": 32, "bigint": 64}
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """`size` in bytes; `longest`: what the engine says that its file may grow to, 0 where it says nothing."""
+    """`size` in bytes; `longest`: what the engine says that its file may grow to, 0 where it says nothing;
+    `rows`: about how many it has, 0 where the engine does not say."""
 
     name: str
     engine: str
     size: int
     collation: str = ""
     longest: int = 0
+    rows: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +118,7 @@ def _of_mariadb(conn: sa.Connection) -> Storage:
     page, apart, folder, encoding = conn.exec_driver_sql(
         "SELECT @@innodb_page_size, @@innodb_file_per_table, @@datadir, @@character_set_database"
     ).one()
-    tables = [Table(row[0], row[1] or "", int(row[2]), row[3], int(row[4])) for row in
+    tables = [Table(row[0], row[1] or "", int(row[2]), row[3], int(row[4]), int(row[5])) for row in
               conn.execute(sa.text(_MARIADB_TABLES))]  # fmt: skip
     texts: dict[str, list[str]] = {}
     for collation, table, column in conn.execute(sa.text(_MARIADB_TEXTS)):
