@@ -19,6 +19,7 @@ from heddle.bus.connection import thread
 from heddle.config import Settings
 from heddle.errors import HeddleError
 from heddle.view.questions import Answer, Asked, Pong, Question, Told
+from heddle.view.tunnels import TunnelsQuestion
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +33,9 @@ _encode = msgspec.msgpack.Encoder().encode
 
 def answer(question: Question, settings: Settings) -> Answer:
     """Look, and change nothing.  Raises `HeddleError` and `OSError` for what could not be seen."""
+    if isinstance(question, TunnelsQuestion):
+        from heddle.agent.ways import ways
+        return ways(question, settings.agent)
     return Pong(release=__version__)
 
 

@@ -5,7 +5,8 @@ sends it.  The same ID in tunnels of two kinds is two networks.
 
 Where a remote port lives is known from the view, so a frame for it goes to its host alone; only frames for
 everybody, or for an address that is none of a port, go to all hosts that have the network, and questions for known
-addresses to none (`answers.py`).  A frame from a tunnel never goes into one again, so the mesh has no loops.
+addresses to none (`answers.py`).  A frame from a tunnel never goes into one again, so the mesh has no loops; but one
+of the ID 0, which no network has, that asks whether the tunnel works (`host/tunnel_echo.py`) is sent back to its host.
 """
 
 from __future__ import annotations
@@ -18,10 +19,12 @@ from heddle.agent.addresses import Builder, checked_mac
 from heddle.agent.answers import TUN_OUT, Known, answers, base_answers
 from heddle.agent.ha_flows import learn_flows
 from heddle.host.openflow import FlowSet
+from heddle.host.tunnel_echo import ANSWER, ETHERTYPE, REQUEST
 from heddle.view.types import Segment
 
 KINDS = ("vxlan", "gre", "geneve")
 TUN_IN = 1
+BACK = ",".join(f"move:NXM_NX_TUN_{ip}_SRC[]->NXM_NX_TUN_{ip}_DST[]" for ip in ("IPV4", "IPV6"))
 IPV6_MORE = 20
 
 
@@ -75,6 +78,9 @@ def tunnel_base_flows(ports: TunnelPorts) -> FlowSet:
     base_answers(b, ports.patch)
     for number in ports.by_kind.values():
         b.add(0, 10, f"in_port={number}", f"resubmit(,{TUN_IN})")
+        mine = f"in_port={number},tun_id=0,dl_type={ETHERTYPE:#x}"
+        b.add(0, 20, f"{mine},dl_dst={REQUEST}", f"{BACK},set_field:{ANSWER}->eth_dst,in_port")
+        b.add(0, 20, f"{mine},dl_dst={ANSWER}", "controller")
     return b.flows
 
 

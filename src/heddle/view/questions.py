@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import msgspec
 
+from heddle.view.tunnels import Tunnels, TunnelsQuestion
 from heddle.view.types import Message
 
 
@@ -23,8 +24,8 @@ class Pong(Message, frozen=True, tag_field="answer", tag="pong", kw_only=True):
     release: str
 
 
-Question = Ping
-Answer = Pong
+Question = Ping | TunnelsQuestion
+Answer = Pong | Tunnels
 
 
 class Asked(Message, frozen=True, kw_only=True):

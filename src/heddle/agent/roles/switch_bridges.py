@@ -141,6 +141,7 @@ class Bridges:
             "integration_bridge": INT,
             "l2_population": bool(self._tunnel_ip),
             "arp_responder_enabled": bool(self._tunnel_ip),
+            "answers_in_tunnels": bool(self._tunnel_ip),
             "translates_floating_ips": True,
         }
         return shown | ({"warnings": list(self._warnings)} if self._warnings else {})
