@@ -41,3 +41,20 @@ def test_agents_answer_and_one_that_is_held_does_not(lab: Lab) -> None:
     assert {id: found[id][0]["status"] for id in others} == {id: before[id][0]["status"] for id in others}
     lab.until(lambda: check(lab, "--only", "queue-agents")[0]["queue-agents"][0]["status"] == "success", 20,
               "the agent answers again")  # fmt: skip
+
+
+def test_a_dead_broker_takes_only_what_goes_through_it(lab: Lab) -> None:
+    before, _ = check(lab)
+    lab.broker.kill()
+    try:
+        found, took = check(lab)
+    finally:
+        lab.broker.start()
+    assert took < LONGEST
+    status = {id: each[0]["status"] for id, each in found.items()}
+    changed = {id for id, each in before.items() if each[0]["status"] != status[id]}
+    through = {"queue-round-trip", "queue-agents", "queue-calls", "queue-declarations"}
+    assert through <= changed and status["queue-round-trip"] == "failure", found
+    assert {status[id] for id in changed - {"queue-round-trip"}} == {"unknown"}, found
+    lab.until(lambda: check(lab, "--only", "queue-agents")[0]["queue-agents"][0]["status"] == "success", 40,
+              "agents answer again")  # fmt: skip

@@ -13,6 +13,7 @@ import json
 import os
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -101,7 +102,7 @@ class RabbitMq:
         """As when its machine loses power."""
         process, self._process = self._process, None
         if process is not None:
-            process.kill()
+            os.killpg(process.pid, signal.SIGKILL)  # what enters a host waits beside the one that runs there
             process.wait()
 
     def stop(self) -> None:
