@@ -189,3 +189,22 @@ def _audit(lab: Lab, *words: str) -> dict[str, Any]:
     assert code in (0, 1), said + told
     hosts = {each["host"]: each["total"] for each in json.loads(said)["hosts"]}
     return {"code": code, "hosts": hosts, "total": sum(hosts.values())}
+
+
+def test_tunnels_of_linux_bridges_are_tried_by_echo_requests(lab: Lab) -> None:
+    network = lab.api.request("POST", "/v2.0/networks", {"network": {"name": "tried"}})["network"]["id"]
+    for each in lab.hosts:
+        lab.api.request("POST", "/v2.0/ports", {"port": {"network_id": network, "binding:host_id": each.name}})
+
+    def look() -> dict[str, Any]:
+        words = ("upgrade", "check", "--format", "json", "--only", "network-tunnels")
+        said = lab.heddle(lab.servers[0], *words, check=False)
+        (told,) = json.loads(said[said.index("{") :])["checks"]
+        return dict(told)
+
+    told = look()
+    assert told["status"] == "success" and "6 by echo requests only" in told["evidence"], told
+    lab.underlay.sh("ip link set host3-d down")
+    told = look()
+    lab.underlay.sh("ip link set host3-d up")
+    assert told["status"] == "failure" and told["node"] == "host3", told
