@@ -29,6 +29,12 @@ from heddle.view.types import ReportRequest, RoleState
 ROLES = [RoleState(role=name) for name in ("switch", "router", "dhcp", "metadata")]
 TOLD = {"release": __version__, "started_at": 1.0}
 Checks = dict[str, dict[str, Any]]
+# Those that ask the agents what their hosts are.
+OF_HOSTS = {
+    "configuration-agreement", "configuration-secrets", "environment-certificates", "environment-clock",
+    "environment-disk", "environment-dnsmasq", "environment-kernel", "environment-nftables", "environment-openvswitch",
+    "environment-python", "environment-qemu", "environment-radvd", "environment-reboot",
+}  # fmt: skip
 
 
 def environment() -> dict[str, str]:

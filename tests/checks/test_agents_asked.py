@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tests.checks.conftest import Look, differing
+from tests.checks.conftest import OF_HOSTS, Look, differing
 from tests.contract.test_bus import Handler, answers, until
 
 from heddle.agent.questions import Questions
@@ -71,7 +71,7 @@ def test_all_answer_then_one_does_not(
     found = look()
     assert time.monotonic() - started < 15
     told = found["queue-agents"]
-    assert differing(before, found) == {"queue-agents"} and told["status"] == "failure", found
+    assert differing(before, found) == {"queue-agents", *OF_HOSTS} and told["status"] == "failure", found
     assert told["node"] == "host2" and "no answer within 4 s" in told["details"]
 
 

@@ -15,9 +15,11 @@ from collections.abc import Callable
 import msgspec
 
 from heddle import __version__
+from heddle.agent.facts import facts
 from heddle.bus.connection import thread
 from heddle.config import Settings
 from heddle.errors import HeddleError
+from heddle.view.facts import FactsQuestion
 from heddle.view.questions import Answer, Asked, Pong, Question, Told
 from heddle.view.tunnels import TunnelsQuestion
 
@@ -36,6 +38,8 @@ def answer(question: Question, settings: Settings) -> Answer:
     if isinstance(question, TunnelsQuestion):
         from heddle.agent.ways import ways
         return ways(question, settings.agent)
+    if isinstance(question, FactsQuestion):
+        return facts(question, settings)
     return Pong(release=__version__)
 
 

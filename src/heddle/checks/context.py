@@ -12,8 +12,9 @@ from typing import Generic, TypeVar
 
 from heddle import __version__
 from heddle.bus.ask import Outcome
-from heddle.checks import questions
+from heddle.checks import nodes, questions
 from heddle.checks.base import CannotSee, Check, Finding
+from heddle.checks.nodes import Nodes
 from heddle.checks.target.coming import Coming, Named
 from heddle.checks.target.description import Description
 from heddle.config import Settings
@@ -42,6 +43,7 @@ class Context:
         self.coming = coming or Named(__version__)
         self.described: Once[Description] = Once(self.coming.describe)
         self.database: Once[Store] = Once(self._open)
+        self.facts: Once[Nodes] = Once(lambda: nodes.gather(self))
 
     def look(self, check: Check) -> Finding | Sequence[Finding]:
         return check.check(self)
@@ -90,7 +92,7 @@ class Context:
 
         Takes up to `seconds` and three more.  Raises `CannotSee` where nobody can be asked.
         """
-        return self.ask_each(dict.fromkeys(self._everybody() if whom is None else whom, question), seconds)
+        return self.ask_each(dict.fromkeys(self.everybody() if whom is None else whom, question), seconds)
 
     def ask_each(
         self, asked: Mapping[str, Question], seconds: float = questions.SECONDS
@@ -102,7 +104,7 @@ class Context:
         """The same as it came over the bus."""
         return questions.outcomes(self.settings, self._keys, asked, seconds)
 
-    def _everybody(self) -> list[str]:
+    def everybody(self) -> list[str]:
         """All hosts that have ever reported."""
         with self.cloud() as tx:
             return sorted({agent.host for agent in hosts.AGENTS.find(tx)})

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from heddle.checks.base import CannotSee, Finding, not_applicable
-from heddle.checks.context import Context
 from heddle.model.agent import Agent
 from heddle.store import clock
 from heddle.store.engine import Tx
 from heddle.store.query import hosts
+
+if TYPE_CHECKING:
+    from heddle.checks.context import Context
 
 NOBODY: Finding = not_applicable("no agent has ever reported")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-from heddle.checks.base import Finding, Level, failure, warning, well
+from heddle.checks.base import Finding, Level
 from heddle.store.examine.storage import Storage, Table
 
 WARN, FAIL = 0.70, 0.90
@@ -34,10 +34,9 @@ def grade(fill: Fill, warn: float = WARN, fail: float = FAIL) -> Level:
     return Level.WARNING if fill.share >= warn else Level.SUCCESS
 
 
-def judged(fill: Fill) -> Finding:
+def judged(fill: Fill, node: str = "") -> Finding:
     """As `grade` has it."""
-    say = {Level.FAILURE: failure, Level.WARNING: warning}.get(grade(fill), well)
-    return say(str(fill), str(fill))
+    return Finding(grade(fill), str(fill), str(fill), node)
 
 
 def human(number: int) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import msgspec
 
+from heddle.view.facts import Facts, FactsQuestion
 from heddle.view.tunnels import Tunnels, TunnelsQuestion
 from heddle.view.types import Message
 
@@ -24,8 +25,8 @@ class Pong(Message, frozen=True, tag_field="answer", tag="pong", kw_only=True):
     release: str
 
 
-Question = Ping | TunnelsQuestion
-Answer = Pong | Tunnels
+Question = Ping | FactsQuestion | TunnelsQuestion
+Answer = Pong | Facts | Tunnels
 
 
 class Asked(Message, frozen=True, kw_only=True):

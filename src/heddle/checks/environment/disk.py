@@ -1,39 +1,58 @@
-"""The file systems of state and logs have room, in bytes and in inodes."""
+"""The file systems of state and logs have room, in bytes and in inodes, on the server's machine and on hosts."""
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
+from collections.abc import Iterable
 
-from heddle.checks.base import Check, Finding, Level, well
+from heddle.checks import nodes
+from heddle.checks.base import Check, Finding, Level, unknown, well
 from heddle.checks.context import Context
-from heddle.checks.limits import Fill, disk_fill, judged
+from heddle.checks.limits import Fill, judged
+from heddle.checks.nodes import Node
+from heddle.view.facts import Disk
 
 
 def check(context: Context) -> list[Finding]:
-    paths = context.settings.paths
-    fills: dict[int, Fill] = {}
-    for name in (paths.state, paths.log, paths.run):
-        folder = _existing(Path(name))
-        stat = os.statvfs(folder)
-        device = folder.stat().st_dev
-        fills.setdefault(device, disk_fill(str(folder), stat))
-        if stat.f_files:
-            fills.setdefault(-device, Fill(f"inodes of {folder}", stat.f_files - stat.f_ffree, stat.f_files))
-    found = [*map(judged, fills.values())]
-    bad = [each for each in found if each.level != Level.SUCCESS]
-    return bad or [well("there is room where state and logs are", "; ".join(each.details for each in found))]
+    found = nodes.everywhere(context)
+    once = set(each_once(found.hosts))
+    return nodes.judged(found, lambda node: judge(node, once), lambda seen: _praise(seen, once))
 
 
-def _existing(path: Path) -> Path:
-    """The folder, or the nearest above it that is there."""
-    return path if path.exists() else _existing(path.parent)
+def each_once(seen: Iterable[Node]) -> Iterable[tuple[str, Disk]]:
+    """Each file system with whose it is: where several nodes are one machine, it is the first one's."""
+    found: dict[tuple[str, int | str], tuple[str, Disk]] = {}
+    for node in seen:
+        for disk in node.facts.disks:
+            key = (node.name, disk.folder) if disk.lack else (node.facts.boot or node.name, disk.device)
+            found.setdefault(key, (node.name, disk))
+    return found.values()
+
+
+def judge(node: Node, once: set[tuple[str, Disk]]) -> list[Finding]:
+    if not node.facts.disks:
+        return [unknown(f"{node.where} does not tell of its file systems", node=node.name)]
+    mine = [disk for disk in node.facts.disks if (node.name, disk) in once]
+    bad = [each for disk in mine if not disk.lack for each in _fills(node, disk) if each.level != Level.SUCCESS]
+    return [*bad, *(unknown(f"{node.where}: {disk.lack}", node=node.name) for disk in mine if disk.lack)]
+
+
+def _fills(node: Node, disk: Disk) -> list[Finding]:
+    at = f"{node.name}: " if node.name else ""
+    fills = [Fill(f"{at}file system of {disk.folder}", disk.used, disk.size)]
+    fills += [Fill(f"{at}inodes of {disk.folder}", disk.inodes_used, disk.inodes)] if disk.inodes else []
+    return [judged(fill, node.name) for fill in fills]
+
+
+def _praise(seen: list[Node], once: set[tuple[str, Disk]]) -> Finding:
+    told = [each.details for node in seen for disk in node.facts.disks if (node.name, disk) in once
+            for each in _fills(node, disk)]  # fmt: skip
+    return well("there is room where state and logs are", "; ".join(told))
 
 
 CHECK = Check(
     id="environment-disk",
     title="There is room on disk",
-    reads="bytes and inodes of the file systems of paths.state, paths.log and paths.run",
+    reads="bytes and inodes of the file systems of paths.state (of hosts: paths.host), paths.log and paths.run",
     severity=Level.FAILURE,
     remedy="Free space, or enlarge the file system; `heddle db backup` needs as much room again as the database has.",
     check=check,

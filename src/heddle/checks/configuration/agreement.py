@@ -1,0 +1,35 @@
+"""Settings of hosts go together: what must be the same on all of them is, and what must be each one's own is that.
+
+Of settings that follow the host (its data plane, roles, physical networks) nothing is asked: they may differ.
+"""
+
+from __future__ import annotations
+
+from heddle.checks import nodes
+from heddle.checks.agreement import Cloud, judge
+from heddle.checks.base import Check, Finding, Level, well
+from heddle.checks.context import Context
+from heddle.checks.heard import NOBODY
+
+
+def check(context: Context) -> list[Finding]:
+    found = nodes.hosts(context)
+    if found.nobody:
+        return [NOBODY]
+    settings = context.settings
+    cloud = Cloud(settings.network.dns_domain, settings.network.overlay_ip_version, settings.server.agent_down_seconds)
+    told = [(node.name, node.facts.settings) for node in found.hosts if node.facts.settings]
+    praise = [well(f"settings of {len(told)} hosts go together", ", ".join(name for name, _ in told))] if told else []
+    return [*(judge(told, cloud) or praise), *found.unseen]
+
+
+CHECK = Check(
+    id="configuration-agreement",
+    title="Settings of hosts go together",
+    reads="of each host agent.tunnel_ip, report_seconds, ha_port, ha_dead_seconds and ha_preempt, network.dns_domain, "
+    "metadata.isolated_networks and whether metadata.nova_host is set; of this server network.dns_domain, "
+    "network.overlay_ip_version and server.agent_down_seconds",
+    severity=Level.FAILURE,
+    remedy="Write the same value on all hosts, or a host's own where it must be that, and restart their agents.",
+    check=check,
+)

@@ -1,0 +1,37 @@
+"""Hosts run a kernel that has what Heddle asks of it; the table of docs/checks.md says which.
+
+A kernel is what runs, which after an update is not the one that is installed: `environment-reboot` tells of that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from heddle.checks import matrix, nodes
+from heddle.checks.base import Check, Finding, Level, well
+from heddle.checks.context import Context
+from heddle.checks.nodes import Node
+
+
+def check(context: Context) -> list[Finding]:
+    return nodes.judged(nodes.hosts(context), judge, _praise)
+
+
+def judge(node: Node) -> Iterable[Finding]:
+    found = matrix.judged("kernel", node.facts.kernel, node.where, node.name)
+    return [found] if found else []
+
+
+def _praise(seen: list[Node]) -> Finding:
+    kernels = nodes.listed((node.facts.kernel, node.where) for node in seen)
+    return well(f"{len(seen)} hosts run a kernel that is new enough", kernels)
+
+
+CHECK = Check(
+    id="environment-kernel",
+    title="Kernels of hosts are new enough",
+    reads="the kernel that runs on each host, as its agent tells",
+    severity=Level.FAILURE,
+    remedy="Install a newer kernel and restart the host: move what it carries before.",
+    check=check,
+)
