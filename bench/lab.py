@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from tests.cluster.lab import API, CONTROL, MGMT, Lab
 
-from bench import conversion, dataplane, restart, routers, throughput
+from bench import conversion, dataplane, restart, routers, throughput, upgrade_check
 from bench.client import Client, log_in
 from bench.guests import Net
 from bench.quota import unlimited
@@ -43,6 +43,7 @@ COMPARED = {
 SWITCH_ROWS = tuple(name for name in COMPARED if name.startswith("lab-ovs"))
 BRIDGE_ROWS = tuple(name for name in COMPARED if name.startswith("lab-bridge"))
 FRAME_ROWS = tuple(name for name in COMPARED if name.startswith("lab-frames"))
+CHECK_ROWS = ("lab-check", "lab-check-dead")
 ROUTERS, SPARE, FAR = 50, 2, 10
 REST_SECONDS = 10
 
@@ -160,13 +161,16 @@ def keep_routers_off(site: LabHost) -> None:
 
 def measure(run: Run, quick: bool, logs: Path | None) -> None:
     """The rows of several hosts that are asked for: with Open vSwitch, and then with Linux bridges."""
-    others = {*BRIDGE_ROWS, *FRAME_ROWS, "lab-convert"}
+    others = {*BRIDGE_ROWS, *FRAME_ROWS, *CHECK_ROWS, "lab-convert"}
     if any(name.startswith("lab-") and name not in others for name in run.args.only):
         _switches(run, quick, logs)
     if run.wants("lab-convert"):
         with running(3, logs=logs) as lab:
             near, far, _ = sites(lab)
             run.turns(("lab-convert",), lambda: (conversion.conversion(near, far, 3 if quick else 20),))
+    if run.wants(*CHECK_ROWS):
+        with running(10, logs=logs) as lab:
+            run.turns(CHECK_ROWS, lambda: upgrade_check.hosts(lab, 3 if quick else 10))
     if run.wants(*BRIDGE_ROWS, *FRAME_ROWS):
         with running(bridges=(1, 2), logs=logs) as lab:
             roads = functools.cache(functools.partial(throughput.roads, lab))

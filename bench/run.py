@@ -185,7 +185,7 @@ def _own(run: Run) -> None:
 
 
 def _one_host(run: Run) -> None:
-    from bench import cloud, dataplane, floating, passage, restart, routers
+    from bench import cloud, dataplane, floating, passage, restart, routers, upgrade_check
     from bench.guests import Net
 
     run.say("starting Heddle in scratch namespaces")
@@ -195,6 +195,7 @@ def _one_host(run: Run) -> None:
         settings.append(f"database.url={url}")
     with cloud.running(run.args.state_dir, tuple(settings), logs=run.args.keep_logs) as made:
         run.take(API_ROWS, lambda: run.api(cloud.URL, made.token, made.space.dial))
+        run.turns(("check",), lambda: (upgrade_check.one_machine(made, rounds),))
         run.turns(("ping",), lambda: (dataplane.first_pings(made, rounds),))
         run.turns(("routers",), lambda: (routers.routers(made),))
         run.turns(("rule",), lambda: (dataplane.rule(made, 3),))
