@@ -82,5 +82,7 @@ def test_one_that_does_not_come_is_told_with_its_last_words(
     wait_until(lambda: made.wrong(), 20, "the second too")
     with pytest.raises(HeddleError, match="does not start"):
         made.ensure(config)
+    with pytest.raises(HeddleError, match="does not start"):  # on its way: no success, or the next try would not wait
+        made.ensure(config)
     come(made, tmp_path)
     assert made.ensure(config) == ""

@@ -132,6 +132,33 @@ def test_one_that_does_not_start_says_why_at_once(tmp_path: Path, monkeypatch: p
         connect(MetadataProcess(tmp_path))
 
 
+def test_after_one_that_did_not_start_each_try_fails_until_one_comes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or the agent's loop would take the beginning of a start for success, and begin the next without a pause."""
+    monkeypatch.setattr(metadata, "MODULE", "heddle.agent.metadata.missing")
+    made, ready = MetadataProcess(tmp_path), threading.Event()
+    assert not made.connect(CONFIGURATION, ready.set) and ready.wait(20)
+    with pytest.raises(HeddleError, match="does not start"):
+        made.connect(CONFIGURATION, ready.set)
+    monkeypatch.undo()
+    ready.clear()
+    with pytest.raises(HeddleError, match="does not start"):
+        made.connect(CONFIGURATION, ready.set)
+    assert made.starting and ready.wait(20)
+    assert made.connect(CONFIGURATION, ready.set) and made.stop()
+    assert not made.connect(CONFIGURATION, ready.set) and made.stop()
+
+
+def test_whatever_a_start_fails_of_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def detach(command: list[str], log: Path) -> None:
+        raise UnicodeError("a name that cannot be written")
+
+    monkeypatch.setattr(metadata, "detach", detach)
+    with pytest.raises(HeddleError, match="a name that cannot be written"):
+        connect(MetadataProcess(tmp_path))
+
+
 def test_a_pid_file_of_another_process_is_not_believed(tmp_path: Path) -> None:
     folder = tmp_path / FOLDER
     folder.mkdir()

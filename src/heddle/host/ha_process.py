@@ -33,11 +33,13 @@ class HaProcess:
         self._folder = run_folder / ha_files.FOLDER
         self._child: subprocess.Popen[bytes] | None = None
         self._since = 0.0
+        self._failure = ""
 
     def ensure(self, config: Config) -> str:
         """Have it run with this configuration; why it had to be started, "" when it runs or starts.
 
-        Raises `HeddleError` when one has not come since the last call; it is started again.
+        Raises `HeddleError` when one has not come since the last call; it is started again, and raises until it comes,
+        so that whoever tries does so later and later.
         """
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._folder.chmod(0o700)
@@ -48,10 +50,11 @@ class HaProcess:
         why = self._wrong(moved)
         if why:
             late = self._give_up()
+            self._failure = "" if moved else late
             beside.end(MODULE, self._folder, signs=(signal.SIGHUP, signal.SIGTERM, signal.SIGKILL))
             self._start()
-            if late and not moved:
-                raise HeddleError(f"the process of highly available routers does not start; it said: {late}")
+        if self._failure:
+            raise HeddleError(f"the process of highly available routers does not start; it said: {self._failure}")
         return why
 
     def wrong(self) -> str:
@@ -108,7 +111,7 @@ class HaProcess:
 
     def stop(self) -> bool:
         """End it, and forget its files; whether there was one."""
-        found = end(self._folder)
+        found, self._failure = end(self._folder), ""
         if self._child is not None:
             self._child.poll()
         return found
@@ -125,7 +128,7 @@ class HaProcess:
         if self._child is None or not self._since:
             return False
         if beside.pid_of(MODULE, self._folder) == self._child.pid and ha_files.silence(self._folder) < 1.0:
-            self._since = 0.0
+            self._since, self._failure = 0.0, ""
         return bool(self._since) and self._child.poll() is None and time.monotonic() < self._since + _START_WITHIN
 
     def _give_up(self) -> str:

@@ -60,6 +60,7 @@ class MetadataProcess:
         self._child: subprocess.Popen[bytes] | None = None
         self._starting: threading.Thread | None = None
         self._started: socket.socket | HeddleError | None = None
+        self._failure = ""
 
     @property
     def connected(self) -> bool:
@@ -74,16 +75,20 @@ class MetadataProcess:
         """Find it and tell it the settings, or begin to start it; whether it is connected.
 
         When not, `ready` is called from another thread as soon as it is time for the next try.  Raises `HeddleError`
-        when it did not start.
+        when it did not start, and from then on until one comes, so that whoever tries does so later and later.
         """
         found = self._taken() if self._starting is not None else self._find()
         if found is None and self._starting is None:
+            failure = self._failure
             self.stop()
+            self._failure = failure
             self._starting = threading.Thread(target=self._start_beside, args=(ready,), name="metadata", daemon=True)
             self._starting.start()
         if found is None:
+            if self._failure:
+                raise HeddleError(self._failure)
             return False
-        self._socket = found
+        self._socket, self._failure = found, ""
         self.say(configuration)
         return True
 
@@ -93,13 +98,14 @@ class MetadataProcess:
         if found is not None:
             self._starting = None
         if isinstance(found, HeddleError):
+            self._failure = str(found)
             raise found
         return found
 
     def _start_beside(self, ready: Callable[[], None]) -> None:
         try:
             self._started = self._start()
-        except (HeddleError, OSError) as error:
+        except Exception as error:
             self._started = error if isinstance(error, HeddleError) else HeddleError(str(error))
         ready()
 
@@ -153,6 +159,7 @@ class MetadataProcess:
             with contextlib.suppress(HeddleError):
                 self._socket = self._taken()
             self.disconnect()
+        self._failure = ""
         ended = end(self._folder)
         if self._child is not None:
             self._child.poll()
