@@ -18,7 +18,6 @@ from heddle.view.facts import Certificate, Disk, Facts
 
 ROOT = Path("/")
 _CONTAINER = ("run/systemd/container", ".dockerenv", "run/.containerenv")
-_KERNEL = re.compile(r"([0-9][0-9.-]*?)-?([a-zA-Z].*)?")
 
 
 def here(settings: Settings, folders: Iterable[str | Path]) -> Facts:
@@ -106,7 +105,7 @@ def _other_kernel(running: str, root: Path) -> list[str]:
         return []
     newer = [name for name in installed if _is_newer(name, running)]
     if newer:
-        return [f"kernel {running} runs, and {max(newer, key=_numbers)} is installed"]
+        return [f"kernel {running} runs, and {max(newer, key=_place)} is installed"]
     if installed and running not in installed and (root / "proc/modules").exists():
         return [f"the modules of the running kernel {running} are gone from /lib/modules: it cannot load any more"]
     return []
@@ -114,16 +113,23 @@ def _other_kernel(running: str, root: Path) -> list[str]:
 
 def _is_newer(name: str, running: str) -> bool:
     """Of the same kind: 6.1.0-21-amd64 is newer than 6.1.0-18-amd64, and says nothing of 6.1.0-18-cloud-amd64."""
-    return _kind(name) == _kind(running) and _numbers(name) > _numbers(running)
+    return _kind(name) == _kind(running) and _place(name) > _place(running)
 
 
 def _kind(release: str) -> str:
-    found = _KERNEL.fullmatch(release)
-    return re.sub(r"[0-9]+", "", found[2] or "") if found else release
+    """What is behind the version, without numbers: "amd64", "el9_4.x86_64" or "+deb13-amd64"."""
+    return re.sub(r"[0-9._]+", ".", _parts(release)[1])
 
 
-def _numbers(release: str) -> list[int]:
-    return [int(each) for each in re.findall(r"[0-9]+", release)]
+def _place(release: str) -> tuple[list[int], ...]:
+    """Where it is among its kind: the version decides, and numbers behind it where that is the same."""
+    return tuple([int(each) for each in re.findall(r"[0-9]+", part)] for part in _parts(release))
+
+
+def _parts(release: str) -> tuple[str, str]:
+    """The version, and what is behind it."""
+    rest = release.lstrip("0123456789.-")
+    return release[: len(release) - len(rest)], rest
 
 
 def _words(file: Path) -> list[str]:
