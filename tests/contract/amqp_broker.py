@@ -204,8 +204,12 @@ def test_a_question_counts_with_the_hosts_key_only(parts: list[Any]) -> None:
     assert found["h3"].lack == Lack.ABSENT and "heddle host add" in found["h3"].reason
 
 
-def test_a_reply_of_another_host_is_none(parts: list[Any]) -> None:
-    """Whoever has an agent's account can listen to questions and send something back, but not with the host's seal."""
+@pytest.mark.parametrize("instead", [None, "", "ä"])
+def test_a_reply_of_another_host_is_none(parts: list[Any], instead: str | None) -> None:
+    """Whoever has an agent's account can listen to questions and send something back, but not with the host's seal.
+
+    In the place of its seal stands that of another key, or what is no seal at all.
+    """
     server(parts, broker().url())
     parameters = brokers(BusSettings(url=broker().url("agent")))[0].parameters
     connection = pika.BlockingConnection(parameters)
@@ -218,7 +222,7 @@ def test_a_reply_of_another_host_is_none(parts: list[Any]) -> None:
     def forge(channel: Any, method: Any, properties: pika.BasicProperties, body: bytes) -> None:
         heard.append(body)
         parts_of = amqp.reply_parts("h1", properties.correlation_id)
-        mac = seal("the key of h9", parts_of, encoded("forged"))
+        mac = seal("the key of h9", parts_of, encoded("forged")) if instead is None else instead
         told = pika.BasicProperties(correlation_id=properties.correlation_id, headers={"mac": mac})
         channel.basic_publish(amqp.CALL, properties.reply_to, encoded("forged"), told)
 

@@ -13,15 +13,15 @@ from collections.abc import Iterable
 
 
 def seal(key: str, parts: Iterable[str], body: bytes) -> str:
-    """The seal of a message, in hex.  The parts are told apart by their lengths."""
+    """The seal of a message, in hex.  The parts are told apart by their lengths; whatever text they are has a seal."""
     made = hmac.new(key.encode(), digestmod="sha256")
     for part in parts:
-        encoded = part.encode()
+        encoded = part.encode(errors="surrogatepass")
         made.update(struct.pack("!I", len(encoded)) + encoded)
     made.update(body)
     return made.hexdigest()
 
 
 def holds(key: str, found: str, parts: Iterable[str], body: bytes) -> bool:
-    """Whether a message bears the seal of this key."""
-    return bool(key) and hmac.compare_digest(seal(key, parts, body), found)
+    """Whether a message bears the seal of this key; `found` may be anything that somebody wrote in its place."""
+    return bool(key) and hmac.compare_digest(seal(key, parts, body).encode(), found.encode(errors="surrogatepass"))
