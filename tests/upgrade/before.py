@@ -21,12 +21,12 @@ MESSAGES = HERE / "messages.py"
 GOLDEN = HERE.parent / "golden" / "protocol"
 
 
-def unpack(folder: Path) -> Path:
+def unpack(folder: Path, archive: Path = ARCHIVE) -> Path:
     """What belongs on PYTHONPATH for that program.  Raises `FileNotFoundError` with what to do."""
-    if not ARCHIVE.exists():
-        raise FileNotFoundError(f"{ARCHIVE} is missing, which is the release before: scripts/release-before.sh COMMIT")
-    with tarfile.open(ARCHIVE) as archive:
-        archive.extractall(folder, filter="data")
+    if not archive.exists():
+        raise FileNotFoundError(f"{archive} is missing, which is the release before: scripts/release-before.sh COMMIT")
+    with tarfile.open(archive) as kept:
+        kept.extractall(folder, filter="data")
     return folder / "src"
 
 
@@ -49,4 +49,4 @@ def messages() -> dict[str, dict[str, Any]]:
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as temporary:
-        print(run(unpack(Path(temporary)), *sys.argv[1:]), end="")
+        print(run(unpack(Path(temporary), Path(sys.argv[1])), "messages"), end="")

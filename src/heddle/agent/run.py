@@ -32,7 +32,7 @@ def make_roles(names: Iterable[str], plane: DataPlane) -> list[Role]:
     Raises `ConfigError`.
     """
     roles: list[Role] = []
-    last: list[Role] = []  # a process that metadata has to start first holds up what comes after it
+    last: list[Role] = []  # a process of older code that metadata has to end first holds up what comes after it
     for name in names:
         if name == "switch":
             roles.append(plane.switch())
