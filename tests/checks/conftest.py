@@ -91,7 +91,7 @@ def report(store: Store, settings: Settings) -> Callable[..., None]:
     """The agent of a host reports, once."""
 
     def say(host: str = "host1", **more: Any) -> None:
-        request = ReportRequest(host=host, roles=ROLES, **{**TOLD, "clock": time.time(), **more})
+        request = ReportRequest(host=host, **{"roles": ROLES, **TOLD, "clock": time.time(), **more})
         reports.report(store, settings, request)
 
     return say

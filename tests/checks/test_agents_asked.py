@@ -8,8 +8,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from tests.checks.conftest import OF_HOSTS, Look, differing
 from tests.contract.test_bus import Handler, answers, until
+from tests.fakes.client import People
 
 from heddle.agent.questions import Questions
 from heddle.bus.base import BusError, Questioned
@@ -19,6 +21,7 @@ from heddle.checks.questions import encoded
 from heddle.config import Settings
 from heddle.store.engine import Store
 from heddle.view.questions import Ping
+from heddle.view.types import RoleState
 
 Joins = Callable[..., LocalAgentBus]
 
@@ -118,6 +121,39 @@ def test_without_a_server_nobody_can_be_asked(look: Look, store: Store, report: 
     report("host1")
     told = look("--only", "queue-agents")["queue-agents"]
     assert told["status"] == "unknown" and "no server can be reached" in told["details"]
+
+
+def test_a_switch_that_sends_no_frames_is_not_taken_for_a_tunnel_that_works(
+    look: Look, settings: Settings, people: People, report: Callable[..., None], join: Joins, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Echo requests pass between the hosts, and no Open vSwitch of theirs can be reached, or it has no such tunnel."""
+    body = {"network": {"name": "wide", "provider:network_type": "vxlan", "mtu": 1450}}
+    network = people.admin.post("/v2.0/networks", body).json()["network"]["id"]
+
+    def host(name: str, address: str, answers: bool) -> None:
+        switch = RoleState(role="switch", configuration={"answers_in_tunnels": answers})
+        report(name, roles=[switch], tunnel_ip=address, started_at=float(answers))
+
+    def told() -> list[dict[str, str]]:
+        return look.every("--only", "network-tunnels")
+
+    for name, address in (("host1", "127.0.0.1"), ("host2", "127.0.0.2")):
+        host(name, address, False)
+        people.admin.post("/v2.0/ports", {"port": {"network_id": network, "binding:host_id": name}})
+        agent = replace(settings.agent, tunnel_ip=address, ovsdb=f"unix:{tmp_path}/db.sock")
+        join(name, Questions(replace(settings, agent=agent)).take)
+    (well,) = told()
+    assert well["status"] == "success" and "2 by echo requests only" in well["evidence"], well
+    host("host1", "127.0.0.1", True)
+    host("host2", "127.0.0.2", True)
+    for each, node, other in zip(told(), ("host1", "host2"), ("host2", "host1"), strict=True):
+        assert each["status"] == "unknown" and each["node"] == node, each
+        assert f"{node} sent no frames in tunnels to {other}: ovs-vsctl " in each["details"], each
+    (tmp_path / "ovs-vsctl").write_text("#!/bin/sh\necho '{\"data\": []}'\n")
+    (tmp_path / "ovs-vsctl").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    assert all(each["details"].endswith("br-tun has no port for tunnels of vxlan") for each in told())
 
 
 def test_another_user_is_not_let_in(settings: Settings, server: LocalServerBus, join: Joins, well: Questioned) -> None:

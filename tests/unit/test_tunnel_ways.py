@@ -6,7 +6,7 @@ import time
 
 from heddle.checks.base import Level
 from heddle.checks.pairs import Group, Need, pairs
-from heddle.checks.ways import SHOWN, Seen, findings
+from heddle.checks.ways import SHOWN, Seen, findings, untried
 from heddle.view.tunnels import Peer, Way
 
 HOSTS = [f"h{number:03}" for number in range(8)]
@@ -86,6 +86,17 @@ def test_many_are_not_all_told() -> None:
     assert len(found) == SHOWN + 1 and "and 85 more" in found[-1].details
 
 
+def test_a_thousand_hosts_that_reach_nobody_are_judged_in_time() -> None:
+    names = [f"h{number:04}" for number in range(1000)]
+    chosen = pairs([Group(Need(1550, 1500, "vxlan"), frozenset(names))], names, 64)
+    seen = [Seen(one, Peer(two, "10.0.0.1", 1550), Way(host=two)) for one, two_of in chosen.by_host.items()
+            for two in two_of]  # fmt: skip
+    began = time.monotonic()
+    found = findings(seen, dict.fromkeys(names, "10.0.0.1"))
+    assert time.monotonic() - began < 3
+    assert len(found) == SHOWN + 1 and "and 980 more" in found[-1].details
+
+
 def test_a_tunnel_counts_for_more_than_echo_requests() -> None:
     assert findings(ways(("h000", "h001"), passes=0, kind="vxlan", echo=0.002), ADDRESSES) == []
     (found,) = findings(ways(("h000", "h001"), ("h001", "h000"), passes=1550, kind="vxlan"), ADDRESSES)
@@ -94,3 +105,12 @@ def test_a_tunnel_counts_for_more_than_echo_requests() -> None:
         "though packets of 1550 bytes do outside tunnels"
     )
     assert "UDP port 4789" in found.remedy and "vxlan not answered" in found.evidence
+
+
+def test_a_host_that_sent_no_frames_is_unknown_where_echo_requests_pass() -> None:
+    seen = [Seen("h000", Peer(two, "10.0.0.1", 1550, "vxlan", 1500), Way(host=two, passes=1550)) for two in HOSTS[1:3]]
+    (found,) = untried(seen, {"h000"}, {"h000": "br-tun has no port"})
+    assert found.level == Level.UNKNOWN and found.node == "h000"
+    assert found.details == "h000 sent no frames in tunnels to h001, h002: br-tun has no port"
+    assert untried(seen, {"h001"}, {}) == [], "its own switch sends none"
+    assert untried(ways(hosts=["h000", "h001"], kind="vxlan"), {"h000"}, {}) == []

@@ -28,7 +28,7 @@ def ways(question: TunnelsQuestion, settings: Agent) -> Tunnels:
     source = ip_address(settings.tunnel_ip)
     seconds = min(question.seconds, LONGEST)
     fit = [peer for peer in question.peers if _version(peer) == source.version]
-    echoes = _echoes(fit, settings.ovsdb, seconds * _TUNNELS)
+    echoes, lack = _echoes(fit, settings.ovsdb, seconds * _TUNNELS)
     sizes: dict[str, int] = {}
     for peer in fit:
         sizes[peer.address] = max(peer.size, sizes.get(peer.address, 0))
@@ -37,7 +37,7 @@ def ways(question: TunnelsQuestion, settings: Agent) -> Tunnels:
     except OSError as error:
         return Tunnels(source=str(source), problem=f"nothing can be sent from {source}: {error.strerror or error}")
     by_address = {path.address: path for path in paths}
-    return Tunnels(source=str(source), ways=[_way(peer, by_address, echoes) for peer in question.peers])
+    return Tunnels(source=str(source), lack=lack, ways=[_way(peer, by_address, echoes) for peer in question.peers])
 
 
 def _version(peer: Peer) -> int:
@@ -47,16 +47,22 @@ def _version(peer: Peer) -> int:
         return 0
 
 
-def _echoes(peers: Collection[Peer], ovsdb: str, seconds: float) -> dict[tuple[str, str], float]:
-    """By address and kind of tunnel the seconds after which a frame came back, 0 when it did not; not tried: none."""
+def _echoes(peers: Collection[Peer], ovsdb: str, seconds: float) -> tuple[dict[tuple[str, str], float], str]:
+    """By address and kind of tunnel the seconds after which a frame came back, 0 when it did not; not tried: none.
+
+    And why some were not tried.
+    """
+    kinds = {peer.kind for peer in peers if peer.kind}
     try:
-        ports = tunnel_echo.ports(ovsdb, {peer.kind for peer in peers if peer.kind})
+        ports = tunnel_echo.ports(ovsdb, kinds)
         asked = {(peer.address, peer.kind): Asked(peer.address, ports[peer.kind], peer.mtu)
                  for peer in peers if peer.kind in ports}  # fmt: skip
         found = tunnel_echo.answered(folder_of(ovsdb), asked.values(), seconds / tunnel_echo.TRIES) if asked else {}
-    except (OSError, CommandError):
-        return {}
-    return {key: found.get(each, 0.0) for key, each in asked.items()}
+    except (OSError, CommandError) as error:
+        return {}, str(error)
+    missing = ", ".join(sorted(kinds - ports.keys()))
+    lack = f"{tunnel_echo.BRIDGE} has no port for tunnels of {missing}" if missing else ""
+    return {key: found.get(each, 0.0) for key, each in asked.items()}, lack
 
 
 def _way(peer: Peer, paths: Mapping[str, path_probe.Path], echoes: Mapping[tuple[str, str], float]) -> Way:

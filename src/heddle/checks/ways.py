@@ -1,19 +1,20 @@
 """What hosts saw of their ways to others, judged.  Pure.
 
-Where a frame came back through the tunnel, all is well, whatever became of echo requests; where none was tried, these
-have to be enough.  A host that reaches none of several others is told once; else each pair is.
+Where a frame came back through the tunnel, all is well, whatever became of echo requests; where none was to be tried,
+these have to be enough.  A host that reaches none of several others is told once; else each pair is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from heddle.checks.base import Finding, failure
+from heddle.checks.base import Finding, failure, unknown
 from heddle.view.tunnels import Peer, Way
 
 SHOWN = 20
 NAMED = 10
+UNTRIED = "See what the log of that host's agent says of tunnels, and what ports br-tun has there (`ovs-vsctl show`)."
 CARRIED_BY = {"vxlan": "UDP port 4789", "geneve": "UDP port 6081", "gre": "GRE (IP protocol 47)"}
 
 
@@ -76,10 +77,32 @@ def findings(seen: Sequence[Seen], addresses: Mapping[str, str]) -> list[Finding
         if not each.well:
             bad.setdefault(each.pair, []).append(each)
     alone = _cut_off({each.pair for each in seen}, bad.keys())
-    found = [_of_host(host, [ways for pair, ways in bad.items() if host in pair], addresses) for host in sorted(alone)]
-    found += [_of_pair(ways, addresses) for pair, ways in sorted(bad.items()) if not alone.intersection(pair)]
-    more = [failure(f"and {len(found) - SHOWN} more hosts or pairs")] if len(found) > SHOWN else []
-    return found[:SHOWN] + more
+    of_host: dict[str, list[list[Seen]]] = {}
+    for pair, ways in bad.items():
+        for host in alone.intersection(pair):
+            of_host.setdefault(host, []).append(ways)
+    others = [ways for pair, ways in sorted(bad.items()) if not alone.intersection(pair)]
+    found = [_of_host(host, of_host[host], addresses) for host in sorted(alone)[:SHOWN]]
+    found += [_of_pair(ways, addresses) for ways in others[: SHOWN - len(found)]]
+    more = len(alone) + len(others) - len(found)
+    return [*found, failure(f"and {more} more hosts or pairs")] if more else found
+
+
+def untried(seen: Iterable[Seen], able: Collection[str], lacks: Mapping[str, str]) -> list[Finding]:
+    """The hosts among `able` that sent others no frames in tunnels: that echo requests pass does not do for these.
+
+    `lacks`: what they say why.
+    """
+    peers: dict[str, list[str]] = {}
+    for each in seen:
+        if each.host in able and each.peer.kind and not each.way.kind and each.well:
+            peers.setdefault(each.host, []).append(each.peer.host)
+    return [unknown(f"{host} sent no frames in tunnels to {_few(names)}: {lacks.get(host) or 'it does not say why'}",
+                    node=host, remedy=UNTRIED) for host, names in peers.items()]  # fmt: skip
+
+
+def _few(names: Sequence[str]) -> str:
+    return ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
 
 
 def _cut_off(pairs: Iterable[tuple[str, str]], bad: Iterable[tuple[str, str]]) -> set[str]:
@@ -98,11 +121,11 @@ def _counted(pairs: Iterable[tuple[str, str]]) -> dict[str, int]:
 
 def _of_host(host: str, ways: list[list[Seen]], addresses: Mapping[str, str]) -> Finding:
     others = sorted({name for each in ways for name in each[0].pair} - {host})
-    names = ", ".join(others[:NAMED]) + (f" and {len(others) - NAMED} more" if len(others) > NAMED else "")
     every = [each for pair in ways for each in pair]
     worst = _worst(every)
     number = "both" if len(others) == 2 else f"each of the {len(others)}"
-    text = f"between {host} ({addresses[host]}) and {number} hosts that it was tried with ({names}): {worst.what}"
+    tried = f"{number} hosts that it was tried with ({_few(others)})"
+    text = f"between {host} ({addresses[host]}) and {tried}: {worst.what}"
     return failure(text, _evidence(every), node=host, remedy=worst.remedy)
 
 

@@ -48,9 +48,10 @@ class Way(Message, frozen=True, kw_only=True):
 class Tunnels(Message, frozen=True, tag_field="answer", tag="tunnels", kw_only=True):
     """`ways` in the order of the peers; `problem`: why this host could not look at all, "" where it could.
 
-    `source`: where its tunnels end.
+    `source`: where its tunnels end; `lack`: why there are ways that were to be tried in tunnels and were not.
     """
 
     source: str = ""
     problem: str = ""
+    lack: str = ""
     ways: list[Way] = []

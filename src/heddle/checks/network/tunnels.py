@@ -6,7 +6,8 @@ frame of the network's whole MTU in the tunnel, under the tunnel ID 0, which no 
 sends it back: it takes the way of guests' frames, through the same firewalls, encapsulation and MTUs.  It also sends
 echo requests outside tunnels, as large as such packets are and not to be fragmented, and looks for the largest that
 passes, which tells what is in the way.  To and from hosts with Linux bridges, and those whose agent is of an older
-release, there are echo requests only: they do not show whether a firewall lets the tunnels themselves pass.
+release, there are echo requests only: they do not show whether a firewall lets the tunnels themselves pass.  Of a host
+whose switch should have sent frames and did not, it is unknown whether its tunnels work.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from heddle.checks.context import Context
 from heddle.checks.heard import NOBODY, Heard, heard
 from heddle.checks.pairs import Group, Need, Pairs, pairs
 from heddle.checks.questions import Said, unanswered
-from heddle.checks.ways import Seen, findings
+from heddle.checks.ways import Seen, findings, untried
 from heddle.network_types import registry
 from heddle.store.query import hosts
 from heddle.store.query.meshes import Mesh, meshes
@@ -42,7 +43,7 @@ def check(context: Context) -> list[Finding]:
     able = {agent.host for agent in told.agents if agent.configurations.get(ANSWERS)}
     asked = _questions(chosen, addresses, able)
     answers = context.ask_each(asked)
-    return _twice(addresses) + _judged(asked, answers, addresses) or [_all_well(asked, answers, chosen, told)]
+    return _twice(addresses) + _judged(asked, answers, addresses, able) or [_all_well(asked, answers, chosen, told)]
 
 
 def groups(wanted: Collection[Mesh], addresses: Mapping[str, str]) -> set[Group]:
@@ -78,11 +79,13 @@ def _questions(
 
 
 def _judged(
-    asked: Mapping[str, TunnelsQuestion], answers: Mapping[str, Said], addresses: Mapping[str, str]
+    asked: Mapping[str, TunnelsQuestion], answers: Mapping[str, Said], addresses: Mapping[str, str],
+    able: Collection[str],
 ) -> list[Finding]:
     looked = {host: each for host, each in answers.items() if isinstance(each, Tunnels)}
     found = [failure(f"{host}: {each.problem}", node=host) for host, each in sorted(looked.items()) if each.problem]
-    found += findings(_seen(asked, looked), addresses)
+    seen = _seen(asked, looked)
+    found += findings(seen, addresses) + untried(seen, able, {host: each.lack for host, each in looked.items()})
     return found + unanswered({host: each for host, each in answers.items() if host not in looked})
 
 
