@@ -11,6 +11,7 @@ gets another name, or is taken away, is declared in `former_settings.py`.
 from __future__ import annotations
 
 import os
+import re
 import socket
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
@@ -106,6 +107,7 @@ class Network(Section, frozen=True):
     `tenant_types` in the order in which they are tried; the ranges of tunnels as "first:last"; `vlan_ranges` as
     "physnet:first:last" or "physnet" (only by the administrator); `flat_physnets` names physical networks, "*"
     for any; `physical_mtu` and `path_mtu` in bytes; `overlay_ip_version` is that of the hosts' addresses for tunnels;
+    `base_mac`: its first three bytes are those of the MACs that the cloud chooses, the same for servers and agents;
     `dhcp_hosts`: so many hosts serve DHCP in a network, as far as there are; `max_l3_agents_per_router`: on so many a
     highly available router is ready.
     """
@@ -311,6 +313,7 @@ def load(
     if settings.network.dhcp_hosts < 1:
         raise ConfigError(f"network.dhcp_hosts={settings.network.dhcp_hosts}: write 1 or more")
     _check_ha(settings)
+    _check_macs(settings)
     _check_metadata(settings.metadata)
     for name, least in (("rate_limit", LEAST_LOG_RATE), ("burst_limit", LEAST_LOG_BURST)):
         if not least <= getattr(settings.network_log, name) < 2**31:
@@ -360,6 +363,14 @@ def _check_ha(settings: Settings) -> None:
         raise ConfigError(f"agent.ha_port={settings.agent.ha_port}: write a port, 1 to 65535")
     if not 0.5 <= settings.agent.ha_dead_seconds <= 60:
         raise ConfigError(f"agent.ha_dead_seconds={settings.agent.ha_dead_seconds}: write 0.5 to 60")
+
+
+def _check_macs(settings: Settings) -> None:
+    """Raises `ConfigError`."""
+    found = {"network.base_mac": settings.network.base_mac, "agent.dvr_base_mac": settings.agent.dvr_base_mac}
+    for name, mac in found.items():
+        if not re.fullmatch("[0-9a-f][02468ace](:[0-9a-f]{2}){5}", mac.lower()):
+            raise ConfigError(f"{name}={mac!r}: write a MAC address that is no group's, as fa:16:3e:00:00:00")
 
 
 def _check_metadata(metadata: Metadata) -> None:
