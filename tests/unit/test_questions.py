@@ -74,6 +74,21 @@ def test_a_ping_is_answered_with_the_release(agent: Questions, replies: Replies)
     assert replies.wait(1) == [PONG]
 
 
+def test_without_room_for_a_thread_it_says_so_and_goes_on(
+    agent: Questions, replies: Replies, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*parts: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as short:
+        short.setattr(questions, "thread", full)
+        for _ in range(MOST_WAITING + 1):
+            agent.take(encoded(Ping(), 5), replies)
+    assert replies.wait(MOST_WAITING + 1) == ["the agent cannot look: can't start new thread"] * (MOST_WAITING + 1)
+    agent.take(encoded(Ping(), 5), replies)
+    assert replies.wait(MOST_WAITING + 2)[-1] == PONG
+
+
 @pytest.mark.parametrize("body", [b"", b"\xc1", msgspec.msgpack.encode({"question": {"question": "weather"}})])
 def test_what_it_does_not_know_is_said(agent: Questions, replies: Replies, body: bytes) -> None:
     agent.take(body, replies)

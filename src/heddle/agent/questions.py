@@ -68,7 +68,16 @@ class Questions:
         if busy:
             reply(_error("the agent is asked this by too many at once"))
         else:
-            thread(f"answer-{kind}", self._work, kind, turn, question, time.monotonic() + asked.seconds, reply)
+            self._begin(kind, turn, question, time.monotonic() + asked.seconds, reply)
+
+    def _begin(self, kind: str, turn: threading.Lock, question: Question, end: float, reply: Reply) -> None:
+        """Who hands questions on is not ended by a host that has no room for another thread."""
+        try:
+            thread(f"answer-{kind}", self._work, kind, turn, question, end, reply)
+        except RuntimeError as error:
+            with self._lock:
+                self._waiting[kind] -= 1
+            reply(_error(f"the agent cannot look: {error}"))
 
     def _work(self, kind: str, turn: threading.Lock, question: Question, end: float, reply: Reply) -> None:
         try:
