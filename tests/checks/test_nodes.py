@@ -159,6 +159,8 @@ def test_a_reboot_is_told_of_each_machine_once() -> None:
     other = node("host2", boot="b", reboot=())
     assert [each.name for each in reboot._each_once(Nodes((mine, host, other), ())).hosts] == ["host1", "host2"]
     assert [each.name for each in reboot._each_once(Nodes((mine, other), ())).hosts] == ["", "host2"]
+    inside = node("host3", boot="a", reboot=())
+    assert [each.name for each in reboot._each_once(Nodes((mine, inside), ())).hosts] == ["", "host3"]
     assert levels(reboot.judge(host)) == [Level.WARNING] and levels(reboot.judge(other)) == []
     assert levels(reboot.judge(node("host3"))) == [Level.UNKNOWN]
 
@@ -227,3 +229,13 @@ def test_what_is_unseen_is_no_success() -> None:
     assert levels(both) == [Level.FAILURE, Level.UNKNOWN]
     assert levels(judged(Nodes((), ()), kernel.judge, praise)) == [Level.NOT_APPLICABLE]
     assert levels(judged(Nodes((good,), ()), kernel.judge, praise, lambda _: False)) == [Level.NOT_APPLICABLE]
+
+
+def test_what_one_host_tells_that_is_odd_hides_no_other() -> None:
+    now = datetime.now(UTC)
+    old, odd = (node(name, certificates=(Certificate(setting="bus.ca_file", file="/ca.pem", ends=ends),))
+                for name, ends in (("host1", 1.0), ("host2", 1e300)))  # fmt: skip
+    found = judged(Nodes((odd, old), ()), lambda each: certificates.judge(each, now), lambda seen: unknown("unused"))
+    assert [(each.level, each.node) for each in found] == [(Level.UNKNOWN, "host2"), (Level.FAILURE, "host1")]
+    long = node("host3", kernel="9" * 5000)
+    assert levels(judged(Nodes((long,), ()), kernel.judge, lambda seen: unknown("unused"))) == [Level.UNKNOWN]

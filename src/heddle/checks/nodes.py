@@ -108,10 +108,18 @@ def judged(
     if nodes.nobody:
         return [NOBODY]
     seen = [node for node in nodes.hosts if concerned is None or concerned(node)]
-    bad = [finding for node in seen for finding in judge(node)]
+    bad = [finding for node in seen for finding in _one(node, judge)]
     if not bad and (seen or not nodes.unseen):
         bad = [praise(seen) if seen else not_applicable("no host needs it")]
     return [*bad, *nodes.unseen]
+
+
+def _one(node: Node, judge: Judge) -> list[Finding]:
+    """What is odd of one host takes what is known of no other."""
+    try:
+        return list(judge(node))
+    except (ValueError, ArithmeticError, OSError) as error:
+        return [unknown(f"what {node.where} tells cannot be judged: {type(error).__name__}: {error}", node=node.name)]
 
 
 def listed(values: Iterable[tuple[str, str]]) -> str:

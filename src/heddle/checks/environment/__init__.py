@@ -1,1 +1,1 @@
-"""Checks of the machine that a server runs on."""
+"""Checks of the machines that servers run on, and of the hosts."""

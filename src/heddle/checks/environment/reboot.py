@@ -6,7 +6,7 @@ kind is installed than runs, or that the modules of the running one are gone.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from heddle.checks import nodes
 from heddle.checks.base import Check, Finding, Level, unknown, warning, well
@@ -19,9 +19,16 @@ def check(context: Context) -> list[Finding]:
 
 
 def _each_once(found: Nodes) -> Nodes:
-    """The server's own machine is left out where an agent tells of the same."""
-    told = {node.facts.boot for node in found.hosts if node.name and node.facts.boot}
-    return Nodes(tuple(node for node in found.hosts if node.name or node.facts.boot not in told), found.unseen)
+    """The server's own machine is left out where an agent tells the same of it; one in a container sees less."""
+    told: dict[str, set[str]] = {}
+    for node in found.hosts:
+        if node.name and node.facts.boot:
+            told.setdefault(node.facts.boot, set()).update(node.facts.reboot or ())
+    return Nodes(tuple(node for node in found.hosts if node.name or not _known(node, told)), found.unseen)
+
+
+def _known(node: Node, told: Mapping[str, set[str]]) -> bool:
+    return node.facts.boot in told and told[node.facts.boot].issuperset(node.facts.reboot or ())
 
 
 def judge(node: Node) -> Iterable[Finding]:
