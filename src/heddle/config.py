@@ -132,6 +132,11 @@ class Network(Section, frozen=True):
     max_dns_nameservers: int = 5
     max_allowed_address_pairs: int = 10
 
+    @property
+    def mac_beginning(self) -> str:
+        """Of the MACs that the cloud chooses."""
+        return self.base_mac.lower()[:8]
+
 
 class Quota(Section, frozen=True):
     """Default quotas per project, -1 for no limit."""

@@ -242,6 +242,8 @@ def test_settings_that_do_not_go_together(hosts: Hosts) -> None:
     found = hosts.look()
     assert differing(hosts.before, found) == {"configuration-agreement"}, found
     assert f"9697 on {NAME}; 9777 on {OTHER}" in found["configuration-agreement"]["details"]
+    hosts.start("network.base_mac=FA:16:3B:00:00:00")
+    hosts.tells("configuration-agreement", "warning", f"fa:16:3b on {OTHER}")
     hosts.start("agent.report_seconds=50")
     hosts.tells("configuration-agreement", "failure", f"agent.report_seconds of {OTHER} is 50")
     hosts.start()

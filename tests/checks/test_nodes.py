@@ -16,7 +16,7 @@ from heddle.checks.nodes import Node, Nodes, judged
 from heddle.checks.programs import judge
 from heddle.view.facts import Certificate, Disk, Facts, Fingerprint, HostSettings, Program
 
-CLOUD = agreement.Cloud("openstacklocal", 4, 75)
+CLOUD = agreement.Cloud("openstacklocal", "fa:16:3e", 4, 75)
 
 
 def node(name: str = "host1", **told: Any) -> Node:
@@ -186,6 +186,7 @@ def host(**more: Any) -> HostSettings:
     return HostSettings(**{
         "data_plane": "openvswitch", "roles": ("switch", "router", "dhcp", "metadata"), "report_seconds": 15.0,
         "ha_port": 9697, "ha_dead_seconds": 0.7, "ha_preempt": False, "dns_domain": "openstacklocal",
+        "base_mac": "fa:16:3e",
         "isolated_networks": True, "asks_nova": False, **more,
     })  # fmt: skip
 
@@ -199,6 +200,8 @@ def host(**more: Any) -> HostSettings:
         ({"ha_dead_seconds": 2.0}, Level.WARNING, "agent.ha_dead_seconds: 0.7 on host1, host3; 2.0 on host2"),
         ({"ha_preempt": True}, Level.WARNING, "agent.ha_preempt: false on host1, host3; true on host2"),
         ({"dns_domain": ""}, Level.WARNING, "openstacklocal on host1, host3, this server; empty on host2"),
+        ({"base_mac": "fa:16:3b"}, Level.WARNING, "base_mac: fa:16:3e on host1, host3, this server; fa:16:3b on host2"),
+        ({"base_mac": None}, None, ""), ({"base_mac": "fa:16:3b", "roles": ("dhcp",)}, None, ""),
         ({"isolated_networks": False}, Level.WARNING, "metadata.isolated_networks: true on host1, host3; false on"),
         ({"asks_nova": True}, Level.FAILURE, "metadata.nova_host is set: false on host1, host3; true on host2"),
         ({"tunnel_ip": "10.0.0.1"}, Level.FAILURE, "agent.tunnel_ip is 10.0.0.1 on host1, host2"),
@@ -214,7 +217,8 @@ def test_settings_that_go_together(other: dict[str, Any], level: Level | None, s
 
 
 def test_the_server_has_another_domain_than_all_hosts() -> None:
-    (found,) = agreement.judge([("host1", host()), ("host2", host())], agreement.Cloud("example.org", 4, 75))
+    other = agreement.Cloud("example.org", "fa:16:3e", 4, 75)
+    (found,) = agreement.judge([("host1", host()), ("host2", host())], other)
     assert "openstacklocal on host1, host2; example.org on this server" in found.details and found.node == ""
 
 

@@ -46,8 +46,8 @@ def _settings(settings: Settings) -> HostSettings:
     return HostSettings(
         data_plane=agent.data_plane, roles=agent.roles, tunnel_ip=agent.tunnel_ip, report_seconds=agent.report_seconds,
         ha_port=agent.ha_port, ha_dead_seconds=agent.ha_dead_seconds, ha_preempt=agent.ha_preempt,
-        dns_domain=settings.network.dns_domain, isolated_networks=settings.metadata.isolated_networks,
-        asks_nova=bool(settings.metadata.nova_host),
+        dns_domain=settings.network.dns_domain, base_mac=settings.network.mac_beginning,
+        isolated_networks=settings.metadata.isolated_networks, asks_nova=bool(settings.metadata.nova_host),
     )  # fmt: skip
 
 

@@ -18,6 +18,7 @@ class Cloud:
     """What this server has been told."""
 
     dns_domain: str
+    base_mac: str
     overlay_ip_version: int
     agent_down_seconds: int
 
@@ -37,6 +38,10 @@ def _has_tunnels(host: HostSettings) -> bool:
     return bool(host.tunnel_ip) and "router" in host.roles
 
 
+def _has_ports(host: HostSettings) -> bool:
+    return "switch" in host.roles
+
+
 def _names(host: HostSettings) -> bool:
     return "dhcp" in host.roles or "metadata" in host.roles
 
@@ -54,6 +59,8 @@ SAME = (
          "whether a router is given back depends on the host that carries it"),
     Same("network.dns_domain", lambda host: host.dns_domain, _names, Level.WARNING,
          "a guest's name depends on the host that serves it, and the API shows that of the server"),
+    Same("network.base_mac", lambda host: host.base_mac, _has_ports, Level.WARNING,
+         "hosts take a new port of a private VLAN on a physical network for a stranger, whom all there hear"),
     Same("metadata.isolated_networks", lambda host: host.isolated_networks, _metadata, Level.WARNING,
          "whether guests without a router get metadata depends on the host that serves DHCP"),
     Same("whether metadata.nova_host is set", lambda host: host.asks_nova, _metadata, Level.FAILURE,
@@ -66,13 +73,14 @@ def judge(told: Told, cloud: Cloud) -> list[Finding]:
 
 
 def _different(told: Told, cloud: Cloud) -> Iterable[Finding]:
+    mine = {"network.dns_domain": cloud.dns_domain, "network.base_mac": cloud.base_mac}
     for same in SAME:
         values: dict[object, list[str]] = {}
         for name, host in told:
             if same.used(host) and same.value(host) is not None:
                 values.setdefault(same.value(host), []).append(name)
-        if values and same.setting == "network.dns_domain":
-            values.setdefault(cloud.dns_domain, []).append(SERVER)
+        if values and same.setting in mine:
+            values.setdefault(mine[same.setting], []).append(SERVER)
         if len(values) > 1:
             shown = "; ".join(f"{_shown(value)} on {', '.join(names)}" for value, names in values.items())
             yield Finding(same.level, f"{same.setting}: {shown}: {same.otherwise}", shown, _odd(values.values()))

@@ -34,7 +34,7 @@ def _fresh_macs(ctx: Context, network: Network, count: int, taken: set[str]) -> 
     Of many it is looked whether they are in use on the network; for one the unique key, and another try of the
     whole verb, is enough.
     """
-    base = ctx.settings.network.base_mac[:8].lower()
+    base = ctx.settings.network.mac_beginning
     chosen: list[str] = []
     while len(chosen) < count:
         missing = count - len(chosen)

@@ -67,7 +67,10 @@ class Fingerprint(Message, frozen=True, kw_only=True):
 
 
 class HostSettings(Message, frozen=True, kw_only=True):
-    """Settings of a host that go together with those of others; None for what its agent does not tell."""
+    """Settings of a host that go together with those of others; None for what its agent does not tell.
+
+    `base_mac`: only the bytes with which MACs of the cloud begin.
+    """
 
     data_plane: str = ""
     roles: tuple[str, ...] = ()
@@ -77,6 +80,7 @@ class HostSettings(Message, frozen=True, kw_only=True):
     ha_dead_seconds: float | None = None
     ha_preempt: bool | None = None
     dns_domain: str | None = None
+    base_mac: str | None = None
     isolated_networks: bool | None = None
     asks_nova: bool | None = None
 

@@ -126,7 +126,7 @@ class BridgeRole:
     def _place(self) -> Place:
         link = link_of(self._tunnel_ip) if self._tunnel_ip else None
         underlay = Underlay(self._tunnel_ip, link.name, link.mtu) if link else Underlay(self._tunnel_ip)
-        return Place(self._host.name, underlay, self._cards, self._host.settings.network.base_mac.lower()[:8])
+        return Place(self._host.name, underlay, self._cards, self._host.settings.network.mac_beginning)
 
     # Applying
 

@@ -62,7 +62,7 @@ class SwitchRole:
         self._host = host
         self._ovs = host.vswitch
         self._bridges = Bridges(host, self._find_link)
-        macs = host.settings.agent.dvr_base_mac, host.settings.network.base_mac.lower()[:8]
+        macs = host.settings.agent.dvr_base_mac, host.settings.network.mac_beginning
         self._wiring = Wiring(host.name, self._ovs.plugged, *macs)
         self._observed = Observed(self._ovs, self._wiring)
         self._tags = Tags(self._ovs, self._wiring, host.touch)

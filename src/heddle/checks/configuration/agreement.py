@@ -17,7 +17,8 @@ def check(context: Context) -> list[Finding]:
     if found.nobody:
         return [NOBODY]
     settings = context.settings
-    cloud = Cloud(settings.network.dns_domain, settings.network.overlay_ip_version, settings.server.agent_down_seconds)
+    network, patience = settings.network, settings.server.agent_down_seconds
+    cloud = Cloud(network.dns_domain, network.mac_beginning, network.overlay_ip_version, patience)
     told = [(node.name, node.facts.settings) for node in found.hosts if node.facts.settings]
     praise = [well(f"settings of {len(told)} hosts go together", ", ".join(name for name, _ in told))] if told else []
     return [*(judge(told, cloud) or praise), *found.unseen]
@@ -26,9 +27,9 @@ def check(context: Context) -> list[Finding]:
 CHECK = Check(
     id="configuration-agreement",
     title="Settings of hosts go together",
-    reads="of each host agent.tunnel_ip, report_seconds, ha_port, ha_dead_seconds and ha_preempt, network.dns_domain, "
-    "metadata.isolated_networks and whether metadata.nova_host is set; of this server network.dns_domain, "
-    "network.overlay_ip_version and server.agent_down_seconds",
+    reads="of each host agent.tunnel_ip, report_seconds, ha_port, ha_dead_seconds and ha_preempt, network.dns_domain "
+    "and base_mac, metadata.isolated_networks and whether metadata.nova_host is set; of this server "
+    "network.dns_domain, base_mac and overlay_ip_version, and server.agent_down_seconds",
     severity=Level.FAILURE,
     remedy="Write the same value on all hosts, or a host's own where it must be that, and restart their agents.",
     check=check,
