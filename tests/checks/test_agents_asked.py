@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 from tests.checks.conftest import OF_HOSTS, Look, differing
@@ -20,7 +21,8 @@ from heddle.bus.local_ask import LocalAsker
 from heddle.checks.questions import encoded
 from heddle.config import Settings
 from heddle.store.engine import Store
-from heddle.view.questions import Ping
+from heddle.view.questions import Ping, Pong, Told
+from heddle.view.tunnels import Tunnels
 from heddle.view.types import RoleState
 
 Joins = Callable[..., LocalAgentBus]
@@ -154,6 +156,29 @@ def test_a_switch_that_sends_no_frames_is_not_taken_for_a_tunnel_that_works(
     (tmp_path / "ovs-vsctl").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     assert all(each["details"].endswith("br-tun has no port for tunnels of vxlan") for each in told())
+
+
+def test_an_answer_to_something_else_or_to_less_is_no_success(
+    look: Look, people: People, report: Callable[..., None], join: Joins
+) -> None:
+    body = {"network": {"name": "wide", "provider:network_type": "vxlan", "mtu": 1450}}
+    network = people.admin.post("/v2.0/networks", body).json()["network"]["id"]
+    encode = msgspec.msgpack.encode
+
+    def says(answer: Pong | Tunnels) -> Questioned:
+        told = encode(Told(answer=msgspec.Raw(encode(answer))))
+        return lambda question, reply: reply(told)
+
+    for number, answer in enumerate((Pong(release="1"), Tunnels(source="127.0.0.2")), 1):
+        report(f"host{number}", tunnel_ip=f"127.0.0.{number}")
+        body = {"port": {"network_id": network, "binding:host_id": f"host{number}"}}
+        people.admin.post("/v2.0/ports", body)
+        join(f"host{number}", says(answer))
+    found = {(each["node"], each["status"]): each["details"] for each in look.every("--only", "network-tunnels")}
+    assert found.keys() == {("host1", "unknown"), ("host2", "unknown")}, found
+    assert "another question" in found["host1", "unknown"] and "tells of 0 of 1 ways" in found["host2", "unknown"]
+    told = look("--only", "environment-kernel")["environment-kernel"]
+    assert told["status"] == "unknown" and "host1, host2 could not be asked: it answers" in told["details"], told
 
 
 def test_another_user_is_not_let_in(settings: Settings, server: LocalServerBus, join: Joins, well: Questioned) -> None:

@@ -73,7 +73,8 @@ def gather(context: Context) -> Nodes:
         Node(host, said, asked, ended - longest + outcomes[host].seconds)
         for host, said in sorted(answers.items()) if isinstance(said, Facts)
     ]  # fmt: skip
-    return Nodes(tuple(hosts), tuple(questions.unanswered(answers)))
+    others = {host: said for host, said in answers.items() if not isinstance(said, Facts)}
+    return Nodes(tuple(hosts), tuple(questions.unanswered(others)))
 
 
 def own(context: Context) -> Node:

@@ -16,6 +16,7 @@ from heddle.errors import ConfigError
 from heddle.view.questions import Answer, Asked, Question, Told
 
 SECONDS = 4.0
+ANOTHER = "it answers another question"
 Said = Answer | str
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -53,11 +54,13 @@ def said(outcome: Outcome) -> Said:
 
 
 def unanswered(answers: Mapping[str, Said]) -> list[Finding]:
-    """What a check says of the hosts that it could not see: one finding for each reason."""
+    """What a check says of the hosts that it could not see: one finding for each reason.
+
+    `answers`: those that are not what was asked for.
+    """
     by_reason: dict[str, list[str]] = {}
     for host, each in sorted(answers.items()):
-        if isinstance(each, str):
-            by_reason.setdefault(each, []).append(host)
+        by_reason.setdefault(each if isinstance(each, str) else ANOTHER, []).append(host)
     return [_unseen(names, reason) for reason, names in by_reason.items()]
 
 

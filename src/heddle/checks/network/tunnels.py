@@ -12,10 +12,11 @@ whose switch should have sent frames and did not, it is unknown whether its tunn
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping
 from ipaddress import ip_address
 
-from heddle.checks.base import Check, Finding, Level, failure, not_applicable, well
+from heddle.checks.base import Check, Finding, Level, failure, not_applicable, unknown, well
 from heddle.checks.context import Context
 from heddle.checks.heard import NOBODY, Heard, heard
 from heddle.checks.pairs import Group, Need, Pairs, pairs
@@ -85,6 +86,7 @@ def _judged(
     looked = {host: each for host, each in answers.items() if isinstance(each, Tunnels)}
     found = [failure(f"{host}: {each.problem}", node=host) for host, each in sorted(looked.items()) if each.problem]
     seen = _seen(asked, looked)
+    found += _untold(asked, seen, {host for host, each in looked.items() if not each.problem})
     found += findings(seen, addresses) + untried(seen, able, {host: each.lack for host, each in looked.items()})
     return found + unanswered({host: each for host, each in answers.items() if host not in looked})
 
@@ -95,6 +97,13 @@ def _seen(asked: Mapping[str, TunnelsQuestion], looked: Mapping[str, Said]) -> l
         for host, each in sorted(looked.items()) if isinstance(each, Tunnels)
         for peer, way in zip(asked[host].peers, each.ways, strict=False) if peer.host == way.host
     ]  # fmt: skip
+
+
+def _untold(asked: Mapping[str, TunnelsQuestion], seen: Collection[Seen], looked: Collection[str]) -> list[Finding]:
+    """Hosts that answer, and not of all the ways that they were asked for."""
+    told = Counter(each.host for each in seen)
+    return [unknown(f"{host} tells of {told[host]} of {len(asked[host].peers)} ways", node=host)
+            for host in sorted(looked) if told[host] < len(asked[host].peers)]  # fmt: skip
 
 
 def _all_well(
