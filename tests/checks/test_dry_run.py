@@ -311,6 +311,29 @@ else:
         told = look(*ONLY)[ID]
         assert told["status"] == "success", told
 
+    @pytest.mark.parametrize("seen", [True, False], ids=["in the URL", "by a pooler"])
+    def test_a_connection_that_leads_to_the_database_itself_whatever_was_asked_for(
+        look: Look, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seen: bool
+    ) -> None:
+        one_more(monkeypatch, tmp_path / "migrations", 'op.drop_table("dns_marks")')
+        word = "dbname" if engine_name() == "postgresql" else "database"
+        url = sa.make_url(store.url)
+        there = url.update_query_dict({word: str(url.database)}).render_as_string(hide_password=False)
+        look.words = [f"database.url={there}"]
+        if not seen:
+            monkeypatch.setattr("heddle.store.examine.scratch._ELSEWHERE", ())
+        with store.engine.connect() as conn:
+            before = conn.exec_driver_sql("SELECT count(*) FROM counters").scalar()
+        told = look(*ONLY)[ID]
+        with store.engine.connect() as conn:
+            assert conn.exec_driver_sql("SELECT count(*) FROM counters").scalar() == before
+            assert sa.inspect(conn).has_table("dns_marks") and migrate.found(conn) != "next"
+        if seen:
+            assert told["status"] == "failure" and "dns_marks" in told["details"], told
+        else:
+            assert told["status"] == "unknown" and f"leads to the database {url.database}" in told["details"], told
+            assert "pooler" in told["remedy"] and look.code == 255
+
 
 def test_the_doctor_does_not_ask() -> None:
     from heddle.checks.registry import chosen

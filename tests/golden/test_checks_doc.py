@@ -47,6 +47,10 @@ On these two the copy has the rows of tables up to 4 MiB, and a second one also 
 migrations name, if there is time: that tells how long the migrations take. Without those rows what is taken away is
 told all the same; where nothing is, the check is unknown and names the tables.
 
+A connection that leads to another database than was asked for, as some poolers make it, is noticed before anything is
+tried, and the check is unknown. Who kills the check (SIGKILL) has it leave what it made: databases `heddle_dry_run_…`
+on the server, folders `heddle_dry_run_…` and `heddle_target_…` below TMPDIR. Remove them when no check runs.
+
 `--target` names what the upgrade leads to, and without it nothing is asked about what comes:
 
 - the path of an environment of Python that has the target, as `/opt/heddle-next/.venv`, or of its `bin/python`: its own

@@ -94,7 +94,7 @@ def _rehearse(args: argparse.Namespace) -> int:
 
     from heddle.store.engine import Store
     from heddle.store.examine.rehearsal import rehearse
-    from heddle.store.examine.scratch import is_copy
+    from heddle.store.examine.scratch import expect_copy, is_copy
 
     url = sys.stdin.readline().strip()
     if not is_copy(url):
@@ -102,6 +102,7 @@ def _rehearse(args: argparse.Namespace) -> int:
     _end_with_the_asker()
     store = Store(url, 2)
     try:
+        expect_copy(store)
         print(msgspec.json.encode(rehearse(store)).decode())
     finally:
         store.close()

@@ -28,7 +28,7 @@ import sqlalchemy as sa
 
 from heddle.errors import HeddleError
 from heddle.store import migrate
-from heddle.store.dialect import reason_of, with_driver
+from heddle.store.dialect import is_mysql, reason_of, with_driver
 from heddle.store.engine import FAILURES, Store, Tx
 from heddle.store.examine import file_of, hasty
 from heddle.store.examine.filling import fill
@@ -41,6 +41,7 @@ PATIENCE = 3
 GRACE = 2.0
 RESERVED = 0.25  # of the time, for the migrations
 UNSEEN = 256 * 2**20  # as much is copied to a disk whose room is not seen
+_ELSEWHERE = ("dbname", "database", "db")  # words of a URL's query by which drivers name another database
 _CONNECTED = "SELECT id FROM information_schema.processlist WHERE db = :name"
 _NO_RIGHT = (
     f"Let the user of database.url make databases while the check runs: ALTER ROLE … CREATEDB on PostgreSQL, GRANT ALL "
@@ -51,6 +52,7 @@ _FAR = (
     "Run the check on the database's server, or restore a copy of the database on another server, name that with --set "
     "database.url=…, and run the check there."
 )
+_DIRECT = "Run the check with a database.url that leads to the database's server itself, without a pooler between."
 TOO_LONG = (
     "Restore a copy of the database on another server, and take the time of `heddle db migrate` there: the upgrade "
     "takes as long."
@@ -95,6 +97,18 @@ def is_copy(url: str) -> bool:
     if file := file_of(url):
         return file.parent.name.startswith(PREFIX)
     return (with_driver(url).database or "").startswith(PREFIX)
+
+
+def expect_copy(store: Store) -> None:
+    """Raises `NoCopy` where the server says that the connection is to another database: a URL's query or a pooler
+    between may lead to the one that is copied, whatever name was asked for."""
+    if store.sqlite:
+        return
+    ask = sa.text(f"SELECT {'database' if is_mysql(store.engine.dialect.name) else 'current_database'}()")
+    with store.engine.connect() as conn:
+        found = str(conn.execute(ask).scalar())
+    if not found.startswith(PREFIX):
+        raise NoCopy(f"the connection to the copy leads to the database {found}, so nothing was tried there", _DIRECT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,10 +200,11 @@ def _removed_at_exit(deadline: Deadline, remove: Callable[[], None]) -> Iterator
 @contextmanager
 def _connected(url: str, name: str, deadline: Deadline) -> Iterator[Store]:
     """To the copy.  A statement may take until the deadline has passed for certain, and little longer."""
-    there = with_driver(url).set(database=name).render_as_string(hide_password=False)
+    there = with_driver(url).set(database=name).difference_update_query(_ELSEWHERE).render_as_string(hide_password=False)
     store = Store(hasty(there, PATIENCE, int(max(1.0, deadline.left())) + 1), 2)
     sa.event.listen(store.engine, "before_cursor_execute", lambda *statement: deadline.check())
     try:
+        expect_copy(store)
         yield store
     finally:
         store.close()
