@@ -84,6 +84,24 @@ def another_content(path: Path, wheel: Path) -> None:
             new.writestr(each, old.read(each) + (b"\n" if each.filename == "heddle/config.py" else b""))
 
 
+def planted(path: Path, wheel: Path) -> None:
+    path.write_bytes(wheel.read_bytes())
+    with zipfile.ZipFile(path, "a") as new:
+        new.writestr("json.py", "raise SystemExit(1)")
+
+
+def odd_digest(path: Path, wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as old, zipfile.ZipFile(path, "w") as new:
+        for each in old.infolist():
+            new.writestr(each, old.read(each).replace(b",sha256=", b",shake_128="))
+
+
+def long_record(path: Path, wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as old, zipfile.ZipFile(path, "w") as new:
+        for each in old.infolist():
+            new.writestr(each, old.read(each) + (b"x" * 200_000 if each.filename.endswith("/RECORD") else b""))
+
+
 def turned_bytes(path: Path, wheel: Path) -> None:
     content = bytearray(wheel.read_bytes())
     content[len(content) // 2 : len(content) // 2 + 64] = bytes(64)
@@ -101,6 +119,9 @@ WRONG: dict[str, tuple[str, Callable[[Path, Path], object], str]] = {
     "cut off": (NAME, lambda path, wheel: path.write_bytes(wheel.read_bytes()[:-500]), "corrupt"),
     "bytes": (NAME, turned_bytes, "corrupt"),
     "content": (NAME, another_content, "heddle/config.py is not what its RECORD says"),
+    "planted": (NAME, planted, "its RECORD does not say what json.py is"),
+    "digest": (NAME, odd_digest, "corrupt"),
+    "long record": (NAME, long_record, "corrupt"),
     "record": (NAME, without_record, "no RECORD"),
     "version": ("heddle-0.2.0-py3-none-any.whl", another_name, "0.1.0, not"),
     "another": ("neutron-0.2.0-py3-none-any.whl", another_name, "of neutron"),
@@ -135,6 +156,19 @@ def test_a_target_that_cannot_run_here(look: Look, store: Store, tmp_path: Path)
     assert "looms>=1 (not here)" in told["details"] and "nothing" not in told["details"], told
     told = found["configuration-removed"]
     assert told["status"] == "unknown" and "No module named 'looms'" in told["details"] and look.code == 255, told
+
+
+def test_what_broken_installations_left_among_the_libraries(
+    look: Look, store: Store, wheel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "left" / "~addle-0.1.dist-info").mkdir(parents=True)
+    monkeypatch.syspath_prepend(str(tmp_path / "left"))
+    place = environment_with(tmp_path / "other", wheel)
+    (site,) = place.glob("lib/python*/site-packages")
+    (site / "~addle-0.1.dist-info").mkdir()
+    for target in (wheel, place):
+        told = look("--only", "environment-target", "--target", str(target))["environment-target"]
+        assert told["status"] == "success" and look.code == 0, told
 
 
 def test_a_target_for_another_python(look: Look, store: Store, tmp_path: Path) -> None:

@@ -21,7 +21,8 @@ import json, platform
 from importlib import metadata
 found = {}
 for each in metadata.distributions():
-    found.setdefault(each.metadata["Name"], each.version)
+    if name := (each.metadata or {}).get("Name"):
+        found.setdefault(name, each.version or "")
 try:
     told = metadata.distribution("heddle").read_text("METADATA")
 except metadata.PackageNotFoundError:

@@ -22,7 +22,7 @@ from heddle.checks.target.coming import Facts
 from heddle.cli.target.program import Program
 
 LARGEST = 256 * 2**20  # bytes unpacked
-BROKEN = zipfile.BadZipFile, zlib.error, EOFError, KeyError, NotImplementedError, RuntimeError
+BROKEN = zipfile.BadZipFile, zlib.error, EOFError, KeyError, NotImplementedError, RuntimeError, csv.Error, TypeError
 
 
 def program(path: Path, folder: Path, words: Sequence[str]) -> Program:
@@ -58,7 +58,8 @@ def installed_here() -> dict[str, str]:
     """The versions of this Python's libraries, those that it finds first."""
     found: dict[str, str] = {}
     for each in distributions():
-        found.setdefault(canonicalize_name(each.metadata["Name"]), each.version)
+        if each.metadata and "Name" in each.metadata:  # what a broken installation left has none
+            found.setdefault(canonicalize_name(each.metadata["Name"]), each.version or "")
     return found
 
 
@@ -70,7 +71,7 @@ def _metadata(archive: zipfile.ZipFile) -> RawMetadata:
 
 
 def _check(archive: zipfile.ZipFile) -> None:
-    """Every file is there as the wheel's RECORD has it, and none is outside."""
+    """Every file is there as the wheel's RECORD has it, and no other is."""
     if sum(each.file_size for each in archive.infolist()) > LARGEST:
         raise ValueError(f"it is larger than {LARGEST // 2**20} MiB unpacked: no wheel of Heddle is")
     names = archive.namelist()
@@ -81,6 +82,8 @@ def _check(archive: zipfile.ZipFile) -> None:
     for name in names:
         if name.startswith("/") or ".." in Path(name).parts:
             raise ValueError(f"the wheel is corrupt: it has a file {name}")
+        if not (listed.get(name) or name.endswith("/") or name.startswith(record)):
+            raise ValueError(f"the wheel is corrupt: its RECORD does not say what {name} is")
     for name, digest in listed.items():
         kind, _, wanted = digest.partition("=")
         if kind and base64.urlsafe_b64encode(_digest(kind, archive.read(name))).rstrip(b"=").decode() != wanted:
