@@ -120,7 +120,7 @@ def test_a_transaction_that_is_open_for_long(look: Look, store: Store, monkeypat
     "postgresql://127.0.0.1:1/heddle?user=h&password=hunter2", "mariadb://127.0.0.1:1/heddle?user=h&passwd=hunter2",
     "postgresql://heddle:pa@ss:hunter2@127.0.0.1:1/heddle", "postgresql://heddle:hunter2@127.0.0.1:port/heddle",
     "postgresql://127.0.0.1:1/heddle?sslpassword=hunter2&user=h", "oracle://heddle:hunter2@127.0.0.1/heddle",
-    "hunter2", "heddle:hunter2@127.0.0.1/heddle",
+    "postgresql://heddle:pa@hunter2@127.0.0.1:1/heddle", "hunter2", "heddle:hunter2@127.0.0.1/heddle",
 ])  # fmt: skip
 def test_no_password_is_told_wherever_the_url_has_it(
     look: Look, url: str, capsys: pytest.CaptureFixture[str]

@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from tests.checks.openstack import SECRET, TOKEN, run_check
 from tests.checks.test_certificates import certificate
 
@@ -15,6 +16,7 @@ from heddle.checks.openstack.ini import Options
 from heddle.checks.registry import registry
 from heddle.cli import main as cli
 from heddle.errors import ConfigError
+from heddle.store.examine import openstack
 
 DATABASE = "[database]\nconnection = mysql+pymysql://u:hunter2@127.0.0.1:1/neutron\n"
 QUEUE = "[DEFAULT]\ntransport_url = rabbit://u:hunter2@127.0.0.1:1/\n"
@@ -45,6 +47,7 @@ def test_values_are_read_as_oslo_config_does(tmp_path: Path) -> None:
     assert (told.get("DEFAULT", "repeated"), told.get("DEFAULT", "quoted")) == ("2", " x ")
     assert (told.get("DATABASE", "long"), told.get("database", "cost")) == ("a\nb", "$5")
     assert told.get("database", "nothing", "else") == "else" and not told.has("nova")
+    assert options(tmp_path, "[default]\nhost = a\n").get("DEFAULT", "host") == "", "services do not read it"
 
 
 @pytest.mark.parametrize(("text", "says"), [
@@ -59,6 +62,25 @@ def test_a_file_that_is_none(
     told = next(each for each in found if each["id"] == "configuration-settings")
     assert told["status"] == "failure" and says in told["details"] and "neutron.conf" in told["details"], told
     assert code == 2 and {each["status"] for each in found if each["id"] in DATABASES} == {"unknown"}
+
+
+def test_a_password_whose_at_sign_is_not_written_so_is_not_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = write(tmp_path, WHOLE.replace("u:hunter2@127.0.0.1:1/neutron", "u:p@hunter2@127.0.0.1:1/neutron"))
+    code, found = run_check(capsys, "--neutron-conf", file, "--only", "database-reachable")
+    assert "%40" in found[0]["details"] and "hunter2" not in str(found) and code == 2, found
+
+
+def test_which_database_is_that_of_a_cell() -> None:
+    own = sa.make_url("mysql+pymysql://n:hunter2@db/nova")
+    form = "{scheme}://{username}:{password}@{hostname}:{port}/{path}?{query}"
+    for text in ("mysql+pymysql://o@db:3306/nova", form):
+        assert openstack._same(text, own), text
+    for text in ("mysql://db:3307/nova", form):
+        assert openstack._same(text, own.set(port=3307)), text
+    for text in ("mysql+pymysql://o@db:3307/nova", "{scheme}://x@{hostname}:3307/{path}", "mysql://db2/nova", "None"):
+        assert not openstack._same(text, own), text
 
 
 @pytest.mark.parametrize("file", ["nothing.conf", "."])
@@ -181,7 +203,8 @@ def test_where_the_brokers_are(url: str, hosts: list[tuple[str, int, str, str]],
 
 @pytest.mark.parametrize(("url", "error"), [
     ("kafka://u:hunter2@h:9092", transport.Foreign), ("hunter2", ConfigError), ("rabbit://u:hunter2@h:x/", ConfigError),
-    ("rabbit://u:hunter2@:5672/", ConfigError), ("hunter2!://x", transport.Foreign),
+    ("rabbit://u:hunter2@:5672/", ConfigError), ("rabbit://u:12/hunter2@h:5672/", ConfigError),
+    ("hunter2!://x", transport.Foreign),
 ])  # fmt: skip
 def test_a_url_that_is_no_rabbits(url: str, error: type[Exception]) -> None:
     with pytest.raises(error, match="transport_url") as caught:

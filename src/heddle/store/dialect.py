@@ -43,6 +43,8 @@ def with_driver(url: str) -> sa.URL:
     """The URL with the driver that Heddle brings, where it names none.  Raises `ConfigError`."""
     try:
         parsed = sa.make_url(url)
+        if "@" in (parsed.host or ""):
+            raise ValueError("an @ of the password")
     except (sa.exc.ArgumentError, ValueError):  # their texts may have a part of the password
         raise ConfigError(
             "database.url is not a database's URL: write postgresql://user:password@host/name or "

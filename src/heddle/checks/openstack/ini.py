@@ -13,12 +13,13 @@ from collections.abc import Iterable
 from heddle.errors import ConfigError
 
 LONGEST = 2**20
+DEFAULT = "DEFAULT"
 _REFERENCE = re.compile(r"\$(?:(\$)|([A-Za-z_][\w.]*)|\{([A-Za-z_][\w.-]*)\})")
 _DEEPEST = 10
 
 
 class Options:
-    """What the files say together, by section and name; sections without regard to case."""
+    """What the files say together, by section and name; sections but DEFAULT without regard to case."""
 
     def __init__(self, files: Iterable[str]) -> None:
         """Raises `ConfigError`."""
@@ -28,11 +29,11 @@ class Options:
 
     def get(self, section: str, name: str, default: str = "") -> str:
         """The value, what it refers to filled in.  Raises `ConfigError`."""
-        found = self._values.get((section.lower(), name))
-        return default if found is None else self._filled(found, section.lower(), f"[{section}] {name}", 0)
+        found = self._values.get((_group(section), name))
+        return default if found is None else self._filled(found, _group(section), f"[{section}] {name}", 0)
 
     def has(self, section: str) -> bool:
-        return any(each == section.lower() for each, _ in self._values)
+        return any(each == _group(section) for each, _ in self._values)
 
     def flag(self, section: str, name: str) -> bool:
         return is_true(self.get(section, name))
@@ -49,13 +50,18 @@ class Options:
             if match[1]:
                 return "$"
             group, _, name = (match[2] or match[3]).rpartition(".")
-            for place in (group.lower(),) if group else (section, "default"):
+            for place in (_group(group),) if group else (section, DEFAULT):
                 if (found := self._values.get((place, name))) is not None and depth < _DEEPEST:
                     return self._filled(found, place, where, depth + 1)
             raise ConfigError(f"{where}: a $ in it leads to no option that these files set; a $ of the value itself is "
                               "written $$")  # fmt: skip
 
         return _REFERENCE.sub(other, text.replace("\\$", "$$"))
+
+
+def _group(name: str) -> str:
+    """[default] is not [DEFAULT]: services do not read it."""
+    return name if name == DEFAULT else name.lower()
 
 
 def is_true(text: str) -> bool:
@@ -85,7 +91,7 @@ def parse(text: str, file: str) -> dict[tuple[str, str], str]:
 def _section(line: str, where: str) -> str:
     if not line.endswith("]") or len(line) < 3:
         raise ConfigError(f"{where}: a section is written [name]")
-    return line[1:-1].lower()
+    return _group(line[1:-1])
 
 
 def _name(line: str, section: str, where: str) -> str:

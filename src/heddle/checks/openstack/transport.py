@@ -29,6 +29,8 @@ def brokers(url: str, where: str, tls: Callable[[bool], ssl.SSLContext | None]) 
         raise Foreign(f"{where} is of {_word(scheme)}: this program speaks with RabbitMQ alone")
     rest, _, query = rest.partition("?")
     hosts, _, vhost = rest.partition("/")
+    if "@" in vhost:
+        raise ConfigError(f"{where} has a / before an @: {EXAMPLE}")
     context = tls(is_true(parse_qs(query).get("ssl", [""])[-1]))
     return [_broker(each, unquote(vhost) or "/", where, context) for each in (hosts or "localhost").split(",")]
 

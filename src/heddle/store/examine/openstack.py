@@ -17,6 +17,7 @@ from heddle.store.dialect import is_mysql, with_driver
 from heddle.store.engine import Store, Tx
 
 _ENGINES = {"postgresql": "postgresql", "mysql": "mysql", "mariadb": "mysql"}
+_PORTS = {"postgresql": 5432, "mysql": 3306}
 # What an URL may ask of a driver; other words are of OpenStack's own drivers and plugins.
 _WORDS = {
     "postgresql": {"host", "port", "sslmode", "sslrootcert", "sslcert", "sslkey"},
@@ -98,6 +99,8 @@ def readable(url: str, where: str) -> str:
         raise ConfigError(f"{where} is not a database's URL: mysql+pymysql://user:password@host/name (in a password @ "
                           "is %40, : is %3A, / is %2F)") from None  # fmt: skip
     engine = _ENGINES.get(parsed.get_backend_name())
+    if "@" in (parsed.host or ""):
+        raise ConfigError(f"{where}: an @ of the password is written %40")
     if engine is None:
         raise ConfigError(f"{where} is of {parsed.get_backend_name()}: only MySQL, MariaDB and PostgreSQL are read")
     query = {name: value for name, value in parsed.query.items() if name in _WORDS[engine]}
@@ -159,15 +162,22 @@ def cells_elsewhere(tx: Tx, known: str) -> list[str]:
 def _same(text: str, own: sa.URL) -> bool:
     """A cell's URL may be a form that has the words of [database] connection in it."""
     if "{" in text:
-        words = {"{scheme}": "mysql", "{username}": own.username, "{password}": "", "{hostname}": own.host,
-                 ":{port}": "", "{path}": own.database, "{query}": "", "{fragment}": ""}  # fmt: skip
+        port = f":{own.port}" if own.port else ""
+        words = {"{scheme}": own.get_backend_name(), "{username}": own.username, "{password}": "",
+                 "{hostname}": own.host, ":{port}": port, "{path}": own.database, "{query}": "",
+                 "{fragment}": ""}  # fmt: skip
         for word, value in words.items():
             text = text.replace(word, value or "")
     try:
         other = sa.make_url(text)
     except (sa.exc.ArgumentError, ValueError):
         return False
-    return (other.host or "", other.database) == (own.host or "", own.database)
+    return _place(other) == _place(own)
+
+
+def _place(url: sa.URL) -> tuple[str, int, str | None]:
+    engine = _ENGINES.get(url.get_backend_name(), "")
+    return url.host or "", url.port or _PORTS.get(engine, 0), url.database
 
 
 def _column(tx: Tx, statement: str) -> list[str]:

@@ -200,8 +200,8 @@ def _removed_at_exit(deadline: Deadline, remove: Callable[[], None]) -> Iterator
 @contextmanager
 def _connected(url: str, name: str, deadline: Deadline) -> Iterator[Store]:
     """To the copy.  A statement may take until the deadline has passed for certain, and little longer."""
-    there = with_driver(url).set(database=name).difference_update_query(_ELSEWHERE).render_as_string(hide_password=False)
-    store = Store(hasty(there, PATIENCE, int(max(1.0, deadline.left())) + 1), 2)
+    there = with_driver(url).set(database=name).difference_update_query(_ELSEWHERE)
+    store = Store(hasty(there.render_as_string(hide_password=False), PATIENCE, int(max(1.0, deadline.left())) + 1), 2)
     sa.event.listen(store.engine, "before_cursor_execute", lambda *statement: deadline.check())
     try:
         expect_copy(store)
