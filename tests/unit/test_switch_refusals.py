@@ -194,6 +194,26 @@ def test_meters_that_are_not_given_up() -> None:
     assert switch.meters.there == {}
 
 
+@pytest.mark.parametrize("gone", [False, True])
+def test_meters_of_flows_that_are_not_given_up(gone: bool) -> None:
+    """They stay when an audit looks, too: with a meter the switch would take away the flows that name it."""
+    switch = switch_with(1)
+    switch.cloud.put(policy("gold", ("egress", "kbps", 8_000, 800)))
+    switch.cloud.port(port(1, qos_policy="gold"))
+    switch.sync()
+    if gone:
+        switch.cloud.remove_port(port_id(1))
+    else:
+        switch.cloud.port(port(1))
+    switch.flows[INT].refuse = f"in_port={switch.ovs.interface('p-g1').ofport}"  # type: ignore[union-attr]
+    switch.sync()
+    assert switch.fault(SWITCH, INT) if gone else switch.state_of(1) == "error"
+    assert "meter:" in str(switch.dump()) and switch.meters.there
+    assert switch.role.audit(switch.mirror) == [] and switch.meters.there
+    again(switch)
+    assert "meter:" not in str(switch.dump()) and switch.meters.there == {}
+
+
 def test_limits_at_devices_that_are_not_given_up() -> None:
     switch = switch_with(1, 2)
     switch.cloud.put(policy("gold", ("ingress", "kpps", 2, 0)))

@@ -55,6 +55,10 @@ class Refused:
         for other in self._known:
             self._hand_over(other, owner)
 
+    def ports(self) -> set[str]:
+        """The ports of which a bridge has other flows than were planned."""
+        return {owner.id for owner in self._known if owner.kind == "port"}
+
     def _hand_over(self, owner: Owner, taker: Owner) -> None:
         held, taken = self._installed.get(owner), self._installed.get(taker, {})
         if held and owner.bridge == taker.bridge and not held.keys().isdisjoint(taken):

@@ -94,11 +94,12 @@ class PolicedPorts:
 
     def after(self, plan: Plan) -> None:
         """The flows of a plan are in: meters that no flow names any more go, and devices are limited."""
+        refused = self._wiring.refused.ports()
         for port_id in plan.ports:
             wired = self._wiring.ports.get(port_id)
             before = self._numbers.pop(port_id, set())
             numbers = set(self._meters_of(wired)) if wired is not None else set()
-            if Ref("port", port_id) in plan.problems:  # its flows may be as they were
+            if Ref("port", port_id) in plan.problems or port_id in refused:  # its flows may be as they were
                 numbers |= before
             if numbers:
                 self._numbers[port_id] = numbers
