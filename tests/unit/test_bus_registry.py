@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from heddle.bus import management
 from heddle.bus.amqp_agent import AmqpAgentBus
 from heddle.bus.amqp_server import AmqpServerBus
 from heddle.bus.brokers import brokers
@@ -50,12 +52,21 @@ def test_what_a_url_says() -> None:
 @pytest.mark.parametrize(
     "url",
     ["amqp://broker", "amqp://user@broker", "http://user:se-cret@broker", "amqp://user:se-cret@broker:port", " , ",
-     "amqp://user:se-cret@broker/v?heartbeat=1"],
+     "amqp://user:se-cret@broker/v?heartbeat=1", "amqp://user:[se-cret]@broker", "amqp://user:se-cret[@broker",
+     "amqp://user:se-cret\u2100@broker"],
 )  # fmt: skip
 def test_a_url_that_names_no_broker(side: Callable[[Settings], object], url: str, key: Path) -> None:
     with pytest.raises(ConfigError, match="amqp://user:password@broker") as caught:
         side(settings(key, url))
-    assert "se-cret" not in str(caught.value)
+    assert "se-cret" not in str(caught.value) + str(caught.value.__cause__)
+
+
+@pytest.mark.parametrize("password", ["[se-cret]", "se-cret[", "se-cret\u2100", "se-cret/"])
+def test_a_url_of_the_management_that_is_none(password: str) -> None:
+    bus = BusSettings(url=URL, management_url=f"http://user:{password}@broker:15672")
+    with pytest.raises(ConfigError, match=r"bus\.management_url.*http://user:password@broker") as caught:
+        management.queues(bus)
+    assert "se-cret" not in "".join(traceback.format_exception(caught.value))
 
 
 def test_files_for_tls_that_are_not_there(key: Path, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 from dataclasses import dataclass
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 import pika
 
@@ -37,11 +37,8 @@ def brokers(settings: BusSettings) -> list[Broker]:
 
 
 def _broker(url: str, settings: BusSettings) -> Broker:
-    parts = urlsplit(url)
-    try:
-        port = parts.port or PORTS.get(parts.scheme, 0)
-    except ValueError as error:
-        raise ConfigError(f"bus.url: the port of a broker is not a number up to 65535: {EXAMPLE}") from error
+    parts, given = split("bus.url", url, EXAMPLE)
+    port = given or PORTS.get(parts.scheme, 0)
     if parts.scheme not in PORTS or not parts.hostname or not parts.username or parts.password is None:
         raise ConfigError(f"bus.url: a broker needs a scheme, a user, a password and a host: {EXAMPLE}")
     if parts.query or parts.fragment:
@@ -49,6 +46,19 @@ def _broker(url: str, settings: BusSettings) -> Broker:
     context = _context(settings) if parts.scheme == "amqps" else None
     vhost = unquote(parts.path.removeprefix("/")) or "/"
     return broker(parts.hostname, port, vhost, unquote(parts.username), unquote(parts.password), context)
+
+
+def split(setting: str, url: str, example: str) -> tuple[SplitResult, int | None]:
+    """The parts of a URL, and its port.  Raises `ConfigError`, which has nothing of the URL: a password is in it."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        raise ConfigError(f"{setting}: what stands before the path is no user, password and host (in a password [ is "
+                          f"%5B and ] is %5D): {example}") from None  # fmt: skip
+    try:
+        return parts, parts.port
+    except ValueError:
+        raise ConfigError(f"{setting}: the port is not a number up to 65535: {example}") from None
 
 
 def broker(

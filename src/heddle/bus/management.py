@@ -5,12 +5,12 @@ from __future__ import annotations
 import base64
 import http.client
 import ssl
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote, unquote
 
 import msgspec
 
 from heddle.bus.base import BusError
-from heddle.bus.brokers import brokers
+from heddle.bus.brokers import brokers, split
 from heddle.config import BusSettings
 from heddle.errors import ConfigError
 
@@ -53,11 +53,7 @@ def queues(settings: BusSettings) -> list[Queue]:
 
 def _connection(settings: BusSettings) -> tuple[http.client.HTTPConnection, str, dict[str, str]]:
     """The connection, how it is named without the password, and who asks."""
-    parts = urlsplit(settings.management_url)
-    try:
-        port = parts.port
-    except ValueError as error:
-        raise ConfigError(f"bus.management_url: the port is not a number up to 65535: {EXAMPLE}") from error
+    parts, port = split("bus.management_url", settings.management_url, EXAMPLE)
     if parts.scheme not in ("http", "https") or not parts.hostname or not parts.username or parts.password is None:
         raise ConfigError(f"bus.management_url needs a scheme, a user, a password and a host: {EXAMPLE}")
     user = f"{unquote(parts.username)}:{unquote(parts.password)}"
