@@ -204,6 +204,23 @@ def test_a_flow_that_was_refused_cuts_nothing_yet() -> None:
     assert cut_ports(switch) == [22, 25]
 
 
+def test_a_port_whose_flows_were_refused_is_asked_when_they_are_in() -> None:
+    """Until then its former groups let connections in, of which nobody would ask later."""
+    switch = make()
+    switch.cloud.put(group("closed", *OUT, HTTP))
+    switch.cloud.port(port(2, ("closed",), "net-a"))
+    switch.flows["br-int"].refuse = f"in_port={switch.ovs.interface('p-g2').ofport}"  # type: ignore[union-attr]
+    switch.sync()
+    again(switch)
+    assert switch.state_of(2) == "error"
+    connection(switch, 22)
+    connection(switch, 80)
+    switch.flows["br-int"].refuse = "\0"
+    switch.sync(also=[Ref("port", port_id(2))])
+    again(switch)
+    assert switch.state_of(2) == "up" and cut_ports(switch) == [22]
+
+
 # How many there may be
 
 LIMIT = "agent.connections_per_network=100"

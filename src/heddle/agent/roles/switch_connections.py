@@ -65,8 +65,8 @@ class TrackedConnections:
         self.follow(plan)
 
     def follow(self, plan: Plan) -> None:
-        """The flows of a plan are in: do what may come after them."""
-        for port_id in plan.ports:
+        """The flows of a plan are in: do what may come after them; for a port of refused ones, later."""
+        for port_id in plan.ports - self._wiring.refused.ports():
             self._note_port(port_id)
         self._note_profiles()
         released = [(tag, address) for tag, address in plan.released if tag not in plan.freed]
