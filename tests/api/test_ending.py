@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.load.processes import Server
+from tests.load.processes import Server, Supervised
 
 HEAD = b"GET /healthz HTTP/1.1\r\nHost: x\r\n"
 REST = b"Connection: close\r\n\r\n"
@@ -59,6 +59,31 @@ def test_what_was_accepted_is_answered(server: Server) -> None:
     begun.sendall(REST)
     assert b"200 OK" in answer(begun), "a request that was begun"
     assert server.process.wait(5) == 0 and answer(idle) == b""
+
+
+def test_who_connects_while_a_supervised_server_ends_is_refused(tmp_path: Path) -> None:
+    made = Supervised(tmp_path, 1)
+    made.start()
+    try:
+        begun = connected(made)
+        begun.sendall(HEAD)
+        time.sleep(0.2)
+        made.process.send_signal(signal.SIGTERM)
+        began = time.monotonic()
+        while True:
+            try:
+                connected(made).close()
+            except ConnectionRefusedError:
+                break
+            assert time.monotonic() - began < 3, "it would wait for an answer that nobody gives"
+            time.sleep(0.01)
+        assert made.process.poll() is None
+        begun.sendall(REST)
+        assert b"200 OK" in answer(begun)
+        assert made.process.wait(10) == 0
+    finally:
+        if made.process.poll() is None:
+            made.kill()
 
 
 def test_nobody_is_waited_for_without_end(server: Server) -> None:

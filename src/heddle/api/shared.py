@@ -9,11 +9,15 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import logging
 import mmap
+import os
 import struct
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+
+log = logging.getLogger(__name__)
 
 _HEAD = 16
 
@@ -30,13 +34,24 @@ class Numbers:
         self._lock = threading.Lock()
         self._mine: mmap.mmap | bytearray = bytearray(self._size)
         if folder is not None:
-            with (folder / f"{name}-{number}").open("a+b") as file:
-                file.seek(0)
-                if file.read(_HEAD) != self._head:
-                    file.truncate(0)
-                file.truncate(self._size)
-                self._mine = mmap.mmap(file.fileno(), self._size)
+            try:
+                self._mine = self._mapped(folder / f"{name}-{number}")
+            except OSError as error:
+                log.warning("this process counts for itself alone: %s cannot be kept in %s: %s", name, folder, error)
+                self._folder = None
         self._mine[:_HEAD] = self._head
+
+    def _mapped(self, path: Path) -> mmap.mmap:
+        """The file with all of its room taken, for who writes to a page that a full disk has no room for is ended.
+
+        One that means something else is replaced rather than cut: whoever wrote it may not have ended yet.
+        """
+        with contextlib.suppress(FileNotFoundError):
+            if path.read_bytes()[:_HEAD] != self._head or path.stat().st_size != self._size:
+                path.unlink()
+        with path.open("a+b") as file:
+            os.posix_fallocate(file.fileno(), 0, self._size)
+            return mmap.mmap(file.fileno(), self._size)
 
     def add(self, *more: tuple[int, int]) -> None:
         """Add to numbers, each by its place."""

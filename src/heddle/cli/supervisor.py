@@ -145,7 +145,10 @@ class Supervisor:
         self._stopping = True
 
     def _end(self) -> None:
-        """End the children, the last one first."""
+        """End the children, the last one first.  What they listen on is theirs alone from now on: a server that takes
+        no more connections would leave who connects waiting otherwise."""
+        for number in {each for child in self._children for each in child.fds}:
+            os.close(number)
         for child in reversed(self._children):
             if child.process is None or child.process.poll() is not None:
                 continue
