@@ -46,6 +46,20 @@ def test_versions(key: str, version: str, level: Level | None) -> None:
     assert found is None or (found.node == "host1" and matrix.NEEDS[key].name in found.details)
 
 
+@pytest.mark.parametrize(
+    ("release", "level"),
+    [
+        ("5.14.0-427.13.1.el9_4.x86_64", Level.WARNING), ("5.14.0-427.el9.x86_64", Level.WARNING),
+        ("4.18.0-553.el8_10.x86_64", Level.FAILURE), ("5.15.0-91-generic", Level.FAILURE),
+        ("6.12.0-55.el10.x86_64", None),
+    ],
+)  # fmt: skip
+def test_kernels_that_get_what_is_new_and_keep_their_number(release: str, level: Level | None) -> None:
+    found = list(kernel.judge(node(kernel=release)))
+    assert levels(found) == ([level] if level else [])
+    assert all(("unless its distribution" in each.details) == (level == Level.WARNING) for each in found)
+
+
 def test_the_matrix_is_in_order() -> None:
     """What is tried is never older than what is needed, and what is needed has a reason."""
     for need in matrix.NEEDS.values():
