@@ -124,5 +124,24 @@ def test_a_release_expands_contracts_when_asked_and_shuts_out_who_is_older(url: 
     assert "datapath" not in columns(url)
 
 
+def test_who_reads_what_a_contraction_took_is_shut_out_also_where_the_next_one_failed(
+    url: str, following: Path, tmp_path: Path
+) -> None:
+    """MariaDB keeps the migrations before the one that fails, the others take all of them back."""
+    failing = shutil.copytree(following, tmp_path / "failing")
+    store = failing / "heddle" / "store"
+    last = f"{int(TAKES) + 1:04}"
+    text = MIGRATION.format(revision=last, before=TAKES, phase="contract", does='drop_column("nothing")')
+    (store / "migrations" / "versions" / f"{last}_next.py").write_text(text)
+    program = (store / "migrate.py").read_text()
+    (store / "migrate.py").write_text(program.replace(f'\nHEAD = "{TAKES}"', f'\nHEAD = "{last}"'))
+    heddle(SOURCE, url, "db", "migrate")
+    heddle(failing, url, "db", "migrate", "--expand")
+    assert "nothing" in heddle(failing, url, "db", "migrate", "--contract", code=1)
+    there = "datapath" in columns(url)
+    assert there or new_database() is not None
+    assert status(SOURCE, url, code=0 if there else 1)[1] is there
+
+
 def test_there_is_one_way_at_a_time(url: str) -> None:
     assert "not allowed with" in heddle(SOURCE, url, "db", "migrate", "--expand", "--contract", code=64)

@@ -119,17 +119,25 @@ def upgrade(store: Store, target: str = "") -> None:
         return
     from alembic import command
 
-    if before is not None and before not in revisions():
+    with store.engine.connect() as conn, _alone(conn):
+        before = _known(found(conn))
+        if before is None and is_mysql(store.engine.dialect.name):
+            conn.execute(sa.text(_EXACT))
+        if before is not None and before >= _FIRST_FLOOR:
+            _note_floor(conn, max(before, target))  # where one migration fails, MariaDB keeps those before it
+        command.upgrade(config(conn), target)
+        _note_floor(conn, found(conn) or "")
+        conn.commit()  # before MariaDB's lock goes to the next, who is to see the revision
+
+
+def _known(revision: str | None) -> str | None:
+    """The same.  Raises `ConfigError` for one that a newer program made."""
+    if revision is not None and revision not in revisions():
         raise ConfigError(
-            f"the database is at revision {before}, which this version of Heddle does not know: it was made by a "
+            f"the database is at revision {revision}, which this version of Heddle does not know: it was made by a "
             "newer version. Start that version, or restore a backup made before the upgrade."
         )
-    with store.engine.connect() as conn, _alone(conn):
-        if before is None and found(conn) is None and is_mysql(store.engine.dialect.name):
-            conn.execute(sa.text(_EXACT))
-        command.upgrade(config(conn), target)
-        _note_floor(conn)
-        conn.commit()  # before MariaDB's lock goes to the next, who is to see the revision
+    return revision
 
 
 def contract(store: Store) -> None:
@@ -137,9 +145,10 @@ def contract(store: Store) -> None:
     upgrade(store, HEAD)
 
 
-def _note_floor(conn: sa.Connection) -> None:
-    """Who does not know the last expansion before the newest contraction reads what is gone."""
-    now, oldest, expansion = found(conn) or "", _FIRST_FLOOR, ""
+def _note_floor(conn: sa.Connection, now: str) -> None:
+    """For a database at revision `now`: who does not know the last expansion before the newest contraction reads what
+    is gone."""
+    oldest, expansion = _FIRST_FLOOR, ""
     for script in _scripts():
         contracts = _phase(script) == "contract"
         oldest = expansion if contracts and script.revision <= now else oldest
