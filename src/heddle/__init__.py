@@ -1,3 +1,3 @@
-"""Heddle: a private cloud's network and its virtual machines in one program."""
+"""Heddle: a private cloud's network in one program."""
 
 __version__ = "0.1.0"

@@ -17,7 +17,9 @@ OWN_SETTINGS = True
 
 def register(commands: Subparsers) -> None:
     doctor = commands.add_parser(
-        "doctor", help="is the running cloud well?", epilog=checking.EPILOG, allow_abbrev=False
+        "doctor", help="is the running cloud well?", epilog=checking.EPILOG, allow_abbrev=False,
+        description="Is the running cloud well?  It is looked at, and nothing is changed; `heddle upgrade list` names "
+        "the checks, `heddle upgrade explain ID` tells of one what to do.",
     )  # fmt: skip
     checking.add_options(doctor)
 

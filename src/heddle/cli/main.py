@@ -32,7 +32,7 @@ class _Parser(argparse.ArgumentParser):
 
 def parser() -> argparse.ArgumentParser:
     """The whole command line."""
-    top = _Parser(prog="heddle", description="A private cloud's network and its virtual machines in one program.")
+    top = _Parser(prog="heddle", description="A private cloud's network in one program.")
     top.add_argument("--config", metavar="FILE", help=f"settings file, default {config.DEFAULT_FILE} if it is there")
     top.add_argument(
         "--set", metavar="SECTION.NAME=VALUE", action="append", default=[], dest="overrides",
