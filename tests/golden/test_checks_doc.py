@@ -13,8 +13,8 @@ HEAD = """\
 
 `heddle upgrade check` looks for what is in the way of an upgrade; `heddle doctor` asks whether the running cloud is
 well, with the same checks but those of versions, of the target and the dry run. Both run on a server, as root or as
-the server's user, change nothing (`database-dry-run` works on a copy that it removes), and never take longer than fifteen seconds: all
-checks run beside each other, each with a deadline.
+the server's user, change nothing (`database-dry-run` works on a copy that it removes), and never take longer than
+fifteen seconds: all checks run beside each other, each with a deadline.
 
     heddle upgrade check [--format table|json|junit] [--only ID]… [--skip ID]… [--warnings-ok]
                          [--target TARGET]

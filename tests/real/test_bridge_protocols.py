@@ -87,6 +87,15 @@ def test_a_port_lets_in_and_no_other_does(pair: Pair) -> None:
     assert pair.arrives(1, 2, (1001, 93))
 
 
+@pytest.mark.parametrize("pair", [DCCP], indirect=True)
+def test_who_was_sent_to_answers_from_every_port_where_everything_may_be_sent(pair: Pair) -> None:
+    """The kernel's table has no ports of it, so what answers is what comes from there."""
+    pair.lab.cloud.put(group("open", *OUT, allow(protocol=DCCP)))
+    assert not pair.arrives(1, 2, (1000, 81)), "nobody was sent to"
+    assert eventually(lambda: pair.arrives(2, 1, (80, 1000)), 10)
+    assert pair.arrives(1, 2, (1000, 81))
+
+
 @pytest.mark.parametrize("pair", [UDPLITE], indirect=True)
 def test_what_a_kernel_cannot_track_is_said_of_the_group(pair: Pair) -> None:
     pair.web((80, 80))
