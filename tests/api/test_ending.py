@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import signal
 import socket
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.load.processes import Server, Supervised
+from waitress.server import create_server
+
+from heddle.api import serving
 
 HEAD = b"GET /healthz HTTP/1.1\r\nHost: x\r\n"
 REST = b"Connection: close\r\n\r\n"
@@ -107,3 +112,26 @@ def test_a_second_signal_ends_it_at_once(server: Server) -> None:
         began = time.monotonic()
         server.process.wait(5)
         assert time.monotonic() - began < 3
+
+
+def test_a_request_that_does_not_end_leaves_time_for_what_comes_after() -> None:
+    """Duties are given back then, before a supervisor's patience of ten seconds is over."""
+    begun, over, stopping = threading.Event(), threading.Event(), threading.Event()
+
+    def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        begun.set()
+        over.wait(60)
+        start_response("200 OK", [])
+        return []
+
+    server = create_server(app, host="127.0.0.1", port=0, threads=2)
+    loop = threading.Thread(target=serving.run, args=(server, stopping), daemon=True)
+    loop.start()
+    with socket.create_connection(("127.0.0.1", server.effective_port)) as stream:
+        stream.sendall(HEAD + REST)
+        assert begun.wait(10)
+        stopping.set()
+        serving.wake(server)
+        loop.join(8)
+        assert not loop.is_alive()
+        over.set()

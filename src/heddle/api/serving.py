@@ -15,6 +15,7 @@ from waitress.channel import HTTPChannel
 from waitress.server import BaseWSGIServer, MultiSocketServer
 
 DRAIN_SECONDS = 5.0
+THREADS_SECONDS = 1.0  # for requests that are worked on still: who supervises the process kills it after ten
 LATE_SECONDS = 0.2  # for the request of who has just connected
 _WAITING = 100  # connections that one pass each takes from a socket
 
@@ -32,7 +33,7 @@ def run(server: BaseWSGIServer | MultiSocketServer, stopping: threading.Event) -
     began = time.monotonic()
     while (took := time.monotonic() - began) < LATE_SECONDS or (took < DRAIN_SECONDS and _is_busy(sockets)):
         _turn(server, sockets, 0.05)
-    server.task_dispatcher.shutdown()
+    server.task_dispatcher.shutdown(timeout=THREADS_SECONDS)
     wasyncore.close_all(sockets)
 
 
