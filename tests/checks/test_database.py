@@ -53,6 +53,15 @@ def test_no_file_is_made_where_there_is_no_database(look: Look, settings: object
         assert look()["database-reachable"]["status"] == "failure"
 
 
+def test_tables_are_not_counted_where_all_are_one_file(look: Look, store: Store) -> None:
+    found = look("--only", "database-engine", "--only", "database-sizes")
+    with store.engine.connect() as conn:
+        count = len(sa.inspect(conn).get_table_names())
+    for id, each in found.items():
+        said = "one file" in each["details"] or "the file of all" in each["details"]
+        assert said if store.sqlite else f"{count} tables" in each["details"], (id, each)
+
+
 def test_an_older_schema(look: Look, store: Store, report: Callable[..., None]) -> None:
     report()
     before = look()

@@ -36,7 +36,8 @@ def _judged(found: Storage) -> list[Finding]:
 
 def _well(found: Storage) -> Finding:
     kinds = sorted({table.engine for table in found.tables if table.engine})
-    return well(f"{len(found.tables)} tables in {found.encoding}", f"{', '.join(kinds) or found.kind}")
+    what = "all tables, in one file," if found.kind == "sqlite" else f"{len(found.tables)} tables"
+    return well(f"{what} in {found.encoding}", f"{', '.join(kinds) or found.kind}")
 
 
 def _engines(found: Storage) -> list[Finding]:

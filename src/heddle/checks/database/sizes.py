@@ -32,7 +32,9 @@ def _judged(found: Storage) -> list[Finding]:
     bad = [each for each in map(judged, fills) if each.level != Level.SUCCESS]
     seen = "" if found.folder else "; the file system of the database's server is not seen from here"
     fullest = f"the fullest: {fills[0]}" if fills else "no tables"
-    return bad or [well(f"{len(found.tables)} tables are within their limits{seen}", fullest)]
+    many = f"{len(found.tables)} tables are within their limits"
+    what = "the file of all tables is within its limit" if found.kind == "sqlite" else many
+    return bad or [well(f"{what}{seen}", fullest)]
 
 
 CHECK = Check(
