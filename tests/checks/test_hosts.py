@@ -23,7 +23,7 @@ from unittest.mock import patch
 
 import pytest
 from bench.cloud import NAME, Cloud
-from tests.checks.conftest import OF_HOSTS, Checks, differing
+from tests.checks.conftest import OF_HOSTS, Checks, differing, environment
 from tests.checks.test_certificates import certificate
 from tests.real.testhost import PATIENCE, TestHost, host, wait_until
 from tests.scenarios.test_who_reaches_whom import pytestmark as pytestmark
@@ -108,6 +108,7 @@ ALONG = {"environment-clock": {"network-hosts"}}
 @pytest.fixture(scope="module")
 def made() -> Iterator[Hosts]:
     with ExitStack() as stack:
+        stack.enter_context(patch.dict(os.environ, environment(), clear=True))
         folder = Path(tempfile.mkdtemp(prefix="heddle-hosts-", dir="/var/tmp"))
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
         folder.chmod(0o755)

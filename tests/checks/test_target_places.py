@@ -197,7 +197,9 @@ def test_one_who_is_told_to_end_in_the_middle(
     store: Store, tmp_path: Path, nothing_is_left: Path, number: signal.Signals
 ) -> None:
     words = ["--set", f"database.url={store.url}", "upgrade", "check", *REMOVED, "--target", hanging(tmp_path)]
-    process = subprocess.Popen([sys.executable, "-m", "heddle.cli.main", *words], env=environment())
+    # Whoever runs the tests may ignore a signal.
+    command = ["env", "--default-signal", sys.executable, "-m", "heddle.cli.main", *words]
+    process = subprocess.Popen(command, env=environment())
     end = time.monotonic() + 60
     while not processes_in(nothing_is_left):
         assert process.poll() is None and time.monotonic() < end
