@@ -17,7 +17,7 @@ ID = "versions-agents"
 @pytest.mark.parametrize(
     ("release", "target", "status", "says"),
     [
-        (__version__, "", "success", "1 hosts"), ("", "", "unknown", "too old"), ("0.2.0", "0.3.1", "success", "0.2.0"),
+        (__version__, "", "success", "1 host"), ("", "", "unknown", "too old"), ("0.2.0", "0.3.1", "success", "0.2.0"),
         ("0.1.0", "0.3.0", "failure", "older than"), ("0.4.0", "0.3.0", "warning", "later than"),
     ],
 )  # fmt: skip

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from heddle.checks import matrix, nodes
 from heddle.checks.base import Finding, failure, well
 from heddle.checks.nodes import Node
+from heddle.checks.words import counted
 
 
 def judge(key: str) -> Callable[[Node], Iterable[Finding]]:
@@ -25,6 +26,6 @@ def judge(key: str) -> Callable[[Node], Iterable[Finding]]:
 def praise(key: str) -> Callable[[list[Node]], Finding]:
     def all_are_well(seen: list[Node]) -> Finding:
         told = nodes.listed((node.program(key).version, node.where) for node in seen)
-        return well(f"{len(seen)} hosts have {matrix.NEEDS[key].name} that is new enough", told)
+        return well(f"{counted(len(seen), 'host has', 'hosts have')} {matrix.NEEDS[key].name} that is new enough", told)
 
     return all_are_well

@@ -10,6 +10,7 @@ from heddle.checks.agreement import Cloud, judge
 from heddle.checks.base import Check, Finding, Level, well
 from heddle.checks.context import Context
 from heddle.checks.heard import NOBODY
+from heddle.checks.words import counted
 
 
 def check(context: Context) -> list[Finding]:
@@ -20,7 +21,8 @@ def check(context: Context) -> list[Finding]:
     network, patience = settings.network, settings.server.agent_down_seconds
     cloud = Cloud(network.dns_domain, network.mac_beginning, network.overlay_ip_version, patience)
     told = [(node.name, node.facts.settings) for node in found.hosts if node.facts.settings]
-    praise = [well(f"settings of {len(told)} hosts go together", ", ".join(name for name, _ in told))] if told else []
+    names = ", ".join(name for name, _ in told)
+    praise = [well(f"settings of {counted(len(told), 'host')} go together", names)] if told else []
     return [*(judge(told, cloud) or praise), *found.unseen]
 
 

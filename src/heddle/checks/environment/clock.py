@@ -14,6 +14,7 @@ from heddle.checks import nodes
 from heddle.checks.base import Check, Finding, Level, failure, unknown, warning, well
 from heddle.checks.context import Context
 from heddle.checks.nodes import Node
+from heddle.checks.words import counted
 from heddle.store import clock
 
 WARN, FAIL = 5.0, 300.0
@@ -61,7 +62,7 @@ def ahead(node: Node, database: DatabaseClock) -> float:
 
 
 def _praise(seen: list[Node]) -> Finding:
-    return well(f"the clocks of {len(seen)} machines are less than {WARN:g} s off the database's",
+    return well(f"the clocks of {counted(len(seen), 'machine')} are less than {WARN:g} s off the database's",
                 ", ".join(node.where for node in seen))  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from heddle.checks import matrix, nodes
 from heddle.checks.base import Check, Finding, Level, warning, well
 from heddle.checks.context import Context
 from heddle.checks.nodes import Node
+from heddle.checks.words import counted
 
 _KEEPS_ITS_NUMBER = re.compile(r"\.el9[._]")
 TRY = "Set a limit on what a port of that host receives (docs/qos.md): where nft refuses it, install a newer kernel."
@@ -32,7 +33,7 @@ def judge(node: Node) -> Iterable[Finding]:
 
 def _praise(seen: list[Node]) -> Finding:
     kernels = nodes.listed((node.facts.kernel, node.where) for node in seen)
-    return well(f"{len(seen)} hosts run a kernel that is new enough", kernels)
+    return well(f"{counted(len(seen), 'host runs', 'hosts run')} a kernel that is new enough", kernels)
 
 
 CHECK = Check(

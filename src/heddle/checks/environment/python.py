@@ -8,6 +8,7 @@ from heddle.checks import matrix, nodes
 from heddle.checks.base import Check, Finding, Level, well
 from heddle.checks.context import Context
 from heddle.checks.nodes import Node
+from heddle.checks.words import counted
 
 
 def check(context: Context) -> list[Finding]:
@@ -21,7 +22,7 @@ def judge(node: Node) -> Iterable[Finding]:
 
 def _praise(seen: list[Node]) -> Finding:
     told = nodes.listed((node.facts.python, node.where) for node in seen)
-    return well(f"Python is new enough on {len(seen)} machines", told)
+    return well(f"Python is new enough on {counted(len(seen), 'machine')}", told)
 
 
 CHECK = Check(

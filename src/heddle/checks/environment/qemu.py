@@ -10,6 +10,7 @@ from heddle.checks.base import Check, Finding, Level, not_applicable, unknown, w
 from heddle.checks.context import Context
 from heddle.checks.heard import NOBODY
 from heddle.checks.nodes import Node
+from heddle.checks.words import counted
 
 
 def check(context: Context) -> list[Finding]:
@@ -27,7 +28,7 @@ def judge(seen: tuple[Node, ...]) -> list[Finding]:
     shown = nodes.listed((_with_libvirt(node, version), node.where) for node, version in known)
     if len({matrix.numbers(version)[:2] for _, version in known}) > 1:
         return [warning(f"hosts have different versions of QEMU: {shown}", shown), *lacks]
-    return lacks or [well(f"{len(known)} hosts have one version of QEMU", shown)]
+    return lacks or [well(f"{counted(len(known), 'host has', 'hosts have')} one version of QEMU", shown)]
 
 
 def _with_libvirt(node: Node, version: str) -> str:

@@ -12,6 +12,7 @@ from heddle.checks import nodes
 from heddle.checks.base import Check, Finding, Level, unknown, warning, well
 from heddle.checks.context import Context
 from heddle.checks.nodes import Node, Nodes
+from heddle.checks.words import counted
 
 
 def check(context: Context) -> list[Finding]:
@@ -39,7 +40,7 @@ def judge(node: Node) -> Iterable[Finding]:
 
 
 def _praise(seen: list[Node]) -> Finding:
-    return well(f"none of {len(seen)} machines waits for a reboot", ", ".join(node.where for node in seen))
+    return well(f"none of {counted(len(seen), 'machine')} waits for a reboot", ", ".join(node.where for node in seen))
 
 
 CHECK = Check(

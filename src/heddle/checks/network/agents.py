@@ -7,6 +7,7 @@ from heddle.checks.context import Context
 from heddle.checks.openstack import heartbeats
 from heddle.checks.openstack.context import OpenStack
 from heddle.checks.openstack.heartbeats import ago
+from heddle.checks.words import counted
 from heddle.model.agent import Agent
 from heddle.store import clock
 from heddle.store.query import hosts
@@ -25,7 +26,8 @@ def check(context: Context) -> list[Finding]:
     found = [failure(f"{_names(mine)} of {host}: silent for {ago(now - min(each.heartbeat for each in mine))}",
                      node=host) for host, mine in sorted(silent.items())]  # fmt: skip
     oldest, names = max(now - agent.heartbeat for agent in agents), {agent.host for agent in agents}
-    return found or [well(f"{len(agents)} agents on {len(names)} hosts report", f"the oldest report is {oldest} s old")]
+    who = f"{counted(len(agents), 'agent reports', 'agents report')}, on {counted(len(names), 'host')}"
+    return found or [well(who, f"the oldest report is {oldest} s old")]
 
 
 def openstack(cloud: OpenStack) -> list[Finding]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from heddle.checks.base import Check, Finding, Level, warning, well
 from heddle.checks.context import Context
 from heddle.checks.heard import NOBODY, heard
+from heddle.checks.words import counted
 
 
 def check(context: Context) -> list[Finding]:
@@ -14,7 +15,7 @@ def check(context: Context) -> list[Finding]:
         return [NOBODY]
     problems = {(agent.host, text) for agent in told.agents for text in agent.configurations.get("problems", ())}
     if not problems:
-        return [well(f"{len(told.hosts)} hosts tell of no problem{told.beside}")]
+        return [well(f"{counted(len(told.hosts), 'host tells', 'hosts tell')} of no problem{told.beside}")]
     return [warning(f"{host}: {text}", evidence=text, node=host) for host, text in sorted(problems)]
 
 

@@ -12,6 +12,7 @@ from heddle.checks.context import Context
 from heddle.checks.heard import NOBODY, since
 from heddle.checks.questions import SECONDS, said
 from heddle.checks.releases import apart
+from heddle.checks.words import counted
 from heddle.store.query import hosts
 from heddle.view.questions import Ping
 
@@ -36,7 +37,7 @@ def check(context: Context) -> list[Finding]:
     silent = sorted(releases.keys() - report)
     beside = f"; silent are {', '.join(silent)}" if silent else ""
     evidence = f"the slowest is {slowest}: {1000 * answer[slowest].seconds:.0f} ms"
-    return [well(f"{len(answer)} hosts answer, {evidence}{beside}", evidence)]
+    return [well(f"{counted(len(answer), 'host answers', 'hosts answer')}, {evidence}{beside}", evidence)]
 
 
 def _unreached(host: str, outcome: Outcome, release: str) -> Finding:

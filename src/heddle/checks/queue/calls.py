@@ -11,6 +11,7 @@ from heddle.checks.base import CannotSee, Check, Finding, Level, failure, warnin
 from heddle.checks.beside import beside
 from heddle.checks.context import Context
 from heddle.checks.known_brokers import NO_BROKER, SECONDS, known
+from heddle.checks.words import counted
 
 BACKLOG = 100
 
@@ -42,7 +43,8 @@ def _ask(broker: Broker) -> _Said | str:
 def _judge(found: probe.CallQueue | None) -> Finding:
     if found is None:
         return failure("there is no queue for calls: no server has ever connected to this broker")
-    evidence = f"{found.waiting} calls wait, {found.servers} servers take them"
+    calls = counted(found.waiting, "call waits", "calls wait")
+    evidence = f"{calls}, {counted(found.servers, 'server takes', 'servers take')} them"
     if not found.servers:
         return failure(f"no server takes the calls of agents; {found.waiting} wait", evidence)
     if found.waiting > BACKLOG:

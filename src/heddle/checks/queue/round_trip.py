@@ -10,6 +10,7 @@ from heddle.checks.beside import beside
 from heddle.checks.context import Context
 from heddle.checks.known_brokers import NO_BROKER, SECONDS
 from heddle.checks.openstack.context import OpenStack
+from heddle.checks.words import counted
 from heddle.errors import ConfigError, HeddleError
 
 
@@ -42,7 +43,8 @@ def _asked(known: list[Broker]) -> list[Finding]:
     answers = zip(known, beside(_try, known, SECONDS), strict=True)
     found = [each or failure(f"{broker.shown} has not answered after {SECONDS:g} s") for broker, each in answers]
     bad = [each for each in found if each.level != Level.SUCCESS]
-    return bad or [well(f"a message came back from {len(known)} brokers", "; ".join(each.evidence for each in found))]
+    evidence = "; ".join(each.evidence for each in found)
+    return bad or [well(f"a message came back from {counted(len(known), 'broker')}", evidence)]
 
 
 def _try(broker: Broker) -> Finding:

@@ -12,6 +12,7 @@ from heddle.checks.heard import NOBODY, heard
 from heddle.checks.openstack import heartbeats
 from heddle.checks.openstack.context import OpenStack
 from heddle.checks.releases import apart
+from heddle.checks.words import counted
 from heddle.model.agent import Agent
 
 
@@ -26,7 +27,8 @@ def check(context: Context) -> list[Finding]:
         if each := _judge(host, release, target):
             bad.append(warning(f"{each.details}; the host is silent now", each.evidence, node=host))
     releases = ", ".join(sorted({release for _, release in found}))
-    return bad or [well(f"{len(told.hosts)} hosts have agents of {releases}, for {target}{told.beside}", releases)]
+    those = counted(len(told.hosts), "host has", "hosts have")
+    return bad or [well(f"{those} agents of {releases}, for {target}{told.beside}", releases)]
 
 
 def openstack(cloud: OpenStack) -> list[Finding]:
