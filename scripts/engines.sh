@@ -23,7 +23,13 @@ named=$#
 tests_of() {
     case $1 in
         rabbitmq) echo tests/contract/test_bus.py tests/contract/amqp_broker.py tests/checks/broker_checks.py tests/checks/openstack_broker_checks.py tests/cluster ;;
-        *) echo tests/api tests/checks tests/unit/test_migrations.py tests/real/test_workers.py ;;
+        *) echo tests/api tests/real/test_workers.py
+            for name in agents_asked database dry_run network openstack tables target versions; do
+                echo "tests/checks/test_$name.py"
+            done
+            for name in migrations expand contract; do
+                echo "tests/unit/test_$name.py"
+            done ;;
     esac
 }
 
