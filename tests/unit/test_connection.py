@@ -84,3 +84,9 @@ def test_a_frame_is_committed_in_its_zone_and_goes_nowhere(zone: int) -> None:
     actions = line.partition("actions=")[2]
     assert actions == f"ct(commit,zone={zone},exec(set_field:0x4->ct_mark))"
     assert "output" not in actions and "table" not in actions
+
+
+@given(st.binary(min_size=1, max_size=99))
+def test_a_checksum_of_any_number_of_bytes(data: bytes) -> None:
+    even = data + b"\0" * (len(data) % 2)
+    assert checksum(even + struct.pack("!H", checksum(data))) == 0

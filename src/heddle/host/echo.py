@@ -18,6 +18,8 @@ import time
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from heddle.host.wire import checksum
+
 SMALLEST = {4: 84, 6: 104}
 _HEADS = {4: 28, 6: 48}
 _NUMBER = struct.Struct("!8sI")
@@ -161,11 +163,6 @@ def _offender(data: bytes) -> str:
     if family == socket.AF_INET:
         return socket.inet_ntop(family, data[4:8])
     return socket.inet_ntop(family, data[8:24]) if family == socket.AF_INET6 else ""
-
-
-def checksum(data: bytes) -> int:
-    """The checksum of the Internet (RFC 1071) of data that is not all zeros: a number modulo 2**16 - 1."""
-    return 0xFFFF - (int.from_bytes(data + b"\0" * (len(data) & 1), "big") % 0xFFFF or 0xFFFF)
 
 
 def meaning(code: int) -> str:

@@ -6,11 +6,9 @@ socket: it goes on as what it was when its package is updated.
 
 from __future__ import annotations
 
-import json
 import platform
 import re
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Iterable
@@ -18,6 +16,7 @@ from pathlib import Path
 
 import msgspec
 
+from heddle.host import vswitchd
 from heddle.host.run import CommandError, start
 from heddle.view.facts import Program
 
@@ -45,7 +44,7 @@ def look(names: Iterable[str], vswitch: Path | None) -> tuple[Program, ...]:
     """`vswitch`: the folder in which the running Open vSwitch has its sockets, None where that is not here."""
     end = time.monotonic() + SECONDS
     begun = [(name, _begin(name)) for name in names]
-    found = [_Running(vswitch).told() if name == VSWITCH else Program(name=name) for name, _ in begun]
+    found = [_running(vswitch) if name == VSWITCH else Program(name=name) for name, _ in begun]
     return tuple(_installed(each, process, end) for each, (_, process) in zip(found, begun, strict=True))
 
 
@@ -90,40 +89,22 @@ def _said(process: subprocess.Popen[str], seconds: float) -> str:
         raise ValueError(f"has not ended within {SECONDS:g} s") from None
 
 
-class _Running:
+def _running(folder: Path | None) -> Program:
     """The switch that runs."""
-
-    def __init__(self, folder: Path | None) -> None:
-        self._folder = folder
-
-    def told(self) -> Program:
-        if self._folder is None:
-            return Program(name=VSWITCH, running_lack="agent.ovsdb leads to no socket of this host")
-        try:
-            return Program(name=VSWITCH, running=self._version(self._folder))
-        except (OSError, ValueError) as error:
-            return Program(name=VSWITCH, running_lack=f"ovs-vswitchd does not tell it: {error}")
-
-    def _version(self, folder: Path) -> str:
-        """Raises `OSError`, and `ValueError` for an answer without a version."""
-        pid = (folder / "ovs-vswitchd.pid").read_text(encoding="ascii").strip()
-        with socket.socket(socket.AF_UNIX) as stream:
-            stream.settimeout(VSWITCH_SECONDS)
-            stream.connect(str(folder / f"ovs-vswitchd.{pid}.ctl"))
-            stream.sendall(b'{"id":1,"method":"version","params":[]}')
-            found = COMMANDS[VSWITCH][1].search(_answer(stream))
-        if found is None:
-            raise ValueError("its answer has no version")
-        return found[1]
+    if folder is None:
+        return Program(name=VSWITCH, running_lack="agent.ovsdb leads to no socket of this host")
+    try:
+        return Program(name=VSWITCH, running=_version(folder))
+    except (OSError, ValueError) as error:
+        return Program(name=VSWITCH, running_lack=f"ovs-vswitchd does not tell it: {error}")
 
 
-def _answer(stream: socket.socket) -> str:
-    """The result of one call; an answer is whole when it can be read."""
-    said = b""
-    while part := stream.recv(4096):
-        said += part
-        try:
-            return str(json.loads(said)["result"])
-        except (ValueError, KeyError, TypeError):
-            continue
-    raise ValueError("it closed the connection")
+def _version(folder: Path) -> str:
+    """Raises `OSError`, and `ValueError` for an answer without a version."""
+    answer = vswitchd.call(folder, "version", (), VSWITCH_SECONDS)
+    if not answer:
+        raise ValueError("it closed the connection")
+    found = COMMANDS[VSWITCH][1].search(str(answer.get("result")))
+    if found is None:
+        raise ValueError("its answer has no version")
+    return found[1]

@@ -11,14 +11,12 @@ protocol, and its ICMPv6 echoes stay until they time out, which is within a minu
 from __future__ import annotations
 
 import contextlib
-import json
 import re
-import socket
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from heddle.errors import HeddleError
-from heddle.host import conntrack
+from heddle.host import conntrack, vswitchd
 from heddle.host.connection import CUT, ICMP, ICMPV6, Tracked, packet_out, parse_connections
 from heddle.host.netlink import NETFILTER, Netlink
 from heddle.host.openflow import OFCTL
@@ -123,30 +121,11 @@ class Connections:
 
     def _call(self, method: str, params: Sequence[str]) -> str:
         try:
-            pid = (self._folder / "ovs-vswitchd.pid").read_text(encoding="ascii").strip()
-            with socket.socket(socket.AF_UNIX) as connection:
-                connection.settimeout(TIMEOUT)
-                connection.connect(str(self._folder / f"ovs-vswitchd.{pid}.ctl"))
-                connection.sendall(json.dumps({"id": 0, "method": method, "params": list(params)}).encode())
-                reply = _read(connection)
+            reply = vswitchd.call(self._folder, method, params, TIMEOUT)
         except OSError as error:
             raise ControlError(f"ovs-vswitchd cannot be asked to {method}: {error}") from error
+        if not reply:
+            raise ControlError("ovs-vswitchd closed its control connection without an answer")
         if reply.get("error"):
             raise ControlError(f"ovs-vswitchd: {method} {' '.join(params)}: {reply['error']}")
         return str(reply.get("result") or "")
-
-
-def _read(connection: socket.socket) -> dict[str, object]:
-    """One JSON object."""
-    data = b""
-    while more := connection.recv(1 << 20):
-        data += more
-        if not more.rstrip().endswith(b"}"):
-            continue
-        try:
-            reply = json.loads(data)
-        except ValueError:
-            continue
-        if isinstance(reply, dict):
-            return reply
-    raise ControlError("ovs-vswitchd closed its control connection without an answer")

@@ -143,7 +143,9 @@ def arp_frame(source: tuple[str, str], target: tuple[str, str], mark: bytes) -> 
 
 
 def checksum(data: bytes) -> int:
-    total: int = sum(struct.unpack(f"!{len(data) // 2}H", data)) + (data[-1] << 8 if len(data) % 2 else 0)
+    """That of the Internet (RFC 1071); behind an odd number of bytes a zero is thought."""
+    words = data + b"\0" * (len(data) % 2)
+    total: int = sum(struct.unpack(f"!{len(words) // 2}H", words))
     while total >> 16:
         total = (total & 0xFFFF) + (total >> 16)
     return ~total & 0xFFFF
