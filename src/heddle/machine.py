@@ -44,11 +44,17 @@ def disk(folder: Path) -> Disk:
         stat, device = os.statvfs(folder), folder.stat().st_dev
     except OSError as error:
         return Disk(folder=str(folder), lack=f"{folder} cannot be looked at: {error.strerror}")
-    used = stat.f_blocks - stat.f_bfree
+    used, size = room(stat)
     return Disk(
-        folder=str(folder), device=device, used=used * stat.f_frsize, size=(used + stat.f_bavail) * stat.f_frsize,
+        folder=str(folder), device=device, used=used, size=size,
         inodes_used=stat.f_files - stat.f_ffree, inodes=stat.f_files,
     )  # fmt: skip
+
+
+def room(stat: os.statvfs_result) -> tuple[int, int]:
+    """How many bytes of a file system are used, of how many for those who are not root, as df tells it."""
+    used = stat.f_blocks - stat.f_bfree
+    return used * stat.f_frsize, (used + stat.f_bavail) * stat.f_frsize
 
 
 def _existing(path: Path) -> Path:

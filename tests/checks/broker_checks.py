@@ -6,11 +6,10 @@ Run by `scripts/engines.sh rabbitmq`, which brings RabbitMQ (the name is none th
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pika
-import pytest
 from tests.checks.conftest import Look, differing
 from tests.contract.test_bus import until
 
@@ -39,16 +38,6 @@ class Handler:
 
     def report(self, request: ReportRequest) -> ReportReply:
         raise AssertionError
-
-
-@pytest.fixture
-def broker() -> Iterator[RabbitMq]:
-    made = RabbitMq()
-    try:
-        made.start()
-        yield made
-    finally:
-        made.stop()
 
 
 def test_what_a_broker_goes_through(look: Look, store: Store, broker: RabbitMq) -> None:

@@ -23,6 +23,7 @@ from heddle import __version__
 from heddle.cli import main as cli
 from heddle.config import Settings
 from heddle.control import reports
+from heddle.simulate.rabbitmq import RabbitMq
 from heddle.store.engine import Store
 from heddle.view.types import ReportRequest, RoleState
 
@@ -127,6 +128,16 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m,nr_inodes=50", "tmpfs", folder], check=True)
     yield folder
     subprocess.run(["umount", folder], check=True)
+
+
+@pytest.fixture
+def broker() -> Iterator[RabbitMq]:
+    made = RabbitMq()
+    try:
+        made.start()
+        yield made
+    finally:
+        made.stop()
 
 
 @contextmanager

@@ -18,16 +18,6 @@ from heddle.simulate.rabbitmq import RabbitMq
 
 
 @pytest.fixture
-def broker() -> Iterator[RabbitMq]:
-    made = RabbitMq()
-    try:
-        made.start()
-        yield made
-    finally:
-        made.stop()
-
-
-@pytest.fixture
 def cloud(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, broker: RabbitMq
 ) -> Iterator[Cloud]:

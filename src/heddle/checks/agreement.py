@@ -8,6 +8,7 @@ from ipaddress import ip_address
 
 from heddle.checks.base import Finding, Level, failure
 from heddle.checks.nodes import SERVER
+from heddle.checks.pairs import several
 from heddle.view.facts import HostSettings
 
 Told = Sequence[tuple[str, HostSettings]]
@@ -97,14 +98,9 @@ def _odd(groups: Iterable[list[str]]) -> str:
 
 
 def _shared_addresses(told: Told) -> Iterable[Finding]:
-    by_address: dict[str, list[str]] = {}
-    for name, host in told:
-        if host.tunnel_ip:
-            by_address.setdefault(host.tunnel_ip, []).append(name)
-    for address, names in by_address.items():
-        if len(names) > 1:
-            yield failure(f"agent.tunnel_ip is {address} on {', '.join(names)}: tunnels lead to one of them", address,
-                          remedy=OWN)  # fmt: skip
+    for address, names in several((name, host.tunnel_ip) for name, host in told if host.tunnel_ip).items():
+        yield failure(f"agent.tunnel_ip is {address} on {', '.join(names)}: tunnels lead to one of them", address,
+                      remedy=OWN)  # fmt: skip
 
 
 def _other_version(told: Told, cloud: Cloud) -> Iterable[Finding]:

@@ -85,19 +85,13 @@ class Context:
                 raise CannotSee("the schema is another than this program's: database-schema says which")
             yield tx
 
-    def ask(
-        self, question: Question, whom: Collection[str] | None = None, seconds: float = questions.SECONDS
-    ) -> dict[str, questions.Said]:
-        """What hosts say, all asked at once: an answer, or the reason why there is none; `whom`: None for all.
-
-        Takes up to `seconds` and three more.  Raises `CannotSee` where nobody can be asked.
-        """
-        return self.ask_each(dict.fromkeys(self.everybody() if whom is None else whom, question), seconds)
-
     def ask_each(
         self, asked: Mapping[str, Question], seconds: float = questions.SECONDS
     ) -> dict[str, questions.Said]:
-        """The same with a question of its own for each host."""
+        """What hosts say, each to its question and all asked at once: an answer, or the reason why there is none.
+
+        Takes up to `seconds` and three more.  Raises `CannotSee` where nobody can be asked.
+        """
         return {host: questions.said(each) for host, each in self.outcomes(asked, seconds).items()}
 
     def outcomes(self, asked: Mapping[str, Question], seconds: float = questions.SECONDS) -> dict[str, Outcome]:

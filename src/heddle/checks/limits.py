@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 
 from heddle.checks.base import Finding, Level
+from heddle.machine import room
 from heddle.store.examine.storage import Storage, Table
 
 WARN, FAIL = 0.70, 0.90
@@ -50,9 +51,8 @@ def human(number: int) -> str:
 
 
 def disk_fill(folder: str, stat: os.statvfs_result) -> Fill:
-    """How full the file system of a folder is for those who are not root, as df tells it."""
-    used = stat.f_blocks - stat.f_bfree
-    return Fill(f"file system of {folder}", used * stat.f_frsize, (used + stat.f_bavail) * stat.f_frsize)
+    """How full the file system of a folder is for those who are not root."""
+    return Fill(f"file system of {folder}", *room(stat))
 
 
 def table_fills(storage: Storage) -> list[Fill]:

@@ -115,6 +115,13 @@ def judged(
     return [*bad, *nodes.unseen]
 
 
+def together(nodes: Nodes, judge: Callable[[tuple[Node, ...]], list[Finding]]) -> list[Finding]:
+    """What there is to say of those that answered, by all of them beside each other; nothing where none did."""
+    if nodes.nobody:
+        return [NOBODY]
+    return [*(judge(nodes.hosts) if nodes.hosts else []), *nodes.unseen]
+
+
 def _one(node: Node, judge: Judge) -> list[Finding]:
     """What is odd of one host takes what is known of no other."""
     try:

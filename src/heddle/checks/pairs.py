@@ -58,6 +58,14 @@ def pairs(groups: Iterable[Group], hosts: Sequence[str], most: int) -> Pairs:
     return Pairs(by_host, total)
 
 
+def several(addresses: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    """The addresses that more than one host has, of (host, address), with these hosts."""
+    found: dict[str, list[str]] = {}
+    for name, address in addresses:
+        found.setdefault(address, []).append(name)
+    return {address: names for address, names in found.items() if len(names) > 1}
+
+
 def _spread(mask: int, place: int, most: int) -> list[int]:
     """At most so many places of a mask, evenly, beginning behind `place`."""
     if not mask or most <= 0:

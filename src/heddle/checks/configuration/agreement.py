@@ -5,25 +5,28 @@ Of settings that follow the host (its data plane, roles, physical networks) noth
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from heddle.checks import nodes
 from heddle.checks.agreement import Cloud, judge
 from heddle.checks.base import Check, Finding, Level, well
 from heddle.checks.context import Context
-from heddle.checks.heard import NOBODY
+from heddle.checks.nodes import Node
 from heddle.checks.words import counted
 
 
 def check(context: Context) -> list[Finding]:
-    found = nodes.hosts(context)
-    if found.nobody:
-        return [NOBODY]
     settings = context.settings
     network, patience = settings.network, settings.server.agent_down_seconds
     cloud = Cloud(network.dns_domain, network.mac_beginning, network.overlay_ip_version, patience)
-    told = [(node.name, node.facts.settings) for node in found.hosts if node.facts.settings]
+    return nodes.together(nodes.hosts(context), lambda seen: _all(seen, cloud))
+
+
+def _all(seen: Iterable[Node], cloud: Cloud) -> list[Finding]:
+    told = [(node.name, node.facts.settings) for node in seen if node.facts.settings]
     names = ", ".join(name for name, _ in told)
     praise = [well(f"settings of {counted(len(told), 'host')} go together", names)] if told else []
-    return [*(judge(told, cloud) or praise), *found.unseen]
+    return judge(told, cloud) or praise
 
 
 CHECK = Check(

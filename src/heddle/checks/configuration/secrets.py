@@ -11,18 +11,18 @@ from collections.abc import Iterable, Mapping
 from heddle.checks import nodes
 from heddle.checks.base import Check, Finding, Level, failure, not_applicable, well
 from heddle.checks.context import Context
-from heddle.checks.heard import NOBODY
 from heddle.checks.nodes import Node
 
 Sharing = Mapping[str, list[list[str]]]
 
 
 def check(context: Context) -> list[Finding]:
-    found = nodes.hosts(context)
-    if found.nobody:
-        return [NOBODY]
-    shared = sharing(found.hosts)
-    return [*(judge(shared) or ([_praise(shared)] if found.hosts else [])), *found.unseen]
+    return nodes.together(nodes.hosts(context), _all)
+
+
+def _all(seen: Iterable[Node]) -> list[Finding]:
+    shared = sharing(seen)
+    return judge(shared) or [_praise(shared)]
 
 
 def sharing(seen: Iterable[Node]) -> Sharing:

@@ -8,14 +8,12 @@ from __future__ import annotations
 from heddle.checks import matrix, nodes
 from heddle.checks.base import Check, Finding, Level, not_applicable, unknown, warning, well
 from heddle.checks.context import Context
-from heddle.checks.heard import NOBODY
 from heddle.checks.nodes import Node
 from heddle.checks.words import counted
 
 
 def check(context: Context) -> list[Finding]:
-    found = nodes.hosts(context)
-    return [NOBODY] if found.nobody else [*(judge(found.hosts) if found.hosts else []), *found.unseen]
+    return nodes.together(nodes.hosts(context), judge)
 
 
 def judge(seen: tuple[Node, ...]) -> list[Finding]:

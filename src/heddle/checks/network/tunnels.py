@@ -19,7 +19,7 @@ from ipaddress import ip_address
 from heddle.checks.base import Check, Finding, Level, failure, not_applicable, unknown, well
 from heddle.checks.context import Context
 from heddle.checks.heard import NOBODY, Heard, heard
-from heddle.checks.pairs import Group, Need, Pairs, pairs
+from heddle.checks.pairs import Group, Need, Pairs, pairs, several
 from heddle.checks.questions import Said, unanswered
 from heddle.checks.ways import Seen, findings, untried
 from heddle.network_types import registry
@@ -123,12 +123,9 @@ def _all_well(
 
 def _twice(addresses: Mapping[str, str]) -> list[Finding]:
     """Hosts that say they have the same address."""
-    by_address: dict[str, list[str]] = {}
-    for name, address in sorted(addresses.items()):
-        by_address.setdefault(address, []).append(name)
     return [failure(f"{', '.join(names)} have the same tunnel address {address}", address, node=names[-1],
                     remedy="Give each host an agent.tunnel_ip of its own.")
-            for address, names in by_address.items() if len(names) > 1]  # fmt: skip
+            for address, names in several(sorted(addresses.items())).items()]  # fmt: skip
 
 
 CHECK = Check(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 from heddle.checks.base import CannotSee, Finding, failure, unknown, warning, well
 from heddle.checks.openstack.context import Database
-from heddle.checks.openstack.service import Service
+from heddle.checks.openstack.service import SILENCE, Service
 from heddle.errors import ConfigError
 from heddle.store.engine import Tx
 from heddle.store.examine import openstack
@@ -30,7 +30,7 @@ def judge(database: Database, tx: Tx) -> list[Finding]:
 
 def patience(service: Service) -> int:
     """After how many seconds a service takes one for silent.  Raises `CannotSee`."""
-    name, default = {"neutron": ("agent_down_time", 75), "nova": ("service_down_time", 60)}[service.name]
+    name, default = SILENCE[service.name]
     try:
         return service.told.number("DEFAULT", name, default)
     except ConfigError as error:
@@ -89,7 +89,7 @@ def versions(database: Database, tx: Tx) -> list[Finding]:
     kinds: dict[str, list[Beat]] = {}
     for beat in openstack.services(tx):
         kinds.setdefault(beat.kind, []).append(beat)
-    behind = [warning(_behind(kind, mine), node="") for kind, mine in kinds.items() if len(_of(mine)) > 1]
+    behind = [warning(_behind(kind, mine)) for kind, mine in kinds.items() if len(_of(mine)) > 1]
     told = ", ".join(f"{kind} {_of(mine)[0]}" for kind, mine in kinds.items())
     return behind or ([well("services of a kind are of one version", told)] if kinds else
                       [warning("no service has ever reported")])  # fmt: skip

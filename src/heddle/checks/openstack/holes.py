@@ -7,14 +7,14 @@ from collections.abc import Iterator
 
 from heddle.checks.base import Finding, failure, warning
 from heddle.checks.openstack.ini import Options, is_true
-from heddle.checks.openstack.service import DATABASES, RABBIT, Service
+from heddle.checks.openstack.service import DATABASES, RABBIT, SILENCE, Service
 from heddle.errors import ConfigError
 
 TOKEN = "keystone_authtoken"
 # What examples have in the place of a password.
 _EXAMPLE = re.compile(r"%SERVICE_\w+%|[A-Z]+_(DB)?PASS")
 _BY_PASSWORD = ("password", "v3password", "v2password")
-NUMBERS = {"neutron": {"agent_down_time": 75}, "nova": {"service_down_time": 60, "report_interval": 10}}
+NUMBERS = {"neutron": [SILENCE["neutron"]], "nova": [SILENCE["nova"], ("report_interval", 10)]}
 
 
 def holes(service: Service) -> list[Finding]:
@@ -60,6 +60,6 @@ def _token(told: Options) -> Iterator[Finding]:
 
 
 def _numbers(service: Service) -> Iterator[Finding]:
-    for name, default in NUMBERS[service.name].items():
+    for name, default in NUMBERS[service.name]:
         if service.told.number("DEFAULT", name, default) <= 0:
             yield failure(f"[DEFAULT] {name} is not above 0")

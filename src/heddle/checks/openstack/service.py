@@ -16,6 +16,8 @@ RABBIT = "oslo_messaging_rabbit"
 DEFAULT_TRANSPORT = "rabbit://"
 # What the databases of a service are called here, and the section that has the connection.
 DATABASES = {"neutron": {"neutron": "database"}, "nova": {"nova": "database", "nova_api": "api_database"}}
+# By which option, and after how many seconds by default, it takes another for silent.
+SILENCE = {"neutron": ("agent_down_time", 75), "nova": ("service_down_time", 60)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from heddle.store import migrate
-from heddle.store.dialect import reason_of
+from heddle.store.dialect import is_mysql, reason_of
 from heddle.store.engine import Store
 
 _TOUCHES = re.compile(
@@ -68,7 +68,7 @@ def rehearse(store: Store, heard: Callable[[], None] = lambda: None) -> Rehearsa
         words.update(_WORD.findall(statement))
         if match := _TOUCHES.match(statement):
             touched.add(match[2])
-            if store.engine.dialect.name in ("mysql", "mariadb") and not match[1].upper().startswith(("I", "U", "DE")):
+            if is_mysql(store.engine.dialect.name) and not match[1].upper().startswith(("I", "U", "DE")):
                 locks[match[2]] = _WORST[0]
 
     def committed(conn: sa.Connection) -> None:
