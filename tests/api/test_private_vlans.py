@@ -120,3 +120,17 @@ def test_hosts_are_told(blue: Talk, cloud: Cloud, private: dict[str, Any]) -> No
     blue.update("port", port["id"], pvlan_type="isolated")
     with cloud.store.read() as tx:
         assert changes.current_revision(tx.conn) == before + 1
+
+
+def test_a_port_of_the_clouds_own_becomes_a_guests_in_a_trunk(admin: Talk) -> None:
+    """It had no port security, which a guest must have there."""
+    network, card = admin.create("network", pvlan=True), admin.port(admin.create("network"))
+    port = admin.port(network, device_owner="network:service")
+    trunk = admin.create("trunk", port_id=card["id"])
+    body = {"sub_ports": [{"port_id": port["id"], "segmentation_type": "vlan", "segmentation_id": 7}]}
+    path = f"/v2.0/trunks/{trunk['id']}/add_subports"
+    admin.refused(400, "PVLANPortSecurityDisabled", "PUT", path, body)
+    assert admin.show("trunk", trunk["id"])["sub_ports"] == []
+    admin.update("port", port["id"], port_security_enabled=True)
+    admin.put(path, body)
+    assert admin.show("port", port["id"])["device_owner"] == "trunk:subport"

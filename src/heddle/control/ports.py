@@ -40,6 +40,11 @@ from heddle.store.query import port_bindings as bindings
 from heddle.store.query import ports as q
 from heddle.store.query import subnets as subnet_query
 
+_DECIDED_THERE = {
+    "fixed_ips", "mac_address", "allowed_address_pairs", "port_security_enabled", "device_owner", "pvlan_type",
+    "binding_vnic_type", "binding_profile",
+}  # fmt: skip
+
 
 def create_ports(ctx: Context, drafts: Sequence[Draft[Port]], *, own: bool = False) -> list[Port]:
     """Create ports, all or none.  `own`: by the verb to which a router's or floating IP's port belongs.
@@ -85,7 +90,7 @@ def _on_network(ctx: Context, network: Network, subnets: Sequence[Subnet], draft
         port.extra_dhcp_opts = _merged_options([], port.extra_dhcp_opts or [])
         port_names.settle(ctx, network, port)
         port_security.fill_in(ctx, network, port, draft.given)
-        private_vlans.settle(network, port, draft.given)
+        private_vlans.settle(ctx, network, port, draft.given)
         port_addresses.allocate(port, allocator, None if _asks_nothing(draft) else draft.value.fixed_ips)
         port.allowed_address_pairs = port_security.complete_pairs(ctx, port)
         binding.bind(ctx, port, network)
@@ -111,7 +116,7 @@ def update_port(ctx: Context, old: Port, draft: Draft[Port], *, own: bool = Fals
     new.revision_number, new.updated_at = old.revision_number + 1, ctx.now
     check_policy_change(ctx, old.qos_policy_id, new.qos_policy_id)
     moves = new.binding_host_id != old.binding_host_id
-    network = network_query.NETWORKS.get(ctx.tx, old.network_id, bare=True, hold=moves or "fixed_ips" in given)
+    network = network_query.NETWORKS.get(ctx.tx, old.network_id, bare=True, hold=moves or bool(_DECIDED_THERE & given))
     assert network is not None
     binding.mirror_trust(new, given, old)
     if binding.override_mac(new) or new.mac_address != old.mac_address:
@@ -121,7 +126,7 @@ def update_port(ctx: Context, old: Port, draft: Draft[Port], *, own: bool = Fals
     if {"dns_name", "dns_domain"} & given:
         port_names.settle(ctx, network, new)
     port_security.check(new)
-    private_vlans.settle(network, new, given, old)
+    private_vlans.settle(ctx, network, new, given, old)
     if "extra_dhcp_opts" in given:
         new.extra_dhcp_opts = _merged_options(old.extra_dhcp_opts, new.extra_dhcp_opts)
     if "allowed_address_pairs" in given:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from heddle.control import dhcp, segment_claims
+from heddle.control import dhcp, foreign_macs, segment_claims
 from heddle.control.binding import joined_by
 from heddle.control.context import Context, new_id
 from heddle.control.lookup import need
@@ -44,7 +44,8 @@ def of_new_network(ctx: Context, network_id: str, found: Sequence[Segmentation])
 def create_segments(ctx: Context, drafts: Sequence[Draft[Segment]]) -> list[Segment]:
     """Add segments to networks, all or none.
 
-    Raises `BadRequest`, `NotFound`, `Conflict` (segment in use, MTU of the network too large for it).
+    Raises `BadRequest`, `NotFound`, `Conflict` (segment in use, MTU of the network too large for it, a port whose MAC
+    address it must not have there).
     """
     return [_create(ctx, draft.value) for draft in drafts]
 
@@ -57,6 +58,7 @@ def _create(ctx: Context, asked: Segment) -> Segment:
     most = largest_mtu(ctx, [found.network_type])
     if network.mtu > most:
         raise refuse(f"Requested MTU is too big, maximum is {most}: the network has the MTU {network.mtu}")
+    foreign_macs.check_segment(ctx, network, have, found)
     segment = ctx.made(
         asked,
         physical_network=found.physical_network,

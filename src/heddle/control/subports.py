@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from heddle.control import binding, claims, floating_places, port_addresses
+from heddle.control import binding, claims, floating_places, port_addresses, private_vlans
 from heddle.control.context import Context
 from heddle.control.news import port_news
 from heddle.model.network import Network
@@ -20,6 +20,7 @@ from heddle.store.query import trunks as q
 def place(ctx: Context, port: Port, network: Network, host: str, **values: Any) -> None:
     """Bind a port that is a subport, or was one until now, to a host ("": to none), and write these values to it."""
     new = ctx.changed(port, binding_host_id=host, **values)
+    private_vlans.check_subport(ctx, new, port)
     port_addresses.settle(ctx, network, port, new, asked=False)
     binding.bind(ctx, new, network, port)
     port_query.PORTS.update(ctx.tx, port, new)
