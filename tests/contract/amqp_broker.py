@@ -23,7 +23,7 @@ from cryptography.x509.oid import NameOID
 from tests.contract.test_bus import QUESTION, Ears, Handler, answers, encoded, until
 from tests.engines.brokers import Broker, broker
 
-from heddle.bus import amqp
+from heddle.bus import amqp, hasty
 from heddle.bus.amqp_agent import AmqpAgentBus
 from heddle.bus.amqp_ask import AmqpAsker
 from heddle.bus.amqp_server import AmqpServerBus
@@ -60,19 +60,29 @@ def server(parts: list[Any], url: str, handler: Handler | None = None, **setting
     made = AmqpServerBus(brokers(BusSettings(url=url, **settings)))
     parts.append(made)
     made.start(handler or Handler())
+    until(made.hears, BACK)
     return made
 
 
 def agent(
     parts: list[Any], url: str, ears: Ears | None = None, host: str = "h1", key: str = "", **more: Any
 ) -> AmqpAgentBus:
-    timeout, questioned = more.pop("timeout", 5.0), more.pop("questioned", None)
+    """`connects`: whether it will, which is waited for."""
+    timeout, questioned, connects = more.pop("timeout", 5.0), more.pop("questioned", None), more.pop("connects", True)
     made = AmqpAgentBus(brokers(BusSettings(url=url, **more)), key or f"the key of {host}", timeout)
     parts.append(made)
     if questioned is not None:
         made.answer(questioned)
     made.start(host, ears or Ears())
+    assert not connects or made._link.wait(BACK)
     return made
+
+
+def failure(host: AmqpAgentBus) -> str:
+    """Of a call that must fail."""
+    with pytest.raises(BusError) as caught:
+        host.fetch(FetchRequest(host="h1"))
+    return str(caught.value)
 
 
 def test_a_broker_that_was_killed_is_found_again(parts: list[Any], own: Broker) -> None:
@@ -85,7 +95,7 @@ def test_a_broker_that_was_killed_is_found_again(parts: list[Any], own: Broker) 
     until(lambda: not answers(host))
     began = time.monotonic()
     heddle.wake(["cloud"], "req-lost")
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 5
     with pytest.raises(BusError, match="broker"):
         host.fetch(FetchRequest(host="h1"))
     own.start()
@@ -112,9 +122,8 @@ def test_the_next_broker_is_tried(parts: list[Any]) -> None:
 
 def test_a_wrong_password_is_said(parts: list[Any], caplog: pytest.LogCaptureFixture) -> None:
     url = broker().url("agent").replace(broker().passwords["agent"], "wrong-secret")
-    host = agent(parts, url)
-    with pytest.raises(BusError, match=r"check the user and the password in bus\.url"):
-        host.fetch(FetchRequest(host="h1"))
+    host = agent(parts, url, connects=False)
+    until(lambda: "check the user and the password in bus.url" in failure(host))
     assert "refuses the user 'agent'" in caplog.text and "wrong-secret" not in caplog.text
 
 
@@ -198,7 +207,7 @@ def test_a_question_counts_with_the_hosts_key_only(parts: list[Any]) -> None:
     right = agent(parts, broker().url("agent"), questioned=one)
     agent(parts, broker().url("agent"), host="h2", key="the key of h1", questioned=two)
     until(lambda: answers(right))
-    found = asker(broker().url(), "h1", "h2").ask({"h1": QUESTION, "h2": QUESTION, "h3": QUESTION}, 1)
+    found = asker(broker().url(), "h1", "h2").ask({"h1": QUESTION, "h2": QUESTION, "h3": QUESTION}, 3)
     assert found["h1"].body == encoded("well") and one.taken == [QUESTION]
     assert found["h2"].lack == Lack.REFUSED and "seal" in found["h2"].reason and two.taken == []
     assert found["h3"].lack == Lack.ABSENT and "heddle host add" in found["h3"].reason
@@ -236,7 +245,7 @@ def test_a_reply_of_another_host_is_none(parts: list[Any], instead: str | None) 
     spy = threading.Thread(target=listen)
     spy.start()
     try:
-        found = asker(broker().url(), "h1").ask({"h1": QUESTION}, 1)["h1"]
+        found = asker(broker().url(), "h1").ask({"h1": QUESTION}, 3)["h1"]
         assert heard and found.lack == Lack.REFUSED and not found.body
         real = agent(parts, broker().url("agent"), questioned=Asked())
         until(lambda: answers(real))
@@ -255,10 +264,10 @@ def test_a_broker_that_hangs_costs_no_time_where_another_is(parts: list[Any]) ->
         url = f"amqp://server:x@127.0.0.1:{hanging.getsockname()[1]}/heddle"
         began = time.monotonic()
         assert asker(f"{url},{broker().url()}", "h1").ask({"h1": QUESTION}, 5)["h1"].body == encoded("well")
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < hasty.SECONDS
         with pytest.raises(BusError, match="does not answer"):
             asker(url, "h1").ask({"h1": QUESTION}, 5)
-        assert time.monotonic() - began < 8
+        assert time.monotonic() - began < 20
 
 
 def test_a_broker_that_nobody_has_used_is_named(own: Broker) -> None:
@@ -267,14 +276,22 @@ def test_a_broker_that_nobody_has_used_is_named(own: Broker) -> None:
 
 
 def test_a_server_that_dies_with_a_call_leaves_it_to_another(parts: list[Any]) -> None:
-    stuck, well = Handler(), Handler()
+    called = threading.Event()
+
+    class Stuck(Handler):
+        def fetch(self, request: FetchRequest) -> FetchReply:
+            called.set()
+            return super().fetch(request)
+
+    stuck, well = Stuck(), Handler()
     dying = AmqpServerBus(brokers(BusSettings(url=broker().url())))
     dying.start(stuck)
+    until(dying.hears)
     host = agent(parts, broker().url("agent"), host="slow", timeout=20.0)
     replies: list[FetchReply] = []
     asking = threading.Thread(target=lambda: replies.append(host.fetch(FetchRequest(host="slow", revision=6))))
     asking.start()
-    time.sleep(0.5)
+    assert called.wait(10)
     well.go.set()
     server(parts, broker().url(), well)
     assert not replies
@@ -317,9 +334,8 @@ def test_tls(parts: list[Any], tmp_path: Path) -> None:
     authority = str(tmp_path / "ca.pem")
     server(parts, secure.url(), ca_file=authority)
     until(lambda: answers(agent(parts, secure.url("agent"), ca_file=authority)), BACK)
-    doubting = agent(parts, secure.url("agent"), ca_file=str(tmp_path / "other" / "ca.pem"))
-    with pytest.raises(BusError, match="CERTIFICATE_VERIFY_FAILED"):
-        doubting.fetch(FetchRequest(host="h1"))
+    doubting = agent(parts, secure.url("agent"), ca_file=str(tmp_path / "other" / "ca.pem"), connects=False)
+    until(lambda: "CERTIFICATE_VERIFY_FAILED" in failure(doubting))
 
 
 def certify(folder: Path) -> None:
