@@ -184,8 +184,8 @@ class Scene:
 
 
 def unnoticed(scene: Scene, fault: Callable[[str], Any]) -> None:
-    """Nothing is lost, and the router stays where it is; once more when the machine had no time for the pings."""
-    for last in (False, True):
+    """Nothing is lost, and the router stays where it is; again while the machine has no time for the pings."""
+    for last in (False, False, False, True):
         active = scene.settled()
         seen = scene.gap(lambda name=active: fault(name), after=3.0)
         stays = scene.here(active) == "active" and scene.here(scene.other(active)) == "standby"

@@ -136,11 +136,22 @@ def forwarded(host: TestHost, router_id: str) -> int:
 
 
 def crowd(lab: Lab, source: Guest, address: str, counted: Callable[[], int], count: int = 50) -> int:
-    """Send pings that all arrive; returns how much more is `counted` after them."""
+    """Send pings until all of a turn arrive; returns how much more is `counted` after that turn.
+
+    A switch in userspace loses one now and then while an interface comes or goes, which says nothing of their way.
+    """
     lab.until(lambda: source.pings(address), 20, f"{source.name} reaches {address}")
-    before = counted()
-    assert source.pings(address, count), f"{source.name} loses pings to {address}"
-    return counted() - before
+    more = 0
+
+    def arrive() -> bool:
+        nonlocal more
+        before = counted()
+        arrived = source.pings(address, count)
+        more = counted() - before
+        return arrived
+
+    lab.until(arrive, 20, f"{source.name} loses no ping of {count} to {address}")
+    return more
 
 
 @dataclass

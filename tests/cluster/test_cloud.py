@@ -56,7 +56,7 @@ def test_a_router_joins_networks_of_hosts(lab: Lab, blue: Tenant) -> None:
     hosts = lab.api.get(f"/v2.0/routers/{router['id']}/l3-agents")["agents"]
     assert len(hosts) == 1
     for guest in (near, far):
-        found = metadata(guest)
+        found = lab.until(lambda guest=guest: metadata(guest), 20, f"{guest.name} is told")
         assert (found["uuid"], found["name"]) == (guest.port["device_id"], guest.port["name"])
         assert found["project_id"] == guest.port["project_id"]
 
@@ -130,6 +130,8 @@ def test_what_a_router_forwards_is_counted_wherever_it_is(lab: Lab, blue: Tenant
     other = next(each for each in agents if each["host"] != home["host"])
     api.request("DELETE", f"/v2.0/agents/{home['id']}/l3-routers/{router['id']}")
     api.request("POST", f"/v2.0/agents/{other['id']}/l3-routers", {"router_id": router["id"]})
+    former = hosts[home["host"]]
+    lab.until(lambda: space not in former.run("ip", "netns", "list"), 20, "the former host counts nothing more")
     lab.until(lambda: guest.pings(neighbour.ip), 20, "the router translates on another host")
     assert guest.pings(neighbour.ip, count=2)
     there = hosts[other["host"]].guest(space, *rules)

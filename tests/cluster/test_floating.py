@@ -128,8 +128,9 @@ def test_the_guest_is_seen_under_its_floating_ip_and_its_rules_hold(scene: Scene
             assert connects(outside.host, outside.name, scene.address("one"), 80)
             assert not connects(outside.host, outside.name, scene.address("one"), 81)
         with listening(outside.host, outside.name, 90):
+            two = scene.guests["two"]
+            scene.lab.until(lambda: not connects(two.host, two.name, outside.ip, 90), 10, "another is kept out")
             assert connects(one.host, one.name, outside.ip, 90)
-            assert not connects(scene.guests["two"].host, scene.guests["two"].name, outside.ip, 90)
     finally:
         for guest in (one, outside):
             groups = {"port": {"security_groups": guest.port["security_groups"]}}
@@ -198,15 +199,23 @@ def test_agents_die_and_nothing_is_lost(scene: Scene) -> None:
 
 
 def test_what_is_changed_by_hand_is_found_and_mended(scene: Scene) -> None:
-    outside, address = scene.guests["outside"], scene.address("one")
+    """By who asks, or by the host's own audit: that comes every four seconds, maybe between a change and the look."""
+    outside, address, silent = scene.guests["outside"], scene.address("one"), False
+    look = ("audit", "--host", scene.near.name)
+    agent = next(each for each in scene.lab.agents if each.where is scene.near)
     scene.lab.until(lambda: outside.pings(address), 10, "it is reachable")
-    assert scene.lab.client("audit", "--host", scene.near.name).startswith("0 deviations")
-    scene.space(scene.near, "nft", "flush", "chain", "inet", "heddle", "postrouting")
-    scene.space(scene.near, "ip", "route", "delete", f"{scene.guests['one'].ip}/32")
-    assert not outside.pings(address, wait=0.5)
-    said = scene.lab.client("audit", "--repair", "--host", scene.near.name, check=False)
-    assert "table inet heddle" in said and f"route {scene.guests['one'].ip}/32" in said
-    scene.lab.until(lambda: outside.pings(address), 10, "it is mended")
+    scene.lab.until(lambda: scene.lab.client(*look, check=False).startswith("0 deviations"), 20, "nothing deviates")
+    for _ in range(5):
+        before = len(agent.log)
+        scene.space(scene.near, "nft", "flush", "chain", "inet", "heddle", "postrouting")
+        scene.space(scene.near, "ip", "route", "delete", f"{scene.guests['one'].ip}/32")
+        silent = not outside.pings(address, wait=0.5)
+        said = scene.lab.client(*look, "--repair", check=False) + agent.log[before:]
+        assert "table inet heddle" in said and f"route {scene.guests['one'].ip}/32" in said, said
+        scene.lab.until(lambda: outside.pings(address), 10, "it is mended")
+        if silent:
+            break
+    assert silent, "what was changed matters"
 
 
 def test_a_router_s_host_that_is_cut_off_does_not_matter(scene: Scene) -> None:

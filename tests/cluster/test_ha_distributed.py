@@ -68,7 +68,7 @@ def test_a_host_dies_and_only_the_way_outside_is_interrupted(both: Both) -> None
         assert 0.3 < max(seen["in"], seen["out"]) < MOST * PATIENCE, seen
         assert max(seen["across"], seen["back"]) < 0.2 + seen["late"], seen
         scene.lab.until(lambda: scene.here(new) == "active", 5, "the other host has it")
-        assert both.guests[new].pings(scene.outside.ip)
+        scene.lab.until(lambda: both.guests[new].pings(scene.outside.ip), 5, "a guest there reaches the outside")
     finally:
         scene.comes_back(old)
     assert scene.settled() == new

@@ -10,6 +10,7 @@ The control is each time the same network while it is no private VLAN: there all
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,13 +53,13 @@ class Scene(RouterScene):
             self.lab.api.request("PUT", f"/v2.0/ports/{self.guests[name].port['id']}", {"port": body})
 
     def meet(self, kinds: dict[str, tuple[str, str]]) -> dict[tuple[str, str], bool]:
-        """Who reaches whom of these guests, each asking anew for the other's MAC address."""
+        """Who reaches whom of these guests, each asking anew for the other's MAC address; several at once."""
         for name in kinds:
             self.neighbours(name, "flush", "all")
-        return {
-            (one, other): self.guests[one].pings(self.guests[other].ip, wait=0.5)
-            for one in kinds for other in kinds if one != other
-        }  # fmt: skip
+        pairs = [(one, other) for one in kinds for other in kinds if one != other]
+        with ThreadPoolExecutor(6) as pool:
+            reach = pool.map(lambda pair: self.guests[pair[0]].pings(self.guests[pair[1]].ip, wait=0.5), pairs)
+            return dict(zip(pairs, reach, strict=True))
 
     def become(self, kinds: dict[str, tuple[str, str]], divided: bool) -> None:
         wanted = {

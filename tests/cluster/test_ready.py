@@ -15,11 +15,13 @@ from typing import Any
 
 import pytest
 from tests.load.processes import Server
+from tests.real.testhost import PATIENCE
 
 from heddle.simulate.postgres import Postgres
 from heddle.simulate.rabbitmq import RabbitMq
 
-SOON = 2.5  # readyz has two seconds
+# readyz has two seconds for its look, and healthz does not look: what a busy machine adds to both is not theirs.
+SOON, AT_ONCE = 2 + 3 * PATIENCE, 1.0
 
 
 class Watched:
@@ -42,14 +44,19 @@ class Watched:
             status, body = error.code, error.read()
         return status, json.loads(body), time.monotonic() - began
 
-    def becomes(self, wanted: dict[str, str], status: int, seconds: float = 15) -> None:
-        """Until readyz says this; it is never late meanwhile, and healthz is well and at once."""
-        end = time.monotonic() + seconds
+    def becomes(self, wanted: dict[str, str], status: int, seconds: float = 30) -> None:
+        """Until readyz says this; it is never late meanwhile, and healthz is well and at once: of four answers one is,
+        and who waits for the database is late each time."""
+        end = time.monotonic() + seconds * PATIENCE
         while True:
             found, said, took = self.asks("/readyz")
             assert took < SOON, took
-            alive, well, at_once = self.asks("/healthz")
-            assert (alive, well) == (200, {"status": "ok"}) and at_once < 1, (alive, well, at_once)
+            told: list[float] = []
+            while not told or (min(told) > AT_ONCE and len(told) < 4):
+                alive, well, took = self.asks("/healthz")
+                assert (alive, well) == (200, {"status": "ok"}), (alive, well)
+                told.append(took)
+            assert min(told) < AT_ONCE, told
             if (found, said) == (status, wanted):
                 return
             assert time.monotonic() < end, (found, said)
@@ -105,7 +112,7 @@ def test_a_server_without_its_broker_serves(watched: Watched) -> None:
     watched.broker.kill()
     watched.becomes({**READY, "bus": "unreachable"}, 200)
     watched.broker.start()
-    watched.becomes(READY, 200, seconds=30)
+    watched.becomes(READY, 200)
 
 
 def test_nothing_secret_is_said(watched: Watched) -> None:
