@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from tests.api.conftest import Cloud
 
+from heddle.view.types import Status
+
 
 def test_a_port_on_a_host_with_bridges(own_cloud: Cloud) -> None:
     admin, blue = own_cloud.admin, own_cloud.tenant()
@@ -39,6 +41,22 @@ def test_types_that_bridges_do_not_carry(own_cloud: Cloud) -> None:
             other = admin.create("port", network_id=network["id"], **{"binding:host_id": "host2"})
             assert other["binding:vif_type"] == "ovs"
     assert found == wanted
+
+
+def test_a_port_that_bridges_do_not_carry_says_so(own_cloud: Cloud) -> None:
+    """Its host is told of it and refuses it: the port is ERROR, and goes to another host."""
+    admin = own_cloud.admin
+    for host, datapath in (("host1", "bridge"), ("host2", "netdev")):
+        own_cloud.report(host, datapath=datapath)
+    network = admin.create("network", **{"provider:network_type": "geneve"})
+    port = admin.create("port", network_id=network["id"], **{"binding:host_id": "host1"})
+    own_cloud.report("host1", Status(kind="port", id=port["id"], revision=10**6, state="error", message="no geneve"),
+                     datapath="bridge")  # fmt: skip
+    assert admin.show("port", port["id"])["status"] == "ERROR"
+    faults = admin.client.get("/heddle/v1/hosts").json()["faults"]
+    assert [(each["host"], each["id"], each["message"]) for each in faults] == [("host1", port["id"], "no geneve")]
+    moved = admin.update("port", port["id"], **{"binding:host_id": "host2"})
+    assert (moved["binding:vif_type"], moved["status"]) == ("ovs", "DOWN")
 
 
 def test_the_record_of_its_agent(own_cloud: Cloud) -> None:

@@ -138,6 +138,11 @@ def test_tunnels_packets_and_hosts_that_tell_nothing(net: Claims) -> None:
     assert net.port(net.tunnel, net.policy(egress=1))["binding:vif_type"] == "binding_failed"
     assert net.port(net.vlan, net.policy(egress=1, any=41))["binding:vif_type"] == "binding_failed"
     assert net.port(net.vlan, net.policy(egress=1, any=40))["binding:vif_type"] == "ovs"
+    much = net.port(net.vlan, net.policy(ingress=2001))
+    assert much["binding:vif_type"] == "binding_failed"
+    said = f"host {net.one} has 2000 of 2000 kbps ingress of br-ex free; the port asks for 2001"
+    assert net.faults()[much["id"]] == said
+    assert net.port(net.vlan, net.policy(ingress=2000))["binding:vif_type"] == "ovs"
     one_way = net.admin.create("policy", name="one way")
     add(net.admin, one_way, "minimum_packet_rate", min_kpps=1)
     port = net.port(net.vlan, one_way)

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 from tests.api.conftest import Cloud
 from tests.api.talk import Talk, addresses, refusal
 
 from heddle.agent.mirror import Mirror
 from heddle.control import sync
+from heddle.model.port_forwarding import PORTED
+from heddle.store.engine import Tx
+from heddle.store.query.port_forwardings import PORT_FORWARDINGS
 from heddle.view.compile import Compiler
 from heddle.view.types import FetchRequest, Forwarding, Status
 
@@ -142,6 +146,36 @@ def test_ranges(blue: Talk, site: Site) -> None:
 def test_wrong_ones_are_refused(blue: Talk, site: Site, status: int, kind: str, more: dict[str, Any]) -> None:
     site.refused(status, kind, **more)
     assert site.shown()["port_forwardings"] == [] and site.shown()["router_id"] is None
+
+
+@pytest.mark.parametrize("protocol", ["icmp", "ipv6-icmp"])
+def test_a_protocol_without_ports_is_refused(site: Site, protocol: str) -> None:
+    text = site.refused(400, "BadRequest", protocol=protocol)
+    assert f"protocol {protocol} has no ports" in text and "Name one of dccp, sctp, tcp, udp" in text
+    assert site.shown()["port_forwardings"] == [] and site.shown()["router_id"] is None
+    for other in PORTED:
+        made = site.forward(protocol=other)
+        assert "has no ports" in refusal(site.change(made, protocol=protocol), 400, "BadRequest")
+        assert [each["protocol"] for each in site.shown()["port_forwardings"]] == [other]
+        site.delete(made)
+
+
+def test_one_that_was_kept_without_ports_can_be_changed_and_deleted(cloud: Cloud, site: Site) -> None:
+    """As a database has it whose server took them: only who names the protocol anew is refused."""
+    made = site.forward()
+
+    def keep(tx: Tx) -> None:
+        old = PORT_FORWARDINGS.get(tx, made["id"])
+        assert old is not None
+        PORT_FORWARDINGS.update(tx, old, msgspec.structs.replace(old, protocol="icmp"))
+
+    cloud.store.write(keep)
+    assert site.change(made, description="e", protocol="icmp").json()["port_forwarding"]["protocol"] == "icmp"
+    assert site.change(made, protocol="udp").json()["port_forwarding"]["protocol"] == "udp"
+    assert "has no ports" in refusal(site.change(made, protocol="icmp"), 400, "BadRequest")
+    cloud.store.write(keep)
+    site.delete(made)
+    assert site.shown()["port_forwardings"] == []
 
 
 def test_what_collides(blue: Talk, site: Site) -> None:

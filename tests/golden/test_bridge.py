@@ -161,8 +161,8 @@ def test_a_zone_is_kept_and_adopted() -> None:
 
 
 @pytest.mark.parametrize(("segments", "said"), [
-    ([Segment("gre", "", 5)], "carry no gre"), ([Segment("flat", "other")], "agent.physical_interface_mappings"),
-    ([], "no segment"), ([Segment("gre", "", 5), Segment("vxlan", "", 6)], ""),
+    ([Segment("flat", "other")], "agent.physical_interface_mappings"), ([], "no segment"),
+    ([Segment("gre", "", 5), Segment("vxlan", "", 6)], ""),
 ])  # fmt: skip
 def test_segments(segments: list[Segment], said: str) -> None:
     planned = Planned()
@@ -172,6 +172,24 @@ def test_segments(segments: list[Segment], said: str) -> None:
     assert list(desired.ports) == [port(1).id]
     assert said in desired.problems.get(Ref("network", "net-a"), "")
     assert bool(said) == (Ref("network", "net-a") in desired.problems)
+
+
+def test_ports_of_networks_in_tunnels_that_bridges_do_not_join() -> None:
+    """They are refused, plugged or not; with a segment that is joined, the same ports are there."""
+    planned = Planned()
+    segments = [Segment("gre", "", 5), Segment("geneve", "", 5)]
+    planned.cloud.put(NetworkView(id="net-a", mtu=1450, segments=segments), default_group())
+    planned.guest(1, "default")
+    planned.cloud.port(port(2, ("default",)))
+    planned.cloud.port(port(3, ("default",), admin_state_up=False))
+    desired = planned.plan()
+    assert not desired.ports and not desired.specs and not desired.networks
+    assert desired.problems.keys() == {Ref("port", port(1).id), Ref("port", port(2).id)}
+    for said in desired.problems.values():
+        assert said.startswith("Linux bridges carry no gre or geneve networks: bind the port to a host with Open"), said
+    planned.cloud.put(NetworkView(id="net-a", mtu=1450, segments=[*segments, Segment("vxlan", "", 6)]))
+    desired = planned.plan()
+    assert list(desired.ports) == [port(1).id] and list(desired.specs) == ["net-a"] and not desired.problems
 
 
 @pytest.mark.parametrize(("underlay", "there", "said"), [

@@ -211,7 +211,7 @@ def test_networks_that_this_host_cannot_carry_say_why(lab: BridgeLab) -> None:
     """Each on itself; a network beside them works, and one whose fault is mended too."""
     lab.host.sh("ip link add eth1 type veth peer name far1; ip link set eth1 up; ip addr add 192.0.2.77/24 dev eth1")
     segments = {
-        "net-gre": Segment("gre", "", 5), "net-far": Segment("flat", "elsewhere"),
+        "net-far": Segment("flat", "elsewhere"),
         "net-vlan": Segment("vlan", "physnet1", 5), "net-held": Segment("flat", "physnet1"),
         "net-card": Segment("flat", "physnet2"),
     }  # fmt: skip
@@ -226,7 +226,7 @@ def test_networks_that_this_host_cannot_carry_say_why(lab: BridgeLab) -> None:
         return status.message if status and status.state == "error" else ""
 
     said = {
-        "net-gre": "carry no gre", "net-far": "agent.physical_interface_mappings", "net-vlan": "8021q",
+        "net-far": "agent.physical_interface_mappings", "net-vlan": "8021q",
         "net-held": "192.0.2.77", "net-card": "no network card eth2",
     }  # fmt: skip
     tried = lab.host.sh("ip link add link lo name v5 type vlan id 5 2>&1; ip link del v5", check=False)
@@ -244,6 +244,29 @@ def test_networks_that_this_host_cannot_carry_say_why(lab: BridgeLab) -> None:
     assert eventually(lambda: "the MTU of the network card eth1 is 1500" in message("net-held"))
     lab.host.sh("ip link set eth1 mtu 9000")
     assert eventually(lambda: lab.cloud.state_of("network", "net-held") == "up", 10)
+
+
+def test_ports_in_tunnels_that_bridges_do_not_join_are_refused(lab: BridgeLab) -> None:
+    """They have no bridge and do not meet on the host either; on a network that is carried the same guests do."""
+    carried = network("net-c")
+    lab.cloud.put(NetworkView(id="net-c", mtu=1450, segments=[Segment("geneve", "", 5)]))
+    for number in (1, 2, 3):
+        lab.cloud.port(port(number, ("default",), "net-c"))
+    guests(lab, 4, 5)
+    lab.plug(1)
+    lab.plug(2)
+    for number in (1, 2, 3):
+        assert eventually(lambda number=number: lab.cloud.state_of("port", port_id(number)) == "error"), number
+        assert "carry no geneve" in lab.cloud.statuses[Ref("port", port_id(number))].message
+    assert lab.host.pings("g4", ip(5)) and not lab.host.pings("g1", ip(2), wait=0.5)
+    assert "brqnet-c" not in lab.host.run("ip", "link")
+    lab.cloud.put(carried)
+    assert eventually(lambda: lab.cloud.state_of("port", port_id(2)) == "up")
+    assert eventually(lambda: lab.host.pings("g1", ip(2)), 10) and lab.cloud.state_of("port", port_id(3)) == "down"
+    lab.cloud.put(NetworkView(id="net-c", mtu=1450, segments=[Segment("geneve", "", 5)]))
+    assert eventually(lambda: lab.cloud.state_of("port", port_id(2)) == "error")
+    assert eventually(lambda: "brqnet-c" not in lab.host.run("ip", "link"))
+    assert lab.host.pings("g4", ip(5)) and not lab.host.pings("g1", ip(2), wait=0.5)
 
 
 def test_questions_for_known_addresses_do_not_travel(lab: BridgeLab) -> None:

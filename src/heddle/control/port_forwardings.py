@@ -17,7 +17,7 @@ from heddle.control.news import floating_ip_news
 from heddle.errors import BadRequest, Conflict, NotFound
 from heddle.model.floating_ip import FloatingIp
 from heddle.model.port import Port
-from heddle.model.port_forwarding import PortForwarding, ends
+from heddle.model.port_forwarding import PORTED, PortForwarding, ends
 from heddle.model.resource import Draft
 from heddle.store.query import floating_ips as floating_ip_query
 from heddle.store.query import port_forwardings as q
@@ -34,6 +34,7 @@ def create_port_forwardings(ctx: Context, drafts: Sequence[Draft[PortForwarding]
 def _create(ctx: Context, draft: Draft[PortForwarding]) -> PortForwarding:
     floating_ip = _floating_ip(ctx, draft.value.floatingip_id)
     value = msgspec.structs.replace(draft.value, id=new_id(), project_id=floating_ip.project_id)
+    _check_protocol(value.protocol)
     _fill_in(value, draft.given)
     if floating_ip.port_id:
         raise Conflict(
@@ -53,6 +54,8 @@ def update_port_forwarding(ctx: Context, old: PortForwarding, draft: Draft[PortF
     """Raises `BadRequest`, `NotFound`, `Conflict` like `create_port_forwardings`."""
     floating_ip = _floating_ip(ctx, old.floatingip_id)
     new = draft.value
+    if new.protocol != old.protocol:
+        _check_protocol(new.protocol)
     _fill_in(new, draft.given)
     if (new.internal_port_id, new.internal_ip_address) != (old.internal_port_id, old.internal_ip_address):
         _router(ctx, floating_ip, new)
@@ -94,6 +97,15 @@ def _refuse(message: str) -> BadRequest:
 
 
 # Ports and ranges
+
+
+def _check_protocol(protocol: str) -> None:
+    """Raises `BadRequest` for what no router could forward, which would be kept and do nothing."""
+    if protocol not in PORTED:
+        raise _refuse(
+            f"protocol {protocol} has no ports, so there is nothing to forward. Name one of {', '.join(PORTED)}, or "
+            "associate the floating IP with the port: then it gets everything."
+        )
 
 
 def _fill_in(value: PortForwarding, given: frozenset[str]) -> None:

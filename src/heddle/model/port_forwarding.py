@@ -7,7 +7,9 @@ from typing import Annotated, Any, ClassVar
 from heddle.model.fields import FieldType, Int, Invalid, Ip, OneOf, Text, Uuid, quote
 from heddle.model.resource import GENERATED, REQUIRED, Field, Resource
 
+# What the Networking API names; those of `PORTED` have ports that can be forwarded.
 PROTOCOLS = ("dccp", "icmp", "ipv6-icmp", "sctp", "tcp", "udp")
+PORTED = ("dccp", "sctp", "tcp", "udp")
 LAST = 65535
 
 

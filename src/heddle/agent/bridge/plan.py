@@ -20,7 +20,9 @@ from heddle.agent.bridge.ports import (
     bridge_name,
     bridge_port,
     device_names,
+    is_carried,
     is_filtered,
+    not_carried,
     number_of,
 )
 from heddle.agent.bridge.rules import Profile
@@ -35,7 +37,6 @@ from heddle.host.bridge import BridgeSpec, UplinkSpec
 from heddle.host.bridge_links import Entry
 from heddle.view.types import NetworkView, PortView, Ref, Segment
 
-CARRIED = ("", "vxlan")
 MOST_ZONES = 0xFFFF
 LONGEST_NAME = 15
 
@@ -132,11 +133,20 @@ class Planner:
         numbers: dict[int, frozenset[str]],
     ) -> None:
         device = next((name for name in device_names(view.id) if name in devices), "")
-        if not device or not view.admin_state_up:
+        network = mirror.networks.get(view.network_id)
+        if not view.admin_state_up or not (device or network):
             return
-        if view.network_id not in mirror.networks:
+        if network is None:
             desired.problems[Ref("port", view.id)] = f"the network {view.network_id} of the port is not known here yet"
             return
+        if problem := not_carried(network):
+            desired.problems[Ref("port", view.id)] = problem
+        elif device:
+            self._plan_device(mirror, view, device, desired, numbers)
+
+    def _plan_device(
+        self, mirror: Mirror, view: PortView, device: str, desired: Desired, numbers: dict[int, frozenset[str]]
+    ) -> None:
         number = None
         if is_filtered(view):
             number = self._profile(mirror, view, desired, numbers).number
@@ -263,15 +273,13 @@ class Planner:
             raise ValueError(
                 f"this host has no card for the physical network {names}: add it to agent.physical_interface_mappings"
             )
-        kinds = " or ".join(segment.network_type for segment in network.segments)
-        raise ValueError(f"Linux bridges carry no {kinds} networks: its ports meet on one host" if kinds else
-                         "the network has no segment")  # fmt: skip
+        raise ValueError("the network has no segment")
 
     def _segment(self, network: NetworkView) -> Segment | None:
         """The segment by which this host is on a network: the first that it reaches."""
         for segment in network.segments:
             card = self.place.cards.get(segment.physical_network)
-            if card or (not segment.physical_network and tunnel_kind(segment) in CARRIED):
+            if card or is_carried(segment):
                 return segment
         return None
 

@@ -17,9 +17,11 @@ from heddle.agent.addresses import checked_mac, link_local
 from heddle.agent.kinds import Kind
 from heddle.agent.policing import NONE, Policing
 from heddle.agent.security import profile_number
-from heddle.view.types import GroupView, PortView
+from heddle.agent.tunnel import kind_of as tunnel_kind
+from heddle.view.types import GroupView, NetworkView, PortView, Segment
 
 TRUSTED = "network:"
+CARRIED = ("", "vxlan")  # the kinds of tunnels of segments without a physical network that bridges join
 SHORT = 11
 BRIDGE, TUNNEL = "brq", "vxlan-"
 PREFIXES = ("tap", "qr-", "qg-")
@@ -64,6 +66,26 @@ class LocalNetwork:
     elsewhere: tuple[tuple[str, Kind | None], ...] = ()
     end: str = ""
     ours: str = ""
+
+
+def is_carried(segment: Segment) -> bool:
+    """Whether bridges join a segment that is on no physical network."""
+    return not segment.physical_network and tunnel_kind(segment) in CARRIED
+
+
+def not_carried(network: NetworkView) -> str:
+    """Why no port of a network can be wired by bridges, "" if one can: it lives in tunnels alone that they do not join.
+
+    Ports that meet only those of their own host would look as if they were on the network.
+    """
+    segments = network.segments
+    if not segments or any(each.physical_network or is_carried(each) for each in segments):
+        return ""
+    kinds = " or ".join(dict.fromkeys(each.network_type for each in segments))
+    return (
+        f"Linux bridges carry no {kinds} networks: bind the port to a host with Open vSwitch, or give it a network of "
+        "another type"
+    )
 
 
 def bridge_name(network_id: str) -> str:
