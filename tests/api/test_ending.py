@@ -15,6 +15,7 @@ from tests.load.processes import Server, Supervised
 from waitress.server import create_server
 
 from heddle.api import serving
+from heddle.host.process import alive
 
 HEAD = b"GET /healthz HTTP/1.1\r\nHost: x\r\n"
 REST = b"Connection: close\r\n\r\n"
@@ -89,6 +90,29 @@ def test_who_connects_while_a_supervised_server_ends_is_refused(tmp_path: Path) 
         begun.sendall(REST)
         assert b"200 OK" in answer(begun)
         assert made.process.wait(10) == 0
+    finally:
+        if made.process.poll() is None:
+            made.kill()
+
+
+def test_several_workers_with_slow_clients_end_beside_each_other(tmp_path: Path) -> None:
+    made = Supervised(tmp_path, 3)
+    made.start()
+    try:
+        begun = []
+        for number in made.pids():
+            with made.only(number):
+                begun.append(connected(made))
+                begun[-1].sendall(HEAD)
+                time.sleep(0.2)
+        pids = made.pids().values()
+        made.process.send_signal(signal.SIGTERM)
+        began = time.monotonic()
+        assert made.process.wait(40) == 0
+        took = time.monotonic() - began
+        assert 4 < took < 10, "each of them waits five seconds for its client"
+        assert not any(alive(pid) for pid in pids)
+        assert [answer(each) for each in begun] == [b"", b"", b""]
     finally:
         if made.process.poll() is None:
             made.kill()

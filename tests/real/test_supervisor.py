@@ -13,14 +13,16 @@ from pathlib import Path
 
 import pytest
 
-from heddle.cli.supervisor import Lock, holder
+from heddle.cli.supervisor import END_SECONDS, Lock, holder
 from heddle.errors import HeddleError
 from heddle.host.process import alive
 
 CHILD = """
-import os, sys, time
+import os, pathlib, signal, sys, time
 from heddle.host.process import die_with
 die_with(int(sys.argv[2]))
+if pathlib.Path(sys.argv[1] + ".deaf").exists():
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
 with open(sys.argv[1], "a") as file:
     file.write(f"{os.getpid()}\\n")
 time.sleep(60)
@@ -76,6 +78,17 @@ def test_it_ends_both_children_when_it_is_asked_to(rig: Rig) -> None:
     assert rig.process.wait(10) == 0
     assert not any(alive(pid) for pid in children)
     assert (rig.root / "ended").exists()
+
+
+def test_children_that_do_not_end_are_killed_after_one_patience(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        (tmp_path / f"{name}.deaf").touch()
+    rig = Rig(tmp_path)
+    children, began = rig.latest(), time.monotonic()
+    rig.process.send_signal(signal.SIGTERM)
+    assert rig.process.wait(40) == 0
+    assert END_SECONDS - 1 < time.monotonic() - began < END_SECONDS + 4, "and not one for each"
+    assert not any(alive(pid) for pid in children)
 
 
 def test_a_killed_supervisor_takes_its_children_along_and_frees_the_lock(rig: Rig) -> None:
