@@ -298,6 +298,26 @@ else:
         assert told["status"] == ("success" if most else "unknown"), told
         assert most or ("not seen from here" in told["details"] and "on the database's server" in told["remedy"])
 
+    if engine_name() == "postgresql":
+
+        def test_what_is_kept_beside_a_table_counts(
+            look: Look, store: Store, monkeypatch: pytest.MonkeyPatch
+        ) -> None:
+            """Of a table with long values nearly nothing is in the table itself."""
+            migrate.downgrade(store, "-1")
+            monkeypatch.setattr("heddle.store.examine.storage._here", lambda folder: "")
+            monkeypatch.setattr("heddle.store.examine.scratch.UNSEEN", 24 * 2**20)
+            monkeypatch.setattr("heddle.store.examine.dry_run.SMALL", 2**40)
+            assert look(*ONLY)[ID]["status"] == "success"
+            with store.engine.begin() as conn:
+                conn.exec_driver_sql("CREATE TABLE long (value text)")
+                conn.exec_driver_sql("ALTER TABLE long ALTER value SET STORAGE EXTERNAL")
+                conn.exec_driver_sql("INSERT INTO long SELECT repeat('x', 1000000) FROM generate_series(1, 30)")
+                assert conn.exec_driver_sql("SELECT pg_relation_size('long')").scalar() < 2**20
+            told = look(*ONLY)[ID]
+            assert told["status"] == "unknown" and "not seen from here" in told["details"], told
+            assert int(told["details"].split(" needs ")[1].split()[0]) > 3 * 28, told
+
     def test_a_slow_statement_is_no_failure_and_the_urls_options_stay(
         look: Look, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:

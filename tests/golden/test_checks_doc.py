@@ -43,9 +43,9 @@ On PostgreSQL and MariaDB two checks need rights of the user of `database.url` t
 [deploy](deploy.md#control-the-database). Where the server's disk is not seen from here, no more than
 256 MiB are copied.
 
-On these two the copy has the rows of tables up to 4 MiB, and a second one also those of the large tables that the
-migrations name, if there is time: that tells how long the migrations take. Without those rows what is taken away is
-told all the same; where nothing is, the check is unknown and names the tables.
+On these two the copy has the rows of tables up to 4 MiB, with their indexes and long values, and a second one also
+those of the large tables that the migrations name, if there is time: that tells how long the migrations take. Without
+those rows what is taken away is told all the same; where nothing is, the check is unknown and names the tables.
 
 A connection that leads to another database than was asked for, as some poolers make it, is noticed before anything is
 tried, and the check is unknown. Who kills the check (SIGKILL) has it leave what it made: databases `heddle_dry_run_…`

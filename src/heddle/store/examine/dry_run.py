@@ -58,12 +58,12 @@ def own(store: Store, deadline: Deadline) -> Rehearsal:
 def dry_run(tx: Tx, url: str, revision: str, seconds: float, migrate: Migrations = own) -> DryRun:
     """`migrate` runs the migrations on the copy.  Raises `NoCopy` where it cannot be tried."""
     deadline = Deadline(seconds)
-    done = _tried(tx, url, revision, deadline, migrate, lambda table: table.size <= SMALL)
+    done = _tried(tx, url, revision, deadline, migrate, lambda table: table.whole <= SMALL)
     if not done.lacking or done.gone or done.wanted:
         return done
     try:
         return _tried(tx, url, revision, deadline, migrate,
-                      lambda table: table.size <= SMALL or table.name in done.lacking)  # fmt: skip
+                      lambda table: table.whole <= SMALL or table.name in done.lacking)  # fmt: skip
     except NoCopy:
         if deadline.passed:
             return done

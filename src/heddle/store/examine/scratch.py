@@ -158,8 +158,8 @@ def _copied_on_server(
     tx: Tx, url: str, revision: str, deadline: Deadline, wanted: Callable[[Table], bool]
 ) -> Iterator[Copy]:
     found = storage(tx)
-    tables = sorted(filter(wanted, found.tables), key=lambda table: table.size)
-    size = sum(table.size for table in tables)
+    tables = sorted(filter(wanted, found.tables), key=lambda table: table.whole)
+    size = sum(table.whole for table in tables)
     if found.folder:
         _expect_room(found.folder, size)
     elif size > UNSEEN:

@@ -20,7 +20,7 @@ SELECT collation_name, table_name, column_name FROM information_schema.columns
 WHERE table_schema = database() AND collation_name IS NOT NULL ORDER BY table_name, ordinal_position
 """
 _POSTGRESQL_TABLES = """
-SELECT c.relname, '', pg_relation_size(c.oid), '', 0, GREATEST(0, c.reltuples::bigint)
+SELECT c.relname, '', pg_relation_size(c.oid), '', 0, GREATEST(0, c.reltuples::bigint), pg_total_relation_size(c.oid)
 FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
 WHERE c.relkind = 'r' AND n.nspname = ANY(current_schemas(false)) ORDER BY c.relname
 """
@@ -39,8 +39,12 @@ _BITS = {"tinyint": 8, "smallint": 16, "mediumint": 24, "int": 32, "bigint": 64}
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """`size` in bytes; `longest`: what the engine says that its file may grow to, 0 where it says nothing;
-    `rows`: about how many it has, 0 where the engine does not say."""
+    """`size` in bytes, of what has an end by itself; `longest`: what the engine says that its file may grow to, 0 where
+    it says nothing; `rows`: about how many it has, 0 where the engine does not say.
+
+    `apart`: bytes of all that belongs to it and is kept in files with ends of their own (PostgreSQL's indexes and long
+    values), with `size`; 0 where there is no such thing.
+    """
 
     name: str
     engine: str
@@ -48,6 +52,12 @@ class Table:
     collation: str = ""
     longest: int = 0
     rows: int = 0
+    apart: int = 0
+
+    @property
+    def whole(self) -> int:
+        """The bytes of a copy."""
+        return max(self.size, self.apart)
 
 
 @dataclass(frozen=True, slots=True)
