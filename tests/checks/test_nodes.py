@@ -12,8 +12,9 @@ from heddle.checks.base import Finding, Level, unknown
 from heddle.checks.configuration import secrets
 from heddle.checks.environment import certificates, clock, disk, kernel, openvswitch, qemu, reboot
 from heddle.checks.environment.clock import DatabaseClock
-from heddle.checks.nodes import Node, Nodes, judged
+from heddle.checks.nodes import judged
 from heddle.checks.programs import judge
+from heddle.checks.told import Node, Nodes
 from heddle.view.facts import Certificate, Disk, Facts, Fingerprint, HostSettings, Program
 
 CLOUD = agreement.Cloud("openstacklocal", "fa:16:3e", 4, 75)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 
 from heddle.checks.base import Finding, Level, failure
-from heddle.checks.nodes import SERVER
 from heddle.checks.pairs import several
+from heddle.checks.told import SERVER
 from heddle.view.facts import HostSettings
 
 Told = Sequence[tuple[str, HostSettings]]

@@ -12,11 +12,11 @@ from typing import Generic, TypeVar
 
 from heddle import __version__
 from heddle.bus.ask import Outcome
-from heddle.checks import nodes, questions
+from heddle.checks import questions
 from heddle.checks.base import CannotSee, Check, Finding
-from heddle.checks.nodes import Nodes
 from heddle.checks.target.coming import Coming, Named
 from heddle.checks.target.description import Description
+from heddle.checks.told import Nodes, gather
 from heddle.config import Settings
 from heddle.errors import HeddleError
 from heddle.store import examine
@@ -43,7 +43,7 @@ class Context:
         self.coming = coming or Named(__version__)
         self.described: Once[Description] = Once(self.coming.describe)
         self.database: Once[Store] = Once(self._open)
-        self.facts: Once[Nodes] = Once(lambda: nodes.gather(self))
+        self.facts: Once[Nodes] = Once(lambda: gather(self.everybody(), self.outcomes))
 
     def look(self, check: Check) -> Finding | Sequence[Finding]:
         return check.check(self)

@@ -1,4 +1,4 @@
-"""What the agents of all hosts tell of their hosts, asked once for all checks, and how checks go through it.
+"""How checks go through what the agents of all hosts tell, asked once for all checks.
 
 A host that does not answer, and one whose agent is of before there were questions, is unknown to each check that wants
 to know of it.  Where nobody can be asked, what was seen of the server's own machine stands, beside that it is so.
@@ -6,75 +6,14 @@ to know of it.  Where nobody can be asked, what was seen of the server's own mac
 
 from __future__ import annotations
 
-import secrets
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from heddle import machine
-from heddle.checks import questions
 from heddle.checks.base import CannotSee, Finding, not_applicable, unknown
+from heddle.checks.context import Context
 from heddle.checks.heard import NOBODY
-from heddle.view.facts import LEAST_NONCE, Facts, FactsQuestion, Program
-
-if TYPE_CHECKING:
-    from heddle.checks.context import Context
-
-SERVER = "this server"
-
-
-@dataclass(frozen=True, slots=True)
-class Node:
-    """A host, or the machine that this runs on: then `name` is "".
-
-    `facts` were told between `asked` and `answered`, on the monotonic clock of this process.
-    """
-
-    name: str
-    facts: Facts
-    asked: float = 0.0
-    answered: float = 0.0
-
-    @property
-    def where(self) -> str:
-        return self.name or SERVER
-
-    def serves(self, role: str) -> bool:
-        """Whether the host has that role; also where its agent does not tell its roles."""
-        return self.facts.settings is None or role in self.facts.settings.roles
-
-    def program(self, name: str) -> Program:
-        """What the host tells of one, if it is that its agent does not tell it."""
-        lack = f"its agent, of {self.facts.release}, does not tell it"
-        return next((each for each in self.facts.programs if each.name == name), Program(name=name, lack=lack))
-
-
-@dataclass(frozen=True, slots=True)
-class Nodes:
-    """Those that answered, and what is to be said of the others."""
-
-    hosts: tuple[Node, ...]
-    unseen: tuple[Finding, ...]
-
-    @property
-    def nobody(self) -> bool:
-        return not self.hosts and not self.unseen
-
-
-def gather(context: Context) -> Nodes:
-    """Ask all hosts.  Raises `CannotSee` where nobody can be asked."""
-    question = FactsQuestion(nonce=secrets.token_bytes(LEAST_NONCE))
-    asked = time.monotonic()
-    outcomes = context.outcomes(dict.fromkeys(context.everybody(), question))
-    ended, longest = time.monotonic(), max((each.seconds for each in outcomes.values()), default=0.0)
-    answers = {host: questions.said(outcome) for host, outcome in outcomes.items()}
-    hosts = [
-        Node(host, said, asked, ended - longest + outcomes[host].seconds)
-        for host, said in sorted(answers.items()) if isinstance(said, Facts)
-    ]  # fmt: skip
-    others = {host: said for host, said in answers.items() if not isinstance(said, Facts)}
-    return Nodes(tuple(hosts), tuple(questions.unanswered(others)))
+from heddle.checks.told import Node, Nodes
 
 
 def own(context: Context) -> Node:
@@ -88,7 +27,7 @@ Judge = Callable[[Node], Iterable[Finding]]
 
 
 def hosts(context: Context) -> Nodes:
-    """The hosts alone.  Raises `CannotSee` like `gather`."""
+    """The hosts alone.  Raises `CannotSee` where nobody can be asked."""
     return context.facts.get()
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 from heddle.checks import matrix, nodes
 from heddle.checks.base import Finding, failure, well
-from heddle.checks.nodes import Node
+from heddle.checks.told import Node
 from heddle.checks.words import counted
 
 

@@ -11,7 +11,7 @@ from heddle.checks import nodes
 from heddle.checks.agreement import Cloud, judge
 from heddle.checks.base import Check, Finding, Level, well
 from heddle.checks.context import Context
-from heddle.checks.nodes import Node
+from heddle.checks.told import Node
 from heddle.checks.words import counted
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from heddle.checks import nodes
 from heddle.checks.base import Check, Finding, Level, failure, not_applicable, well
 from heddle.checks.context import Context
-from heddle.checks.nodes import Node
+from heddle.checks.told import Node
 
 Sharing = Mapping[str, list[list[str]]]
 

@@ -9,8 +9,8 @@ from heddle import __version__, machine
 from heddle.checks import nodes
 from heddle.checks.base import Check, Finding, Level, OnOpenStack, failure, not_applicable, warning, well
 from heddle.checks.context import Context
-from heddle.checks.nodes import Node, Nodes
 from heddle.checks.openstack.context import OpenStack
+from heddle.checks.told import Node, Nodes
 from heddle.view.facts import Certificate, Facts
 
 SOON = timedelta(days=30)

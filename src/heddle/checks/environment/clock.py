@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from heddle.checks import nodes
 from heddle.checks.base import Check, Finding, Level, failure, unknown, warning, well
 from heddle.checks.context import Context
-from heddle.checks.nodes import Node
+from heddle.checks.told import Node
 from heddle.checks.words import counted
 from heddle.store import clock
 

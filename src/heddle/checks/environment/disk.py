@@ -8,7 +8,7 @@ from heddle.checks import nodes
 from heddle.checks.base import Check, Finding, Level, unknown, well
 from heddle.checks.context import Context
 from heddle.checks.limits import Fill, judged
-from heddle.checks.nodes import Node
+from heddle.checks.told import Node
 from heddle.view.facts import Disk
 
 

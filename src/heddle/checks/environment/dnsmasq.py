@@ -8,7 +8,7 @@ from __future__ import annotations
 from heddle.checks import nodes, programs
 from heddle.checks.base import Check, Finding, Level
 from heddle.checks.context import Context
-from heddle.checks.nodes import Node
+from heddle.checks.told import Node
 
 
 def check(context: Context) -> list[Finding]:

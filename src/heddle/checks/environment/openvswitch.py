@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from heddle.checks import matrix, nodes, programs
 from heddle.checks.base import Check, Finding, Level, unknown, warning
 from heddle.checks.context import Context
-from heddle.checks.nodes import Node
+from heddle.checks.told import Node
 
 KEY = "openvswitch"
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from heddle.checks import matrix, nodes
 from heddle.checks.base import Check, Finding, Level, well
 from heddle.checks.context import Context
-from heddle.checks.nodes import Node
+from heddle.checks.told import Node
 from heddle.checks.words import counted
 
 

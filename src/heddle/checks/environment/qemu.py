@@ -8,7 +8,7 @@ from __future__ import annotations
 from heddle.checks import matrix, nodes
 from heddle.checks.base import Check, Finding, Level, not_applicable, unknown, warning, well
 from heddle.checks.context import Context
-from heddle.checks.nodes import Node
+from heddle.checks.told import Node
 from heddle.checks.words import counted
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from heddle.checks import nodes
 from heddle.checks.base import Check, Finding, Level, unknown, warning, well
 from heddle.checks.context import Context
-from heddle.checks.nodes import Node, Nodes
+from heddle.checks.told import Node, Nodes
 from heddle.checks.words import counted
 
 
