@@ -7,6 +7,7 @@ import os
 import pty
 import subprocess
 import sys
+import termios
 from collections.abc import Iterator
 from pathlib import Path
 from unittest.mock import patch
@@ -121,19 +122,41 @@ def test_list_and_explain(capsys: pytest.CaptureFixture[str]) -> None:
         assert registry()[id].remedy in told and registry()[id].reads in told
 
 
-def test_colours_and_progress_only_on_a_terminal(words: list[str]) -> None:
-    command = [sys.executable, "-m", "heddle.cli.main", *words, "upgrade", "check"]
-    master, slave = pty.openpty()
-    process = subprocess.Popen(command, stdout=slave, stderr=slave)
-    os.close(slave)
+def test_what_is_explained_has_lines_as_wide_as_the_terminal() -> None:
+    command = [sys.executable, "-m", "heddle.cli.main", "upgrade", "explain", "database-sizes"]
+    known = {name: text for name, text in os.environ.items() if name != "COLUMNS"}
+    plain = subprocess.run(command, capture_output=True, text=True, check=True, env=known).stdout
+    assert max(map(len, plain.splitlines())) > 120
+    for columns in (60, 90):
+        master, slave = pty.openpty()
+        termios.tcsetwinsize(slave, (24, columns))
+        with subprocess.Popen(command, stdout=slave, env=known):
+            os.close(slave)
+            lines = read_all(master).decode().splitlines()
+        assert columns - 20 < max(map(len, lines)) <= columns, lines
+        assert " ".join(lines).split() == plain.split(), lines
+        assert any(line.startswith(" " * 10) for line in lines), lines
+
+
+def read_all(master: int) -> bytes:
+    """What is written to a terminal, until nobody has it open."""
     seen = b""
     try:
         while part := os.read(master, 65536):
             seen += part
     except OSError:
         pass
-    process.wait()
     os.close(master)
+    return seen
+
+
+def test_colours_and_progress_only_on_a_terminal(words: list[str]) -> None:
+    command = [sys.executable, "-m", "heddle.cli.main", *words, "upgrade", "check"]
+    master, slave = pty.openpty()
+    process = subprocess.Popen(command, stdout=slave, stderr=slave)
+    os.close(slave)
+    seen = read_all(master)
+    process.wait()
     assert b"\033[32mSuccess\033[0m" in seen and b"checks; waiting for" in seen
     plain = subprocess.run(command, capture_output=True, check=False)
     assert b"\033" not in plain.stdout and plain.stderr == b"" and b"Result: Success" in plain.stdout

@@ -34,8 +34,9 @@ fifteen seconds: all checks run beside each other, each with a deadline.
 A wrong command line, also an `--only` or `--skip` that names no check, is exit code 64, and no check runs. What cannot
 be reached is a failure of one check, and makes those that need it unknown; all others stand. JSON has the keys of
 oslo.upgradecheck and more, as [checks.schema.json](checks.schema.json) says. While checks run a line tells on a
-terminal which are open. A program that cannot begin at all ends with one line and 255; told to end (SIGTERM, SIGHUP),
-it removes the copy first, and its code is 128 and the signal's number.
+terminal which are open. `explain` wraps its lines to a terminal's width, and not where a program reads them. A program
+that cannot begin at all ends with one line and 255; told to end (SIGTERM, SIGHUP), it removes the copy first, and its
+code is 128 and the signal's number.
 
 On PostgreSQL and MariaDB two checks need rights of the user of `database.url` that a server does not:
 `database-transactions` to see other users' (`pg_read_all_stats`; `PROCESS`), `database-dry-run` to make a database

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import sys
+import textwrap
 from collections.abc import Iterable
 
 from heddle.checks.base import KINDS, Check, OnOpenStack
+
+INDENT = 10
 
 
 def about(check: Check) -> str:
@@ -13,15 +16,23 @@ def about(check: Check) -> str:
     return " ".join((sys.modules[check.check.__module__].__doc__ or check.title).split())
 
 
-def describe(check: Check) -> str:
-    return "\n".join((
-        f"{check.id}: {check.title}", "", about(check), "",
-        f"Reads:    {check.reads}",
-        f"At worst: {check.severity.title}",
-        f"Deadline: {check.seconds:g} s",
-        f"Remedy:   {check.remedy}",
-        *_on_openstack(check, "OpenStack: ", ""),
-    ))  # fmt: skip
+def describe(check: Check, width: int = 0) -> str:
+    """In lines of `width` characters at most, 0 for lines as long as what they say."""
+    told = [(f"{check.id}: ", check.title), ("", ""), ("", about(check)), ("", "")]
+    told += [
+        ("Reads:    ", check.reads), ("At worst: ", check.severity.title),
+        ("Deadline: ", f"{check.seconds:g} s"), ("Remedy:   ", check.remedy),
+    ]  # fmt: skip
+    told += [("", line) for line in _on_openstack(check, "OpenStack: ", "")]
+    return "\n".join(_line(label, text, width) for label, text in told)
+
+
+def _line(label: str, text: str, width: int) -> str:
+    """Words are not cut: who copies a command from it has it whole."""
+    if not width or len(label + text) <= width:
+        return label + text
+    return textwrap.fill(text, width, initial_indent=label, subsequent_indent=" " * min(len(label), INDENT),
+                         break_long_words=False, break_on_hyphens=False)  # fmt: skip
 
 
 def page(checks: Iterable[Check]) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import sys
 import threading
 from typing import TYPE_CHECKING
@@ -133,5 +134,5 @@ def _explain(args: argparse.Namespace) -> int:
     from heddle.checks.registry import chosen
 
     (check,) = chosen([args.id], [])
-    print(describe(check))
+    print(describe(check, shutil.get_terminal_size().columns if sys.stdout.isatty() else 0))
     return 0
