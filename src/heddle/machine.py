@@ -83,6 +83,7 @@ def _in_file(setting: str, file: str) -> list[Certificate]:
     return [
         Certificate(
             setting=setting, file=file, subject=each.subject.rfc4514_string(),
+            issuer="" if each.issuer == each.subject else each.issuer.rfc4514_string(),
             starts=each.not_valid_before_utc.timestamp(), ends=each.not_valid_after_utc.timestamp(),
         )
         for each in found

@@ -49,11 +49,15 @@ class Disk(Message, frozen=True, kw_only=True):
 
 
 class Certificate(Message, frozen=True, kw_only=True):
-    """One of the certificates in the file that a setting names; from when until when, in seconds since the epoch."""
+    """One of the certificates in the file that a setting names; from when until when, in seconds since the epoch.
+
+    `issuer`: whose key signed it; "" where it is its own or where the agent is of before that was told.
+    """
 
     setting: str
     file: str
     subject: str = ""
+    issuer: str = ""
     starts: float = 0.0
     ends: float = 0.0
     lack: str = ""
