@@ -146,6 +146,41 @@ def test_what_is_no_target_is_64_and_nothing_runs(
     assert f"--target {tmp_path / name}: " in told.err
 
 
+@pytest.mark.parametrize(("kind", "odd"), [
+    ("wheel", "shared/" + NAME), ("wheel", "shared"), ("environment", "shared/other"), ("environment", "shared"),
+    ("environment", "shared/other/bin"), ("environment", "shared/other/lib/python*/site-packages"),
+])  # fmt: skip
+def test_a_target_that_everybody_may_write_to_is_not_run(
+    look: Look, store: Store, wheel: Path, tmp_path: Path, kind: str, odd: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "shared").mkdir()
+    place, link = tmp_path / "shared" / "other", tmp_path / NAME
+    if kind == "wheel":
+        place = tmp_path / "shared" / NAME
+        place.write_bytes(wheel.read_bytes())
+    else:
+        environment_with(place, wheel)
+    link.symlink_to(place)
+    (open_to_all,) = tmp_path.glob(odd)
+    before = open_to_all.stat().st_mode
+
+    def runs(named: Path) -> bool:
+        return look(*REMOVED, "--target", str(named))["configuration-removed"]["status"] == "success"
+
+    assert runs(place)
+    open_to_all.chmod(before | 0o002)
+    for named in (place, link):
+        capsys.readouterr()
+        assert cli.main(["upgrade", "check", "--target", str(named)]) == 64
+        told = capsys.readouterr()
+        assert told.out == "" and len(told.err.splitlines()) == 1 and "everybody may write to" in told.err, told.err
+    if odd == "shared":
+        open_to_all.chmod(0o1777)
+        assert runs(place), "in such a folder nobody takes another's file away"
+    open_to_all.chmod(before)
+    assert runs(place) and (kind == "environment" or runs(link))
+
+
 def test_a_target_that_cannot_run_here(look: Look, store: Store, tmp_path: Path) -> None:
     made = wheels.source(tmp_path / "other")
     made.project('"waitress>=3.0",', '"waitress>=300", "looms>=1", "nothing; python_version < \'3\'",')

@@ -66,7 +66,8 @@ check, and asked what it is (`heddle upgrade describe` prints the same) and to r
 upgrade rehearse`). Nothing of it is loaded into the program that checks. One that does not run here, or does not answer
 within 12 s, leaves the checks that need it unknown, with the reason. What is no target is exit code 64 and one line
 that says why: no such file, a wheel of something else or one whose content is not what its RECORD says, an environment
-without Heddle.
+without Heddle. So is one that everybody may write to, or whose folder, unless only owners remove there what is theirs
+(the sticky bit): who may change it would run as the user who checks. Groups and access lists are not looked at.
 
 Checks of hosts ask the agents, all at once: over the broker, with questions and answers that bear the seal of each
 host's key, or over the server's socket. An agent answers beside its work, and nothing is changed by it. What one that

@@ -11,6 +11,7 @@ from heddle.checks.base import NoQuestion
 from heddle.checks.releases import parse
 from heddle.checks.target.coming import Coming, Named
 from heddle.cli.target import environment, wheel
+from heddle.cli.target.trust import expect_own
 
 PREFIX = "heddle_target_"
 
@@ -33,6 +34,7 @@ def opened(named: str, words: Sequence[str]) -> Iterator[Coming]:
         try:
             if not path.exists():
                 raise ValueError("there is no such file or directory, and it is no release as 0.2.0")
+            expect_own(path)
             if path.is_dir() or path.name.startswith("python"):
                 program = environment.program(path, words)
             else:
