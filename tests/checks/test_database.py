@@ -20,7 +20,7 @@ NEED_CLOUD = {
 }  # fmt: skip
 NEED_DATABASE = NEED_CLOUD | {
     "database-schema", "database-transactions", "database-engine", "database-sizes", "database-numbers",
-    "database-dry-run",
+    "database-dry-run", "database-copies",
 }  # fmt: skip
 
 

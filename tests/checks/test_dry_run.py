@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -20,7 +21,8 @@ from tests.engines.servers import engine_name
 from heddle.store import examine, migrate
 from heddle.store.engine import Store
 from heddle.store.examine.filling import fill
-from heddle.store.examine.scratch import CHUNK, PREFIX, Deadline, copied
+from heddle.store.examine.left import PREFIX
+from heddle.store.examine.scratch import CHUNK, Deadline, copied
 
 ID = "database-dry-run"
 ONLY = ("--only", ID)
@@ -212,6 +214,45 @@ def test_one_who_is_told_to_end_in_the_middle(
     assert process.poll() is None and copies(store)
     process.send_signal(number)
     assert process.wait(20) == 128 + number
+
+
+def test_what_one_who_was_killed_has_left_is_named(
+    look: Look, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def found() -> dict[str, Any]:
+        return look("--only", "database-copies")["database-copies"]
+
+    one_more(monkeypatch, tmp_path / "migrations", SLOW)
+    assert found()["status"] == "success" and look.code == 0
+    words = ["--set", f"database.url={store.url}", "upgrade", "check", *ONLY]
+    process = subprocess.Popen([sys.executable, "-c", PROGRAM, tmp_path / "migrations", *words], env=environment())
+    end = time.monotonic() + 60
+    while not copies(store):
+        assert process.poll() is None and time.monotonic() < end
+        time.sleep(0.02)
+    time.sleep(0.5)
+    assert found()["status"] == "success" and process.poll() is None and copies(store), "one that is at work"
+    process.kill()
+    process.wait()
+    (left,) = copies(store)
+    monkeypatch.setattr("heddle.checks.database.copies.OLD", 0.0)
+    while (told := found())["status"] != "warning":
+        assert time.monotonic() < end, told
+        time.sleep(0.1)
+    assert left in told["details"] and look.code == 1, told
+    remove(store, told["remedy"])
+    assert found()["status"] == "success"
+
+
+def remove(store: Store, remedy: str) -> None:
+    """As it says."""
+    start, _, statement = remedy.partition(": ")
+    assert start == "Remove them" and statement.endswith(";"), remedy
+    if store.sqlite:
+        subprocess.run(statement, shell=True, check=True)
+        return
+    with store.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as conn:
+        conn.exec_driver_sql(statement)
 
 
 if engine_name() != "sqlite":

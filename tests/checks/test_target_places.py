@@ -17,8 +17,8 @@ import pytest
 from tests.checks import wheels
 from tests.checks.conftest import Look, environment
 
+from heddle.checks.target.coming import PREFIX
 from heddle.cli import main as cli
-from heddle.cli.target.find import PREFIX
 from heddle.store.engine import Store
 
 SITE = next(path for path in sys.path if path.endswith("site-packages"))

@@ -50,7 +50,8 @@ those rows what is taken away is told all the same; where nothing is, the check 
 
 A connection that leads to another database than was asked for, as some poolers make it, is noticed before anything is
 tried, and the check is unknown. Who kills the check (SIGKILL) has it leave what it made: databases `heddle_dry_run_…`
-on the server, folders `heddle_dry_run_…` and `heddle_target_…` below TMPDIR. Remove them when no check runs.
+on the server, folders `heddle_dry_run_…` and `heddle_target_…` below TMPDIR. The next check names them
+(`database-copies`) with what removes them; a copy that another check works on it leaves out.
 
 `--target` names what the upgrade leads to, and without it nothing is asked about what comes:
 

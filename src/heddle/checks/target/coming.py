@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from heddle.checks.context import Context
 
 NOTHING = not_applicable("no --target names another release: its wheel, or an environment that has it")
+PREFIX = "heddle_target_"  # of the folders that wheels are unpacked into
 Findings = Finding | Sequence[Finding]
 
 

@@ -9,11 +9,9 @@ from pathlib import Path
 
 from heddle.checks.base import NoQuestion
 from heddle.checks.releases import parse
-from heddle.checks.target.coming import Coming, Named
+from heddle.checks.target.coming import PREFIX, Coming, Named
 from heddle.cli.target import environment, wheel
 from heddle.cli.target.trust import expect_own
-
-PREFIX = "heddle_target_"
 
 
 class WrongTarget(NoQuestion):

@@ -32,9 +32,9 @@ from heddle.store.dialect import is_mysql, reason_of, with_driver
 from heddle.store.engine import FAILURES, Store, Tx
 from heddle.store.examine import file_of, hasty
 from heddle.store.examine.filling import fill
+from heddle.store.examine.left import PREFIX, claimed
 from heddle.store.examine.storage import Table, storage
 
-PREFIX = "heddle_dry_run_"
 ROOM = 3  # the copy, its write-ahead log, and a table that is written anew
 CHUNK = 1000
 PATIENCE = 3
@@ -166,7 +166,7 @@ def _copied_on_server(
         raise NoCopy(f"a copy needs {ROOM * size // 2**20} MiB of the database's server, whose disk is not seen from "
                      "here", _FAR)  # fmt: skip
     name = PREFIX + secrets.token_hex(6)
-    with _removed_at_exit(deadline, partial(_drop, url, name)):
+    with claimed(tx, name), _removed_at_exit(deadline, partial(_drop, url, name)):
         _create(url, name)
         try:
             with _connected(url, name, deadline) as store:
