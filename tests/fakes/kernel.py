@@ -111,6 +111,10 @@ class FakeSpaces:
         self._kernel.touch("removal", name)
         return sorted(held.addresses.keys() - FALLBACK)
 
+    def reap(self, interfaces: Collection[str]) -> None:
+        for name in interfaces:
+            self._kernel.touch("reaping", name)
+
     def forget(self, name: str) -> None:
         self._open.pop(name, None)
 
@@ -281,7 +285,13 @@ class FakeOvs:
 
     def interface(self, name: str) -> Interface | None:
         spec = self.ports.get(name)
-        return Interface(name, spec.bridge, port_id=spec.external_ids["iface-id"], ofport=1) if spec else None
+        if spec is None:
+            return None
+        ids = spec.port_external_ids
+        return Interface(name, spec.bridge, port_id=spec.external_ids["iface-id"], ofport=1, port_external_ids=ids)
+
+    def interfaces(self, bridge: str) -> list[Interface]:
+        return [each for name in self.ports if (each := self.interface(name)) and each.bridge == bridge]
 
     def batch(self) -> FakeBatch:
         return FakeBatch(self)

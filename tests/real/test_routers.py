@@ -355,6 +355,35 @@ def test_a_router_that_is_not_wanted_goes(made: L3Lab, blue: Tenant, red: Tenant
     blue.reaches(0, "203.0.113.1")
 
 
+def test_what_an_agent_left_in_the_middle_of_a_removal_goes(made: L3Lab, blue: Tenant) -> None:
+    """A namespace goes before its ports: one without, of a router that nobody has any more."""
+    others = ports_of(made)
+    made.agent.stop(signal.SIGKILL)
+    for device, kind in (("qr-killed", "router"), ("tap-killed", "dhcp"), ("qr-guest", "guest")):
+        left_over(made, device, kind)
+    made.start_agent()
+    made.until(lambda: ports_of(made) == others | {"qr-guest"}, 10, "what was left is gone")
+    assert "stray port dropped role=router" in made.agent.log and "stray port dropped role=dhcp" in made.agent.log
+    made.until(lambda: "qr-killed" not in made.host.run("nft", "list", "ruleset"), 5, "its chain is gone")
+    assert "qr-killed" not in made.host.run("ip", "link")
+    left_over(made, "qr-later", "router")
+    made.until(lambda: ports_of(made) == others | {"qr-guest"}, 10, "an audit finds it")
+    assert "drift role=router kind=port" in made.agent.log
+    made.host.run("ovs-vsctl", "del-port", "br-int", "qr-guest")
+    made.host.run("ip", "link", "delete", "qr-guest")
+    blue.reaches(0, "203.0.113.1")
+
+
+def left_over(made: L3Lab, device: str, kind: str) -> None:
+    made.host.run("ip", "link", "add", device, "type", "veth", "peer", "name", f"{device}-p")
+    made.host.run("ovs-vsctl", "add-port", "br-int", device, "--", "set", "Port", device, f"external_ids:heddle={kind}",
+                  "--", "set", "Interface", device, f"external_ids:iface-id={device}")  # fmt: skip
+
+
+def ports_of(made: L3Lab) -> set[str]:
+    return set(made.host.run("ovs-vsctl", "list-ports", "br-int").split())
+
+
 @pytest.fixture(scope="module")
 def served(made: L3Lab) -> Iterator[str]:
     """A network with DHCP, and a plugged guest without an address."""

@@ -211,6 +211,23 @@ def test_what_was_unwanted_while_the_agent_was_away_is_removed(world: World) -> 
     assert world.kernel.touched == [("removal", world.space(one))]
 
 
+def test_what_is_on_the_switch_without_a_namespace_goes(world: World) -> None:
+    """One of a router whose namespace an agent removed just before it ended; that of one that failed stays."""
+    one, two = world.router(0x10), world.router(0x20, "203.0.113.11")
+    world.step()
+    before = set(world.kernel.ovs.ports)
+    world.cloud.remove(Ref("assignment", f"router/{one}"))
+    del world.kernel.held[world.space(one)]
+    world.kernel.fail[world.space(two)] = OSError("none")
+    world.restart()
+    assert world.step(everything=True)[Ref("router", two)].state == "error"
+    gone = before - set(world.kernel.ovs.ports)
+    assert gone and {name for what, name in world.kernel.touched if what == "reaping"} == gone
+    assert {spec.external_ids["iface-id"] for spec in world.kernel.ovs.ports.values()} == {
+        port.id for port in world.mirror.ports_by_device.of(two)
+    }
+
+
 def test_a_restart_adopts_what_is_right(world: World) -> None:
     world.router(0x10)
     world.step()

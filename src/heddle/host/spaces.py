@@ -124,7 +124,7 @@ class Spaces:
         if netns.identity(name):
             with contextlib.suppress(OSError):
                 interfaces = _interfaces(name)
-        outer = [link.index for each in interfaces if (link := rtnetlink.link(self.root, each)) is not None]
+        outer = self._links(interfaces)
         self.forget(name)
         netns.remove(name)
         if outer:
@@ -132,6 +132,13 @@ class Spaces:
             reaper.daemon = True
             reaper.start()
         return interfaces
+
+    def reap(self, interfaces: Collection[str]) -> None:
+        """Remove what is still there of interfaces whose namespace has lost its name."""
+        self.root.run([rtnetlink.delete_index(index) for index in self._links(interfaces)])
+
+    def _links(self, interfaces: Collection[str]) -> list[int]:
+        return [link.index for each in interfaces if (link := rtnetlink.link(self.root, each)) is not None]
 
     def forget(self, name: str) -> None:
         opened = self._open.pop(name, None)

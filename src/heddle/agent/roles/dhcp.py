@@ -18,6 +18,7 @@ from heddle.agent.roles.dhcp_plan import OWNER, SETTINGS, DhcpInput, DhcpPlan, E
 from heddle.agent.roles.mended import SinceAudit, drifts, mended, no_namespace, no_process
 from heddle.agent.roles.parallel import together
 from heddle.agent.roles.plugs import Plugs, plug
+from heddle.agent.roles.strays import drop_strays
 from heddle.errors import HeddleError
 from heddle.host.dnsmasq import Dnsmasq, Lease
 from heddle.host.layout import Change
@@ -67,6 +68,8 @@ class DhcpRole:
         served = sorted(each for each in concerned & wanted if each in mirror.networks)
         done = together(lambda network_id: self._realise(mirror, network_id, plugs), served)
         done += together(lambda network_id: self._remove(network_id, plugs), sorted(concerned - wanted))
+        if changed is None:
+            self._strays(mirror, plugs)
         self._since.unplugged += plugs.commit()
         for network_id, problem in plugs.refused.items():
             done.append([_failed(mirror.networks[network_id], problem)])
@@ -81,7 +84,14 @@ class DhcpRole:
             except (OSError, HeddleError) as error:
                 log.warning("dhcp audit failed network=%s error=%s", network_id, error)
                 self._host.touch([Ref("network", network_id)])
+        found += self._strays(mirror, plugs, repair)
         return self._since.told(found, plugs, repair)
+
+    def _strays(self, mirror: Mirror, plugs: Plugs, repair: bool = True) -> list[Drift]:
+        names = {each.plan.plug[0] for each in self._networks.values()}
+        failed = mirror.assigned("dhcp") - self._networks.keys()
+        waiting = {port.id for network_id in failed for port in mirror.ports_by_network.of(network_id)}
+        return drop_strays(self.name, plugs, self._spaces, names, waiting, repair)
 
     def state(self, mirror: Mirror) -> RoleState:
         plans = [each.plan for each in self._networks.values()]

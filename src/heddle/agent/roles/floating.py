@@ -19,6 +19,7 @@ from heddle.agent.roles.plugs import Plugs, plug
 from heddle.agent.roles.router_forwarding import moved
 from heddle.agent.roles.router_helpers import kinds
 from heddle.agent.roles.router_plan import SETTINGS
+from heddle.agent.roles.strays import drop_strays
 from heddle.agent.routed_floating import FLOATING_GATEWAY
 from heddle.errors import HeddleError
 from heddle.host.announce import Announcement
@@ -56,7 +57,7 @@ class FloatingRole:
             concerned = known | {name.removeprefix(PREFIX) for name in self._spaces.ours()}
         else:
             concerned = {owner for ref in changed for owner in self._owners(mirror, ref)} & known if known else known
-        if not concerned:
+        if not concerned and changed is not None:
             return []
         plugs = self._host.plugs()
         done: list[Status] = []
@@ -66,13 +67,13 @@ class FloatingRole:
                 self._remove(router_id, plugs)
             else:
                 done += self._realise(mirror, router, port, plugs)
+        if changed is None:
+            self._strays(plugs)
         self._since.unplugged += plugs.commit()
         return [_refused(mirror, status, plugs.refused) for status in done]
 
     def audit(self, mirror: Mirror, repair: bool = True) -> list[Drift]:
         found: list[Drift] = []
-        if not self._made:
-            return found
         plugs = self._host.plugs()
         for router_id in sorted(self._made):
             try:
@@ -80,7 +81,13 @@ class FloatingRole:
             except (OSError, HeddleError) as error:
                 log.warning("audit of floating IPs failed router=%s error=%s", router_id, error)
                 self._host.touch([Ref("router", router_id)])
+        found += self._strays(plugs, repair)
         return self._since.told(found, plugs, repair)
+
+    def _strays(self, plugs: Plugs, repair: bool = True) -> list[Drift]:
+        names = {interface_name(port) for _, _, port in self._made.values()}
+        waiting = {port.id for router_id, port in self._gates.items() if router_id not in self._made}
+        return drop_strays(self.name, plugs, self._spaces, names, waiting, repair)
 
     def state(self, mirror: Mirror) -> RoleState:
         floating = sum(len(made.layout.interfaces[0].addresses) for _, made, _ in self._made.values())

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from heddle.host.ovs import Ovs, OvsConflict, PortSpec
+from heddle.host.ovs import Interface, Ovs, OvsConflict, PortSpec
+from heddle.host.ovs_types import MARK
 from heddle.view.types import PortView
 
 BRIDGE = "br-int"
@@ -20,7 +21,7 @@ BRIDGE = "br-int"
 def plug(name: str, port: PortView, kind: str) -> PortSpec:
     """The port with which an interface of ours is on the switch, and by which the switch role knows it."""
     ids = {"iface-id": port.id, "attached-mac": port.mac_address, "iface-status": "active"}
-    return PortSpec(BRIDGE, name, external_ids=ids, port_external_ids={"heddle": kind})
+    return PortSpec(BRIDGE, name, external_ids=ids, port_external_ids={MARK: kind})
 
 
 class Plugs(Protocol):
@@ -35,6 +36,9 @@ class Plugs(Protocol):
 
     def missing(self) -> list[str]:
         """The ids of the wanted ports that the switch does not have."""
+
+    def marked(self, kind: str) -> list[Interface]:
+        """What the switch has of that kind, wanted or not, but for what is dropped already."""
 
     def commit(self) -> list[str]:
         """Apply; returns the ids of the ports whose device was there and which the switch did not have."""
@@ -53,6 +57,9 @@ class BridgePlugs:
         pass
 
     def missing(self) -> list[str]:
+        return []
+
+    def marked(self, kind: str) -> list[Interface]:
         return []
 
     def commit(self) -> list[str]:
@@ -83,6 +90,11 @@ class SwitchPlugs:
     def missing(self) -> list[str]:
         absent = [spec for name, spec in sorted(self._wanted.items()) if not self._is_there(name)]
         return [spec.external_ids["iface-id"] for spec in absent]
+
+    def marked(self, kind: str) -> list[Interface]:
+        """What the switch has of that kind, wanted or not, but for what is dropped already."""
+        there = self._ovs.interfaces(BRIDGE)
+        return [each for each in there if each.port_external_ids.get(MARK) == kind and each.name not in self._dropped]
 
     def commit(self) -> list[str]:
         """Apply; returns the ids of the ports whose device was there and which the switch did not have.

@@ -35,6 +35,7 @@ from heddle.agent.roles.router_helpers import kinds
 from heddle.agent.roles.router_limits import routers_with
 from heddle.agent.roles.router_meters import LastReadings, concerns, readings
 from heddle.agent.roles.router_plan import SETTINGS, RouterInput, RouterPlan, plan
+from heddle.agent.roles.strays import drop_strays
 from heddle.errors import HeddleError
 from heddle.host.announce import Announcement
 from heddle.host.ha_process import HaProcess
@@ -96,6 +97,8 @@ class RouterRole:
         realised = sorted(each for each in concerned & wanted if each in mirror.routers)
         done = together(lambda router_id: self._realise(mirror, router_id, plugs), realised)
         done += [self._remove(router_id, plugs) for router_id in sorted(concerned - wanted)]
+        if changed is None:
+            self._strays(mirror, plugs)
         self._since.unplugged += plugs.commit()
         statuses = [status for statuses in done for status in statuses]
         return [_refuse(status, plugs.refused) if status.kind == "router" else status for status in statuses]
@@ -119,7 +122,14 @@ class RouterRole:
             except (OSError, HeddleError) as error:
                 log.warning("router audit failed router=%s error=%s", router_id, error)
                 self._host.touch([Ref("router", router_id)])
+        found += self._strays(mirror, plugs, repair)
         return self._since.told(found, plugs, repair)
+
+    def _strays(self, mirror: Mirror, plugs: Plugs, repair: bool = True) -> list[Drift]:
+        names = {name for each in self._routers.values() for name in each.plan.plugs}
+        failed = mirror.assigned("router") - self._routers.keys()
+        waiting = {port.id for router_id in failed for port in mirror.ports_by_device.of(router_id)}
+        return drop_strays(self.name, plugs, self._spaces, names, waiting, repair)
 
     def state(self, mirror: Mirror) -> RoleState:
         interfaces = sum(len(each.plan.plugs) for each in self._routers.values())
