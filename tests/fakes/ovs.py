@@ -343,6 +343,9 @@ class FakeConnections:
             raise ControlError("not forgotten")
         self.forgotten.append((zone, address))
 
+    def forget_associations(self, ended: Collection[tuple[int, str]]) -> None:
+        """There are none beside the `table`."""
+
 
 def fake_ovs() -> tuple[Ovs, FakeOvsdb]:
     """A started `Ovs`, and the database behind it."""

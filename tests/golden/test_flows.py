@@ -10,12 +10,13 @@ from tests.golden.helper import check_golden
 
 from heddle.agent.base_flows import base_flows
 from heddle.host.nft import render
+from heddle.host.openflow import FlowSet
 from heddle.view.types import AddressPair, FixedIp, HostView, LocalIpView, MemberView, Segment
 
 
 def text(switch: FakeSwitch, bridge: str = "br-int") -> str:
     """The flows in the order of the pipeline, without the ones that are on every host and without cookies."""
-    base = {_plain(f"table={key.table},priority={key.priority},{key.match}") for key in base_flows()}
+    base = {_plain(f"table={key.table},priority={key.priority},{key.match}") for key in base_flows(True)}
     lines = []
     for line in switch.dump(bridge):
         match, _, actions = line.partition(" cookie=")
@@ -42,8 +43,17 @@ def _key(line: str) -> tuple[int, int, str]:
 
 
 def test_what_is_the_same_on_every_host() -> None:
-    lines = [f"table={k.table},priority={k.priority},{k.match} actions={b.actions}\n" for k, b in base_flows().items()]
-    check_golden("flows/base.flows", "".join(sorted(lines, key=_key)))
+    check_golden("flows/base.flows", _lines(base_flows()))
+
+
+def test_what_a_userspace_datapath_needs_beside_it() -> None:
+    own = base_flows(True).items() - base_flows().items()
+    check_golden("flows/userspace.flows", _lines(dict(own)))
+
+
+def _lines(flows: FlowSet) -> str:
+    lines = [f"table={k.table},priority={k.priority},{k.match} actions={b.actions}\n" for k, b in flows.items()]
+    return "".join(sorted(lines, key=_key))
 
 
 def test_two_guests_of_a_default_group() -> None:

@@ -12,6 +12,7 @@ from tests.fakes.objects import OUT, allow, group, ip, mac, network, port, port_
 from tests.real.bridgehost import BridgeHost
 from tests.real.conftest import Lab
 from tests.real.planes import PLANES, plane_lab
+from tests.real.sctp_frames import ACKNOWLEDGED, SCTP, frame
 from tests.real.testhost import wait_until
 from tests.real.traffic import connects, listening, send, udp
 
@@ -110,6 +111,22 @@ def test_what_rules_accept_and_drop_is_written_of_logged_ports_only(made: Made, 
     made.written.wait(event="ACCEPT", log=f"again{version}")
     assert len(made.written.lines(event="ACCEPT")) == before + 1
     made.remove(f"again{version}")
+
+
+def test_each_association_of_sctp_has_a_line(made: Made) -> None:
+    """Also one between two addresses that have another, and one that is refused."""
+    made.lab.cloud.put(group("web", *OUT, WEB, WEB6, allow(protocol=SCTP, ports=(80, 80))))
+    made.log("sctp", port=2)
+    for source_port in (1000, 1001):
+        send(made.host, "g1", frame(1, 2, (source_port, 80)))
+        made.written.wait(event="ACCEPT", log="sctp", source_port=str(source_port))
+        send(made.host, "g2", frame(2, 1, (80, source_port), ACKNOWLEDGED))
+        send(made.host, "g1", frame(1, 2, (1000, 81)))
+    made.written.wait(2, event="DROP", log="sctp", destination_port="81")
+    accepted = [(each["direction"], each["source_port"]) for each in made.written.lines(event="ACCEPT", log="sctp")]
+    assert accepted == [("ingress", "1000"), ("ingress", "1001")]
+    made.remove("sctp")
+    made.lab.cloud.put(group("web", *OUT, WEB, WEB6))
 
 
 def test_logs_of_groups_and_of_projects_share_a_line_and_both_ends_have_one(made: Made) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from heddle.agent.addresses import Builder
+from heddle.agent.association_flows import association_flows
 from heddle.agent.ha_flows import gate_flows
 from heddle.agent.pipeline import (
     ACCEPT,
@@ -37,8 +38,11 @@ from heddle.host.connection import CUT
 from heddle.host.openflow import FlowSet
 
 
-def base_flows() -> FlowSet:
-    """What is the same on every host.  What only routers and servers listen to is not flooded to guests."""
+def base_flows(userspace: bool = False) -> FlowSet:
+    """What is the same on every host, and where the datapath is Open vSwitch's own (`userspace`).
+
+    What only routers and servers listen to is not flooded to guests.
+    """
     b = Builder("base")
     _egress_base(b)
     _ingress_base(b)
@@ -61,6 +65,8 @@ def base_flows() -> FlowSet:
     b.add(TRANSLATED, 0, "", f"ct_clear,resubmit(,{EGRESS_KIND})")
     _commit(b, SEND, ((1, 0), (2, 0)), f"resubmit(,{UPLINK})")
     gate_flows(b)
+    if userspace:
+        association_flows(b)
     return b.flows
 
 

@@ -122,7 +122,7 @@ class Wiring:
         return ports, networks
 
     def _plan_base(self, plan: Plan) -> None:
-        plan.flows[BASE] = base_flows()
+        plan.flows[BASE] = base_flows(self.uplinks.userspace)
         if self.uplinks.tunnels.patch:
             plan.flows[Owner(TUN, "base", "")] = tunnel_base_flows(self.uplinks.tunnels)
 

@@ -38,7 +38,8 @@ class Tracked(NamedTuple):
 
     `protocol` is a number; `source_port` and `target_port` are 0 where there are none or Open vSwitch does not tell
     them, and of ICMP the identifier and the type, with its `code`.  `translated`: who answers in the place of the
-    target, "" where that does itself.
+    target, "" where that does itself.  `number` and `side` are of associations that the pipeline learned, see
+    `associations.py`: those of the port that agreed to it, 0 for what the connection table has.
     """
 
     zone: int
@@ -50,6 +51,8 @@ class Tracked(NamedTuple):
     code: int = 0
     mark: int = 0
     translated: str = ""
+    number: int = 0
+    side: int = 0
 
 
 def parse_connections(text: str) -> Iterator[Tracked]:

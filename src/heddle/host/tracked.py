@@ -16,7 +16,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from heddle.errors import HeddleError
-from heddle.host import conntrack, vswitchd
+from heddle.host import associations, conntrack, vswitchd
 from heddle.host.connection import CUT, ICMP, ICMPV6, Tracked, packet_out, parse_connections
 from heddle.host.netlink import NETFILTER, Netlink
 from heddle.host.openflow import OFCTL
@@ -53,6 +53,12 @@ class Connections:
         for match in matches:
             self._flush(zone, match)
 
+    def forget_associations(self, ended: Collection[tuple[int, str]]) -> None:
+        """Forget what the switch learned of (zone, address) pairs, "" for all of a zone.  Raises `CommandError`."""
+        if ended:
+            learned = associations.among(self._associations(), ended)
+            associations.change(self._bridge, [line for each in learned for line in associations.forgetting(each)])
+
     def _flush(self, zone: int, *match: str) -> None:
         """Where vswitchd has several datapaths it cannot be told which one, but OpenFlow can."""
         try:
@@ -65,6 +71,9 @@ class Connections:
     def forget_one(self, each: Tracked) -> None:
         """Forget one connection, unless it is an ICMPv6 echo, whose entry times out.  Raises `HeddleError`."""
         if each.protocol == ICMPV6:
+            return
+        if each.number:
+            associations.change(self._bridge, associations.forgetting(each))
             return
         version = "ipv6" if ":" in each.source else "nw"
         parts = [f"ct_{version}_src={each.source}", f"ct_{version}_dst={each.target}", f"ct_nw_proto={each.protocol}"]
@@ -79,9 +88,10 @@ class Connections:
         if self._datapath != "netdev":
             self._mark(doomed)
             return
-        text = "".join(packet_out(each) + "\n" for each in doomed)
-        if text:
-            run([*OFCTL, "bundle", self._bridge, "-"], text)
+        lines: list[str] = []
+        for each in doomed:
+            lines += associations.cutting(each) if each.number else [packet_out(each)]
+        associations.change(self._bridge, lines)
 
     def _mark(self, doomed: Iterable[Tracked]) -> None:
         with contextlib.closing(Netlink(NETFILTER)) as netlink:
@@ -90,9 +100,14 @@ class Connections:
             raise ControlError(f"{len(failures)} connections were not cut; the first: {failures[0].strerror}")
 
     def list(self, zones: Collection[int]) -> Iterator[Tracked]:
-        """The connections of these zones.  Raises `ControlError`."""
+        """The connections of these zones.  Raises `HeddleError`."""
         for zone in zones:
             yield from parse_connections(self._call("dpctl/dump-conntrack", [self._name, f"zone={zone}"]))
+        if zones:
+            yield from (each for each in self._associations() if each.zone in zones)
+
+    def _associations(self) -> Sequence[Tracked]:
+        return associations.read_associations(self._bridge) if self._datapath == "netdev" else ()
 
     def capacity(self) -> int:
         """How many connections the host has room for, all zones together; 0 where that is not known."""

@@ -106,7 +106,8 @@ class Bridges:
         ports = self._tunnel_ports()
         underlay = self._underlay()
         self._warn(ports, underlay)
-        return Uplinks(physnets, self._ofport("patch-tun") if ports.by_kind else 0, ports, underlay)
+        to_tun = self._ofport("patch-tun") if ports.by_kind else 0
+        return Uplinks(physnets, to_tun, ports, underlay, self._datapath == "netdev")
 
     def _tunnel_ports(self) -> TunnelPorts:
         if not self._tunnel_ip:

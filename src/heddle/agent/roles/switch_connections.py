@@ -118,6 +118,7 @@ class TrackedConnections:
                 networks.setdefault(tag, []).append(ip_network(address, strict=False))
             else:
                 self._connections.forget(tag, address)
+        self._connections.forget_associations([each for each in self._ended if "/" not in each[1]])
         if self._stale:
             self._forget_translations()
         if networks:

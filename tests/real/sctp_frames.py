@@ -1,0 +1,49 @@
+"""Frames of SCTP: INITs (RFC 9260) and their answers, of a test's own making, for not every kernel has SCTP.
+
+A nonce tells them from others, and their ports one from another.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable
+from ipaddress import ip_address
+
+from tests.fakes.objects import ip, mac
+from tests.real.traffic import bare
+
+from heddle.host.wire import checksum
+
+INIT, ACKNOWLEDGED, SCTP = 1, 2, 132
+TAGS = {1: 0x11111111, 2: 0x22222222}
+NONCE = "7363747073637470"
+Ports = tuple[int, int]
+
+
+def address(number: int, version: int) -> str:
+    return ip(number) if version == 4 else f"2001:db8::{number}"
+
+
+def frame(source: int, sink: int, ports: Ports, kind: int = INIT, version: int = 4) -> str:
+    """The first packet of an association, or the answer to it."""
+    parameter = struct.pack("!HH", 0xC001, 4 + len(NONCE) // 2) + bytes.fromhex(NONCE)
+    chunk = struct.pack("!BBHIIHHI", kind, 0, 20 + len(parameter), TAGS[source], 65535, 1, 1, 1) + parameter
+    head = struct.pack("!HHI", *ports, TAGS[sink] if kind == ACKNOWLEDGED else 0)
+    body = head + struct.pack("<I", crc32c(head + bytes(4) + chunk)) + chunk
+    ends = b"".join(ip_address(address(each, version)).packed for each in (source, sink))
+    if version == 6:
+        top = struct.pack("!IHBB", 6 << 28, len(body), SCTP, 64) + ends
+    else:
+        top = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(body), 1, 0x4000, 64, SCTP, 0) + ends
+        top = top[:10] + struct.pack("!H", checksum(top)) + top[12:]
+    return bare(mac(sink)) + bare(mac(source)) + ("86dd" if version == 6 else "0800") + (top + body).hex()
+
+
+def crc32c(data: Iterable[int]) -> int:
+    """The checksum of RFC 9260, appendix A."""
+    value = 0xFFFFFFFF
+    for byte in data:
+        value ^= byte
+        for _ in range(8):
+            value = value >> 1 ^ (0x82F63B78 if value & 1 else 0)
+    return value ^ 0xFFFFFFFF
