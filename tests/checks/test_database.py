@@ -16,7 +16,7 @@ from heddle.store.engine import Store
 
 NEED_CLOUD = {
     "database-drift", "network-agents", "network-bindings", "network-drift", "network-faults", "network-hosts",
-    "network-tunnels", "versions-agents",
+    "network-macs", "network-tunnels", "versions-agents",
 }  # fmt: skip
 NEED_DATABASE = NEED_CLOUD | {
     "database-schema", "database-transactions", "database-engine", "database-sizes", "database-numbers",

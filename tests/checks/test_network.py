@@ -101,3 +101,50 @@ def test_how_long_the_silent_one_of_a_hosts_agents_is_silent(
         conn.exec_driver_sql("UPDATE agents SET heartbeat = heartbeat - 864000 WHERE role = 'dhcp'")
     told = look()["network-agents"]
     assert told["details"] == "DHCP agent of host1: silent for 10 days", told
+
+
+def test_a_port_that_strangers_would_hear(look: Look, people: People) -> None:
+    """The beginning of the cloud's own MAC addresses is another than when the port was made."""
+    admin = people.admin
+    vlan = {"provider:network_type": "vlan", "provider:physical_network": "physnet1", "provider:segmentation_id": 7}
+
+    def port(network: str, **more: object) -> str:
+        answer = admin.post("/v2.0/ports", {"port": {"network_id": network, **more}})
+        assert answer.status == 201, answer.body
+        return str(answer.json()["port"]["id"])
+
+    bodies: list[dict[str, object]] = [{"pvlan": True, **vlan}, {"pvlan": True}]
+    there, in_tunnels = (admin.post("/v2.0/networks", {"network": each}).json()["network"]["id"] for each in bodies)
+    isolated = port(there, pvlan_type="isolated")
+    others = [port(there, mac_address="02:00:00:00:00:07"), port(in_tunnels, pvlan_type="isolated")]
+    before = look()
+    assert before["network-macs"]["status"] == "success"
+    look.words = ["network.base_mac=fa:16:3b:00:00:00"]
+    found = look()
+    assert differing(before, found) == {"network-macs"} and found["network-macs"]["status"] == "warning"
+    told = found["network-macs"]["details"]
+    assert isolated in told and "fa:16:3b" in told and not any(other in str(found) for other in others)
+
+
+def test_pairs_of_ports_and_guests_whose_subnets_are_apart(look: Look, store: Store, people: People) -> None:
+    admin = people.admin
+    network = {"heddle:subnet_isolation": True, "provider:network_type": "flat", "provider:physical_network": "flat1"}
+    there = admin.post("/v2.0/networks", {"network": network}).json()["network"]["id"]
+
+    def port(**more: object) -> str:
+        answer = admin.post("/v2.0/ports", {"port": {"network_id": there, **more}})
+        assert answer.status == 201, answer.body
+        return str(answer.json()["port"]["id"])
+
+    pairs = [{"ip_address": "10.0.0.9", "mac_address": "fa:16:3e:00:00:09"}]
+    guest, paired, moved = port(), port(allowed_address_pairs=pairs), port()
+    own = port(device_owner="network:service", mac_address="02:00:00:00:00:07")
+    with store.engine.begin() as conn:
+        for number, id in enumerate((paired, moved)):
+            conn.exec_driver_sql(f"UPDATE ports SET mac_address = 'fa:16:3b:00:00:0{number}' WHERE id = '{id}'")
+    told = str(look.every("--only", "network-macs"))
+    assert paired in told and moved in told and guest not in told and own not in told
+    look.words = ["network.base_mac=fa:16:3b:00:00:00"]
+    told = str(look.every("--only", "network-macs"))
+    assert guest in told and paired in told and "fa:16:3e:00:00:09" in told
+    assert moved not in told and own not in told

@@ -28,9 +28,10 @@ def check_port(ctx: Context, network: Network, new: Port, old: Port | None = Non
     """A port that is made, or was `old` until now.  Raises `BadRequest` (PVLANForeignMACAddress)."""
     if not _is_apart(network, new):
         return
-    found = _foreign(ctx, new)
+    beginning = ctx.settings.network.mac_beginning
+    found = foreign(new, beginning)
     if old is not None and _is_apart(network, old):
-        found -= _foreign(ctx, old)
+        found -= foreign(old, beginning)
     if found and _has_outside(segment_query.told(ctx.tx, [network.id])[network.id]):
         raise BadRequest(CODE, _reason(ctx, network, new, min(found)))
 
@@ -47,17 +48,17 @@ def check_segment(ctx: Context, network: Network, have: Sequence[Segment], more:
         _check_all(ctx, network, port_query.of_network(ctx.tx, network.id))
 
 
-def _check_all(ctx: Context, network: Network, ports: Sequence[Port]) -> None:
-    for port in ports:
-        found = _foreign(ctx, port)
-        if found and _is_apart(network, port):
-            raise Conflict(CODE, _reason(ctx, network, port, min(found)))
-
-
-def _foreign(ctx: Context, port: Port) -> set[str]:
+def foreign(port: Port, beginning: str) -> set[str]:
     """The MACs from which the port may send and that do not begin as the cloud's own."""
     macs = {port.mac_address, *(pair.mac_address for pair in port.allowed_address_pairs)} - {""}
-    return {mac for mac in macs if not mac.startswith(ctx.settings.network.mac_beginning)}
+    return {mac for mac in macs if not mac.startswith(beginning)}
+
+
+def _check_all(ctx: Context, network: Network, ports: Sequence[Port]) -> None:
+    for port in ports:
+        found = foreign(port, ctx.settings.network.mac_beginning)
+        if found and _is_apart(network, port):
+            raise Conflict(CODE, _reason(ctx, network, port, min(found)))
 
 
 def _is_own(port: Port) -> bool:
