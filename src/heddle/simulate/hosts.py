@@ -34,6 +34,7 @@ from heddle.view.types import FetchReply, FetchRequest, ReportReply, ReportReque
 
 CALL_TIMEOUT = 120.0
 APPLIED_SECONDS = 300.0
+AT_ONCE = 2
 
 
 class Member(msgspec.Struct, kw_only=True):
@@ -150,11 +151,24 @@ class SimulatedHost:
 
 
 class Hosts:
-    """Those of this process."""
+    """Those of this process.
+
+    They start a few at a time, `AT_ONCE`: hosts of their own would each have processors of their own, where here all
+    wait for the same ones, and the more of them take turns, the more of the time goes into the turns.
+    """
 
     def __init__(self, crew: Crew) -> None:
         self._broker = crew.broker
-        self._hosts = {member.name: SimulatedHost(member, crew.broker) for member in crew.members}
+        self._members = len(crew.members)
+        self._hosts: dict[str, SimulatedHost] = {}
+        self._next = iter(crew.members)
+        for number in range(AT_ONCE):
+            threading.Thread(target=self._start, name=f"start{number}", daemon=True).start()
+
+    def _start(self) -> None:
+        for member in self._next:
+            host = self._hosts[member.name] = SimulatedHost(member, self._broker)
+            host.bus.applied.wait(APPLIED_SECONDS)
 
     def answer(self, question: str) -> object:
         verb, _, name = question.partition(" ")
@@ -167,7 +181,7 @@ class Hosts:
             traffic.update(dict(host.bus.traffic))
         applied = [host for host in hosts if host.bus.applied.is_set()]
         return Look(
-            hosts=len(hosts), applied=len(applied), ports=sum(len(host.loop.mirror.ports) for host in hosts),
+            hosts=self._members, applied=len(applied), ports=sum(len(host.loop.mirror.ports) for host in hosts),
             objects=sum(len(held) for host in hosts for held in list(host.loop.mirror.scopes.values())),
             seconds=[host.seconds for host in applied], traffic=dict(traffic),
         )  # fmt: skip
