@@ -116,11 +116,12 @@ def test_a_transaction_that_is_open_for_long(look: Look, store: Store, monkeypat
     if engine_name() == "sqlite":
         assert look()["database-transactions"]["status"] == "not_applicable"
         return
-    assert look()["database-transactions"]["status"] == "success"
+    alone = ("--only", "database-transactions")  # those of other checks may be open for a second
+    assert look(*alone)["database-transactions"]["status"] == "success"
     with store.engine.connect() as conn:
         conn.execute(sa.text("UPDATE counters SET value = value"))
         time.sleep(2.5)
-        told = look()["database-transactions"]
+        told = look(*alone)["database-transactions"]
         assert told["status"] == "warning" and "open for long" in told["details"], told
         conn.rollback()
 

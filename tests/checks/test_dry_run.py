@@ -265,7 +265,10 @@ if engine_name() != "sqlite":
         with store.engine.connect() as conn:
             rows = conn.exec_driver_sql("SELECT count(*) FROM counters").scalar()
         one_more(monkeypatch, tmp_path / "migrations", WRITES)
-        told = look(*ONLY)[ID]
+        for _ in range(4):  # on a busy machine there may be no time
+            told = look(*ONLY)[ID]
+            if "was not seen" not in told["details"]:
+                break
         assert told["status"] == "success" and f"counters {rows};" in told["evidence"] and rows, told
         assert "tables that they do not name were not copied" in told["details"], told
 
