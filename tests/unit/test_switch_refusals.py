@@ -38,6 +38,7 @@ def differences(switch: FakeSwitch) -> list[Difference]:
     """Of the bridge from what an agent that knows nothing else would make."""
     fresh = Wiring("host1", switch.ovs.plugged)
     fresh.networks.tags.update(switch.role._wiring.networks.tags)
+    fresh.uplinks = switch.role._wiring.uplinks
     return switch.flows[INT].differences({
         key: body for flows in fresh.plan(switch.mirror, None).flows.values() for key, body in flows.items()
     })  # fmt: skip
