@@ -20,7 +20,7 @@ from heddle.control.context import Context, timestamp
 from heddle.errors import Conflict, NotPossible
 from heddle.model.capacity import KBPS, KPPS, TUNNELS, Amount
 from heddle.model.network import Network
-from heddle.model.port import Port
+from heddle.model.port import OWN, Port, is_own
 from heddle.model.qos import MINIMA, MinimumBandwidthRule, MinimumPacketRateRule, QosRule
 from heddle.model.segment import Segment
 from heddle.store.engine import Tx
@@ -141,7 +141,7 @@ def _asking(ctx: Context, ports: Sequence[Port], network: Network, *, anywhere: 
     for port in ports:
         policy = port.qos_policy_id or network.qos_policy_id
         bound = anywhere or port.binding_vif_type not in UNBOUND
-        if policy and bound and not port.device_owner.startswith("network:"):
+        if policy and bound and not is_own(port):
             policies[port.id] = policy
     for policy in sorted(set(policies.values())) if not ctx.tx.alone else ():
         q.POLICIES.get(ctx.tx, policy, bare=True, hold=True)
@@ -192,7 +192,7 @@ def rule_changed(ctx: Context, rule: QosRule, *, gone: bool = False) -> None:
 def _check_users(ctx: Context, users: Iterable[User]) -> None:
     where: dict[str, list[str]] = defaultdict(list)
     for user in users:
-        if user.host and not user.device_owner.startswith("network:"):
+        if user.host and not user.device_owner.startswith(OWN):
             where[user.port_id].append(user.host)
     if where:
         check(ctx, where)

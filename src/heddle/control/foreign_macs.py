@@ -14,14 +14,13 @@ from collections.abc import Sequence
 from heddle.control.context import Context
 from heddle.errors import BadRequest, Conflict
 from heddle.model.network import Network
-from heddle.model.port import Port
+from heddle.model.port import Port, is_own
 from heddle.model.private_vlan import PROMISCUOUS
 from heddle.model.segment import Segment, Segmentation
 from heddle.store.query import ports as port_query
 from heddle.store.query import segments as segment_query
 
 CODE = "PVLANForeignMACAddress"
-_OWN = "network:"
 
 
 def check_port(ctx: Context, network: Network, new: Port, old: Port | None = None) -> None:
@@ -61,13 +60,9 @@ def _check_all(ctx: Context, network: Network, ports: Sequence[Port]) -> None:
             raise Conflict(CODE, _reason(ctx, network, port, min(found)))
 
 
-def _is_own(port: Port) -> bool:
-    return port.device_owner.startswith(_OWN)
-
-
 def _is_apart(network: Network, port: Port) -> bool:
     """Whether there may be ports of the network that do not hear this one."""
-    return port.pvlan_type not in (None, PROMISCUOUS) or (network.subnet_isolation and not _is_own(port))
+    return port.pvlan_type not in (None, PROMISCUOUS) or (network.subnet_isolation and not is_own(port))
 
 
 def _has_outside(segments: Sequence[Segment | Segmentation]) -> bool:
@@ -78,7 +73,7 @@ def _reason(ctx: Context, network: Network, port: Port, mac: str) -> str:
     beginning = ctx.settings.network.mac_beginning
     where = "mac_address" if mac == port.mac_address else "allowed_address_pairs"
     mend = f"Let the cloud choose the MAC address (leave it out, or null for mac_address), or begin it with {beginning}"
-    if not network.subnet_isolation or _is_own(port):
+    if not network.subnet_isolation or is_own(port):
         mend += ", or let the port be promiscuous"
     return (
         f"Port {port.id} has the MAC address {mac} ({where}), which does not begin with {beginning} as the cloud's own "

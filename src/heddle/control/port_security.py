@@ -8,18 +8,17 @@ from heddle.control import security_groups
 from heddle.control.context import Context
 from heddle.errors import BadRequest, Conflict
 from heddle.model.network import Network
-from heddle.model.port import Port
+from heddle.model.port import Port, is_own
 from heddle.model.values import AddressPair
 
 
 def fill_in(ctx: Context, network: Network, port: Port, given: frozenset[str]) -> None:
     """Port security as asked, else as the network has it; the default group where none is named."""
-    trusted = port.device_owner.startswith("network:")
     if "port_security_enabled" not in given:
-        port.port_security_enabled = network.port_security_enabled and not trusted
+        port.port_security_enabled = network.port_security_enabled and not is_own(port)
     if "security_groups" in given:
         security_groups.check_usable(ctx, port.security_groups)
-    elif port.port_security_enabled and not trusted and port.project_id:
+    elif port.port_security_enabled and not is_own(port) and port.project_id:
         port.security_groups = [security_groups.ensure_default(ctx, port.project_id)]
     check(port)
 

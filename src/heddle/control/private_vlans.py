@@ -12,12 +12,10 @@ from heddle.control.context import Context
 from heddle.control.news import port_news
 from heddle.errors import BadRequest
 from heddle.model.network import Network
-from heddle.model.port import Port
+from heddle.model.port import Port, is_own
 from heddle.model.private_vlan import COMMUNITY, PROMISCUOUS
 from heddle.store.query import networks as network_query
 from heddle.store.query import ports as port_query
-
-_OWN = "network:"
 
 
 def check_network(network: Network) -> None:
@@ -80,7 +78,7 @@ def _settle_kind(network: Network, port: Port, given: frozenset[str], old: Port 
 
 def check_subport(ctx: Context, new: Port, old: Port) -> None:
     """A port of the cloud's own that comes into a trunk is a guest's from now on.  Raises `BadRequest`."""
-    if not old.device_owner.startswith(_OWN) or new.device_owner.startswith(_OWN):
+    if not is_own(old) or is_own(new):
         return
     network = network_query.NETWORKS.get(ctx.tx, new.network_id, bare=True, hold=True)
     assert network is not None
@@ -94,7 +92,7 @@ def _divided(network: Network) -> bool:
 
 def _check_security(network: Network, port: Port) -> None:
     """Raises `BadRequest` (PVLANPortSecurityDisabled) for a guest that could send as somebody else."""
-    if _divided(network) and not port.port_security_enabled and not port.device_owner.startswith(_OWN):
+    if _divided(network) and not port.port_security_enabled and not is_own(port):
         raise BadRequest(
             "PVLANPortSecurityDisabled", f"Port security is disabled for port {port.id}, cannot set PVLAN."
         )

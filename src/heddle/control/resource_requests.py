@@ -12,7 +12,7 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from heddle.model.port import Port
+from heddle.model.port import Port, is_own
 from heddle.model.qos import MINIMA, MinimumBandwidthRule, MinimumPacketRateRule, QosRule
 from heddle.model.segment import Segmentation
 from heddle.store.engine import Tx
@@ -49,8 +49,7 @@ def describe(tx: Tx, ports: Sequence[Port], networks: Mapping[str, ShownByPorts]
 
 def policy_of(port: Port) -> str | None:
     """The policy that the port's traffic follows; the cloud's own ports take none from their network."""
-    own = port.device_owner.startswith("network:")
-    return port.qos_policy_id or (None if own else port.qos_network_policy_id)
+    return port.qos_policy_id or (None if is_own(port) else port.qos_network_policy_id)
 
 
 def network_traits(segments: Sequence[Segmentation]) -> list[str]:

@@ -1,5 +1,5 @@
 """Associations of SCTP where the connection table has none: Open vSwitch's userspace datapath (3.1) tracks SCTP by its
-addresses alone.  Pure.
+addresses alone.
 
 The pipeline has the switch learn, for each association that a port's rules agreed to, a flow for either direction
 (`agent/association_flows.py`), with the port's number, the network's tag, addresses and ports.  Learned flows are no

@@ -35,6 +35,7 @@ VNIC_TYPES = (
 
 NUMA_POLICIES = ("required", "preferred", "legacy", "socket")
 
+OWN = "network:"  # how `device_owner` of the cloud's own ports begins
 DHCP = "network:dhcp"
 ROUTER_INTERFACE = "network:router_interface"
 DISTRIBUTED_INTERFACE = "network:router_interface_distributed"
@@ -169,3 +170,8 @@ class Port(Named, kw_only=True):
         dict[str, Any] | None,
         Field(Json(dict, {"type": ["object", "null"]}, nullable=True), guard="read", stored=False),
     ] = None
+
+
+def is_own(port: Port) -> bool:
+    """Whether it is of the cloud itself: a router, a DHCP server, and no guest's."""
+    return port.device_owner.startswith(OWN)

@@ -16,7 +16,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 import msgspec
 
@@ -161,12 +161,12 @@ class Hosts:
         self._broker = crew.broker
         self._members = len(crew.members)
         self._hosts: dict[str, SimulatedHost] = {}
-        self._next = iter(crew.members)
+        waiting = iter(crew.members)
         for number in range(AT_ONCE):
-            threading.Thread(target=self._start, name=f"start{number}", daemon=True).start()
+            threading.Thread(target=self._start, args=[waiting], name=f"start{number}", daemon=True).start()
 
-    def _start(self) -> None:
-        for member in self._next:
+    def _start(self, waiting: Iterator[Member]) -> None:
+        for member in waiting:
             host = self._hosts[member.name] = SimulatedHost(member, self._broker)
             host.bus.applied.wait(APPLIED_SECONDS)
 

@@ -25,9 +25,9 @@ def drop_strays(
     which stay.
     """
     found = [each for each in plugs.marked(kind) if each.name not in names and each.port_id not in waiting]
-    for each in found if repair else ():
-        plugs.drop(each.name)
-        log.info("stray port dropped role=%s port=%s device=%s", kind, each.port_id, each.name)
-    if repair and found:
+    if repair:
+        for each in found:
+            plugs.drop(each.name)
+            log.info("stray port dropped role=%s port=%s device=%s", kind, each.port_id, each.name)
         spaces.reap([each.name for each in found])
     return [Drift("port", each.port_id, f"no port {each.name} on {BRIDGE}", "one that nothing has") for each in found]

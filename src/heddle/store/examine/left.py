@@ -44,7 +44,7 @@ def claimed(tx: Tx, name: str) -> Iterator[None]:
 def left_behind(tx: Tx) -> list[str]:
     """The names of copies whose makers are gone."""
     known = _copies(tx)
-    held = {name for name in known if _is_held(tx, name)}
+    held = _held(tx, known)
     return sorted(known & _copies(tx) - held)  # who ends meanwhile removes the copy before it gives the lock back
 
 
@@ -54,10 +54,12 @@ def _copies(tx: Tx) -> set[str]:
     return {name for name in names if _NAME.fullmatch(name)}
 
 
-def _is_held(tx: Tx, name: str) -> bool:
+def _held(tx: Tx, names: set[str]) -> set[str]:
     if is_mysql(tx.conn.dialect.name):
-        return tx.conn.execute(sa.text("SELECT IS_USED_LOCK(:name)"), {"name": name}).scalar() is not None
-    return _number(name) in tx.conn.execute(sa.text(_LOCKS), {"kind": _KIND}).scalars().all()
+        used = sa.text("SELECT IS_USED_LOCK(:name)")
+        return {name for name in names if tx.conn.execute(used, {"name": name}).scalar() is not None}
+    locks = set(tx.conn.execute(sa.text(_LOCKS), {"kind": _KIND}).scalars())
+    return {name for name in names if _number(name) in locks}
 
 
 def _number(name: str) -> int:

@@ -13,6 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from heddle.model.capacity import KBPS, KPPS, Amount
+from heddle.model.port import OWN
 from heddle.store import tables as t
 from heddle.store.dialect import upsert
 from heddle.store.engine import Tx
@@ -25,7 +26,7 @@ _RULES = (
 )
 _NOT_BOUND = ("", "unbound", "binding_failed")
 # The cloud's own ports claim nothing: they follow their routers and DHCP servers wherever those are served.
-CLAIMS = ~_p.device_owner.startswith("network:")
+CLAIMS = ~_p.device_owner.startswith(OWN)
 _POLICY = sa.func.coalesce(_p.qos_policy_id, _n.qos_policy_id)
 
 
