@@ -197,6 +197,18 @@ sys.exit(main.main(sys.argv[2:]))
 """
 
 
+def at_work(store: Store, migrations: Path) -> subprocess.Popen[bytes]:
+    """A check that has made its copy and runs these migrations on it."""
+    words = ["--set", f"database.url={store.url}", "upgrade", "check", *ONLY]
+    process = subprocess.Popen([sys.executable, "-c", PROGRAM, migrations, *words], env=environment())
+    end = time.monotonic() + 60
+    while not copies(store):
+        assert process.poll() is None and time.monotonic() < end
+        time.sleep(0.02)
+    time.sleep(0.5)
+    return process
+
+
 @pytest.mark.parametrize(("body", "number"), [
     (SLOW, signal.SIGTERM), (f'op.execute("{LONG[engine_name()]}")', signal.SIGTERM), (SLOW, signal.SIGHUP),
 ])  # fmt: skip
@@ -204,13 +216,7 @@ def test_one_who_is_told_to_end_in_the_middle(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, body: str, number: signal.Signals
 ) -> None:
     one_more(monkeypatch, tmp_path / "migrations", body)
-    words = ["--set", f"database.url={store.url}", "upgrade", "check", *ONLY]
-    process = subprocess.Popen([sys.executable, "-c", PROGRAM, tmp_path / "migrations", *words], env=environment())
-    end = time.monotonic() + 60
-    while not copies(store):
-        assert process.poll() is None and time.monotonic() < end
-        time.sleep(0.02)
-    time.sleep(0.5)
+    process = at_work(store, tmp_path / "migrations")
     assert process.poll() is None and copies(store)
     process.send_signal(number)
     assert process.wait(20) == 128 + number
@@ -224,13 +230,8 @@ def test_what_one_who_was_killed_has_left_is_named(
 
     one_more(monkeypatch, tmp_path / "migrations", SLOW)
     assert found()["status"] == "success" and look.code == 0
-    words = ["--set", f"database.url={store.url}", "upgrade", "check", *ONLY]
-    process = subprocess.Popen([sys.executable, "-c", PROGRAM, tmp_path / "migrations", *words], env=environment())
     end = time.monotonic() + 60
-    while not copies(store):
-        assert process.poll() is None and time.monotonic() < end
-        time.sleep(0.02)
-    time.sleep(0.5)
+    process = at_work(store, tmp_path / "migrations")
     assert found()["status"] == "success" and process.poll() is None and copies(store), "one that is at work"
     process.kill()
     process.wait()

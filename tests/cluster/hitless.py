@@ -70,6 +70,18 @@ class Outcome:
         return max(self.mended.took, self.last - self.mended.since if self.last else 0.0)
 
 
+def in_time(turn: Callable[[], tuple[bool, float, Any]], repeats: int = REPEATS) -> None:
+    """Take turns until one is clean: `turn` answers whether, how late its own pings were, and what it saw.
+
+    Fails at a turn that is not clean though its pings were in time, and when `repeats` more did not help.
+    """
+    for left in reversed(range(repeats + 1)):
+        clean, late, seen = turn()
+        if clean:
+            return
+        assert left and late > STARVED, (seen, late)
+
+
 class Traffic:
     """The guests of three hosts and what flows between them."""
 

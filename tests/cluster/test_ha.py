@@ -103,8 +103,8 @@ def test_a_host_that_loses_its_way_outside_hands_over(scene: Scene) -> None:
     print(f"card_dies: {seen}")
     assert 0 < max(seen["in"], seen["out"]) < MOST * PATIENCE, seen
     assert scene.here(new) == "active" and scene.here(old) == "standby" and not scene.open(old)
-    reaches = lambda: scene.there.pings(scene.outside.ip)  # noqa: E731
-    scene.lab.until(reaches, 5, "a guest of the host without a way outside reaches it by the other")
+    said = "a guest of the host without a way outside reaches it by the other"
+    scene.lab.until(lambda: scene.there.pings(scene.outside.ip), 5, said)
     state = scene.lab.folder / old / "run" / "ha" / "state"
     assert "physical networks lost here" in state.read_text(encoding="utf-8")
     scene.comes_back(old)

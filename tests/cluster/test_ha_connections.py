@@ -9,7 +9,8 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from tests.cluster.ha import TOOL, Scene, patient
+from tests.cluster.ha import Scene, patient
+from tests.cluster.hitless import TOOL
 from tests.cluster.tenants import Guest
 
 INTERVAL, PORT = "0.05", "7000"
