@@ -19,9 +19,10 @@ from pathlib import Path
 from heddle.errors import HeddleError
 from heddle.host import netns
 from heddle.host.layout import Deviation
-from heddle.host.process import alive
+from heddle.host.process import alive, catches
 
 _GONE_WITHIN = 2.0
+_READY_WITHIN = 2.0
 
 
 class Daemon:
@@ -61,6 +62,14 @@ class Daemon:
                 time.sleep(0.002)
             if not alive(pid):
                 return
+
+    def reload(self, pid: int) -> None:
+        """Have it read its files again.  One that has only just started may not listen yet: the signal would end it."""
+        end = time.monotonic() + _READY_WITHIN
+        while alive(pid) and not catches(pid, signal.SIGHUP) and time.monotonic() < end:
+            time.sleep(0.002)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGHUP)
 
     def is_in_place(self, pid: int) -> bool:
         """Whether the process is in the namespace that has the name now."""

@@ -10,9 +10,7 @@ the address to the next one.
 from __future__ import annotations
 
 import ipaddress
-import os
 import random
-import signal
 import socket
 import struct
 from collections.abc import Collection
@@ -74,7 +72,7 @@ class Dnsmasq(Daemon):
         pid = self.pid()
         if pid and not new_conf and self.is_in_place(pid):
             if any(reload):
-                os.kill(pid, signal.SIGHUP)
+                self.reload(pid)
                 return "reloaded"
             return "same"
         self.stop()

@@ -73,6 +73,16 @@ def alive(pid: int) -> bool:
     return state[0] not in "ZX"
 
 
+def catches(pid: int, sign: int) -> bool:
+    """Whether the process has a handler for the signal (proc(5), `SigCgt`)."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+    caught = next((line.split()[1] for line in status.splitlines() if line.startswith("SigCgt:")), "0")
+    return bool(int(caught, 16) >> (sign - 1) & 1)
+
+
 def command_of(pid: int) -> str:
     """The command line of a process, "" when it is not there."""
     try:

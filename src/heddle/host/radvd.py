@@ -113,7 +113,7 @@ class Radvd(Daemon):
         pid = self.pid()
         if pid and self.is_in_place(pid):
             if changed:
-                os.kill(pid, signal.SIGHUP)
+                self.reload(pid)
             return "reloaded" if changed else "same"
         self.stop((signal.SIGKILL,))
         (self.folder / "pid").unlink(missing_ok=True)
