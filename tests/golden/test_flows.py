@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from tests.fakes.objects import OUT, allow, default_group, group, mac, network, policy, port, port_id
 from tests.fakes.switch import FakeSwitch
 from tests.golden.helper import check_golden
@@ -114,6 +115,23 @@ def test_local_ips() -> None:
     switch.plug(1, 2)
     switch.sync()
     check_golden("flows/local_ips.flows", text(switch))
+
+
+@pytest.mark.parametrize("datapath", ["netdev", "system"])
+def test_local_ips_of_ipv6(datapath: str) -> None:
+    """Two that are translated to one address, of which one has a holder here, and one that the port knows."""
+    switch = FakeSwitch(datapath=datapath)
+    addresses = {"a": "2001:db8::3", "b": "2001:db8::b", "c": "2001:db8::c"}
+    switch.cloud.put(
+        network(), group("open", *OUT),
+        *(LocalIpView(id=each, network_id="net-a", port_id=port_id(1), local_ip=address, fixed_ip="2001:db8::1",
+                      translate=each != "c") for each, address in addresses.items()),
+    )  # fmt: skip
+    for number in (1, 3):
+        switch.cloud.port(port(number, ("open",), fixed_ips=[FixedIp("s6", f"2001:db8::{number}")]))
+    switch.plug(1, 3)
+    switch.sync()
+    check_golden(f"flows/local_ips6_{datapath}.flows", text(switch))
 
 
 def test_rules_with_ranges_and_remote_groups() -> None:

@@ -2,9 +2,8 @@
 
 Flows of their own stand before those of the pipeline (`pipeline.py`), by network and address:
 
-    who has it?     ARP and neighbour solicitations from a port of this host are answered with the MAC of the
-                    associated port; duplicate detection (RFC 5227, 4862) and announcements are not questions, and go
-                    on to the port that holds the address
+    who has it?     questions of a port of this host are answered with the MAC of the associated port
+                    (`local_ip_questions.py`)
     to it           before the rules of the sender: goes to the associated port's MAC, and in the mode "translate" to
                     its address, so that the rules of both sides and the connection table see that one
     from there      after the rules of the receiver: what answers a translated connection comes from the local IP again
@@ -19,101 +18,28 @@ reg1 says that a frame was looked at here.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 
 from heddle.agent.addresses import Builder, checked_mac
-from heddle.agent.answers import (
-    ADVERTISEMENT,
-    FROM_ITS_SENDER,
-    SOLICITATION,
-    SOLICITED_OVERRIDE,
-    advertisement,
-    made_of,
-)
+from heddle.agent.local_ip_questions import Local, question_flows
 from heddle.agent.local_networks import LocalNetworks
 from heddle.agent.mirror import Mirror
 from heddle.agent.owners import INT, Owner, Plan
-from heddle.agent.pipeline import (
-    ANSWER,
-    CARD,
-    DISPATCH,
-    EGRESS_KIND,
-    EGRESS_ND,
-    OUT,
-    TRANSLATED,
-    TRANSLATED_BACK,
-    WiredPort,
-    retag,
-)
+from heddle.agent.pipeline import CARD, DISPATCH, EGRESS_KIND, OUT, TRANSLATED, TRANSLATED_BACK, WiredPort
 from heddle.host.openflow import FlowSet
 from heddle.view.types import LocalIpView, Ref
 
-TO_ITS_CARD = f"{retag('NXM_NX_REG8[0..11]')},in_port"
 ZONES = 0x8000  # added to the tag of a network: the zone of its translations
-NO_ADVERTISEMENTS = (
-    "local IP {} leads to the port that holds it: the kernel's datapath of Open vSwitch cannot answer neighbour "
-    "solicitations; associate ports of hosts with Linux bridges, or with agent.datapath = 'netdev'"
-)
 
 
-@dataclass(frozen=True)
-class Local:
-    """A local IP on this host: the port it leads to, and that one's address, "" where the port knows the local IP."""
-
-    address: str
-    port: WiredPort
-    inside: str
-
-
-    @property
-    def kind(self) -> str:
-        return "ipv6" if ":" in self.address else "ip"
-
-    @property
-    def field(self) -> str:
-        """How the fields of its version of IP begin."""
-        return "ipv6" if ":" in self.address else "nw"
-
-
-def local_ip_flows(network_id: str, tag: int, every: list[Local]) -> FlowSet:
+def local_ip_flows(network_id: str, tag: int, every: list[Local], userspace: bool) -> FlowSet:
     b = Builder(owner_of(network_id).id)
-    if any(each.kind == "ipv6" for each in every):
-        _end_of_answers(b, tag)
+    question_flows(b, tag, every, userspace)
     for each in every:
-        (_solicitations if each.kind == "ipv6" else _questions)(b, tag, each)
         _there(b, tag, each)
         if each.inside:
             _back(b, tag, each)
     return b.flows
-
-
-def _questions(b: Builder, tag: int, each: Local) -> None:
-    about = f"arp,reg6={tag},reg1=0,arp_op=1,arp_tpa={each.address}"
-    go_on = f"set_field:1->reg1,resubmit(,{DISPATCH})"
-    for other in (f"in_port={each.port.ofport}", "arp_spa=0.0.0.0", f"arp_spa={each.address}"):
-        b.add(DISPATCH, 42, f"{about},{other}", go_on)
-    answer = made_of(each.address, checked_mac(each.port.mac))
-    b.add(DISPATCH, 41, f"{about},reg4=0,reg8=0", f"{answer},in_port")
-    b.add(DISPATCH, 40, f"{about},reg4=0", f"{answer},{TO_ITS_CARD}")
-
-
-def _solicitations(b: Builder, tag: int, each: Local) -> None:
-    """Before what leads to the address, for it may be asked of it alone; and only when the sender may say so."""
-    about = f"{SOLICITATION},reg6={tag},reg1=0,nd_target={each.address}"
-    go_on = f"set_field:1->reg1,resubmit(,{DISPATCH})"
-    for other in (f"in_port={each.port.ofport}", "ipv6_src=::", f"ipv6_src={each.address}"):
-        b.add(DISPATCH, 72, f"{about},{other}", go_on)
-    answer = advertisement(each.address, checked_mac(each.port.mac), SOLICITED_OVERRIDE, ANSWER)
-    b.add(DISPATCH, 71, f"{about},reg4=0", answer)
-    for number in (135, 136):
-        b.add(EGRESS_KIND, 63, f"icmp6,icmp_type={number},reg6={tag},ipv6_dst={each.address}",
-              f"resubmit(,{EGRESS_ND})")  # fmt: skip
-
-
-def _end_of_answers(b: Builder, tag: int) -> None:
-    b.add(ANSWER, 11, f"{ADVERTISEMENT},reg6={tag},reg8=0", f"{FROM_ITS_SENDER},in_port")
-    b.add(ANSWER, 10, f"{ADVERTISEMENT},reg6={tag}", f"{FROM_ITS_SENDER},{TO_ITS_CARD}")
 
 
 def _there(b: Builder, tag: int, each: Local) -> None:
@@ -155,6 +81,15 @@ def problem_of(item: LocalIpView, network_id: str) -> str:
     return ""
 
 
+def _holders(address: str, members: Mapping[str, WiredPort]) -> frozenset[int]:
+    """Not the ports that may use all of a prefix: they ask for what is in it as others do."""
+    own = ip_network(address)
+    return frozenset(
+        port.number for port in members.values()
+        if any(ip_network(cidr, strict=False) == own for _, cidr in port.addresses)
+    )  # fmt: skip
+
+
 class LocalIps:
     """Which local IPs lead to ports of this host, network by network."""
 
@@ -175,20 +110,20 @@ class LocalIps:
         return known is not None and known.inside == inside
 
     def plan(
-        self, mirror: Mirror, network_id: str, networks: LocalNetworks, advertises: bool, plan: Plan,
+        self, mirror: Mirror, network_id: str, networks: LocalNetworks, userspace: bool, plan: Plan,
         first: bool = False,
     ) -> None:
         """Add the flows of a network's local IPs to the plan; `first`: what was before is not known.
 
-        `advertises`: the datapath can make an IPv6 neighbour advertisement.
+        `userspace`: the datapath is Open vSwitch's own.
         """
         members = networks.members.get(network_id, {})
         if not mirror.local_ips and network_id not in self._led:
             return
         here = networks.tags.get(network_id, 0)
-        before, now = self._led.pop(network_id, {}), self._local(mirror, network_id, members, advertises, plan)
+        before, now = self._led.pop(network_id, {}), self._local(mirror, network_id, members, userspace, plan)
         if now or before:
-            flows = local_ip_flows(network_id, here, [now[address] for address in sorted(now)])
+            flows = local_ip_flows(network_id, here, [now[address] for address in sorted(now)], userspace)
             plan.flows[owner_of(network_id)] = flows
         self._note(network_id, here, now)
         for address in sorted(before.keys() | now.keys()) if not first else ():
@@ -198,7 +133,7 @@ class LocalIps:
                 plan.released += [(ZONES + tag, address) for tag in sorted(tags)]
 
     def _local(
-        self, mirror: Mirror, network_id: str, members: Mapping[str, WiredPort], advertises: bool, plan: Plan
+        self, mirror: Mirror, network_id: str, members: Mapping[str, WiredPort], userspace: bool, plan: Plan
     ) -> dict[str, Local]:
         """By address; where several ports are associated with one, the first by its id has it."""
         found: dict[str, Local] = {}
@@ -207,14 +142,13 @@ class LocalIps:
             for item in sorted(mirror.local_ips_by_port.of(port_id), key=lambda item: item.id):
                 self._network_of[item.id] = network_id
                 problem = problem_of(item, network_id)
-                if ":" in item.local_ip and not advertises:
-                    problem = problem or NO_ADVERTISEMENTS.format(item.local_ip)
                 if problem:
                     plan.problems[Ref("local_ip", item.id)] = problem
                     continue
                 address, inside = (str(ip_address(each)) for each in (item.local_ip, item.fixed_ip))
                 inside = inside if item.translate and inside != address else ""
-                found.setdefault(address, Local(address, members[port_id], inside))
+                holders = frozenset[int]() if userspace or ":" not in address else _holders(address, members)
+                found.setdefault(address, Local(address, members[port_id], inside, holders))
         return found
 
     def _note(self, network_id: str, tag: int, now: dict[str, Local]) -> None:

@@ -76,7 +76,7 @@ class Wiring:
         networks |= self.routed.visit(mirror, routers, self.networks)
         for network_id in sorted(networks):
             self.networks.plan(mirror, network_id, plan, self.uplinks, self.installed)
-            here = self.networks, self.uplinks.tunnels.advertises
+            here = self.networks, self.uplinks.userspace
             self.local_ips.plan(mirror, network_id, *here, plan, not self.installed)
         self.routed.plan(mirror, routers, self.networks, plan, self.uplinks, self.installed)
         self.profiles.plan(mirror, plan)
