@@ -9,6 +9,7 @@ from tests.fakes.objects import OUT, allow, default_group, group, mac, network, 
 from tests.fakes.switch import FakeSwitch
 from tests.golden.helper import check_golden
 
+from heddle.agent.association_flows import learning_flows
 from heddle.agent.base_flows import base_flows
 from heddle.host.nft import render
 from heddle.host.openflow import FlowSet
@@ -16,12 +17,13 @@ from heddle.view.types import AddressPair, FixedIp, HostView, LocalIpView, Membe
 
 
 def text(switch: FakeSwitch, bridge: str = "br-int") -> str:
-    """The flows in the order of the pipeline, without the ones that are on every host and without cookies."""
+    """The flows in the order of the pipeline, without cookies, and without those that are on every host and those by
+    which a network learns associations."""
     base = {_plain(f"table={key.table},priority={key.priority},{key.match}") for key in base_flows(True)}
     lines = []
     for line in switch.dump(bridge):
         match, _, actions = line.partition(" cookie=")
-        if _plain(match) not in base:
+        if _plain(match) not in base and "learn(" not in actions:
             lines.append(f"{_order(match)} actions={actions.partition('actions=')[2]}\n")
     return "".join(sorted(lines, key=_key))
 
@@ -48,8 +50,9 @@ def test_what_is_the_same_on_every_host() -> None:
 
 
 def test_what_a_userspace_datapath_needs_beside_it() -> None:
+    """And what a network does there."""
     own = base_flows(True).items() - base_flows().items()
-    check_golden("flows/userspace.flows", _lines(dict(own)))
+    check_golden("flows/userspace.flows", _lines(dict(own) | learning_flows("net-a", 7, 300)))
 
 
 def _lines(flows: FlowSet) -> str:

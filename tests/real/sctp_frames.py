@@ -10,12 +10,12 @@ from collections.abc import Iterable
 from ipaddress import ip_address
 
 from tests.fakes.objects import ip, mac
-from tests.real.traffic import bare
+from tests.real.testhost import TestHost
+from tests.real.traffic import bare, catching, send
 
 from heddle.host.wire import checksum
 
 INIT, ACKNOWLEDGED, SCTP = 1, 2, 132
-TAGS = {1: 0x11111111, 2: 0x22222222}
 NONCE = "7363747073637470"
 Ports = tuple[int, int]
 
@@ -27,8 +27,8 @@ def address(number: int, version: int) -> str:
 def frame(source: int, sink: int, ports: Ports, kind: int = INIT, version: int = 4) -> str:
     """The first packet of an association, or the answer to it."""
     parameter = struct.pack("!HH", 0xC001, 4 + len(NONCE) // 2) + bytes.fromhex(NONCE)
-    chunk = struct.pack("!BBHIIHHI", kind, 0, 20 + len(parameter), TAGS[source], 65535, 1, 1, 1) + parameter
-    head = struct.pack("!HHI", *ports, TAGS[sink] if kind == ACKNOWLEDGED else 0)
+    chunk = struct.pack("!BBHIIHHI", kind, 0, 20 + len(parameter), _tag(source), 65535, 1, 1, 1) + parameter
+    head = struct.pack("!HHI", *ports, _tag(sink) if kind == ACKNOWLEDGED else 0)
     body = head + struct.pack("<I", crc32c(head + bytes(4) + chunk)) + chunk
     ends = b"".join(ip_address(address(each, version)).packed for each in (source, sink))
     if version == 6:
@@ -37,6 +37,19 @@ def frame(source: int, sink: int, ports: Ports, kind: int = INIT, version: int =
         top = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(body), 1, 0x4000, 64, SCTP, 0) + ends
         top = top[:10] + struct.pack("!H", checksum(top)) + top[12:]
     return bare(mac(sink)) + bare(mac(source)) + ("86dd" if version == 6 else "0800") + (top + body).hex()
+
+
+def arrived(host: TestHost, source: int, sink: int, *sent: Ports, kind: int = INIT, version: int = 4) -> set[Ports]:
+    """Which of these packets, by their source and destination ports, come to the other guest."""
+    with catching(host, [f"g{sink}"], NONCE, 0.4) as caught:
+        send(host, f"g{source}", *(frame(source, sink, ports, kind, version) for ports in sent))
+    start = 2 * (14 + (20 if version == 4 else 40))
+    return {(int(each[start:start + 4], 16), int(each[start + 4:start + 8], 16)) for each in caught[f"g{sink}"]}
+
+
+def _tag(number: int) -> int:
+    """The verification tag of a guest."""
+    return number * 0x11111111
 
 
 def crc32c(data: Iterable[int]) -> int:

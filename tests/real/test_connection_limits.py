@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 from tests.fakes.cloud import FakeCloud
-from tests.fakes.objects import OUT, allow, group, ip, network, port
+from tests.fakes.objects import OUT, allow, group, ip, network, port, port_id
 from tests.real.conftest import Agent, Lab
+from tests.real.sctp_frames import ACKNOWLEDGED, SCTP, Ports, arrived
 from tests.real.testhost import TestHost, wait_until
 from tests.real.traffic import TOOL, connects, eventually, listening, talking
 
-LIMIT = 300
+LIMIT, FEW = 300, 6
 
 
 @pytest.fixture(params=[LIMIT, 0])
@@ -73,3 +74,34 @@ def test_limits_are_back_after_a_restart_of_vswitchd(crowd: Lab) -> None:
     crowd.host.sh("kill -9 $(cat /run/openvswitch/ovs-vswitchd.pid)")
     crowd.host.start_vswitchd()
     assert eventually(lambda: limits() == [str(LIMIT)] * 2, 15), crowd.agent.log[-2000:]
+
+
+@pytest.mark.parametrize("crowd", [FEW, 0], indirect=True)
+def test_a_network_that_has_its_share_of_sctp_begins_no_more_until_some_is_gone(
+    crowd: Lab, request: pytest.FixtureRequest
+) -> None:
+    """What lets an answer in is that the guest's own association is known, so that tells whether one has begun."""
+    crowd.cloud.put(group("open", *OUT, allow(protocol=SCTP, ports=(80, 80))), group("shut", *OUT))
+    for number, net in ((1, "net-a"), (3, "net-b")):
+        crowd.cloud.port(port(number, ("shut",), net))
+    crowd.cloud.port(port(5, ("open",)))
+    crowd.plug(5)
+    crowd.wait_up(1, 3, 5)
+    assert eventually(lambda: begins(crowd, 1, 2, (1000, 80)) == {(1000, 80)}, 10)
+    share: list[Ports] = [(1000 + number, 80) for number in range(FEW)]
+    more: list[Ports] = [(2000 + number, 80) for number in range(FEW)]
+    assert begins(crowd, 1, 2, *share) == {*share}
+    limited = bool(request.node.callspec.params["crowd"])
+    for sink in (2, 5):
+        assert begins(crowd, 1, sink, *more) == (set() if limited else {*more})
+    assert begins(crowd, 3, 4, *more) == {*more}, "the other network has room"
+    assert begins(crowd, 1, 2, *share) == {*share}, "what there is goes on"
+    crowd.cloud.remove_port(port_id(2))
+    assert eventually(lambda: begins(crowd, 1, 5, *more) == {*more}, 10), "what was with that guest is gone"
+
+
+def begins(lab: Lab, source: int, sink: int, *ports: Ports) -> set[Ports]:
+    """Which of these associations a guest begins with another and gets an answer in."""
+    arrived(lab.host, source, sink, *ports)
+    answers = [(there, here) for here, there in ports]
+    return {(here, there) for there, here in arrived(lab.host, sink, source, *answers, kind=ACKNOWLEDGED)}

@@ -5,13 +5,11 @@ from __future__ import annotations
 import pytest
 from tests.fakes.objects import OUT, allow, group, ip, network, port, port_id
 from tests.real.conftest import Lab
-from tests.real.sctp_frames import ACKNOWLEDGED, INIT, NONCE, SCTP, Ports, address, frame
+from tests.real.sctp_frames import ACKNOWLEDGED, INIT, SCTP, Ports, address, arrived
 from tests.real.testhost import DATAPATH
-from tests.real.traffic import catching, eventually, send
+from tests.real.traffic import eventually
 
 from heddle.view.types import FixedIp, Ref, RuleView
-
-Found = set[Ports]
 
 
 def sctp(first: int, last: int = 0, **more: object) -> RuleView:
@@ -29,23 +27,15 @@ def pair(lab: Lab) -> Lab:
     return lab
 
 
-def arrived(lab: Lab, source: int, sink: int, *sent: Ports, kind: int = INIT, version: int = 4) -> Found:
-    """Which of these packets, by their source and destination ports, come to the other guest."""
-    with catching(lab.host, [f"g{sink}"], NONCE, 0.4) as caught:
-        send(lab.host, f"g{source}", *(frame(source, sink, ports, kind, version) for ports in sent))
-    start = 2 * (14 + (20 if version == 4 else 40))
-    return {(int(each[start:start + 4], 16), int(each[start + 4:start + 8], 16)) for each in caught[f"g{sink}"]}
-
-
 def arrives(lab: Lab, source: int, sink: int, ports: Ports, kind: int = INIT) -> bool:
-    return bool(arrived(lab, source, sink, ports, kind=kind))
+    return bool(arrived(lab.host, source, sink, ports, kind=kind))
 
 
 def answered(lab: Lab, *begun: Ports, version: int = 4) -> None:
     """Guest 1 begins associations with guest 2, which answers."""
-    assert eventually(lambda: arrived(lab, 1, 2, *begun, version=version) == {*begun}, 10)
+    assert eventually(lambda: arrived(lab.host, 1, 2, *begun, version=version) == {*begun}, 10)
     answers = [(target, source) for source, target in begun]
-    assert arrived(lab, 2, 1, *answers, kind=ACKNOWLEDGED, version=version) == {*answers}
+    assert arrived(lab.host, 2, 1, *answers, kind=ACKNOWLEDGED, version=version) == {*answers}
 
 
 def test_a_rule_lets_a_port_in_and_its_end_cuts_the_association(pair: Lab) -> None:
@@ -68,13 +58,14 @@ def test_an_association_lets_in_no_other_ports_between_its_addresses(pair: Lab, 
     """Neither at the end that it was begun with nor at the one that began it, whoever sends first."""
     pair.cloud.put(group("web", *OUT, sctp(80, ethertype=version)))
     answered(pair, (1000, 80), version=version)
-    assert arrived(pair, 1, 2, (1000, 81), (1000, 80), (1001, 80), version=version) == {(1000, 80), (1001, 80)}
+    assert arrived(pair.host, 1, 2, (1000, 81), (1000, 80), (1001, 80), version=version) == {(1000, 80), (1001, 80)}
     back: list[Ports] = [(80, 1000), (82, 1000), (80, 1002), (80, 99), (5000, 99)]
-    assert arrived(pair, 2, 1, *back, version=version) == {(80, 1000)}
+    assert arrived(pair.host, 2, 1, *back, version=version) == {(80, 1000)}
     pair.cloud.put(group("open", *OUT, sctp(99, ethertype=version)))
-    assert eventually(lambda: arrived(pair, 2, 1, *back, version=version) == {(80, 1000), (80, 99), (5000, 99)}, 10)
+    more = {(80, 1000), (80, 99), (5000, 99)}
+    assert eventually(lambda: arrived(pair.host, 2, 1, *back, version=version) == more, 10)
     there: list[Ports] = [(99, 5000), (98, 5000), (99, 5001), (1000, 81), (1000, 80)]
-    assert arrived(pair, 1, 2, *there, version=version) == {(99, 5000), (1000, 80)}
+    assert arrived(pair.host, 1, 2, *there, version=version) == {(99, 5000), (1000, 80)}
 
 
 @pytest.mark.parametrize("peers", [{"remote": "friends"}, {"cidr": "10.0.0.0/16"}])
@@ -82,10 +73,10 @@ def test_of_a_range_for_some_peers_each_port_is_let_in_and_cut(pair: Lab, peers:
     """What is cut begins anew from neither end, what a rule still permits goes on, and what one permits again does."""
     pair.cloud.put(group("open", *OUT, sctp(1000)), group("web", *OUT, sctp(80, 86, **peers)))
     answered(pair, (1000, 81), (1000, 86))
-    assert arrived(pair, 1, 2, (1000, 87), (1000, 79), (1000, 81)) == {(1000, 81)}
+    assert arrived(pair.host, 1, 2, (1000, 87), (1000, 79), (1000, 81)) == {(1000, 81)}
     pair.cloud.put(group("web", *OUT, sctp(83, 90, **peers)))
-    assert eventually(lambda: arrived(pair, 1, 2, (1000, 81), (1000, 86)) == {(1000, 86)}, 10)
-    assert arrived(pair, 2, 1, (81, 1000), (86, 1000), kind=ACKNOWLEDGED) == {(86, 1000)}
+    assert eventually(lambda: arrived(pair.host, 1, 2, (1000, 81), (1000, 86)) == {(1000, 86)}, 10)
+    assert arrived(pair.host, 2, 1, (81, 1000), (86, 1000), kind=ACKNOWLEDGED) == {(86, 1000)}
     pair.cloud.put(group("web", *OUT, sctp(80, 86, **peers)))
     answered(pair, (1000, 81), (1000, 86))
 
@@ -94,8 +85,8 @@ def test_who_leaves_a_remote_group_is_cut(pair: Lab) -> None:
     pair.cloud.put(group("web", *OUT, sctp(80, remote="friends"), sctp(90)))
     answered(pair, (1000, 80), (1000, 90))
     pair.cloud.port(port(1, ("open",)))
-    assert eventually(lambda: arrived(pair, 1, 2, (1000, 80), (1000, 90)) == {(1000, 90)}, 10)
-    assert arrived(pair, 2, 1, (80, 1000), (90, 1000), kind=ACKNOWLEDGED) == {(90, 1000)}
+    assert eventually(lambda: arrived(pair.host, 1, 2, (1000, 80), (1000, 90)) == {(1000, 90)}, 10)
+    assert arrived(pair.host, 2, 1, (80, 1000), (90, 1000), kind=ACKNOWLEDGED) == {(90, 1000)}
 
 
 def test_associations_outlive_the_agent_and_are_no_drift(pair: Lab) -> None:
@@ -103,11 +94,11 @@ def test_associations_outlive_the_agent_and_are_no_drift(pair: Lab) -> None:
     answered(pair, (1000, 80))
     assert learned(pair) == (4 if DATAPATH == "netdev" else 0)
     pair.agent.stop()
-    assert arrived(pair, 2, 1, (80, 1000), (80, 99)) == {(80, 1000)}
+    assert arrived(pair.host, 2, 1, (80, 1000), (80, 99)) == {(80, 1000)}
     before = pair.agent.log.count("changed=0 adopted")
     pair.agent.start()
     assert eventually(lambda: pair.agent.log.count("changed=0 adopted") > before, 20), pair.agent.log
-    assert arrived(pair, 2, 1, (80, 1000), (80, 99)) == {(80, 1000)}
+    assert arrived(pair.host, 2, 1, (80, 1000), (80, 99)) == {(80, 1000)}
     pair.cloud.remove(Ref("port", port_id(2)))
     assert eventually(lambda: not learned(pair), 10), "those of an address that is gone"
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.fakes.objects import OUT, allow, group, network, port
+from tests.fakes.objects import OUT, allow, group, network, port, port_id
 from tests.fakes.switch import FakeSwitch
 
+from heddle.agent.association_flows import MOST
 from heddle.host.associations import (
     INITIATOR,
     RESPONDER,
@@ -41,7 +44,7 @@ def told(each: Tracked, answers: bool, state: int = 2) -> str:
     (source, source_port), (target, target_port) = ends[::-1] if answers else ends
     kind, field = ("sctp6", "ipv6") if ":" in each.source else ("sctp", "nw")
     return (
-        f" cookie=0x{cookie_of(each.side, answers):x}, table={TABLE}, idle_timeout=210, priority=10,{kind},"
+        f" cookie=0x{cookie_of(each.zone, each.side, answers):x}, table={TABLE}, idle_timeout=210, priority=10,{kind},"
         f"reg5=0x{each.number:x},reg6=0x{each.zone:x},{field}_src={source},{field}_dst={target},tp_src={source_port},"
         f"tp_dst={target_port} actions=set_field:0x{state:x}->reg14\n"
     )
@@ -75,7 +78,8 @@ def test_those_of_a_zone_or_of_an_address_in_it() -> None:
 
 
 def test_the_agent_takes_them_for_no_difference() -> None:
-    assert {cookie_of(side, answers) >> 48 for side in (1, 2) for answers in (False, True)} == {HA_PREFIX}
+    made = {cookie_of(tag, side, answers) for tag in (1, 4094) for side in (1, 2) for answers in (False, True)}
+    assert {cookie >> 48 for cookie in made} == {HA_PREFIX} and len(made) == 8
 
 
 def flows_of(datapath: str, ports: int, *rules: object) -> list[str]:
@@ -91,5 +95,49 @@ def flows_of(datapath: str, ports: int, *rules: object) -> list[str]:
 @pytest.mark.parametrize("ports", [1, 20])
 def test_they_cost_no_port_and_no_rule_a_flow_and_the_kernels_datapath_none(ports: int) -> None:
     rules = [allow(protocol=SCTP, ports=(number, number)) for number in range(1, 9)]
-    assert flows_of("netdev", ports, *rules) == flows_of("netdev", ports) == flows_of("netdev", 0) != []
+    assert flows_of("netdev", ports, *rules) == flows_of("netdev", ports) == flows_of("netdev", 1) != []
     assert not flows_of("system", ports, *rules)
+
+
+def learning(switch: FakeSwitch) -> dict[int, set[tuple[int, int]]]:
+    """By the tag of a network what learns there: the cookie and the limit of each kind of learned flow."""
+    found: dict[int, set[tuple[int, int]]] = {}
+    for line in switch.dump():
+        for limit, cookie in re.findall(r"learn\([^)]*?limit=(\d+),cookie=0x([0-9a-f]+)", line):
+            (tag,) = re.findall(r"\breg6=(\d+)", line)
+            found.setdefault(int(tag), set()).add((int(cookie, 16), int(limit)))
+    return found
+
+
+def wanted(limit: int, *tags: int) -> dict[int, set[tuple[int, int]]]:
+    kinds = [(side, answers) for side in (INITIATOR, RESPONDER) for answers in (False, True)]
+    return {tag: {(cookie_of(tag, *kind), limit) for kind in kinds} for tag in tags}
+
+
+def test_each_network_has_a_share_while_it_has_a_guest_with_rules() -> None:
+    switch = FakeSwitch("agent.connections_per_network=100")
+    switch.cloud.put(network(), network("net-b"), network("net-c"), group("web", *OUT))
+    switch.cloud.port(port(1, ("web",)))
+    switch.cloud.port(port(2, ("web",), "net-b"))
+    switch.cloud.port(port(3, (), "net-c", port_security=False))
+    switch.plug(1, 2, 3)
+    switch.sync()
+    tags = switch.role._wiring.networks.tags
+    assert learning(switch) == wanted(100, tags["net-a"], tags["net-b"])
+    before = len(switch.dump())
+    switch.cloud.remove_port(port_id(2))
+    switch.sync()
+    assert learning(switch) == wanted(100, tags["net-a"]) and len(switch.dump()) < before
+
+
+@pytest.mark.parametrize(("setting", "limit"), [(7, 7), (0, 0), (65_536, MOST)])
+def test_the_setting_of_the_next_agent_counts(setting: int, limit: int) -> None:
+    switch = FakeSwitch("agent.connections_per_network=100")
+    switch.cloud.put(network(), group("web", *OUT))
+    switch.cloud.port(port(1, ("web",)))
+    switch.plug(1)
+    switch.sync()
+    switch.configure(f"agent.connections_per_network={setting}")
+    switch.start()
+    switch.sync()
+    assert learning(switch) == wanted(limit, *switch.role._wiring.networks.tags.values())

@@ -14,8 +14,14 @@ frame looks itself up there, and reg14 says what was found:
 
 The rules of both ends are asked each at its own port, as everywhere, so a host has two flows for each of its ports that
 an association has.  What a guest began stays known at its port though the other refused it, as where the two are on two
-hosts: the very same ports may answer.  `LIMIT` bounds them: what is over it begins no association, for its answers are
-not known.
+hosts: the very same ports may answer.
+
+**How many.**  Each network has learning flows of its own, whose cookie names it (`learning_flows`), for the switch
+counts what has the same cookie: who fills the share of one network leaves the others theirs.  A network may have as
+many that its ports began as it may have connections, and as many that its ports were begun with; what is over that
+begins no association, for its answers are not known.  The switch counts all of a network's anew for each that it is to
+learn, so no share is more than `MOST`.
+
 The connection table is kept all the same, for later fragments and for the errors of ICMP that belong to an association.
 """
 
@@ -31,8 +37,9 @@ from heddle.agent.pipeline import (
     INGRESS_STATE,
 )
 from heddle.host.associations import ENDED, IDLE, INITIATOR, KNOWN, PRIORITY, RESPONDER, TABLE, cookie_of
+from heddle.host.openflow import FlowSet
 
-LIMIT = 8192
+MOST = 8192
 UNKNOWN, LATER = 1, 4
 _ADDRESSES = {"sctp": ("0x800", "NXM_OF_IP"), "sctp6": ("0x86dd", "NXM_NX_IPV6")}
 
@@ -42,9 +49,18 @@ def association_flows(b: Builder) -> None:
     for version in _ADDRESSES:
         _judge(b, version, EGRESS_STATE, EGRESS_RULES, DISPATCH, ("reg3", 1, 2))
         _judge(b, version, INGRESS_STATE, INGRESS_RULES, ACCEPT, ("reg2", 2, 1))
+
+
+def learning_flows(network_id: str, tag: int, limit: int) -> FlowSet:
+    """What learns the associations of a network, so many of either side; 0: any number."""
+    b = Builder(network_id)
+    for version in _ADDRESSES:
         for table, side in ((DISPATCH, INITIATOR), (ACCEPT, RESPONDER)):
-            learned = ",".join(_learn(version, side, answers) for answers in (False, True))
-            b.add(table, 210, f"{version},reg14={UNKNOWN}", f"{learned},set_field:0->reg14,resubmit(,{table})")
+            cookies = [(cookie_of(tag, side, answers), answers) for answers in (False, True)]
+            learned = ",".join(_learn(version, cookie, limit, answers) for cookie, answers in cookies)
+            then = f"set_field:0->reg14,resubmit(,{table})"
+            b.add(table, 210, f"{version},reg6={tag},reg14={UNKNOWN}", f"{learned},{then}")
+    return b.flows
 
 
 def _judge(b: Builder, version: str, table: int, rules: int, accepted: int, agrees: tuple[str, int, int]) -> None:
@@ -62,14 +78,14 @@ def _judge(b: Builder, version: str, table: int, rules: int, accepted: int, agre
         b.add(table, 30, f"{match},reg14={UNKNOWN}", f"{agreed},{noted},resubmit(,{rules})")
 
 
-def _learn(version: str, side: int, answers: bool) -> str:
+def _learn(version: str, cookie: int, limit: int, answers: bool) -> str:
     ethertype, address = _ADDRESSES[version]
     ends = ("SRC", "DST")
     fields = [f"{kind}_{end}[]" for kind in (address, "OXM_OF_SCTP") for end in ends]
     others = [f"{kind}_{end}[]" for kind in (address, "OXM_OF_SCTP") for end in reversed(ends)]
     matches = [f"{field}={other}" for field, other in zip(fields, others, strict=True)] if answers else fields
     return (
-        f"learn(table={TABLE},priority={PRIORITY},idle_timeout={IDLE},limit={LIMIT},"
-        f"cookie=0x{cookie_of(side, answers):016x},eth_type={ethertype},nw_proto=132,NXM_NX_REG5[],NXM_NX_REG6[],"
+        f"learn(table={TABLE},priority={PRIORITY},idle_timeout={IDLE},limit={limit},"
+        f"cookie=0x{cookie:016x},eth_type={ethertype},nw_proto=132,NXM_NX_REG5[],NXM_NX_REG6[],"
         f"{','.join(matches)},load:{KNOWN}->NXM_NX_REG14[])"
     )

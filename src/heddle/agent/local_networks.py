@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from heddle.agent.association_flows import learning_flows
 from heddle.agent.kind_flows import kind_flows
 from heddle.agent.kinds import elsewhere, heard_by
 from heddle.agent.mesh import ROUTER, ha_macs_of, mesh
@@ -122,6 +123,8 @@ class LocalNetworks:
         if segment is None and members:
             plan.problems[Ref("network", network_id)] = _unreached(network)
         plan.flows[owner] = self._flows(mirror, network, ports, segment, _leads_out(segment, tag, uplinks))
+        if uplinks.userspace and any(port.profile is not None for port in ports):
+            plan.flows[owner] |= learning_flows(network_id, tag, uplinks.associations)
         self._meshed.discard(network_id)
         flows: FlowSet | None = {}
         if segment is not None and kind_of(segment):

@@ -27,13 +27,15 @@ BASE = Owner(INT, "base", "")
 @dataclass(frozen=True)
 class Uplinks:
     """The patch ports of br-int (their ofports), by physical network and to br-tun; and what there is for tunnels.
-    `userspace`: their datapath is Open vSwitch's own."""
+    `userspace`: their datapath is Open vSwitch's own; `associations`: how many the switch may learn there of a network,
+    0 for any number (`association_flows.py`)."""
 
     physnets: Mapping[str, int] = field(default_factory=dict)
     to_tun: int = 0
     tunnels: TunnelPorts = field(default_factory=TunnelPorts)
     underlay: Underlay = field(default_factory=Underlay)
     userspace: bool = False
+    associations: int = 0
 
 
 @dataclass

@@ -21,16 +21,17 @@ TABLE, PRIORITY, IDLE = 39, 10, 210
 SCTP = 132
 INITIATOR, RESPONDER = 1, 2
 KNOWN, ENDED = 2, 3  # what reg14 says of a frame (`agent/association_flows.py`)
-_COOKIE, _MASK, _ANSWERS = HA_PREFIX << 48 | 0x84 << 8, "0xffffffffffffff00", 0x10
+_COOKIE, _MASK, _ANSWERS = HA_PREFIX << 48 | 0x84 << 8, "0xffffffff0000ff00", 0x10
 _LINE = re.compile(
     r"cookie=0x([0-9a-f]+),.*?\breg5=0x([0-9a-f]+),reg6=0x([0-9a-f]+),(?:nw|ipv6)_src=([^,]+),(?:nw|ipv6)_dst=([^,]+),"
     r"tp_src=(\d+),tp_dst=(\d+) actions=.*?0x([0-9a-f]+)->"
 )
 
 
-def cookie_of(side: int, answers: bool) -> int:
-    """That of the flows whose port began the association or was begun with (`side`), for what goes on or answers."""
-    return _COOKIE | side | (_ANSWERS if answers else 0)
+def cookie_of(zone: int, side: int, answers: bool) -> int:
+    """That of the flows of a network whose port began the association or was begun with (`side`), for what goes on or
+    answers."""
+    return _COOKIE | zone << 16 | side | (_ANSWERS if answers else 0)
 
 
 def read_associations(bridge: str) -> list[Tracked]:
@@ -53,7 +54,7 @@ def parse_associations(text: str) -> Iterator[Tracked]:
 def cutting(each: Tracked) -> list[str]:
     """The lines of a bundle that cut one: what goes on meets the rules, what answers is dropped."""
     ended = (
-        f"flow add cookie=0x{cookie_of(each.side, True):016x},idle_timeout={IDLE},{_place(each, True)},"
+        f"flow add cookie=0x{cookie_of(each.zone, each.side, True):016x},idle_timeout={IDLE},{_place(each, True)},"
         f"actions=set_field:{ENDED}->reg14"
     )
     return [f"flow delete_strict {_place(each, False)}", ended]

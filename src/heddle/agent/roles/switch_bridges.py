@@ -16,6 +16,7 @@ from collections.abc import Iterable
 from ipaddress import ip_address
 from pathlib import Path
 
+from heddle.agent.association_flows import MOST
 from heddle.agent.mirror import Mirror
 from heddle.agent.owners import INT, TUN, Uplinks
 from heddle.agent.roles.base import Host
@@ -39,6 +40,7 @@ class Bridges:
         self._ovs = host.vswitch
         self._datapath = host.datapath
         self._find_link = find_link
+        self._associations = max(0, min(host.settings.agent.connections_per_network, MOST))
         self._tunnel_ip = parse_tunnel_ip(host.settings.agent.tunnel_ip)
         self._kinds = {kind for kind in KINDS if self._ovs.interface(tunnel_port(kind)) is not None}
         self._warnings: list[str] = []
@@ -107,7 +109,7 @@ class Bridges:
         underlay = self._underlay()
         self._warn(ports, underlay)
         to_tun = self._ofport("patch-tun") if ports.by_kind else 0
-        return Uplinks(physnets, to_tun, ports, underlay, self._datapath == "netdev")
+        return Uplinks(physnets, to_tun, ports, underlay, self._datapath == "netdev", self._associations)
 
     def _tunnel_ports(self) -> TunnelPorts:
         if not self._tunnel_ip:
