@@ -64,6 +64,7 @@ def test_the_figures_stand_beside_what_is_wanted() -> None:
         hosts=3, ports=30, members=6, fill_seconds=1, cold_start_seconds=2, cold_start_host_seconds=1.5,
         cold_start_host_ports=10, view_objects=40, active_ports=30, agent_kilobytes=2048, server_kilobytes=1024,
         changes={"port": change(*range(1, 101)), "router": change(2001)}, load={"at the start": 0.5},
+        resync_seconds=30,
     )  # fmt: skip
     lines = text(figures)
     port, router = (next(line for line in lines if line.startswith(name)) for name in ("port", "router"))

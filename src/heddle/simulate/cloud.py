@@ -14,6 +14,7 @@ from typing import Any
 
 from heddle.cli.client import Client, Credentials
 from heddle.cli.credentials import read_clouds
+from heddle.config import Agent
 from heddle.control import host_keys
 from heddle.errors import HeddleError
 from heddle.simulate.hosts import Crew, Look, Member
@@ -31,6 +32,7 @@ ROUTERS_EVERY = 10
 START_SECONDS = 120.0
 LOOK_SECONDS = 0.25
 BROKER_MB = 4096
+LOOK_COST = 0.6  # seconds a host that looks at everything takes here, about 0.15, and what else there is to do
 
 Say = Callable[[str], None]
 
@@ -59,6 +61,11 @@ class SimulatedCloud:
             raise
         self.folder = Path(tempfile.mkdtemp(prefix="heddle-simulate-", dir="/tmp"))
 
+    @property
+    def resync_seconds(self) -> float:
+        """As far apart as leaves most of this machine's processors to changes, and no closer than on hosts' own."""
+        return max(Agent().resync_seconds, len(self.hosts) * LOOK_COST / (os.cpu_count() or 1))
+
     def _part(self, part: Any) -> Any:
         self._parts.append(part)
         return part
@@ -84,7 +91,8 @@ class SimulatedCloud:
         shares = [self._members[number::self._processes] for number in range(self._processes)]
         for number, members in enumerate(shares):
             log = self.folder / f"hosts{number}.log"
-            self.crews.append(HostsProcess(log, Crew(broker=self.broker.url("agent"), members=members)))
+            crew = Crew(broker=self.broker.url("agent"), members=members, resync_seconds=self.resync_seconds)
+            self.crews.append(HostsProcess(log, crew))
         self._until(lambda: self._all_applied(say), "all agents have applied their views", 10 + len(self.hosts))
         return time.monotonic() - began
 

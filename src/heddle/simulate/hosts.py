@@ -47,9 +47,10 @@ class Member(msgspec.Struct, kw_only=True):
 
 
 class Crew(msgspec.Struct, kw_only=True):
-    """The hosts of a process, and their broker."""
+    """The hosts of a process, their broker, and how often each looks at everything (`agent.resync_seconds`)."""
 
     broker: str
+    resync_seconds: float
     members: list[Member]
 
 
@@ -121,8 +122,11 @@ class MeteredBus:
 class SimulatedHost:
     """A real loop in a thread of its own, with a connection of its own."""
 
-    def __init__(self, member: Member, broker: str) -> None:
-        agent = Agent(host=member.name, tunnel_ip=member.tunnel_ip, roles=member.roles, bridge_mappings=())
+    def __init__(self, member: Member, broker: str, resync_seconds: float) -> None:
+        agent = Agent(
+            host=member.name, tunnel_ip=member.tunnel_ip, roles=member.roles, bridge_mappings=(),
+            resync_seconds=resync_seconds,
+        )  # fmt: skip
         settings = Settings(agent=agent, bus=BusSettings(url=broker, call_timeout=CALL_TIMEOUT))
         self.member = member
         self.bus = MeteredBus(AmqpAgentBus(brokers(settings.bus), member.key, CALL_TIMEOUT))
@@ -158,7 +162,7 @@ class Hosts:
     """
 
     def __init__(self, crew: Crew) -> None:
-        self._broker = crew.broker
+        self._broker, self._resync_seconds = crew.broker, crew.resync_seconds
         self._members = len(crew.members)
         self._hosts: dict[str, SimulatedHost] = {}
         waiting = iter(crew.members)
@@ -167,8 +171,12 @@ class Hosts:
 
     def _start(self, waiting: Iterator[Member]) -> None:
         for member in waiting:
-            host = self._hosts[member.name] = SimulatedHost(member, self._broker)
+            host = self._begin(member)
             host.bus.applied.wait(APPLIED_SECONDS)
+
+    def _begin(self, member: Member) -> SimulatedHost:
+        host = self._hosts[member.name] = SimulatedHost(member, self._broker, self._resync_seconds)
+        return host
 
     def answer(self, question: str) -> object:
         verb, _, name = question.partition(" ")
@@ -188,7 +196,7 @@ class Hosts:
 
     def _again(self, name: str) -> dict[str, float]:
         self._hosts[name].stop()
-        host = self._hosts[name] = SimulatedHost(self._hosts[name].member, self._broker)
+        host = self._begin(self._hosts[name].member)
         if not host.bus.applied.wait(APPLIED_SECONDS):
             raise TimeoutError(f"{name} has not applied its view within {APPLIED_SECONDS:g} s")
         return {"seconds": host.seconds}

@@ -12,7 +12,7 @@ def text(figures: Figures) -> list[str]:
     load = ", ".join(f"{value:.1f} {when}" for when, value in figures.load.items())
     return [
         f"{figures.hosts} hosts, {figures.ports} ports, {figures.members} of them in one group",
-        f"machine's load over a minute: {load}",
+        f"machine's load over a minute: {load}; each host looks at everything every {figures.resync_seconds:.0f} s",
         f"all ports made in {figures.fill_seconds:.1f} s; {figures.active_ports} ACTIVE at the end",
         f"cold start of all agents {figures.cold_start_seconds:.1f} s",
         f"cold start of one host of {ports:.0f} ports {figures.cold_start_host_seconds:.2f} s"

@@ -54,6 +54,7 @@ class Figures(msgspec.Struct, kw_only=True):
     server_kilobytes: int
     changes: dict[str, Change]
     load: dict[str, float]
+    resync_seconds: float
 
 
 def simulate(cloud: SimulatedCloud, ports: int, changes: int, say: Say) -> Figures:
@@ -88,6 +89,7 @@ def simulate(cloud: SimulatedCloud, ports: int, changes: int, say: Say) -> Figur
         view_objects=sum(look.objects for look in looks) / len(cloud.hosts), active_ports=_active(api),
         agent_kilobytes=sum(crew.kilobytes for crew in cloud.crews) / len(cloud.hosts),
         server_kilobytes=sum(server.kilobytes for server in cloud.servers), changes=measured, load=load,
+        resync_seconds=cloud.resync_seconds,
     )  # fmt: skip
 
 
