@@ -25,11 +25,8 @@ def address(number: int, version: int) -> str:
 
 
 def frame(source: int, sink: int, ports: Ports, kind: int = INIT, version: int = 4) -> str:
-    """The first packet of an association, or the answer to it."""
-    parameter = struct.pack("!HH", 0xC001, 4 + len(NONCE) // 2) + bytes.fromhex(NONCE)
-    chunk = struct.pack("!BBHIIHHI", kind, 0, 20 + len(parameter), _tag(source), 65535, 1, 1, 1) + parameter
-    head = struct.pack("!HHI", *ports, _tag(sink) if kind == ACKNOWLEDGED else 0)
-    body = head + struct.pack("<I", crc32c(head + bytes(4) + chunk)) + chunk
+    """A frame with the first packet of an association, or with the answer to it."""
+    body = packet(source, sink, ports, kind)
     ends = b"".join(ip_address(address(each, version)).packed for each in (source, sink))
     if version == 6:
         top = struct.pack("!IHBB", 6 << 28, len(body), SCTP, 64) + ends
@@ -37,6 +34,14 @@ def frame(source: int, sink: int, ports: Ports, kind: int = INIT, version: int =
         top = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(body), 1, 0x4000, 64, SCTP, 0) + ends
         top = top[:10] + struct.pack("!H", checksum(top)) + top[12:]
     return bare(mac(sink)) + bare(mac(source)) + ("86dd" if version == 6 else "0800") + (top + body).hex()
+
+
+def packet(source: int, sink: int, ports: Ports, kind: int = INIT) -> bytes:
+    """It without its addresses."""
+    parameter = struct.pack("!HH", 0xC001, 4 + len(NONCE) // 2) + bytes.fromhex(NONCE)
+    chunk = struct.pack("!BBHIIHHI", kind, 0, 20 + len(parameter), _tag(source), 65535, 1, 1, 1) + parameter
+    head = struct.pack("!HHI", *ports, _tag(sink) if kind == ACKNOWLEDGED else 0)
+    return head + struct.pack("<I", crc32c(head + bytes(4) + chunk)) + chunk
 
 
 def arrived(host: TestHost, source: int, sink: int, *sent: Ports, kind: int = INIT, version: int = 4) -> set[Ports]:

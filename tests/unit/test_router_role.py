@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -15,6 +16,7 @@ from heddle.agent.mirror import Mirror
 from heddle.agent.roles.base import Host
 from heddle.agent.roles.router import RouterRole
 from heddle.config import Agent, Settings
+from heddle.host import tracked_ports
 from heddle.host.ovs import PortSpec
 from heddle.view.types import AssignmentView, FetchRequest, PortView, Ref, Route, Status
 
@@ -153,6 +155,33 @@ def test_a_router_that_shifts_too_many_ports_says_which(world: World) -> None:
     assert found[Ref("floating_ip", "g")].state == "error" and "w1" in found[Ref("floating_ip", "g")].message
     items = [item for held in world.kernel.held[world.space(router)].table.elements for item in held.items]
     assert "203.0.113.21 . tcp . 2 : 10.0.0.8 . 3" in items and len(items) == 60002
+
+
+def test_nothing_is_forwarded_of_a_protocol_whose_ports_the_kernel_does_not_track(
+    world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """It is told and the rest of the address works; on a kernel that tracks them all is well."""
+    monkeypatch.setattr(tracked_ports, "SETTINGS", tmp_path)
+    for name in ("nf_conntrack_max", "nf_conntrack_sctp_timeout_closed"):
+        (tmp_path / name).touch()
+    router = world.router(0x10)
+    both = [l3.forwarding((1, 1), "10.0.0.9", (2, 2), "dccp"), l3.forwarding((3, 3), "10.0.0.9", (4, 4), "sctp")]
+    forwards = l3.forwarding_ip("f", router, "203.0.113.20", *both)
+    world.cloud.put(forwards)
+    found = world.step()
+    assert (found[Ref("floating_ip", "f")].state, found[Ref("router", router)].state) == ("error", "up")
+    assert "w1: the kernel of this host does not track the ports of dccp" in found[Ref("floating_ip", "f")].message
+    assert forwarded(world, router) == {"203.0.113.20 . sctp . 3 : 10.0.0.9 . 4"}
+    (tmp_path / "nf_conntrack_dccp_timeout_request").touch()
+    world.cloud.put(forwards)
+    assert world.step()[Ref("floating_ip", "f")].state == "up"
+    assert "203.0.113.20 . dccp . 1 : 10.0.0.9 . 2" in forwarded(world, router)
+
+
+def forwarded(world: World, router: str) -> set[str]:
+    table = world.kernel.held[world.space(router)].table
+    assert table is not None
+    return {item for held in table.elements if held.name == "forward_changed" for item in held.items}
 
 
 def test_connections_of_a_floating_ip_that_leads_elsewhere_are_cut(world: World) -> None:

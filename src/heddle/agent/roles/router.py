@@ -30,7 +30,7 @@ from heddle.agent.roles.plugs import Plugs, plug
 from heddle.agent.roles.router_advertising import check_gateway
 from heddle.agent.roles.router_crossings import crossing
 from heddle.agent.roles.router_farewells import say_goodbye
-from heddle.agent.roles.router_forwarding import moved
+from heddle.agent.roles.router_forwarding import moved, protocols
 from heddle.agent.roles.router_helpers import kinds
 from heddle.agent.roles.router_limits import routers_with
 from heddle.agent.roles.router_meters import LastReadings, concerns, readings
@@ -43,6 +43,7 @@ from heddle.host.helpers import Helpers
 from heddle.host.layout import Change
 from heddle.host.radvd import Radvd, advertising
 from heddle.host.spaces import Space, Spaces, allow_descriptors
+from heddle.host.tracked_ports import untracked
 from heddle.view.types import MeterReading, Ref, RoleState, RouterView, Status
 
 log = logging.getLogger(__name__)
@@ -213,17 +214,19 @@ class RouterRole:
 
     def _given(self, mirror: Mirror, router: RouterView) -> RouterInput:
         """What belongs to the router; its objects are noted as its own."""
+        floating = tuple(item for item in mirror.floating_ips_by_router.of(router.id) if not item.host)
         given = RouterInput(
             router,
             tuple(mirror.ports_by_device.of(router.id)),
             mirror.networks,
             mirror.subnets,
-            tuple(item for item in mirror.floating_ips_by_router.of(router.id) if not item.host),
+            floating,
             tuple(mirror.metering_labels.values()),
             self._host.settings.serves_metadata,
             self._helpers.lacking(kinds(router)),
             mirror.policies,
             self._host.settings.agent.ipv6_gateway,
+            untracked(protocols(floating)),
         )
         self._owner.update({ref_of(each): router.id for each in (*given.ports, *given.floating_ips)})
         return given

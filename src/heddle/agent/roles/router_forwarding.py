@@ -2,6 +2,7 @@
 
 A range that keeps its numbers, and one that leads to a single port, are one element each.  nftables cannot shift a
 range by an offset: one that leads to other numbers is an element for each port.
+Of a protocol whose ports the kernel does not track nothing is forwarded: the first packet would open all its ports.
 """
 
 from __future__ import annotations
@@ -20,9 +21,15 @@ FORWARD = ("forward_kept", "forward_changed")
 
 # How many elements a router may have for ranges that are shifted: loading more would hold up the other routers.
 MOST_SHIFTED = 65536
+_UNTRACKED = (
+    "the kernel of this host does not track the ports of {}: forward another protocol, or move the router to a host "
+    "whose kernel does"
+)
 
 
-def maps(floating: Collection[FloatingIpView], problems: dict[tuple[str, str], str]) -> list[Elements]:
+def maps(
+    floating: Collection[FloatingIpView], untracked: Collection[str], problems: dict[tuple[str, str], str]
+) -> list[Elements]:
     """The maps of forwarded ports, none where no ports are forwarded; `problems`: why some are not, by (kind, id)."""
     kept: list[str] = []
     changed: list[str] = []
@@ -34,6 +41,8 @@ def maps(floating: Collection[FloatingIpView], problems: dict[tuple[str, str], s
             outside = _span(each.external_first, each.external_last)
             if each.protocol not in PORTED:
                 problems["floating_ip", item.id] = f"port forwarding {each.id}: {each.protocol} has no ports"
+            elif each.protocol in untracked:
+                problems["floating_ip", item.id] = f"port forwarding {each.id}: {_UNTRACKED.format(each.protocol)}"
             elif (each.external_first, each.external_last) == (each.internal_first, each.internal_last):
                 kept.append(f"{key} . {outside} : {each.internal_ip}")
             elif each.internal_first == each.internal_last:
@@ -50,6 +59,11 @@ def maps(floating: Collection[FloatingIpView], problems: dict[tuple[str, str], s
         Elements("map", FORWARD[1], f"{key} : ipv4_addr . inet_service", tuple(sorted(changed)), "interval"),
     ]
     return tables if kept or changed else []
+
+
+def protocols(floating: Collection[FloatingIpView]) -> set[str]:
+    """Those of which ports are forwarded."""
+    return {each.protocol for item in floating for each in item.forwardings}
 
 
 def _span(first: int, last: int) -> str:

@@ -70,7 +70,8 @@ class RouterInput:
     """A router with all that belongs to it.
 
     `metadata`: it leads its guests to the metadata service; `lacking`: the conntrack helpers that its host has not;
-    `ipv6_gateway`: the next hop on external networks whose subnets name none of IPv6, "" to hear of it there.
+    `ipv6_gateway`: the next hop on external networks whose subnets name none of IPv6, "" to hear of it there;
+    `untracked`: the protocols whose ports its host does not track.
     """
 
     router: RouterView
@@ -83,6 +84,7 @@ class RouterInput:
     lacking: frozenset[Kind] = frozenset()
     policies: Mapping[str, QosPolicyView] = field(default_factory=dict)
     ipv6_gateway: str = ""
+    untracked: frozenset[str] = frozenset()
 
     @property
     def serves_metadata(self) -> bool:
@@ -262,7 +264,7 @@ def _table(
     policy = "accept" if given.router.admin_state_up else "drop"
     pair = "ipv4_addr : ipv4_addr"
     whole = [item for item in floating if item.fixed_ip]
-    forwarded = maps(floating, problems)
+    forwarded = maps(floating, given.untracked, problems)
     elements = (
         Elements("map", "floating_in", pair, tuple(f"{item.floating_ip} : {item.fixed_ip}" for item in whole)),
         Elements("map", "floating_out", pair, tuple(f"{item.fixed_ip} : {item.floating_ip}" for item in whole)),
