@@ -12,6 +12,8 @@ from heddle.store.dialect import with_driver
 
 # For so many seconds after its use a connection is trusted to be there still; later it is asked first.
 _FRESH = 1.0
+# So many seconds SQLite waits for who writes.
+_BUSY = 10
 
 
 def make_engine(url: str, pool: int) -> sa.Engine:
@@ -30,16 +32,26 @@ def _of_file(url: str, pool: int) -> sa.Engine:
     @sa.event.listens_for(engine, "connect")
     def _connected(connection: sqlite3.Connection, record: Any) -> None:
         connection.isolation_level = None
-        for pragma in (
-            "journal_mode=WAL",
-            "synchronous=FULL",
-            "busy_timeout=10000",
-            "cache_size=-4000",
-            "temp_store=MEMORY",
-        ):
+        connection.execute(f"PRAGMA busy_timeout={round(1000 * _BUSY)}")
+        _write_ahead(connection)
+        for pragma in ("synchronous=FULL", "cache_size=-4000", "temp_store=MEMORY"):
             connection.execute(f"PRAGMA {pragma}")
 
     return engine
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """SQLite does not wait when several open a new file at once: one changes its kind, the others are told that it is
+    locked."""
+    end = time.monotonic() + _BUSY
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > end:
+                raise
+        time.sleep(0.01)
 
 
 def _of_server(url: sa.URL, pool: int) -> sa.Engine:
