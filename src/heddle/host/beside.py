@@ -10,11 +10,10 @@ import contextlib
 import hashlib
 import os
 import signal
-import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from heddle.host.process import alive, command_of
+from heddle.host.process import alive, comes, command_of
 
 
 def pid_of(module: str, folder: Path) -> int:
@@ -35,9 +34,7 @@ def end(module: str, folder: Path, seconds: float = 2.0, signs: Sequence[int] = 
     for sign in signs if pid else ():
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, sign)
-        deadline = time.monotonic() + seconds
-        while alive(pid) and time.monotonic() < deadline:
-            time.sleep(0.002)
+        comes(lambda: not alive(pid), seconds)
     return pid
 
 

@@ -12,14 +12,13 @@ import os
 import pwd
 import signal
 import stat
-import time
 from collections.abc import Collection
 from pathlib import Path
 
 from heddle.errors import HeddleError
 from heddle.host import netns
 from heddle.host.layout import Deviation
-from heddle.host.process import alive, catches
+from heddle.host.process import alive, catches, comes
 
 _GONE_WITHIN = 2.0
 _READY_WITHIN = 2.0
@@ -57,17 +56,12 @@ class Daemon:
         for sign in signs:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, sign)
-            end = time.monotonic() + _GONE_WITHIN
-            while alive(pid) and time.monotonic() < end:
-                time.sleep(0.002)
-            if not alive(pid):
+            if comes(lambda: not alive(pid), _GONE_WITHIN):
                 return
 
     def reload(self, pid: int) -> None:
         """Have it read its files again.  One that has only just started may not listen yet: the signal would end it."""
-        end = time.monotonic() + _READY_WITHIN
-        while alive(pid) and not catches(pid, signal.SIGHUP) and time.monotonic() < end:
-            time.sleep(0.002)
+        comes(lambda: not alive(pid) or catches(pid, signal.SIGHUP), _READY_WITHIN)
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGHUP)
 

@@ -13,7 +13,8 @@ import pwd
 import signal
 import stat
 import sys
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from heddle.errors import HeddleError
@@ -81,6 +82,14 @@ def catches(pid: int, sign: int) -> bool:
         return False
     caught = next((line.split()[1] for line in status.splitlines() if line.startswith("SigCgt:")), "0")
     return bool(int(caught, 16) >> (sign - 1) & 1)
+
+
+def comes(true: Callable[[], bool], seconds: float) -> bool:
+    """Wait until it is true, at most so long; whether it is."""
+    end = time.monotonic() + seconds
+    while not (there := true()) and time.monotonic() < end:
+        time.sleep(0.002)
+    return there
 
 
 def command_of(pid: int) -> str:
